@@ -1,0 +1,64 @@
+# `make` lists the chores. A person and CI call the same names.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check -q
+
+.DEFAULT_GOAL := help
+
+help:  ## List the chores
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+$(VENV)/core: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --upgrade -c constraints.txt pip
+	$(PIP) install -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/all: $(VENV)/core
+	$(PIP) install -c constraints.txt --group test --group lint --group docs -e .
+	@touch $@
+
+setup: $(VENV)/all  ## Make the environment with everything that developers need
+
+demo: $(VENV)/core  ## Index a gallery drawn by code, search it, show the result
+	$(BIN)/visavis demo --out demo
+
+format: $(VENV)/all  ## Format the code
+	$(BIN)/ruff check --fix -q
+	$(BIN)/ruff format -q
+
+lint: $(VENV)/all  ## Look for mistakes and loose style
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/codespell README.md CHANGELOG.md CONTRIBUTING.md docs src tests benchmarks
+
+types: $(VENV)/all  ## Check the types
+	$(BIN)/mypy
+
+test: $(VENV)/all  ## Run the tests
+	$(BIN)/pytest -q
+
+docs: $(VENV)/all  ## Serve the documentation on http://127.0.0.1:8001
+	$(BIN)/mkdocs serve -a 127.0.0.1:8001
+
+docs-check: $(VENV)/all  ## Build the documentation; any warning is an error
+	$(BIN)/mkdocs build --strict -q -d site
+
+bench: $(VENV)/all  ## Measure speed against floors in the same run (benchmarks/out/*.json)
+	$(BIN)/python -m benchmarks
+
+build: $(VENV)/all  ## Build wheel and sdist, install the wheel into a clean environment, try it
+	rm -rf dist build/wheel
+	$(PIP) install -c constraints.txt build
+	$(BIN)/python -m build -q
+	$(PYTHON) -m venv build/wheel
+	build/wheel/bin/python -m pip --disable-pip-version-check -q install -c constraints.txt dist/*.whl
+	build/wheel/bin/visavis --version
+
+check: lint types test docs-check  ## What must pass before a push
+
+clean:  ## Remove everything that was made here
+	rm -rf $(VENV) build dist site demo benchmarks/out .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+.PHONY: help setup demo format lint types test docs docs-check bench build check clean

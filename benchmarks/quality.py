@@ -1,0 +1,198 @@
+"""How well models find, on the sets of pictures beside the repository.
+
+    python -m benchmarks.quality --data ../shared/data --model classic --model FOLDER …
+    python -m benchmarks.quality --data ../shared/data --peer /somewhere/else/bin/python
+    python -m benchmarks.quality                      # only makes docs/results.md again
+
+Every set and model gives a report in benchmarks/results (without the values of single queries) and
+docs/results.md is the table of all reports that are there. `--peer` is the Python of an
+environment with fastdup, whose embeddings are put to the same questions (peer_fastdup.py).
+"""
+
+import argparse
+import csv
+import json
+import random
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.quality_table import table
+from visavis.evaluation.copies import ORIGINALS
+from visavis.evaluation.gallery import Gallery
+from visavis.evaluation.report import Report, evaluate, summary
+from visavis.evaluation.tasks import Options, Task, copies_task, same_task
+from visavis.image_index import ImageIndex
+from visavis.images.decode import decode
+from visavis.images.files import local_path, read_file
+from visavis.types import ImageRecord, Vectors
+
+HERE = Path(__file__).parent
+RESULTS = HERE / "results"
+PAGE = HERE.parent / "docs" / "results.md"
+DISTRACTORS = 5500  # of train-mix, drawn by the seed
+
+
+@dataclass(frozen=True)
+class Set:
+    """One protocol over one catalogue."""
+
+    name: str
+    catalogue: str
+    """Folder of the data, or "copies" for the one that is put together here."""
+    same: str | None = None
+    options: Options = field(default_factory=Options)
+
+
+SETS = (
+    Set("ukbench", "ukbench", "object_id"),
+    Set("pascal", "pascal", "label"),
+    Set("clothing", "clothing", "label"),
+    Set("grocery", "grocery", "label"),
+    Set("grocery-iconic", "grocery", "label", Options(("kind=iconic",), "kind=natural")),
+    Set("copies", "copies", options=Options(queries="set=flickr")),
+)
+
+
+def main() -> None:
+    given = _parser().parse_args()
+    RESULTS.mkdir(exist_ok=True)
+    if given.data is not None:
+        with tempfile.TemporaryDirectory() as work:
+            for chosen in SETS:
+                if chosen.name in (given.sets or [s.name for s in SETS]):
+                    _run(chosen, given.data.resolve(), given.models, given.peer, Path(work))
+    reports = [json.loads(path.read_text()) for path in sorted(RESULTS.glob("*.json"))]
+    PAGE.write_text(table(reports), encoding="utf-8")
+    print(f"{PAGE.name}: {len(reports)} reports")
+
+
+def _run(chosen: Set, data: Path, models: list[str], peer: str | None, work: Path) -> None:
+    catalogue = _catalogue(chosen, data, work)
+    for model in models or (["classic"] if peer else []):
+        with ImageIndex.create(work / f"{chosen.catalogue}-{_plain(model)}", model) as index:
+            index.add(catalogue, image_column="path")
+            task = _task(chosen, index)
+            if peer is not None:
+                _keep(chosen, _measured(index, _by_peer(task, peer, work), "fastdup"))
+            if models:
+                _keep(chosen, _measured(index, task))
+        peer = None  # once is enough
+
+
+def _catalogue(chosen: Set, data: Path, work: Path) -> Path:
+    """The catalogue of a set; the one for copies has flickr's pictures and the distractors."""
+    if chosen.catalogue != "copies":
+        return data / chosen.catalogue / "labels.csv"
+    path = work / "copies.csv"
+    rows = [("flickr", name) for name in _names(data / "flickr")]
+    chance = random.Random(0)
+    rows += [("train-mix", n) for n in chance.sample(_names(data / "train-mix"), DISTRACTORS)]
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(("id", "path", "set"))
+        writer.writerows((f"{part}/{name}", data / part / name, part) for part, name in rows)
+    return path
+
+
+def _names(folder: Path) -> list[str]:
+    with (folder / "labels.csv").open(newline="", encoding="utf-8") as file:
+        return [row["path"] for row in csv.DictReader(file)]
+
+
+def _task(chosen: Set, index: ImageIndex) -> Task:
+    if chosen.same is None:
+        return copies_task(index, ORIGINALS, chosen.options)
+    return same_task(index, chosen.same, chosen.options)
+
+
+def _measured(index: ImageIndex, task: Task, peer: str | None = None) -> Report:
+    """The report without single queries; of classes only the edits, which the page shows."""
+    report = summary(evaluate(index, task)[0])
+    del report["curves"], report["seconds"]
+    if task.kind != "copies":
+        del report["by_class"]
+    if peer is not None:
+        report["model"] = {"name": peer, "fingerprint": None, "dim": task.vectors.shape[1]}
+        del report["latency"]
+    return report
+
+
+def _keep(chosen: Set, report: Report) -> None:
+    report["set"] = chosen.name
+    path = RESULTS / f"{chosen.name}-{_plain(report['model']['name'])}.json"
+    path.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    print(path.name, report["metrics"], flush=True)
+
+
+def _plain(model: str) -> str:
+    """A model's name as a file's."""
+    return "".join(c if c.isalnum() or c in "-." else "_" for c in Path(model).name)
+
+
+def _by_peer(task: Task, python: str, work: Path) -> Task:
+    """The same questions with the peer's vectors, of unit length."""
+    folder = work / "peer"
+    folder.mkdir(exist_ok=True)
+    files = list(_files(task, folder))
+    listed, out = folder / "paths.txt", folder / "vectors.npz"
+    listed.write_text("\n".join(dict.fromkeys(str(path) for path in files)))
+    script = str(HERE / "peer_fastdup.py")
+    subprocess.run([python, script, str(listed), str(out)], check=True, stdout=sys.stderr)
+    found = np.load(out)
+    vectors = found["vectors"] / np.linalg.norm(found["vectors"], axis=1, keepdims=True)
+    rows = {str(path): row for row, path in enumerate(found["paths"])}
+    missing = [path for path in files if str(path) not in rows]
+    if missing:
+        print(f"fastdup left out {len(missing)} pictures, such as {missing[0]}", file=sys.stderr)
+    zero = np.zeros(vectors.shape[1], np.float32)  # what it cannot see, it cannot find
+    every: Vectors = np.stack(
+        [vectors[rows[str(path)]] if str(path) in rows else zero for path in files]
+    ).astype(np.float32)
+    size = len(task.gallery)
+    return replace(task, gallery=Gallery(task.gallery.records, every[:size]), vectors=every[size:])
+
+
+def _files(task: Task, folder: Path) -> Iterator[Path]:
+    """A file for every picture of the gallery, then for every query, in formats the peer reads."""
+    for number, record in enumerate(task.gallery.records):
+        yield _readable(record, folder / f"gallery-{number}.bmp")
+    for number, record in enumerate(task.queries):
+        if task.edits is None:
+            yield _readable(record, folder / f"query-{number}.bmp")
+            continue
+        edit, original = str(record.fields["edit"]), str(record.fields["original"])
+        path = folder / f"query-{number}{'.jpg' if edit == 'jpeg' else '.bmp'}"
+        path.write_bytes(task.edits.copy(edit, original))
+        yield path
+
+
+def _readable(record: ImageRecord, copy: Path) -> Path:
+    from PIL import Image
+
+    path = local_path(record.uri)
+    if path.suffix.lower() in (".jpg", ".jpeg", ".png"):
+        return path
+    Image.fromarray(decode(read_file(record.uri), record.uri).pixels).save(copy)
+    return copy
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.quality", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--data", type=Path, help="folder of the sets; without it: the page alone")
+    options: dict[str, Any] = {"action": "append", "default": []}
+    parser.add_argument("--model", dest="models", metavar="MODEL", **options)
+    parser.add_argument("--set", dest="sets", choices=[s.name for s in SETS], **options)
+    parser.add_argument("--peer", metavar="PYTHON", help="of an environment with fastdup")
+    return parser
+
+
+if __name__ == "__main__":
+    main()

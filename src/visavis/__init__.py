@@ -1,0 +1,71 @@
+"""A reverse image search engine that you own.
+
+```python
+from visavis import ImageIndex
+
+with ImageIndex.create("photos.index") as index:
+    index.add("photos")
+    for match in index.search("query.jpg").matches:
+        print(match.score, match.record.uri)
+```
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from visavis.embedders.base import Embedder, TextEmbedder
+    from visavis.embedders.registry import load_embedder
+    from visavis.errors import VisavisError
+    from visavis.image_index import ImageIndex
+    from visavis.types import (
+        Failure,
+        Filter,
+        ImageRecord,
+        ImageTerm,
+        IndexReport,
+        Match,
+        Query,
+        RecordTerm,
+        SearchResult,
+        TextTerm,
+    )
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Embedder",
+    "Failure",
+    "Filter",
+    "ImageIndex",
+    "ImageRecord",
+    "ImageTerm",
+    "IndexReport",
+    "Match",
+    "Query",
+    "RecordTerm",
+    "SearchResult",
+    "TextEmbedder",
+    "TextTerm",
+    "VisavisError",
+    "load_embedder",
+]
+
+_HOMES = {
+    "ImageIndex": "visavis.image_index",
+    "load_embedder": "visavis.embedders.registry",
+    "Embedder": "visavis.embedders.base",
+    "TextEmbedder": "visavis.embedders.base",
+    "VisavisError": "visavis.errors",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # Imported at the first use: `visavis --help` must not wait for numpy and Pillow.
+    if name in __all__:
+        return getattr(import_module(_HOMES.get(name, "visavis.types")), name)
+    raise AttributeError(f"module 'visavis' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

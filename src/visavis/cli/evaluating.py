@@ -1,0 +1,303 @@
+"""`visavis evaluate`: how well does an index find?"""
+
+import json
+import sys
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from visavis.cli import options
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from visavis.cli.report_page import Comparison, Rows
+    from visavis.evaluation.report import Report
+    from visavis.evaluation.tasks import Options, Task
+    from visavis.image_index import ImageIndex
+
+_CLASSES = 8  # lines of the table by class; --json has all
+
+
+def evaluate(
+    source: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="SOURCE",
+            help="A folder or catalogue to index for this alone, with --model. "
+            "[default: the index of --index]",
+            show_default=False,
+        ),
+    ] = None,
+    index: options.Index = None,
+    model: Annotated[
+        str | None, typer.Option("--model", metavar="MODEL", help="The model, with SOURCE.")
+    ] = None,
+    same: Annotated[
+        str | None,
+        typer.Option(metavar="FIELD", help="Pictures that share its value are right answers."),
+    ] = None,
+    truth: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Right answers of every query: .json or .csv."),
+    ] = None,
+    copies: Annotated[
+        bool, typer.Option("--copies", help="Trace edited copies to their originals.")
+    ] = False,
+    queries: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WHAT",
+            help="What to ask with: a catalogue or folder, or a filter such as kind=natural. "
+            "[default: every picture that is searched]",
+            show_default=False,
+        ),
+    ] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(metavar="EXPR", help="Search these records alone, as in visavis search."),
+    ] = None,
+    originals: Annotated[
+        int | None, typer.Option(min=2, help="Pictures to edit, with --copies. [default: 300]")
+    ] = None,
+    sample: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Ask at most N queries. [default: all]")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Draws the sample, or the copies.")] = 0,
+    ks: Annotated[
+        str, typer.Option("-k", metavar="K,K,…", help="Depths for recall; the last for precision.")
+    ] = "1,5,10",
+    out: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write the report as JSON, for --against.")
+    ] = None,
+    against: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Compare with a report of the same questions."),
+    ] = None,
+    report: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write the report as a page: out.html.")
+    ] = None,
+    json_output: options.Json = False,
+    device: options.Device = None,
+) -> None:
+    """Measure how well an index finds.
+
+    The right answers are told by a shared field, by a file, or are originals of edited copies.
+
+    Each figure comes with its 95 % interval. Two reports of the same questions are compared query
+    by query with --against.
+    """
+    from visavis.cli.report_page import check_page_path
+    from visavis.evaluation.report import evaluate as measure
+    from visavis.evaluation.report import read_report, write_report
+    from visavis.evaluation.tasks import Options
+
+    _check_protocol(same, truth, copies, originals, sample)
+    if report is not None:
+        check_page_path(Path(report))
+    other = None if against is None else read_report(Path(against))
+    depths = _depths(ks)
+    given = options.settings(index, device, model=model)
+    chosen = Options(tuple(where or ()), queries, sample, seed, given.device)
+    with _opened(source, index, model, given.device) as target:
+        task = _task(target, same, truth, originals, chosen)
+        found, run = measure(target, task, depths)
+        comparison = None if other is None else _compared(found, other, str(against))
+        if out is not None:
+            write_report(Path(out), found)
+        if report is not None:
+            from visavis.cli.report_rows import picture_rows
+
+            _write_page(Path(report), found, comparison, picture_rows(task, run))
+    for told in (out, report):
+        if told is not None:
+            typer.echo(f"wrote {told}", err=True)
+    if json_output:
+        typer.echo(json.dumps(_with_differences(found, comparison), ensure_ascii=False))
+    else:
+        _print(found, comparison)
+
+
+def _check_protocol(
+    same: str | None, truth: str | None, copies: bool, originals: int | None, sample: int | None
+) -> None:
+    from visavis.errors import UsageError
+
+    if (same is not None) + (truth is not None) + copies != 1:
+        raise UsageError(
+            "say what a right answer is with one of --same FIELD, --truth FILE and --copies"
+        )
+    if originals is not None and not copies:
+        raise UsageError("--originals is for --copies; use --sample to ask fewer queries")
+    if sample is not None and copies:
+        raise UsageError("--sample does nothing with --copies; say how many with --originals")
+
+
+def _depths(text: str) -> tuple[int, ...]:
+    from visavis.errors import UsageError
+
+    try:
+        depths = sorted({int(part) for part in text.split(",")})
+    except ValueError:
+        depths = [0]
+    if depths[0] < 1:
+        raise UsageError(f"-k wants whole numbers from 1 joined by commas, not {text!r}")
+    return tuple(depths)
+
+
+@contextmanager
+def _opened(
+    source: str | None, index: str | None, model: str | None, device: str
+) -> "Iterator[ImageIndex]":
+    """The index that is asked, or one made of a source, in a folder that is gone afterwards."""
+    from tempfile import TemporaryDirectory
+
+    from visavis.cli.progress import IndexProgress
+    from visavis.errors import UsageError
+    from visavis.image_index import ImageIndex
+
+    given = options.settings(index, device, model=model)
+    if source is None:
+        if model is not None:
+            raise UsageError("--model goes with a SOURCE to index; an index has its own model")
+        with options.open_index(given) as target:
+            yield target
+        return
+    if index is not None:
+        raise UsageError("give a SOURCE or an --index, not both")
+    with (
+        TemporaryDirectory(prefix="visavis-") as folder,
+        ImageIndex.create(
+            Path(folder) / "index",
+            given.model or None,
+            device=given.device,
+            jobs=given.jobs or None,
+            max_pixels=given.max_pixels,
+        ) as target,
+    ):
+        with IndexProgress([source], []) as progress:
+            report = target.add(source, progress=progress.update)
+        for failure in report.failed:
+            typer.echo(f"skipped {failure.uri}: {failure.reason}", err=True)
+        if not len(target):
+            raise UsageError(f"{source}: there is no picture in it to evaluate")
+        yield target
+
+
+def _task(
+    index: "ImageIndex",
+    same: str | None,
+    truth: str | None,
+    originals: int | None,
+    chosen: "Options",
+) -> "Task":
+    from visavis.cli.progress import IndexProgress
+    from visavis.evaluation.copies import ORIGINALS
+    from visavis.evaluation.tasks import copies_task, same_task, truth_task
+
+    copies = same is None and truth is None
+    embeds = copies or (chosen.queries is not None and Path(chosen.queries).exists())
+    with IndexProgress([], []) if embeds else nullcontext() as progress:
+        told = None if progress is None else progress.update
+        if same is not None:
+            return same_task(index, same, chosen, told)
+        if truth is not None:
+            return truth_task(index, Path(truth), chosen, told)
+        return copies_task(index, originals or ORIGINALS, chosen, told)
+
+
+def _compared(found: "Report", other: "Report", name: str) -> "Comparison":
+    from visavis.cli.report_page import Comparison
+    from visavis.evaluation.compare import compare
+
+    return Comparison(f"{other['model']['name']} ({Path(name).name})", compare(found, other, name))
+
+
+def _with_differences(found: "Report", comparison: "Comparison | None") -> "Report":
+    if comparison is None:
+        return found
+    differences = {d.measure: d.to_dict() for d in comparison.differences}
+    return found | {"against": {"report": comparison.other, "differences": differences}}
+
+
+def _write_page(path: Path, found: "Report", comparison: "Comparison | None", rows: "Rows") -> None:
+    from visavis.cli.report_page import render_page
+    from visavis.errors import UsageError
+
+    page = render_page(found, rows, comparison)
+    try:
+        path.write_text(page, encoding="utf-8", errors="replace")
+    except OSError as error:
+        reason = error.strerror or "it failed"
+        raise UsageError(f"cannot write the report {path}: {reason}; name another file") from error
+
+
+def _print(found: "Report", comparison: "Comparison | None") -> None:
+    """The table of figures; plain text with tabs when it is read by a program."""
+    from visavis.cli.report_page import described, explained, shown
+
+    for note in found["notes"]:
+        typer.echo(f"note: {note}", err=True)
+    if not sys.stdout.isatty():
+        for name, value in found["metrics"].items():
+            low, high = found["intervals"][name]
+            typer.echo(f"{name}\t{value:.6f}\t{low:.6f}\t{high:.6f}")
+        for difference in comparison.differences if comparison else ():
+            typer.echo(
+                f"{difference.measure} difference\t{difference.difference:.6f}\t"
+                f"{difference.low:.6f}\t{difference.high:.6f}\t{difference.verdict}"
+            )
+        return
+    rows = [
+        (shown(name), f"{value:.3f}", _range(found["intervals"][name]), explained(name))
+        for name, value in found["metrics"].items()
+    ]
+    _print_rows(f"{found['model']['name']}: {described(found)}", rows)
+    _print_classes(found)
+    if comparison is not None:
+        differences = [
+            (shown(d.measure), f"{d.difference:+.3f}", _range((d.low, d.high)), d.verdict)
+            for d in comparison.differences
+        ]
+        _print_rows(f"against {comparison.other}", differences)
+    took = found["latency"]
+    picture = f", {took['picture_ms']:.1f} ms from a picture" if "picture_ms" in took else ""
+    typer.echo(f"a search takes {took['search_ms']:.2f} ms{picture}")
+
+
+def _print_classes(found: "Report") -> None:
+    classes = found["by_class"]
+    if not classes:
+        return
+    measure = "recall@1" if found["protocol"]["kind"] == "copies" else "map"
+    ordered = sorted(classes, key=lambda name: (classes[name][measure], name))
+    rows = [
+        (name, f"{classes[name][measure]:.3f}", f"{classes[name]['queries']} queries", "")
+        for name in ordered[:_CLASSES]
+    ]
+    lowest = "" if len(ordered) <= _CLASSES else f", the lowest {_CLASSES} of {len(ordered)}"
+    _print_rows(f"{measure} by class{lowest}", rows)
+
+
+def _print_rows(title: str, rows: "Sequence[tuple[str, str, str, str]]") -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE, show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(style="dim")
+    for row in rows:
+        table.add_row(*map(Text, row))
+    console = Console()
+    console.print(Text(title, style="bold"))
+    console.print(table)
+
+
+def _range(interval: "tuple[float, float] | list[float]") -> str:
+    return f"{interval[0]:.3f} … {interval[1]:.3f}"

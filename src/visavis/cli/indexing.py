@@ -1,0 +1,164 @@
+"""`visavis index`: folders, catalogues and lists into an index."""
+
+import io
+import json
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from visavis.cli import options
+
+if TYPE_CHECKING:
+    from visavis.image_index import ImageIndex
+    from visavis.images.sources import Source
+    from visavis.types import IndexReport
+
+SKIPPED = 4  # exit code with --strict
+_SHOWN = 20  # lines of failures and notes on a screen; --json has them all
+
+
+def index(
+    sources: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="SOURCE...",
+            help="Folders, catalogues (.csv .tsv .jsonl .parquet), pictures, addresses; "
+            "- reads paths from standard input.",
+            show_default=False,
+        ),
+    ] = None,
+    index: options.Index = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            metavar="MODEL",
+            help="Name, folder, or several as 0.7:a+0.3:b, for a new index or with --rebuild.",
+        ),
+    ] = None,
+    image_column: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN", help="The catalogue's column with paths or addresses."),
+    ] = None,
+    id_column: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="The catalogue's column with ids.")
+    ] = None,
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option(metavar="GLOB", help="Leave out files and folders; may be repeated."),
+    ] = None,
+    rebuild: Annotated[
+        bool, typer.Option("--rebuild", help="Make every vector again, with --model if given.")
+    ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with 4 when files were skipped.")
+    ] = False,
+    jobs: Annotated[
+        int | None,
+        typer.Option("--jobs", "-j", min=1, metavar="N", help="Threads. [default: one a core]"),
+    ] = None,
+    device: options.Device = None,
+    max_megapixels: options.MaxMegapixels = None,
+    allow_private: options.AllowPrivate = False,
+    json_output: options.Json = False,
+) -> int:
+    """Index pictures, or update an index.
+
+    Unchanged files are not read again, moved ones keep their vectors, and what left a folder or
+    catalogue leaves the index. A broken picture is reported and skipped.
+    """
+    from visavis.cli.progress import IndexProgress
+    from visavis.errors import UsageError
+    from visavis.image_index import ImageIndex
+    from visavis.types import merged
+
+    given = options.settings(index, device, jobs, max_megapixels, model)
+    if not sources and not rebuild:
+        raise UsageError("nothing to index; give folders, catalogues or pictures, or --rebuild")
+    _refuse_idle_options(sources or [], image_column or id_column, exclude)
+    # Opened before the index is made: a wrong name must not leave an empty index behind.
+    opened = _opened(
+        sources or [],
+        image_column=image_column,
+        id_column=id_column,
+        exclude=exclude or [],
+        allow_private=allow_private,
+    )
+    if rebuild:
+        target = options.open_index(given)
+    else:
+        target = ImageIndex.create(
+            given.index,
+            model or (given.model or None if not _exists(given.index) else None),
+            device=given.device,
+            jobs=given.jobs or None,
+            max_pixels=given.max_pixels,
+        )
+    columns = {"image_column": image_column, "id_column": id_column}
+    with target, IndexProgress(sources or [], exclude or [], **columns) as progress:
+        reports = []
+        if rebuild:
+            reports.append(
+                target.rebuild(model, allow_private=allow_private, progress=progress.update)
+            )
+        if opened:
+            reports.append(target.add(*opened, progress=progress.update))
+        report = merged(reports)
+        progress.stop()
+        _show(report, target, json_output)
+    return SKIPPED if strict and report.failed else 0
+
+
+def _refuse_idle_options(sources: list[str], column: str | None, exclude: list[str] | None) -> None:
+    """An option that would do nothing is a mistake in the command."""
+    from pathlib import Path
+
+    from visavis.errors import UsageError
+    from visavis.images.tables import CATALOGUE_SUFFIXES
+
+    catalogues = any(Path(source).suffix.lower() in CATALOGUE_SUFFIXES for source in sources)
+    if column is not None and not catalogues:
+        raise UsageError("--image-column and --id-column are for catalogues; none was given")
+    if exclude and not any(Path(source).is_dir() for source in sources):
+        raise UsageError("--exclude is for folders; none was given")
+
+
+def _exists(index: str) -> bool:
+    from pathlib import Path
+
+    return (Path(index) / "index.sqlite").exists()
+
+
+def _opened(sources: list[str], *, allow_private: bool, **catalogue: Any) -> "list[Source]":
+    from visavis.images.paths import PathList
+    from visavis.images.sources import open_source
+
+    if "-" in sources and isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(errors="surrogateescape")  # names need not be UTF-8
+    return [
+        PathList(sys.stdin, allow_private=allow_private)
+        if source == "-"
+        else open_source(source, allow_private=allow_private, **catalogue)
+        for source in sources
+    ]
+
+
+def _show(report: "IndexReport", index: "ImageIndex", json_output: bool) -> None:
+    if json_output:
+        typer.echo(json.dumps(report.to_dict(), ensure_ascii=False))
+        return
+    told = [f"skipped {failure.uri}: {failure.reason}" for failure in report.failed]
+    told += [f"note: {note}" for note in report.notes]
+    for line in told[:_SHOWN]:
+        typer.echo(line, err=True)
+    if len(told) > _SHOWN:
+        typer.echo(f"… and {len(told) - _SHOWN} more; --json lists them all", err=True)
+    counts = [
+        f"{getattr(report, name)} {name}" for name in ("added", "unchanged", "moved", "removed")
+    ]
+    rate = report.added / report.seconds if report.seconds > 0 else 0.0
+    pace = f" ({rate:.0f} images a second)" if report.added and rate >= 1 else ""
+    typer.echo(f"{', '.join(counts)}, {len(report.failed)} skipped in {report.seconds:.1f} s{pace}")
+    info = index.info()
+    typer.echo(f"{info.records} records in {index.path}, model {info.model}")

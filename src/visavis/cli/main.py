@@ -1,0 +1,106 @@
+"""The command line: parse, call, show. All errors end here.
+
+Command modules import the engine inside their functions: `visavis --help` should be there at once.
+"""
+
+import io
+import os
+import sys
+from typing import Annotated, Any
+
+import typer
+import typer.main
+
+from visavis import __version__
+from visavis.cli import demo, evaluating, indexing, models, searching, upkeep
+from visavis.errors import VisavisError
+
+USAGE = 2
+INTERRUPTED = 130
+
+app = typer.Typer(
+    name="visavis",
+    help="Search your own pictures by picture.",
+    epilog="Exit codes: 0 fine · 1 nothing found (--exit-code) · 2 usage · 3 index · "
+    "4 files skipped (--strict) · 5 model · 130 interrupted.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help: it may say [default: …], and reads well in a pipe
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"visavis {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Search your own pictures by picture."""
+
+
+app.command("index")(indexing.index)
+app.command("search")(searching.search)
+app.command("status")(upkeep.status)
+app.command("remove")(upkeep.remove)
+app.command("compact")(upkeep.compact)
+app.command("doctor")(upkeep.doctor)
+app.command("demo")(demo.demo)
+app.command("evaluate")(evaluating.evaluate)
+app.add_typer(models.app, name="models")
+
+
+def main() -> None:
+    """The `visavis` command."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A name that the terminal cannot show must stop nothing.
+            stream.reconfigure(errors="backslashreplace")
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command line; returns its exit code."""
+    try:
+        code = _invoke(arguments or ["--help"])
+        sys.stdout.flush()
+    except typer.Exit as stop:
+        return stop.exit_code
+    except typer.Abort:
+        return _tell("interrupted", INTERRUPTED)
+    except typer.TyperException as error:
+        return _tell(f"error: {error.format_message().rstrip('.')}; {_advice(error)}", USAGE)
+    except VisavisError as error:
+        return _tell(f"error: {error}", error.exit_code)
+    except KeyboardInterrupt:
+        return _tell("interrupted; what was committed is kept", INTERRUPTED)
+    except BrokenPipeError:  # the reader of a pipe, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        return _tell(f"error: {error.filename or 'the system'}: {error.strerror or error}", USAGE)
+    return code if isinstance(code, int) else 0
+
+
+def _invoke(arguments: list[str]) -> Any:
+    # Not `app(arguments)`: Typer would turn Ctrl-C and a closed pipe into exits of its own.
+    command = typer.main.get_command(app)
+    with command.make_context("visavis", list(arguments)) as context:
+        return command.invoke(context)
+
+
+def _advice(error: typer.TyperException) -> str:
+    context = getattr(error, "ctx", None)
+    return f"see: {context.command_path if context else 'visavis'} --help"
+
+
+def _tell(sentence: str, code: int) -> int:
+    typer.echo(sentence, err=True)
+    return code

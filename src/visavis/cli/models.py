@@ -1,0 +1,238 @@
+"""`visavis models`: what turns pictures into vectors."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from visavis.cli import options
+
+if TYPE_CHECKING:
+    from visavis.embedders.hub import DownloadPlan
+    from visavis.embedders.registry import ModelInfo
+    from visavis.embedders.spec import PreprocessSpec
+
+app = typer.Typer(help="List, add and check models.", rich_markup_mode=None)
+
+Name = Annotated[str, typer.Argument(metavar="MODEL", help="Name or folder.", show_default=False)]
+
+
+@app.command("list")
+def list_(
+    available: Annotated[
+        bool, typer.Option("--available", help="Also those that `models add` can download.")
+    ] = False,
+    json_output: options.Json = False,
+) -> None:
+    """List the models on this machine."""
+    from visavis.embedders.presets import PRESETS
+    from visavis.embedders.registry import list_models
+
+    here = list_models()
+    names = {info.name for info in here}
+    presets = [preset for name, preset in PRESETS.items() if available and name not in names]
+    if json_output:
+        shape = [info.to_dict() for info in here]
+        shape += [{"name": p.name, "kind": "available", "license": p.license} for p in presets]
+        typer.echo(json.dumps(shape, ensure_ascii=False))
+        return
+    rows = [_row(info) for info in here]
+    rows += [(p.name, "available", "", p.license, p.about) for p in presets]
+    _print_rows(rows)
+
+
+def _row(info: "ModelInfo") -> tuple[str, ...]:
+    about = info.problem or info.origin
+    size = f"{info.bytes / 1e6:.0f} MB" if info.bytes else ""
+    dim = f"{info.dim} numbers" if info.dim else ""
+    return (info.name, info.kind, ", ".join(filter(None, (dim, size))), info.license, about)
+
+
+def _print_rows(rows: list[tuple[str, ...]]) -> None:
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    for row in rows:
+        cells = [cell.ljust(width) for cell, width in zip(row[:4], widths, strict=True)]
+        typer.echo("  ".join([*cells, row[4]]).rstrip())
+
+
+@app.command()
+def info(model: Name, json_output: options.Json = False) -> None:
+    """Show what is known of a model.
+
+    Its width, the size of its input, its licence and where it came from.
+    """
+    from visavis.embedders.registry import model_info
+
+    shape = model_info(model).to_dict()
+    if json_output:
+        typer.echo(json.dumps(shape, ensure_ascii=False))
+        return
+    for key, value in shape.items():
+        if value not in (None, ""):
+            typer.echo(f"{key.ljust(12)} {value}")
+
+
+@app.command()
+def check(model: Name, device: options.Device = None, json_output: options.Json = False) -> None:
+    """See whether a model works, and how fast.
+
+    Its files are compared with their checksums, and two drawn pictures have to get two different
+    vectors.
+    """
+    from visavis.embedders.checking import check_model
+    from visavis.embedders.registry import model_info
+    from visavis.errors import UsageError
+
+    given = options.settings(device=device)
+    folder = model_info(model).folder
+    if folder is None:
+        raise UsageError(f"{model} has no folder to check; it is part of the program")
+    report = check_model(folder, device=given.device)
+    if json_output:
+        typer.echo(json.dumps(report.to_dict()))
+        return
+    typer.echo(
+        f"{report.name} works: {report.dim} numbers, {report.image_ms:.1f} ms a picture on one "
+        f"core, loaded in {report.load_ms:.0f} ms"
+    )
+
+
+@app.command()
+def add(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="SOURCE",
+            help="A model folder, an .onnx file, a name from `models list --available`, or a hub "
+            "repository owner/name.",
+            show_default=False,
+        ),
+    ],
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="What to call it.")] = None,
+    output: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TENSOR",
+            help="For an .onnx file: the tensor to take, inner ones too. "
+            "[default: the one before the classifier]",
+            show_default=False,
+        ),
+    ] = None,
+    pool: Annotated[
+        str | None,
+        typer.Option(metavar="HOW", help="For an .onnx file: pool maps by average, gem or none."),
+    ] = None,
+    preprocess: Annotated[
+        str | None,
+        typer.Option(
+            metavar="JSON",
+            help='For an .onnx file: {"size": 224, "mean": [...], "std": [...], ...}, or a file '
+            "of it; required.",
+        ),
+    ] = None,
+    license: Annotated[
+        str | None, typer.Option(metavar="NAME", help="For an .onnx file: its licence.")
+    ] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Replace a model of the same name.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Download without asking.")] = False,
+) -> None:
+    """Add a model.
+
+    It is copied or downloaded, tried once, and kept under its name in the user's data folder.
+    """
+    from visavis.errors import UsageError
+
+    path = Path(source)
+    for_files = {"--output": output, "--pool": pool, "--preprocess": preprocess}
+    for_files["--license"] = license
+    if yes and path.exists():
+        raise UsageError("--yes is for downloads; a folder or file is added without asking")
+    if path.suffix == ".onnx":
+        _add_file(path, name, output, pool, preprocess, license or "", replace)
+        return
+    _refuse(for_files, "are for an .onnx file")
+    if path.is_dir():
+        from visavis.embedders.adding import add_folder
+
+        added = add_folder(path, name=name, replace=replace)
+        typer.echo(f"added {added.name}: {added.dim} numbers")
+        return
+    _refuse({"--name": name}, "is for folders and files; a download keeps its name")
+    _add_from_hub(source, replace, yes)
+
+
+def _refuse(given: dict[str, Any], why: str) -> None:
+    from visavis.errors import UsageError
+
+    idle = [option for option, value in given.items() if value is not None]
+    if idle:
+        raise UsageError(f"{', '.join(idle)} {why}")
+
+
+def _add_file(
+    path: Path,
+    name: str | None,
+    output: str | None,
+    pool: str | None,
+    preprocess: str | None,
+    license: str,
+    replace: bool,
+) -> None:
+    from visavis.embedders.adding import add_onnx
+    from visavis.errors import UsageError
+
+    if preprocess is None:
+        raise UsageError(
+            f'{path}: say how its input is made, such as --preprocess \'{{"size": 224, "mean": '
+            '[0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}\''
+        )
+    added = add_onnx(
+        path,
+        _preprocess(preprocess),
+        name=name,
+        output=output,
+        pool=pool,
+        license=license,
+        replace=replace,
+    )
+    typer.echo(f"added {added.name}: {added.dim} numbers")
+
+
+def _preprocess(text: str) -> "PreprocessSpec":
+    from visavis.embedders.spec import parse_preprocess
+    from visavis.errors import UsageError
+
+    where = "--preprocess"
+    if not text.lstrip().startswith("{"):
+        where = text
+        try:
+            text = Path(text).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"{where}: cannot be read ({error})") from error
+    try:
+        shape = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise UsageError(f"{where}: is no JSON ({error})") from error
+    return parse_preprocess(shape, Path(where))
+
+
+def _add_from_hub(wanted: str, replace: bool, yes: bool) -> None:
+    from visavis.embedders.hub import add_from_hub, plan_download
+
+    plan = plan_download(wanted)
+    typer.echo(_described(plan), err=True)
+    if not yes:
+        typer.confirm("Download it?", abort=True, err=True)
+    folder = add_from_hub(plan, replace=replace)
+    typer.echo(f"added {plan.name} ({folder})")
+
+
+def _described(plan: "DownloadPlan") -> str:
+    warning = "; NOT for commercial use" if plan.non_commercial else ""
+    return (
+        f"{plan.name} from {plan.preset.repo}: {plan.total_bytes / 1e6:.0f} MB, "
+        f"licence {plan.license}{warning}"
+    )

@@ -1,0 +1,104 @@
+"""The progress bar of an indexing run: on a terminal only, on standard error."""
+
+import sys
+import threading
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from visavis.errors import VisavisError
+from visavis.images.sources import open_source
+from visavis.types import IndexReport
+
+_COUNT_AFTER = 2.0  # seconds; a run over unchanged files is over before counting would help it
+
+
+class IndexProgress:
+    """Shows how many images are done, how fast, how long still, and how many were skipped.
+
+    How many there are is counted beside the run, which has begun long before.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[str],
+        exclude: Sequence[str],
+        image_column: str | None = None,
+        id_column: str | None = None,
+    ) -> None:
+        self._sources = sources
+        self._exclude = exclude
+        self._columns = (image_column, id_column)
+        self._stopped = threading.Event()
+        self._counting = threading.Thread(target=self._count, daemon=True)
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[skipped]}"),
+            console=Console(stderr=True),
+            disable=not sys.stderr.isatty(),
+            transient=True,
+        )
+        self._task = self._bar.add_task("indexing", total=None, rate="", skipped="")
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        if not self._bar.disable and self._sources:
+            self._counting.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Take the bar away."""
+        self._stopped.set()
+        self._bar.stop()
+
+    def update(self, report: IndexReport) -> None:
+        """Show a report."""
+        done = report.added + report.unchanged + len(report.failed)
+        speed = self._bar.tasks[0].speed
+        self._bar.update(
+            self._task,
+            completed=done,
+            rate=f"{speed:.0f} a second" if speed else "",
+            skipped=f"{len(report.failed)} skipped" if report.failed else "",
+        )
+
+    def _count(self) -> None:
+        if self._stopped.wait(_COUNT_AFTER):
+            return
+        total = 0
+        for location in self._sources:
+            counted = self._count_one(location)
+            if counted is None:
+                return
+            total += counted
+        self._bar.update(self._task, total=total)
+
+    def _count_one(self, location: str) -> int | None:
+        """How many images a source names; None when that cannot be told, or nobody asks."""
+        if location == "-":
+            return None
+        image, id = self._columns
+        count = 0
+        try:
+            source = open_source(location, image_column=image, id_column=id, exclude=self._exclude)
+            for count, _ in enumerate(source.entries(), 1):  # noqa: B007 - used below
+                if self._stopped.is_set():
+                    return None
+        except (VisavisError, OSError):  # the run itself reports it
+            return None
+        return count

@@ -1,0 +1,244 @@
+"""`visavis search`: what looks like this?"""
+
+import json
+import os
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from visavis.cli import options
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from visavis.image_index import ImageIndex
+    from visavis.types import RGB, Box, ImageRecord, Match, SearchResult, Term
+
+NOTHING_FOUND = 1  # exit code with --exit-code
+_PREVIEW_HEIGHT = 160  # pixels
+
+
+def search(
+    terms: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="TERM...",
+            help="./photo.jpg · https://… · id:ID · words; joined by + and - with weights: "
+            "./a.jpg + 0.5:red - ./b.jpg",
+            show_default=False,
+        ),
+    ],
+    index: options.Index = None,
+    top: Annotated[
+        int, typer.Option("--top", "-k", min=1, metavar="N", help="How many results.")
+    ] = 10,
+    offset: Annotated[int, typer.Option(min=0, metavar="N", help="How many results to skip.")] = 0,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="EXPR",
+            help="category=shoes · brand=a,b · price<50 · title~lamp; several must all hold.",
+        ),
+    ] = None,
+    min_score: Annotated[
+        float | None, typer.Option(metavar="S", help="Leave out results below this score.")
+    ] = None,
+    box: Annotated[
+        str | None,
+        typer.Option(
+            metavar="X0,Y0,X1,Y1",
+            help="Search by a part of the first picture: left, top, right, bottom, each 0…1.",
+        ),
+    ] = None,
+    sheet: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Write a contact sheet: out.png or out.html."),
+    ] = None,
+    preview: Annotated[
+        bool, typer.Option("--preview", "-p", help="Show the pictures in the terminal.")
+    ] = False,
+    files: Annotated[
+        bool, typer.Option("--files", "-f", help="Print paths alone, one a line.")
+    ] = False,
+    print0: Annotated[
+        bool, typer.Option("--print0", "-0", help="Print paths alone, each ended by a NUL.")
+    ] = False,
+    json_output: options.Json = False,
+    jsonl: Annotated[bool, typer.Option("--jsonl", help="Print one JSON object a result.")] = False,
+    exit_code: Annotated[
+        bool, typer.Option("--exit-code", help="Exit with 1 when nothing was found.")
+    ] = False,
+    device: options.Device = None,
+    max_megapixels: options.MaxMegapixels = None,
+    allow_private: options.AllowPrivate = False,
+) -> int:
+    """Find the pictures that look like this.
+
+    A term is a picture, an address, a record of the index, or words; several are a weighted mix.
+    """
+    from pathlib import Path
+
+    from visavis.search import parse_terms
+    from visavis.store.filters import parse_all
+    from visavis.types import Query
+
+    _refuse_idle_options(
+        {"--json": json_output, "--jsonl": jsonl, "--files": files, "--print0": print0}, preview
+    )
+    if sheet is not None:
+        from visavis.cli.sheet import check_sheet_path
+
+        check_sheet_path(Path(sheet))
+    given = options.settings(index, device, max_megapixels=max_megapixels)
+    parsed = parse_terms(terms, None if box is None else _box(box))
+    query = Query(parsed, parse_all(where or []), top, offset, min_score)
+    with options.open_index(given) as target:
+        result = target.search(query, allow_private=allow_private)
+        if json_output:
+            typer.echo(json.dumps(result.to_dict(), ensure_ascii=False))
+        elif jsonl:
+            for match in result.matches:
+                typer.echo(json.dumps(match.to_dict(), ensure_ascii=False))
+        elif files or print0:
+            _print_paths(result, b"\0" if print0 else b"\n")
+        else:
+            _print_table(result, preview)
+        if sheet is not None:
+            _write_sheet(Path(sheet), target, parsed, result)
+        if target.repairing:
+            typer.echo("the search cache was lost or damaged; making it again …", err=True)
+    return NOTHING_FOUND if exit_code and not result.matches else 0
+
+
+def _refuse_idle_options(formats: dict[str, bool], preview: bool) -> None:
+    """An option that would do nothing is a mistake in the command."""
+    from visavis.errors import UsageError
+
+    chosen = [option for option, given in formats.items() if given]
+    if len(chosen) > 1:
+        raise UsageError(f"{' and '.join(chosen)} exclude one another; give one of them")
+    if preview and chosen:
+        raise UsageError(f"--preview shows pictures to people, {chosen[0]} is for programs")
+
+
+def _box(text: str) -> "Box":
+    from visavis.errors import UsageError
+
+    try:
+        left, top, right, bottom = (float(part) for part in text.split(","))
+    except ValueError:
+        raise UsageError(
+            f"--box wants four numbers, left,top,right,bottom, not {text!r}; try 0,0,0.5,0.5"
+        ) from None
+    return left, top, right, bottom
+
+
+def _print_paths(result: "SearchResult", end: bytes) -> None:
+    from visavis.images.fetch import is_address
+    from visavis.images.files import local_path
+
+    for match in result.matches:
+        uri = match.record.uri
+        raw = uri.encode() if is_address(uri) else os.fsencode(local_path(uri))
+        sys.stdout.buffer.write(raw + end)
+    sys.stdout.buffer.flush()
+
+
+def _print_table(result: "SearchResult", preview: bool) -> None:
+    if result.reason is not None:
+        typer.echo(result.reason, err=True)
+        return
+    show = _previewer() if preview else None
+    if not sys.stdout.isatty():
+        for match in result.matches:
+            typer.echo(f"{match.score:.6f}\t{match.record.id}\t{match.record.uri}")
+    elif show is None:
+        _print_rich(result)
+    else:
+        for match in result.matches:
+            typer.echo(f"{match.score:.3f}  {match.record.id}  {_fields(match)}")
+            show(match.record)
+
+
+def _print_rich(result: "SearchResult") -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column("score", justify="right", no_wrap=True)
+    table.add_column("id", overflow="fold")
+    if any(match.record.fields for match in result.matches):
+        table.add_column("fields", overflow="fold", style="dim")
+    for match in result.matches:
+        table.add_row(f"{match.score:.3f}", Text(match.record.id), Text(_fields(match)))
+    console = Console(highlight=False)
+    console.print(table)
+    console.print(
+        f"{len(result.matches)} of {result.total_searched} records · {result.model} · "
+        f"{result.took_ms:.0f} ms",
+        style="dim",
+    )
+
+
+def _fields(match: "Match") -> str:
+    return " · ".join(f"{name} {value}" for name, value in match.record.fields.items())
+
+
+def read_picture(record: "ImageRecord") -> "RGB | None":
+    """A record's picture for people to look at; None when its file is gone."""
+    from visavis.errors import ImageError
+    from visavis.images.decode import decode
+    from visavis.images.fetch import Fetcher, is_address
+    from visavis.images.files import read_file
+
+    try:
+        if is_address(record.uri):  # it was downloaded when it was indexed
+            fetcher = Fetcher()
+            try:
+                data = fetcher.fetch(record.uri)
+            finally:
+                fetcher.close()
+        else:
+            data = read_file(record.uri)
+        return decode(data, record.uri, min_side=400).pixels
+    except ImageError:
+        return None
+
+
+def _previewer() -> "Callable[[ImageRecord], None] | None":
+    from visavis.cli.preview import detect, encode
+
+    protocol = detect(os.environ) if sys.stdout.isatty() else None
+    if protocol is None:
+        typer.echo("no preview: this terminal is not known to show pictures", err=True)
+        return None
+
+    def show(record: "ImageRecord") -> None:
+        pixels = read_picture(record)
+        typer.echo("(no picture)" if pixels is None else encode(pixels, protocol, _PREVIEW_HEIGHT))
+
+    return show
+
+
+def _write_sheet(
+    path: "Path", index: "ImageIndex", terms: "tuple[Term, ...]", result: "SearchResult"
+) -> None:
+    from visavis.cli.sheet import search_sheet, write_sheet
+
+    pictures = [_term_picture(term, index) for term in terms]
+    write_sheet(path, search_sheet(terms, pictures, result, read_picture))
+    typer.echo(f"wrote {path}", err=True)
+
+
+def _term_picture(term: "Term", index: "ImageIndex") -> "RGB | None":
+    from visavis.types import ImageRecord, ImageTerm, RecordTerm
+
+    if isinstance(term, RecordTerm):
+        return read_picture(index.get(term.id))
+    if isinstance(term, ImageTerm):
+        return read_picture(ImageRecord("", str(term.image), 0, 0.0, "", 0, 0))
+    return None

@@ -1,0 +1,189 @@
+"""`visavis status`, `remove`, `compact`, `doctor`: an index and its surroundings kept well."""
+
+import json
+import os
+import platform
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from visavis.cli import options
+
+if TYPE_CHECKING:
+    from visavis.store.base import StoreInfo
+
+
+def status(index: options.Index = None, json_output: options.Json = False) -> None:
+    """Show what an index holds.
+
+    How many records, by which model, from where, how large.
+    """
+    with options.open_index(options.settings(index)) as target:
+        info = target.info()
+        place = str(target.path)
+    if json_output:
+        typer.echo(json.dumps(info.to_dict(), ensure_ascii=False))
+        return
+    _print_pairs(_status_lines(place, info))
+
+
+def _status_lines(place: str, info: "StoreInfo") -> list[tuple[str, str]]:
+    search = "approximate, exact where a filter keeps few" if info.approximate else "exact"
+    lines = [
+        ("index", place),
+        ("records", f"{info.records:,}"),
+        ("model", f"{info.model} ({info.dim} numbers a picture)"),
+        ("size", _megabytes(info.bytes)),
+        ("search", search + (f"; {info.pending:,} newest exact" if info.pending else "")),
+    ]
+    lines += [("source" if at == 0 else "", uri) for at, uri in enumerate(info.sources)]
+    if info.fields:
+        named = (f"{name} ({kind})" for name, kind in sorted(info.fields.items()))
+        lines.append(("fields", ", ".join(named)))
+    return lines
+
+
+def remove(
+    ids: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="ID...", help="Ids.", show_default=False),
+    ] = None,
+    index: options.Index = None,
+    where: Annotated[
+        list[str] | None, typer.Option(metavar="EXPR", help="Remove what passes the filter.")
+    ] = None,
+    source: Annotated[
+        str | None, typer.Option(metavar="SOURCE", help="Remove a source with all its records.")
+    ] = None,
+    json_output: options.Json = False,
+) -> None:
+    """Remove records from an index.
+
+    The pictures themselves are never touched.
+    """
+    given = options.settings(index)
+    with options.open_index(given) as target:
+        removed = target.remove(*(ids or []), where=where, source=source)
+    typer.echo(json.dumps({"removed": removed}) if json_output else f"removed {removed} records")
+
+
+def compact(index: options.Index = None, json_output: options.Json = False) -> None:
+    """Check an index and tidy it up.
+
+    The whole database is checked, the caches are made again, and free space goes back to the disk.
+    """
+    with options.open_index(options.settings(index)) as target:
+        before = target.info().bytes
+        target.compact()
+        after = target.info().bytes
+    if json_output:
+        typer.echo(json.dumps({"bytes_before": before, "bytes": after}))
+    else:
+        typer.echo(f"sound; {_megabytes(before)} before, {_megabytes(after)} now")
+
+
+@dataclass(frozen=True, slots=True)
+class _Finding:
+    """One line of the doctor's report."""
+
+    name: str
+    value: str
+    good: bool = True
+
+
+def doctor(index: options.Index = None, json_output: options.Json = False) -> int:
+    """Check this installation.
+
+    Versions, formats, devices, models, and the index, if there is one. Exits with 3 when something
+    is wrong.
+    """
+    given = options.settings(index)
+    findings = [*_machine(), *_formats(), _devices(), *_models(), _index_health(given.index)]
+    if json_output:
+        shape = [{"name": f.name, "value": f.value, "good": f.good} for f in findings]
+        typer.echo(json.dumps(shape, ensure_ascii=False))
+    else:
+        _print_pairs([(("" if f.good else "! ") + f.name, f.value) for f in findings])
+    return 0 if all(finding.good for finding in findings) else 3
+
+
+def _machine() -> list[_Finding]:
+    from importlib.metadata import version
+
+    from visavis import __version__
+
+    parts = ("numpy", "pillow", "onnxruntime", "faiss-cpu")
+    return [
+        _Finding("visavis", __version__),
+        _Finding("python", f"{platform.python_version()}, {platform.machine()}"),
+        _Finding("cores", str(os.cpu_count())),
+        _Finding("libraries", ", ".join(f"{part} {version(part)}" for part in parts)),
+    ]
+
+
+def _formats() -> list[_Finding]:
+    from importlib.util import find_spec
+
+    from PIL import features
+
+    avif = "yes" if features.check("avif") else "no (this Pillow was built without it)"
+    return [
+        _Finding("AVIF", avif),
+        _Finding("HEIC", _extra(find_spec("pillow_heif") is not None, "heic")),
+        _Finding("Parquet", _extra(find_spec("pyarrow") is not None, "parquet")),
+        _Finding("model hub", _extra(find_spec("huggingface_hub") is not None, "hub")),
+    ]
+
+
+def _extra(there: bool, extra: str) -> str:
+    return "yes" if there else f"no (pip install 'visavis[{extra}]')"
+
+
+def _devices() -> _Finding:
+    import onnxruntime
+
+    from visavis.embedders.onnx import PROVIDERS
+
+    there = onnxruntime.get_available_providers()
+    return _Finding("devices", ", ".join(name for name, of in PROVIDERS.items() if of in there))
+
+
+def _models() -> list[_Finding]:
+    from visavis.embedders.registry import list_models
+
+    return [
+        _Finding(f"model {info.name}", info.problem or f"{info.dim} numbers", info.problem is None)
+        for info in list_models()
+    ]
+
+
+def _index_health(index: str) -> _Finding:
+    from pathlib import Path
+
+    from visavis.errors import IndexMissingError, VisavisError
+    from visavis.store.sqlite import SqliteStore
+
+    try:
+        store = SqliteStore(Path(index))
+    except IndexMissingError:
+        return _Finding("index", f"none at {index}")
+    except VisavisError as error:
+        return _Finding("index", str(error), good=False)
+    try:
+        store.check()
+        return _Finding("index", f"{index}: sound, {store.info().records:,} records")
+    except VisavisError as error:
+        return _Finding("index", str(error), good=False)
+    finally:
+        store.close()
+
+
+def _print_pairs(lines: list[tuple[str, Any]]) -> None:
+    width = max(len(name) for name, _ in lines)
+    for name, value in lines:
+        typer.echo(f"{name.ljust(width)}  {value}")
+
+
+def _megabytes(count: int) -> str:
+    return f"{count / 1e6:,.1f} MB"

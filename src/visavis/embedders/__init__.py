@@ -1,0 +1,1 @@
+"""Embedders: pictures (and words) to vectors."""

@@ -1,0 +1,81 @@
+"""What an embedder promises, and how rows are made unit length."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.types import RGB, Vectors
+
+
+@runtime_checkable
+class Embedder(Protocol):
+    """Turns pictures into vectors whose dot product says how alike they are.
+
+    Safe to use from several threads at once. The same picture gets the same vector, up to
+    rounding, whatever else is in the batch.
+    """
+
+    @property
+    def name(self) -> str:
+        """What people call it: "classic", "mobilenet-v2", "0.7:mobilenet-v2+0.3:classic"."""
+        ...
+
+    @property
+    def ref(self) -> str:
+        """What `load_embedder` takes to load it again; folders are absolute paths."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """Hex digest of all that shapes a vector; the same in every process, on every machine."""
+        ...
+
+    @property
+    def dim(self) -> int:
+        """Numbers in a vector."""
+        ...
+
+    @property
+    def side(self) -> int | None:
+        """The shorter side in pixels that it looks at: decoding to less loses detail.
+
+        None: it wants all the pixels there are.
+        """
+        ...
+
+    def embed_images(self, images: Sequence[RGB]) -> Vectors:
+        """One unit vector for each picture, in order: (n, dim) float32; (0, dim) for none."""
+        ...
+
+
+@runtime_checkable
+class TextEmbedder(Embedder, Protocol):
+    """An embedder that puts words into the same space as pictures."""
+
+    def embed_texts(self, texts: Sequence[str]) -> Vectors:
+        """One unit vector for each text, in order: (n, dim) float32; (0, dim) for none."""
+        ...
+
+
+def unit_rows(matrix: NDArray[Any]) -> Vectors:
+    """The rows of (n, dim) at unit length, as float32.
+
+    Numbers that are not finite count as 0. A row of nothing but zeros (a black picture can make
+    one) has no direction; it becomes the even one, all entries equal, so that it is still finite,
+    of unit length, and the same each time.
+
+    >>> unit_rows(np.array([[3.0, 4.0], [0.0, 0.0]])).round(3).tolist()
+    [[0.6000000238418579, 0.800000011920929], [0.7070000171661377, 0.7070000171661377]]
+    """
+    rows = np.array(matrix, dtype=np.float32)
+    if not np.isfinite(rows).all():
+        np.nan_to_num(rows, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+    # Scaled by the largest entry first: the square of a large float32 overflows.
+    largest = np.abs(rows).max(axis=1, keepdims=True, initial=0.0)
+    empty = largest[:, 0] == 0.0
+    rows /= np.where(largest > 0.0, largest, 1.0)
+    rows[empty] = 1.0
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows

@@ -1,0 +1,1 @@
+"""Measuring an index: ground truth, runs, reports, and comparisons of reports."""

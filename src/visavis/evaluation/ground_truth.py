@@ -1,0 +1,204 @@
+"""What the right answers are: by a shared field, or from a file. Checked before anything is scored.
+
+A file is JSON or CSV:
+
+    {"query-1": ["right-1", "right-2"],
+     "query-2": {"positives": ["right-3"], "junk": ["neither-4"]}}
+
+    query,id,kind
+    query-1,right-1,positive
+    query-2,neither-4,junk
+
+(without the column `kind` every row is a positive). Junk and the query itself are taken out before
+ranks are counted, as in Holidays; a query that is named among its own positives is counted, as in
+Oxford5k and Paris6k.
+"""
+
+import csv
+import json
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from visavis.errors import SourceError, UsageError
+from visavis.evaluation.gallery import Gallery, check_field
+from visavis.types import ImageRecord
+
+_KINDS = {"positive": "positives", "junk": "junk"}
+_NONE: frozenset[str] = frozenset()
+_SHOWN = 3  # ids named in a message
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One query and its right answers among the ids of a gallery."""
+
+    id: str
+    positives: frozenset[str]
+    """May hold the query's own id; `itself` says whether it counts."""
+    junk: frozenset[str] = _NONE
+    itself: bool = False
+    """Whether the query is a record of the gallery that has to be left out of its own ranking."""
+    group: str | None = None
+    """Its class, for figures by class."""
+
+    @property
+    def sought(self) -> int:
+        """How many positives there are to find."""
+        return len(self.positives) - (self.itself and self.id in self.positives)
+
+
+@dataclass(frozen=True, slots=True)
+class GroundTruth:
+    """Questions, and what should be told about them."""
+
+    questions: tuple[Question, ...]
+    left_out: int = 0
+    """Records that could not be queries, having no value or no partner."""
+
+
+def same_value(
+    queries: Sequence[ImageRecord], gallery: Gallery, field: str, *, own: bool
+) -> GroundTruth:
+    """Gallery records with the query's value of a field are its positives.
+
+    A query that is itself in the gallery (the same id and content) is left out of its own ranking.
+    With `own` the queries are records of the index, and those without a partner are not asked;
+    other queries all need positives. Raises UsageError for a field that nobody has and for queries
+    without positives.
+    """
+    check_field(field, queries, "the queries" if not own else "the index")
+    check_field(field, gallery.records, "the gallery")
+    members: defaultdict[str, set[str]] = defaultdict(set)
+    for record in gallery.records:
+        if field in record.fields:
+            members[str(record.fields[field])].add(record.id)
+    groups = {value: frozenset(ids) for value, ids in members.items()}
+    hashes = {record.id: record.sha256 for record in gallery.records}
+    questions = []
+    for record in queries:
+        value = str(record.fields.get(field, ""))
+        itself = hashes.get(record.id) == record.sha256
+        questions.append(Question(record.id, groups.get(value, _NONE), _NONE, itself, value))
+    asked = [question for question in questions if question.sought] if own else questions
+    if not asked:
+        raise UsageError(
+            f"no two records share a value of {field!r}, so no query has a positive; name a field "
+            "that groups them with --same"
+        )
+    check_positives(asked)
+    return GroundTruth(tuple(asked), len(questions) - len(asked))
+
+
+def from_file(path: Path, queries: Collection[str], gallery: Gallery, *, own: bool) -> GroundTruth:
+    """The ground truth of a file; `queries` are the ids that can be asked.
+
+    With `own` the queries are records of the gallery. Raises SourceError when the file cannot be
+    read, UsageError when it names ids that are not there, an id as positive and junk at once, or a
+    query without positives.
+    """
+    answers = read_answers(path)
+    ids = {record.id for record in gallery.records}
+    named = {id for lists in answers.values() for part in lists.values() for id in part}
+    _refuse(path, answers.keys() - set(queries), "queries that are not there")
+    _refuse(path, named - ids, "ids that the gallery does not have")
+    questions = []
+    for query, lists in answers.items():
+        positives, junk = frozenset(lists["positives"]), frozenset(lists["junk"])
+        _refuse(path, positives & junk, f"both positive and junk for the query {query!r}")
+        itself = own and query in ids and query not in positives
+        questions.append(Question(query, positives, junk, itself))
+    if not questions:
+        raise UsageError(f"{path}: the file names no query")
+    check_positives(questions, f"{path}: ")
+    return GroundTruth(tuple(questions))
+
+
+def check_positives(questions: Iterable[Question], place: str = "") -> None:
+    """Raise UsageError when a query has no right answer: an error in the data, not a zero."""
+    idle = [question for question in questions if not question.sought]
+    if idle:
+        shown = _listed(
+            question.id + (f" ({question.group})" if question.group else "") for question in idle
+        )
+        raise UsageError(
+            f"{place}{_count(len(idle), 'query has', 'queries have')} no positive in the gallery: "
+            f"{shown}; leave them out or add their pictures"
+        )
+
+
+def read_answers(path: Path) -> dict[str, Mapping[str, list[str]]]:
+    """Query → {"positives": ids, "junk": ids}, from a .json or .csv file. Raises SourceError."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SourceError(f"{path}: the ground truth cannot be read ({error})") from error
+    if path.suffix.lower() == ".json":
+        return _from_json(path, text)
+    if path.suffix.lower() == ".csv":
+        return _from_csv(path, text)
+    raise SourceError(f"{path}: ground truth is a .json or a .csv file")
+
+
+def _from_json(path: Path, text: str) -> dict[str, Mapping[str, list[str]]]:
+    try:
+        shape = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise SourceError(f"{path}: it is no JSON ({error})") from error
+    if not isinstance(shape, dict):
+        raise SourceError(f'{path}: it should be an object, {{"query": ["positive", …]}}')
+    return {query: _lists(path, query, value) for query, value in shape.items()}
+
+
+def _lists(path: Path, query: str, value: Any) -> Mapping[str, list[str]]:
+    given = {"positives": value} if isinstance(value, list) else value
+    if not isinstance(given, dict) or given.keys() - {"positives", "junk"}:
+        raise SourceError(
+            f"{path}: the query {query!r} needs a list of ids, or an object of the lists "
+            '"positives" and "junk"'
+        )
+    lists = {kind: given.get(kind, []) for kind in ("positives", "junk")}
+    for kind, ids in lists.items():
+        if not isinstance(ids, list) or not all(isinstance(id, str) for id in ids):
+            raise SourceError(f"{path}: {kind} of the query {query!r} must be a list of texts")
+    return lists
+
+
+def _from_csv(path: Path, text: str) -> dict[str, Mapping[str, list[str]]]:
+    table = csv.DictReader(StringIO(text, newline=""))
+    columns = table.fieldnames or ()
+    for name in ("query", "id"):
+        if name not in columns:
+            raise SourceError(
+                f"{path}: no column is named {name!r}; ground truth has the columns query, id and, "
+                "if need be, kind"
+            )
+    answers: dict[str, Mapping[str, list[str]]] = {}
+    for row in table:
+        kind = row.get("kind") or "positive"
+        if kind not in _KINDS or not row["query"] or not row["id"]:
+            raise SourceError(
+                f"{path}, line {table.line_num}: it needs a query, an id, and positive or junk as "
+                "its kind"
+            )
+        lists = answers.setdefault(row["query"], {"positives": [], "junk": []})
+        lists[_KINDS[kind]].append(row["id"])
+    return answers
+
+
+def _refuse(path: Path, ids: Collection[str], what: str) -> None:
+    if ids:
+        raise UsageError(f"{path}: the file names {what}: {_listed(sorted(ids))}")
+
+
+def _listed(ids: Iterable[str]) -> str:
+    every = list(ids)
+    more = len(every) - _SHOWN
+    return ", ".join(every[:_SHOWN]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def _count(number: int, one: str, several: str) -> str:
+    return f"{number:,} {one if number == 1 else several}"

@@ -1,0 +1,117 @@
+"""The report of an evaluation: one JSON document of what was measured, on what, with what."""
+
+import json
+import os
+import platform
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from visavis import __version__
+from visavis.errors import UsageError
+from visavis.evaluation.measures import Figures, curves, measure
+from visavis.evaluation.runs import Run, measure_latency, run_all
+from visavis.evaluation.tasks import Task, sources
+from visavis.image_index import ImageIndex
+
+Report = dict[str, Any]
+"""The JSON shape; see docs/how-to/evaluate.md.
+
+`metrics` (name → figure), `intervals` (name → [low, high]), `by_class`, `model`, `data`,
+`protocol`, `latency`, `curves`, `notes`, `visavis`, `machine`, `time`, `seconds`, and `per_query`:
+the values of every query, which make two reports comparable.
+"""
+
+DEFAULT_KS = (1, 5, 10)
+
+
+def evaluate(index: ImageIndex, task: Task, ks: Sequence[int] = DEFAULT_KS) -> tuple[Report, Run]:
+    """Ask every question of a task and report; the run holds the single answers, to be shown."""
+    started = time.perf_counter()
+    run = run_all(task.gallery, task.questions, task.vectors)
+    figures = measure(task, run, ks)
+    latency = measure_latency(index, task.gallery, task.protocol["seed"])
+    info = index.info()
+    report: Report = {
+        "metrics": {name: round(value, 6) for name, value in figures.means.items()},
+        "intervals": {
+            name: [round(low, 6), round(high, 6)] for name, (low, high) in figures.intervals.items()
+        },
+        "by_class": _rounded(figures.by_class),
+        "model": {"name": info.model, "fingerprint": info.fingerprint, "dim": info.dim},
+        "data": {
+            "source": sources(index),
+            "hash": task.hash,
+            "records": len(task.gallery),
+            "queries": len(task.questions),
+        },
+        "protocol": task.protocol,
+        "latency": latency,
+        "curves": curves(run),
+        "notes": list(task.notes),
+        "visavis": __version__,
+        "machine": machine(),
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seconds": round(time.perf_counter() - started, 3),
+        "per_query": _per_query(task, run, figures),
+    }
+    return report, run
+
+
+def machine() -> dict[str, Any]:
+    """What kind of machine this is; nothing that names it."""
+    return {
+        "system": platform.system(),
+        "processor": platform.machine(),
+        "cores": os.cpu_count() or 1,
+        "python": platform.python_version(),
+    }
+
+
+def summary(report: Report) -> Report:
+    """The report without what only comparisons need."""
+    return {key: value for key, value in report.items() if key != "per_query"}
+
+
+def write_report(path: Path, report: Report) -> None:
+    """Write the whole report as JSON. Raises UsageError when the place cannot be written to."""
+    try:
+        path.write_text(json.dumps(report, ensure_ascii=False) + "\n", encoding="utf-8")
+    except OSError as error:
+        reason = error.strerror or "it failed"
+        raise UsageError(f"cannot write the report {path}: {reason}; name another file") from error
+
+
+def read_report(path: Path) -> Report:
+    """A report that was written before. Raises UsageError when the file is none."""
+    try:
+        shape = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise UsageError(f"{path}: the report cannot be read ({error})") from error
+    if not isinstance(shape, dict) or not {"metrics", "data", "protocol", "model"} <= shape.keys():
+        raise UsageError(f"{path}: it is no report of visavis evaluate; write one with --out")
+    return shape
+
+
+def _rounded(classes: dict[str, dict[str, float | int]]) -> dict[str, dict[str, float | int]]:
+    return {
+        name: {key: round(value, 6) for key, value in figures.items()}
+        for name, figures in classes.items()
+    }
+
+
+def _per_query(task: Task, run: Run, figures: Figures) -> dict[str, Any]:
+    asked = [answer.question.sought > 0 for answer in run.answers]
+    shape: dict[str, Any] = {
+        "ids": [q.id for q, counted in zip(task.questions, asked, strict=True) if counted],
+        "values": {
+            name: [round(value, 5) for value in column.tolist()]
+            for name, column in figures.values.items()
+        },
+    }
+    groups = task.groups
+    if groups is not None:
+        shape["groups"] = [g for g, counted in zip(groups, asked, strict=True) if counted]
+    return shape

@@ -1,0 +1,246 @@
+"""A protocol made ready: what is asked, of which gallery, with what vectors."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Literal
+
+import numpy as np
+
+from visavis.errors import UsageError
+from visavis.evaluation.copies import EditedSource, draw_task
+from visavis.evaluation.gallery import Gallery, load_gallery
+from visavis.evaluation.ground_truth import GroundTruth, Question, from_file, same_value
+from visavis.image_index import ImageIndex
+from visavis.images.sources import Location
+from visavis.ingest import Progress
+from visavis.types import ImageRecord, Vectors
+
+_SHOWN = 10  # unreadable query pictures that are named
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a protocol chooses its queries and its gallery."""
+
+    where: tuple[str, ...] = ()
+    """Filter expressions: the records that are searched."""
+    queries: str | None = None
+    """A folder or catalogue of query pictures, or a filter such as kind=natural over the index's
+    records; None: the gallery's own records."""
+    sample: int | None = None
+    """At most so many queries (originals, for copies), drawn by the seed; None: all."""
+    seed: int = 0
+    device: str = "cpu"
+    """Where query pictures are embedded."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Task:
+    """Everything that is asked, and of what."""
+
+    kind: Literal["same", "truth", "copies"]
+    protocol: dict[str, Any]
+    """What has to agree for two reports to be compared."""
+    gallery: Gallery
+    questions: tuple[Question, ...]
+    queries: tuple[ImageRecord, ...]
+    """One for each question."""
+    vectors: Vectors
+    """(questions, dim)."""
+    hash: str
+    """SHA-256 of ids, contents and right answers: the same for every model."""
+    notes: tuple[str, ...] = ()
+    edits: EditedSource | None = None
+    """Makes the pictures of edited copies again."""
+
+    @property
+    def groups(self) -> list[int] | None:
+        """For copies: a number for each question, the same for all edits of one original."""
+        if self.kind != "copies":
+            return None
+        originals = [str(record.fields["original"]) for record in self.queries]
+        numbers = {id: number for number, id in enumerate(dict.fromkeys(originals))}
+        return [numbers[id] for id in originals]
+
+
+@dataclass(slots=True)
+class _Queries:
+    """Query records with their vectors."""
+
+    records: tuple[ImageRecord, ...]
+    vectors: Vectors
+    own: bool
+    """Whether they are records of the index."""
+    notes: list[str] = field(default_factory=list)
+
+
+def same_task(
+    index: ImageIndex, name: str, options: Options, progress: Progress | None = None
+) -> Task:
+    """Records that share a value of a field are each other's positives.
+
+    Raises UsageError for a field that nobody has, queries without positives, an empty gallery.
+    """
+    gallery = load_gallery(index, options.where)
+    queries = _queries(index, gallery, options, progress)
+    truth = same_value(queries.records, gallery, name, own=queries.own)
+    if truth.left_out:
+        queries.notes.append(
+            f"{truth.left_out:,} records were not asked about: they have no {name!r}, or share it "
+            "with nobody"
+        )
+    return _task("same", {"field": name}, gallery, queries, truth, options)
+
+
+def truth_task(
+    index: ImageIndex, path: Path, options: Options, progress: Progress | None = None
+) -> Task:
+    """The right answers are read from a file; see `ground_truth`."""
+    gallery = load_gallery(index, options.where)
+    queries = _queries(index, gallery, options, progress)
+    ids = {record.id for record in queries.records}
+    truth = from_file(path, ids, gallery, own=queries.own)
+    return _task("truth", {"file": path.name}, gallery, queries, truth, options)
+
+
+def copies_task(
+    index: ImageIndex, originals: int, options: Options, progress: Progress | None = None
+) -> Task:
+    """Edited copies of drawn records are asked; see `copies`. `options.sample` is not used."""
+    gallery = load_gallery(index, options.where)
+    if options.queries is None:
+        candidates: Sequence[ImageRecord] = gallery.records
+    else:
+        ids = gallery.rows().keys()
+        chosen = index.records(_expression(options.queries))
+        candidates = [record for record in chosen if record.id in ids]
+    drawn = draw_task(gallery, candidates, originals, options.seed)
+    source = EditedSource([*drawn.originals, *drawn.strangers], options.seed)
+    queries = _embedded(index, source, options, progress)
+    strangers = {record.id for record in drawn.strangers}
+    if all(record.fields["original"] in strangers for record in queries.records):
+        raise UsageError(f"{index.path}: no original could be read; index the pictures again")
+    truth = GroundTruth(drawn.questions(queries.records))
+    facts = {"originals": len(drawn.originals), "strangers": len(drawn.strangers)}
+    return _task("copies", facts, drawn.gallery, queries, truth, options, source)
+
+
+def _task(
+    kind: Literal["same", "truth", "copies"],
+    facts: dict[str, Any],
+    gallery: Gallery,
+    queries: _Queries,
+    truth: GroundTruth,
+    options: Options,
+    edits: EditedSource | None = None,
+) -> Task:
+    questions = truth.questions
+    if options.sample is not None and kind != "copies" and options.sample < len(questions):
+        chance = np.random.default_rng(options.seed)
+        drawn = np.sort(chance.choice(len(questions), options.sample, replace=False))
+        questions = tuple(questions[at] for at in drawn.tolist())
+    rows = {record.id: row for row, record in enumerate(queries.records)}
+    chosen = [rows[question.id] for question in questions]
+    records = tuple(queries.records[row] for row in chosen)
+    protocol = {"kind": kind, **facts, "where": list(options.where)}
+    protocol |= {"queries": _name(options.queries, queries), "seed": options.seed}
+    return Task(
+        kind,
+        protocol,
+        gallery,
+        questions,
+        records,
+        queries.vectors[chosen],
+        data_hash(gallery, questions, records),
+        tuple(queries.notes),
+        edits,
+    )
+
+
+def _name(given: str | None, queries: _Queries) -> str | None:
+    """A filter as it is; of a catalogue the name alone, not where it lies on this machine."""
+    return given if given is None or queries.own else Path(given).name
+
+
+def _queries(
+    index: ImageIndex, gallery: Gallery, options: Options, progress: Progress | None
+) -> _Queries:
+    if options.queries is None:
+        return _Queries(gallery.records, gallery.vectors, own=True)
+    if Path(options.queries).exists():
+        return _embedded(index, options.queries, options, progress)
+    chosen = load_gallery(index, [_expression(options.queries)])
+    return _Queries(chosen.records, chosen.vectors, own=True)
+
+
+def _expression(text: str) -> str:
+    if not any(sign in text for sign in "=<>~"):
+        raise UsageError(
+            f"--queries {text}: there is no such folder or catalogue, and it is no filter such as "
+            "kind=natural"
+        )
+    return text
+
+
+def _embedded(
+    index: ImageIndex, location: Location, options: Options, progress: Progress | None
+) -> _Queries:
+    """Pictures that the index need not have, embedded by its model in an index of their own."""
+    index.embedder()  # raises when the model is gone or is not the one that made the index
+    with (
+        TemporaryDirectory(prefix="visavis-") as folder,
+        ImageIndex.create(
+            Path(folder) / "queries", index.info().model_ref, device=options.device
+        ) as made,
+    ):
+        report = made.add(location, progress=progress)
+        if not len(made):
+            why = f" ({report.failed[0].reason})" if report.failed else ""
+            what = location if isinstance(location, str) else "the copies"
+            raise UsageError(f"{what}: no query picture could be read{why}")
+        found = load_gallery(made)
+    failed = [f"not asked: {failure.uri}: {failure.reason}" for failure in report.failed]
+    notes = failed[:_SHOWN]
+    if len(failed) > _SHOWN:
+        notes.append(f"not asked: {len(failed) - _SHOWN:,} more that could not be read")
+    return _Queries(found.records, found.vectors, own=False, notes=notes)
+
+
+def data_hash(
+    gallery: Gallery, questions: Sequence[Question], queries: Sequence[ImageRecord]
+) -> str:
+    """SHA-256 of what is asked of what, whichever model answers.
+
+    Ids, contents (by their own SHA-256), right answers and junk go in; paths and vectors do not.
+    """
+    digest = hashlib.sha256()
+    sets: dict[frozenset[str], bytes] = {}  # questions of a class share theirs
+
+    def add(*parts: str) -> None:
+        digest.update("\0".join(parts).encode() + b"\n")
+
+    def of(ids: frozenset[str]) -> str:
+        if ids not in sets:
+            sets[ids] = hashlib.sha256("\n".join(sorted(ids)).encode()).digest()
+        return sets[ids].hex()
+
+    for record in gallery.records:
+        add("gallery", record.id, record.sha256)
+    for question, record in zip(questions, queries, strict=True):
+        add("query", question.id, record.sha256, of(question.positives), of(question.junk))
+        add(str(question.itself), question.group or "")
+    return digest.hexdigest()
+
+
+def sources(index: ImageIndex) -> str:
+    """What was indexed, by the last part of each name: reports should not tell of this machine."""
+    return ", ".join(_last_part(uri) for uri in index.info().sources)
+
+
+def _last_part(uri: str) -> str:
+    parts: Iterable[str] = [part for part in uri.split("/") if part]
+    kept = list(parts)[-2:] if Path(uri).suffix else list(parts)[-1:]
+    return "/".join(kept)

@@ -1,0 +1,387 @@
+"""The façade that users hold: one store, bound to the model that made its vectors."""
+
+import contextlib
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypedDict, Unpack
+
+from visavis import reindex as flows
+from visavis.binding import Binding
+from visavis.embedders.base import Embedder
+from visavis.embedders.registry import DEFAULT_MODEL, load_embedder
+from visavis.errors import IndexIncompatibleError, IndexMissingError, UsageError
+from visavis.images.decode import MAX_PIXELS
+from visavis.images.fetch import Fetcher
+from visavis.images.files import path_text
+from visavis.images.sources import Location, as_source, read_anywhere
+from visavis.ingest import IngestOptions, Progress, ingest
+from visavis.search import Question, as_terms, search
+from visavis.store.base import StoreInfo
+from visavis.store.filters import Where, as_filter
+from visavis.store.lock import writer_lock
+from visavis.store.sqlite import SqliteStore
+from visavis.types import (
+    ImageRecord,
+    IndexReport,
+    Query,
+    RecordTerm,
+    SearchResult,
+    merged,
+)
+
+
+class IndexOptions(TypedDict, total=False):
+    """How an index uses the machine; each may be left out."""
+
+    device: str
+    """Where the model runs: cpu (the default), cuda, coreml or openvino."""
+    jobs: int | None
+    """Threads that decode and embed; None, the default: one a core."""
+    max_pixels: int
+    """Pictures with more pixels are refused before they are decoded; 100 million if not given."""
+    lock_seconds: float
+    """How long writing methods wait for another writer; 10 if not given."""
+
+
+class ImageIndex:
+    """An index of images, searched by picture, record or words. Safe to use from threads.
+
+    ```python
+    with ImageIndex.create("photos.index") as index:
+        report = index.add("photos")
+        for match in index.search("query.jpg", where="folder=2024", limit=5).matches:
+            ...
+    ```
+
+    Any process may read while one writes; writing methods wait `lock_seconds` for another writer
+    and then raise IndexLockedError. All methods raise VisavisError's kin and nothing else on
+    purpose; none prints.
+    """
+
+    def __init__(self, store: SqliteStore, **options: Unpack[IndexOptions]) -> None:
+        """Use `open` or `create`; this is for stores that were made otherwise."""
+        self._store = store
+        self._device = options.get("device", "cpu")
+        self._jobs = options.get("jobs") or os.cpu_count() or 1
+        self._max_pixels = options.get("max_pixels", MAX_PIXELS)
+        self._lock_seconds = options.get("lock_seconds", 10.0)
+        self._model = Binding(store, self._device)
+        self._repairing: threading.Thread | None = None
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str], **options: Unpack[IndexOptions]) -> Self:
+        """Open the index in a folder.
+
+        Args:
+            path: The folder of the index.
+            options: See IndexOptions.
+
+        Raises:
+            IndexMissingError: there is none.
+            IndexDamagedError: its database is not sound.
+            IndexIncompatibleError: a newer visavis made it.
+        """
+        return cls(SqliteStore(Path(path)), **options)
+
+    @classmethod
+    def create(
+        cls,
+        path: str | os.PathLike[str],
+        model: str | os.PathLike[str] | None = None,
+        **options: Unpack[IndexOptions],
+    ) -> Self:
+        """Open the index in a folder, or make an empty one for a model.
+
+        Args:
+            path: The folder of the index; made if need be.
+            model: A name, a model folder, or several joined by `+`; None: what the index was made
+                with, and the built-in default for a new one.
+            options: See IndexOptions.
+
+        Raises:
+            IndexIncompatibleError: the index is there and another model made it.
+            ModelError: the model cannot be found or used.
+        """
+        folder = Path(path)
+        if model is None:
+            with contextlib.suppress(IndexMissingError):  # none, or one whose making was killed
+                return cls.open(folder, **options)
+        device, wait = options.get("device", "cpu"), options.get("lock_seconds", 10.0)
+        embedder = load_embedder(model or DEFAULT_MODEL, threads=1, device=device)
+        folder.mkdir(parents=True, exist_ok=True)
+        with writer_lock(folder, wait):
+            SqliteStore.create(
+                folder, embedder.name, embedder.ref, embedder.fingerprint, embedder.dim
+            ).close()
+        index = cls.open(folder, **options)
+        try:
+            index._model.take(embedder)
+        except IndexIncompatibleError:
+            index.close()
+            raise
+        return index
+
+    @property
+    def path(self) -> Path:
+        """The folder of the index."""
+        return self._store.folder
+
+    @property
+    def store(self) -> SqliteStore:
+        """What keeps the records and vectors, for faces that need more than is offered here."""
+        return self._store
+
+    def embedder(self, threads: int | None = None) -> Embedder:
+        """The model that made the vectors, loaded at the first use.
+
+        Raises ModelError when it is gone, IndexIncompatibleError when it is not the same any more.
+        """
+        return self._model.embedder(threads)
+
+    # -- writing ---------------------------------------------------------------------------------
+
+    def add(
+        self,
+        *locations: Location,
+        image_column: str | None = None,
+        id_column: str | None = None,
+        exclude: Sequence[str] = (),
+        allow_private: bool = False,
+        downloads: Path | None = None,
+        progress: Progress | None = None,
+    ) -> IndexReport:
+        """Bring the index up to date with folders, catalogues and lists of pictures.
+
+        Unchanged files are not read again, moved ones keep their vectors, and records of a folder
+        or catalogue that it no longer names are removed.
+
+        Args:
+            locations: Folders, catalogues (.csv .tsv .jsonl .parquet), pictures, addresses, lists
+                of these two, or sources.
+            image_column: The catalogue's column that holds path or address.
+            id_column: The catalogue's column that holds the id.
+            exclude: Globs of files and folders to leave out.
+            allow_private: Whether addresses in private networks may be fetched.
+            downloads: Where downloaded pictures are kept; None: the user's cache.
+            progress: Called after every commit with the report so far.
+
+        Raises:
+            SourceError: a location is missing, empty all of a sudden, or not understood.
+            IndexLockedError: another process is writing.
+        """
+        options = IngestOptions(self._jobs, self._max_pixels)
+        done: list[IndexReport] = []
+
+        def told(report: IndexReport) -> None:
+            if progress is not None:
+                progress(merged([*done, report]))
+
+        with writer_lock(self._store.folder, self._lock_seconds):
+            embedder = self.embedder(threads=1)  # only now can no other process change the model
+            for location in locations:
+                source = as_source(
+                    location,
+                    image_column=image_column,
+                    id_column=id_column,
+                    exclude=exclude,
+                    allow_private=allow_private,
+                    cache=downloads,
+                )
+                try:
+                    done.append(ingest(source, self._store, embedder, options, told))
+                finally:
+                    source.close()
+            self._store.finish()
+        return merged(done)
+
+    def remove(self, *ids: str, where: Where = None, source: str | None = None) -> int:
+        """Remove records by id, by filter, or all of a source; returns how many there were.
+
+        Args:
+            ids: Of single records; unknown ones are passed over.
+            where: A filter; all that pass it.
+            source: A folder or catalogue that was indexed, as `info().sources` names it, or a path
+                to it.
+
+        Raises UsageError when nothing says which, or the index has no such source.
+        """
+        chosen = as_filter(where)
+        if not ids and chosen is None and source is None:
+            raise UsageError("say which records to remove: ids, a filter, or a source")
+        with writer_lock(self._store.folder, self._lock_seconds):
+            removed = self._store.remove(ids) if ids else 0
+            if chosen is not None:
+                removed += self._store.remove_where(chosen)
+            if source is not None:
+                removed += self._store.forget_source(self._known_source(source))
+            self._store.finish()
+        return removed
+
+    def _known_source(self, source: str) -> str:
+        sources = self._store.info().sources
+        for name in (source, path_text(os.path.abspath(source))):  # noqa: PTH100 - keeps links
+            if name in sources:
+                return name
+        raise UsageError(
+            f"{source}: the index has no such source; it has {', '.join(sources) or 'none'}"
+        )
+
+    def rebuild(
+        self,
+        model: str | os.PathLike[str] | None = None,
+        *,
+        allow_private: bool = False,
+        progress: Progress | None = None,
+    ) -> IndexReport:
+        """Make every vector again, with another model or the newest version of the same.
+
+        The index answers with the old one until all are there; a run that was stopped goes on.
+        Raises SourceError, and changes nothing, when more than a tenth of the pictures is gone.
+        """
+        ref = model or self._store.model_facts().ref
+        embedder = load_embedder(ref, threads=1, device=self._device)
+        options = IngestOptions(self._jobs, self._max_pixels)
+        fetcher = Fetcher(allow_private=allow_private)
+        try:
+            with writer_lock(self._store.folder, self._lock_seconds):
+                report = flows.reindex(
+                    self._store,
+                    embedder,
+                    partial(read_anywhere, fetcher=fetcher),
+                    options,
+                    progress,
+                )
+                self._store.finish()
+        finally:
+            fetcher.close()
+        return report
+
+    def compact(self) -> None:
+        """Check the whole file, make the caches again, and give free space back to the disk.
+
+        Raises IndexDamagedError when the check fails.
+        """
+        with writer_lock(self._store.folder, self._lock_seconds):
+            self._store.finish(thorough=True)
+
+    # -- reading ---------------------------------------------------------------------------------
+
+    def search(
+        self,
+        query: Query | Question,
+        *,
+        where: Where = None,
+        limit: int = 10,
+        offset: int = 0,
+        min_score: float | None = None,
+        allow_private: bool = False,
+    ) -> SearchResult:
+        """The images most like the query, best first, equal scores by id.
+
+        Args:
+            query: A picture (path, bytes of a file, or pixels (height, width, 3) uint8), text as on
+                the command line (`./a.jpg`, `https://…`, `id:ID`, words), a term, several terms, or
+                a whole Query, which then says everything itself.
+            where: Filter: `"category=shoes"`, or several expressions that all have to hold.
+            limit: The most matches to return.
+            offset: How many matches to skip: pages neither repeat nor leave out a record.
+            min_score: Leave out matches below this cosine similarity.
+            allow_private: Whether a query's address may lie in a private network.
+
+        Raises:
+            UsageError: the question makes no sense (FilterError, RecordNotFoundError).
+            ImageError: the picture cannot be used.
+            TextUnsupportedError: words, and the model only sees.
+        """
+        if not isinstance(query, Query):
+            query = Query(as_terms(query), as_filter(where), limit, offset, min_score)
+
+        return self._answer(query, allow_private)
+
+    def _answer(
+        self, query: Query, allow_private: bool = False, without: str | None = None
+    ) -> SearchResult:
+        def fetch(address: str) -> bytes:
+            fetcher = Fetcher(allow_private=allow_private)
+            try:
+                return fetcher.fetch(address)
+            finally:
+                fetcher.close()
+
+        made_by = self._store.fingerprint()
+        ask = partial(search, query, self._store, self._model.ready, fetch, self._max_pixels)
+        result = ask(without)
+        if self._store.fingerprint() != made_by:  # rebuilt with another model in between
+            result = ask(without)
+        if self._store.wants_caches():
+            self.repair()
+        return result
+
+    def repair(self) -> None:
+        """Begin to make lost or damaged caches again, beside the searches that go on without them.
+
+        Searching does this by itself; `close` waits for the end of it.
+        """
+        if self._repairing is None:
+            self._repairing = threading.Thread(target=self._store.repair, name="visavis-repair")
+            self._repairing.start()
+
+    @property
+    def repairing(self) -> bool:
+        """Whether the caches are being made again just now."""
+        return self._repairing is not None and self._repairing.is_alive()
+
+    def similar(
+        self,
+        id: str,
+        *,
+        where: Where = None,
+        limit: int = 10,
+        offset: int = 0,
+        min_score: float | None = None,
+    ) -> SearchResult:
+        """The images most like a record, itself left out."""
+        query = Query((RecordTerm(id),), as_filter(where), limit, offset, min_score)
+        return self._answer(query, without=id)
+
+    def get(self, id: str) -> ImageRecord:
+        """The record with an id. Raises RecordNotFoundError."""
+        return self._store.get(id)
+
+    def records(self, where: Where = None) -> Iterator[ImageRecord]:
+        """All records (that pass a filter), in the order they were added."""
+        return self._store.records(as_filter(where))
+
+    def __iter__(self) -> Iterator[ImageRecord]:
+        return self.records()
+
+    def __len__(self) -> int:
+        return self._store.count()
+
+    def __contains__(self, id: object) -> bool:
+        return isinstance(id, str) and bool(self._store.known([id]))
+
+    def info(self) -> StoreInfo:
+        """How many records, by which model, from where, how large."""
+        return self._store.info()
+
+    def close(self) -> None:
+        """Close the index; it cannot be used afterwards."""
+        if self._repairing is not None:
+            self._repairing.join()
+        self._store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

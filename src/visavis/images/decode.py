@@ -1,0 +1,189 @@
+"""Bytes of an image file to upright RGB pixels, whatever the bytes are.
+
+Everything that can go wrong in here comes out as an `ImageError`: one bad picture costs one line
+in a report, never a run.
+"""
+
+import functools
+import math
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from io import BytesIO
+from typing import NamedTuple, cast
+
+import numpy as np
+from PIL import Image, ImageFile
+
+from visavis.errors import (
+    ImageError,
+    ImageFormatError,
+    ImageTooLargeError,
+    ImageUnreadableError,
+    UsageError,
+)
+from visavis.images.pixels import orientation, shrink, to_array, to_rgb, upright
+from visavis.images.sniff import HEAD_BYTES, Format, describe, is_other_picture, sniff, webp_size
+from visavis.types import RGB, Box
+
+MAX_PIXELS = 100_000_000
+"""The default pixel cap: 100 megapixels, which is 300 MB of RGB."""
+
+_Opener = Callable[[BytesIO], ImageFile.ImageFile]
+_WarningFilter = tuple[str, None, type[Warning], str | None, int]
+
+
+class Picture(NamedTuple):
+    """A decoded picture; `width` and `height` are the full upright size, whatever was decoded."""
+
+    pixels: RGB
+    width: int
+    height: int
+
+
+def decode(
+    data: bytes, uri: str, *, min_side: int | None = None, max_pixels: int = MAX_PIXELS
+) -> Picture:
+    """Decode the bytes of an image file (JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF, HEIC).
+
+    The format is told from the content. The pixels are RGB, upright, on white where the picture is
+    transparent; of an animation it is the first frame. With `min_side` a large picture may come
+    smaller, but never with a shorter side below `min_side`.
+
+    Raises ImageUnreadableError (empty, truncated, no picture), ImageFormatError (a format that
+    this installation cannot decode), ImageTooLargeError (more than `max_pixels`, told from the
+    header) and UsageError (`min_side` below 1). Safe to call from many threads.
+    """
+    if min_side is not None and min_side < 1:
+        raise UsageError(f"min_side must be at least 1, not {min_side}")
+    name = _identify(data, uri)
+    try:
+        with _pillow_kept_quiet():
+            if name == "WEBP":
+                _check_size(webp_size(data[:HEAD_BYTES]), uri, max_pixels)
+            with _opener(name)(BytesIO(data)) as image:
+                _check_size(image.size, uri, max_pixels)
+                return _decode_opened(image, name, min_side)
+    except ImageError:
+        raise
+    except ModuleNotFoundError as error:  # only pillow_heif is optional
+        raise ImageFormatError(
+            uri, "HEIC pictures need an optional part: pip install 'visavis[heic]'"
+        ) from error
+    except MemoryError as error:
+        raise ImageUnreadableError(uri, "there is not enough memory to decode it") from error
+    except Exception as error:
+        # Decoders meet hostile bytes with almost any exception: OSError, SyntaxError, ValueError,
+        # struct.error, zlib.error, IndexError, KeyError, AttributeError, ZeroDivisionError …
+        raise ImageUnreadableError(uri, _what_is_wrong(name, error)) from error
+
+
+def crop(pixels: RGB, box: Box) -> RGB:
+    """The part of a picture inside `box` (fractions of its sides), a copy of at least one pixel.
+
+    Raises UsageError when the box is empty, turned round, not finite or outside 0…1.
+    """
+    if len(box) != 4 or not all(math.isfinite(edge) for edge in box):
+        raise UsageError(f"a box is four numbers (left, top, right, bottom), not {_shown(box)}")
+    left, top, right, bottom = box
+    if min(box) < 0 or max(box) > 1:
+        raise UsageError(f"a box is in fractions of the picture, 0 to 1, not {_shown(box)}")
+    if left >= right or top >= bottom:
+        raise UsageError(f"the box {_shown(box)} is empty: left < right and top < bottom, please")
+    rows, columns = _span(top, bottom, pixels.shape[0]), _span(left, right, pixels.shape[1])
+    return np.array(pixels[rows, columns])
+
+
+def _span(start: float, stop: float, length: int) -> slice:
+    """Whole pixels that cover start…stop; rounded first, as 0.7 * 10 is 7.000000000000001."""
+    first = min(math.floor(round(start * length, 6)), length - 1)
+    return slice(first, max(math.ceil(round(stop * length, 6)), first + 1))
+
+
+def _shown(box: Box) -> str:
+    return ", ".join(f"{edge:g}" for edge in box)
+
+
+def _identify(data: bytes, uri: str) -> Format:
+    head = data[:HEAD_BYTES]
+    if not head:
+        raise ImageUnreadableError(uri, "the file is empty (zero bytes)")
+    name = sniff(head)
+    if name is None and is_other_picture(head):
+        raise ImageFormatError(
+            uri, f"it is {describe(head)}, which visavis cannot decode; convert it to JPEG or PNG"
+        )
+    if name is None:
+        raise ImageUnreadableError(uri, f"it is not a picture: it seems to be {describe(head)}")
+    return name
+
+
+def _check_size(size: tuple[int, int] | None, uri: str, max_pixels: int) -> None:
+    if size is not None and size[0] * size[1] > max_pixels:
+        raise ImageTooLargeError(uri, *size, max_pixels)
+
+
+def _decode_opened(image: ImageFile.ImageFile, name: Format, min_side: int | None) -> Picture:
+    width, height = image.size
+    if name == "JPEG" and min_side is not None:
+        image.draft(None, (min_side, min_side))  # decodes at 1/2, 1/4 or 1/8, never below min_side
+    image.load()
+    if name != "JPEG":  # only a JPEG is decoded smaller; loading a TIFF may turn it upright
+        width, height = image.size
+    turn = orientation(image)  # after load: a PNG may keep its EXIF behind the pixels
+    if 5 <= turn <= 8:
+        width, height = height, width
+    side = None if name == "JPEG" else min_side  # a JPEG is as small as it gets by now
+    # Shrunk at once where the mode allows it, to hold less memory, and otherwise as RGB.
+    plain = shrink(to_rgb(shrink(image, side)), side)
+    return Picture(to_array(upright(plain, turn)), width, height)
+
+
+def _what_is_wrong(name: Format, error: Exception) -> str:
+    if isinstance(error, Image.DecompressionBombError):  # GIF, TIFF and WebP readers have a limit
+        return f"the {name} reader takes no picture of that many pixels; convert it to JPEG or PNG"
+    told = " ".join(str(error).split())
+    if "truncated" in told.lower() or isinstance(error, EOFError):
+        return f"the {name} file is truncated; fetch or copy it again"
+    return f"the {name} file is damaged ({told[:200] or type(error).__name__})"
+
+
+@functools.cache
+def _opener(name: Format) -> _Opener:
+    """The class that opens a format.
+
+    Called directly rather than through `Image.open`, which would try other formats too, and warn
+    or fail at a pixel count of its own (`Image.MAX_IMAGE_PIXELS`, one for the whole process).
+    """
+    from importlib import import_module
+
+    if name == "HEIF":
+        return cast(_Opener, import_module("pillow_heif").HeifImageFile)
+    stem = {"JPEG": "Jpeg", "PNG": "Png", "WEBP": "WebP", "GIF": "Gif", "BMP": "Bmp"}
+    stem |= {"TIFF": "Tiff", "AVIF": "Avif"}
+    plugin = import_module(f"PIL.{stem[name]}ImagePlugin")
+    return cast(_Opener, getattr(plugin, f"{stem[name]}ImageFile"))
+
+
+@functools.cache
+def _pillow_filter() -> _WarningFilter:
+    import re
+
+    return ("ignore", None, Warning, cast(str, re.compile(r"(PIL|pillow_heif)\b")), 0)
+
+
+@contextmanager
+def _pillow_kept_quiet() -> Iterator[None]:
+    """Keep Pillow's warnings about odd metadata off the caller's screen while one is decoded.
+
+    `warnings.catch_warnings` swaps the whole list and is not safe with threads. Putting one entry
+    in and taking one equal entry out is: each is a single operation on the list.
+    """
+    filters = cast(list[_WarningFilter], warnings.filters)
+    entry = _pillow_filter()
+    filters.insert(0, entry)
+    try:
+        yield
+    finally:
+        with suppress(ValueError):  # gone when someone called warnings.resetwarnings() meanwhile
+            filters.remove(entry)

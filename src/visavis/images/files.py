@@ -1,0 +1,122 @@
+"""Files on disk: names that always fit into UTF-8, and bytes with errors that say what to do.
+
+File names are bytes on most systems and need not be UTF-8, while ids and uris travel through
+SQLite and JSON, which want text. So a uri holds a path *as text*: bytes that are not UTF-8 are
+written `\\xNN`, and a backslash before an x is itself written `\\x5c`, which makes the way back
+exact. `path_text` goes one way, `local_path` the other; for nearly all names both change nothing.
+"""
+
+import os
+import re
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+from visavis.errors import ImageUnreadableError
+
+IMAGE_SUFFIXES = (
+    ".jpg",
+    ".jpeg",
+    ".jpe",
+    ".jfif",
+    ".png",
+    ".webp",
+    ".gif",
+    ".bmp",
+    ".tif",
+    ".tiff",
+    ".avif",
+    ".heic",
+    ".heif",
+    ".hif",
+)
+"""Endings of files that are offered without looking inside; the content decides later."""
+
+MAX_FILE_BYTES = 1 << 30
+"""Larger files are refused unread: 100 megapixels of uncompressed 16-bit RGB are 600 MB."""
+
+_ESCAPED = re.compile(rb"\\x([0-9a-f]{2})")
+
+
+def path_text(path: str) -> str:
+    """A path (or a part of one) as text that is valid UTF-8 and can be turned back exactly.
+
+    It has forward slashes on every system, so that on Windows no separator looks like an escape.
+    """
+    if os.sep != "/":
+        path = path.replace(os.sep, "/")
+    if "\\x" not in path:
+        if path.isascii():
+            return path
+        try:
+            path.encode()
+        except UnicodeEncodeError:
+            pass
+        else:
+            return path
+    return os.fsencode(path).replace(b"\\x", b"\\x5cx").decode("utf-8", "backslashreplace")
+
+
+def local_path(uri: str) -> Path:
+    """The file that a record's or entry's `uri` names on this machine."""
+    return Path(_file_name(uri))
+
+
+def _file_name(uri: str) -> str:
+    if "\\x" not in uri:
+        return uri
+    raw = _ESCAPED.sub(lambda match: bytes.fromhex(match[1].decode()), uri.encode())
+    return os.fsdecode(raw)
+
+
+def read_file(uri: str) -> bytes:
+    """The bytes of a local file; raises ImageUnreadableError with what is wrong with it."""
+    try:
+        with open(_file_name(uri), "rb") as file:  # noqa: PTH123 - pathlib costs more than reading
+            if os.fstat(file.fileno()).st_size > MAX_FILE_BYTES:
+                raise ImageUnreadableError(uri, "it is larger than 1 GiB; no picture needs that")
+            return file.read()
+    except (OSError, ValueError) as error:
+        raise ImageUnreadableError(uri, why_not(error)) from error
+
+
+def stat_file(path: str) -> os.stat_result | str:
+    """Size and time of a regular file, or the reason why it is none."""
+    try:
+        found = os.stat(path)  # noqa: PTH116
+    except (OSError, ValueError) as error:
+        return why_not(error)
+    return found if stat.S_ISREG(found.st_mode) else what_instead(found.st_mode)
+
+
+def what_instead(mode: int) -> str:
+    """Why something that is no regular file is refused."""
+    if stat.S_ISDIR(mode):
+        return "it is a folder; name it as a source of its own"
+    return "it is no regular file but a device, a pipe or a socket"
+
+
+def why_not(error: OSError | ValueError) -> str:
+    """An operating system's refusal in plain words."""
+    match error:
+        case FileNotFoundError() | NotADirectoryError():
+            return "there is no such file"
+        case PermissionError():
+            return "it may not be read; check its permissions"
+        case IsADirectoryError():
+            return "it is a folder, not a file"
+        case OSError():
+            return f"it cannot be read ({error.strerror or error})"
+        case _:
+            return f"its name is no file name ({error})"
+
+
+def name_filter(patterns: tuple[str, ...]) -> Callable[[str], object] | None:
+    """A test for globs (`*`, `?`, `[a-z]`; `*` crosses folders); None when there are no globs."""
+    import fnmatch
+
+    globs = [pattern.removeprefix("./").rstrip("/") for pattern in patterns]
+    globs += [glob.removeprefix("**/") for glob in globs if glob.startswith("**/")]
+    if not globs:
+        return None
+    return re.compile("|".join(fnmatch.translate(glob) for glob in globs)).match

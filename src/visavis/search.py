@@ -1,0 +1,258 @@
+"""Query to vector to matches: the searching flow."""
+
+import math
+import re
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from visavis.embedders.base import Embedder, TextEmbedder
+from visavis.errors import ImageUnreadableError, TextUnsupportedError, UsageError
+from visavis.images.decode import crop, decode
+from visavis.store.base import VectorStore
+from visavis.store.filters import described
+from visavis.types import (
+    RGB,
+    Box,
+    ImageTerm,
+    Query,
+    RecordTerm,
+    SearchResult,
+    Term,
+    TextTerm,
+    Vectors,
+)
+
+Fetch = Callable[[str], bytes]
+"""Downloads an http(s) address."""
+
+_NOTHING = "nothing to search for; give a picture, id:ID, or words"
+_WEIGHTED = re.compile(r"(?P<weight>\d+(?:\.\d*)?|\.\d+):(?P<rest>.+)", re.DOTALL)
+
+
+def parse_term(text: str, weight: float = 1.0) -> Term:
+    """A term as people write it.
+
+    `./photo.jpg` or any path that exists, an http(s) address, `id:ID`, or else words; `0.5:` in
+    front is a weight (a file of that very name is taken for the file).
+
+    >>> parse_term("0.5:red shoes")
+    TextTerm(text='red shoes', weight=0.5)
+
+    Raises ImageUnreadableError for something that is written as a path (`./`, `../`, `/`, `~/`) and
+    is not there, UsageError for an empty term.
+    """
+    found = _WEIGHTED.fullmatch(text)
+    if found and not _is_file(text):
+        text, weight = found["rest"], weight * float(found["weight"])
+    if text.startswith("id:") and not _is_file(text):
+        return RecordTerm(text.removeprefix("id:"), weight)
+    if text.startswith(("http://", "https://")):
+        return ImageTerm(text, weight=weight)
+    if _is_file(text) or text.startswith(("./", "../", "/", "~/")):
+        return ImageTerm(Path(text).expanduser(), weight=weight)
+    if not text.strip():
+        raise UsageError("an empty term; give a picture, id:ID, or words")
+    return TextTerm(text, weight)
+
+
+def parse_terms(words: Sequence[str], box: Box | None = None) -> tuple[Term, ...]:
+    """Terms joined by `+` and `-`, each sign a word of its own: `./a.jpg + 0.5:red - ./b.jpg`.
+
+    Words that follow one another without a sign are one text, as people type it. The box belongs
+    to the first picture.
+
+    Raises UsageError when a sign has nothing after it, or there is no term.
+    """
+    terms: list[Term] = []
+    sign = 1.0
+    between: list[str] = []
+    for word in words:
+        if word not in ("+", "-"):
+            between.append(word)
+            continue
+        if between:
+            terms += _joined(between, sign)
+        elif terms or sign < 0:
+            raise UsageError(f"nothing stands before {word!r}; write A + B - C")
+        between, sign = [], -1.0 if word == "-" else 1.0
+    if between:
+        terms += _joined(between, sign)
+    elif words:
+        raise UsageError(f"nothing stands after the last {words[-1]!r}; write A + B - C")
+    if not terms:
+        raise UsageError(_NOTHING)
+    return tuple(terms if box is None else _with_box(terms, box))
+
+
+def _joined(words: Sequence[str], sign: float) -> list[Term]:
+    """Words between two signs: pictures and ids are a term each, anything else is one text."""
+    read = [parse_term(word, sign) for word in words]
+    if not any(isinstance(term, TextTerm) for term in read):
+        return read
+    if all(isinstance(term, TextTerm) for term in read):
+        return [parse_term(" ".join(words), sign)]
+    raise UsageError(f"put + or - between the terms of {' '.join(words)!r}")
+
+
+def _with_box(terms: list[Term], box: Box) -> list[Term]:
+    for at, term in enumerate(terms):
+        if isinstance(term, ImageTerm):
+            terms[at] = ImageTerm(term.image, box, term.weight)
+            return terms
+    raise UsageError("a box needs a picture to be a part of")
+
+
+def _is_file(text: str) -> bool:
+    try:
+        return bool(text) and Path(text).expanduser().exists()  # Path("") is this folder
+    except (OSError, ValueError, RuntimeError):  # too long, a NUL byte, no such home
+        return False
+
+
+Question = Term | str | Path | bytes | RGB | Sequence[Term]
+"""What people ask with: a term or several, a path, a file's bytes, pixels, or text (see
+`parse_term`)."""
+
+
+def as_terms(question: Question) -> tuple[Term, ...]:
+    """The terms of a question. Raises as `parse_term` does."""
+    if isinstance(question, ImageTerm | RecordTerm | TextTerm):
+        return (question,)
+    if isinstance(question, str):
+        return (parse_term(question),)
+    if isinstance(question, Path | bytes | np.ndarray):
+        return (ImageTerm(question),)
+    return tuple(question)
+
+
+def search(
+    query: Query,
+    store: VectorStore,
+    embedder: Callable[[], Embedder],
+    fetch: Fetch,
+    max_pixels: int,
+    without: str | None = None,
+) -> SearchResult:
+    """Answer a query, one id left out; the embedder is asked for only if a term needs it.
+
+    Raises UsageError and its kin for a question that makes no sense, ImageError for a picture that
+    cannot be used, TextUnsupportedError for words that the model cannot read.
+    """
+    started = time.perf_counter()
+    if query.limit < 0 or query.offset < 0:
+        raise UsageError(f"limit and offset cannot be negative ({query.limit}, {query.offset})")
+    vector = query_vector(query.terms, store, embedder, fetch, max_pixels)
+    return rank(vector, query, store, started, without)
+
+
+def rank(
+    vector: Vectors,
+    query: Query,
+    store: VectorStore,
+    started: float,
+    without: str | None = None,
+) -> SearchResult:
+    """The answer to a query whose vector is known; `started` is when (perf_counter) it began."""
+    answer = store.search(vector, query.limit, query.offset, query.where, query.min_score, without)
+    reason = None if answer.matches else _reason(query, answer.total)
+    took = (time.perf_counter() - started) * 1000
+    return SearchResult(answer.matches, answer.total, store.model(), took, reason)
+
+
+def _reason(query: Query, total: int) -> str:
+    if total == 0:
+        if query.where is not None:
+            return f"no record passes the filter {described(query.where)}"
+        return "the index is empty"
+    if query.limit == 0:
+        return "the limit is 0"
+    if query.offset == 0 and query.min_score is not None:
+        return f"nothing above min_score {query.min_score:g}"
+    return f"no more matches at offset {query.offset}"
+
+
+def query_vector(
+    terms: Iterable[Term],
+    store: VectorStore,
+    embedder: Callable[[], Embedder],
+    fetch: Fetch,
+    max_pixels: int,
+) -> Vectors:
+    """The terms' unit vectors, summed with their weights and made unit length: (dim,)."""
+    terms = tuple(terms)
+    if not terms:
+        raise UsageError(_NOTHING)
+    for term in terms:
+        if not math.isfinite(term.weight):
+            raise UsageError(f"a weight must be a number, not {term.weight}")
+    largest = max(abs(term.weight) for term in terms) or 1.0  # so that no weight is too much
+    parts = [
+        _term_vector(term, store, embedder, fetch, max_pixels) * np.float64(term.weight / largest)
+        for term in terms
+    ]
+    total = np.sum(parts, axis=0)
+    length = float(np.linalg.norm(total))
+    if length < 1e-6:
+        raise UsageError("the terms cancel one another out; change a weight or leave one away")
+    return np.asarray(total / length, np.float32)
+
+
+def _term_vector(
+    term: Term, store: VectorStore, embedder: Callable[[], Embedder], fetch: Fetch, max_pixels: int
+) -> Vectors:
+    if isinstance(term, RecordTerm):
+        return store.vector(term.id)
+    model = embedder()
+    if isinstance(term, TextTerm):
+        if not isinstance(model, TextEmbedder):
+            raise TextUnsupportedError(
+                f"{term.text!r} is no picture that exists, and the index's model {model.name!r} "
+                "does not read words; give a picture as ./file.jpg, or index with a model that has "
+                "a text side (visavis models list)"
+            )
+        return np.asarray(model.embed_texts([term.text])[0])
+    return np.asarray(model.embed_images([_pixels(term, model.side, fetch, max_pixels)])[0])
+
+
+def _pixels(term: ImageTerm, side: int | None, fetch: Fetch, max_pixels: int) -> RGB:
+    """What the term shows: the picture or its box, no smaller than the model wants."""
+    if isinstance(term.image, np.ndarray):
+        pixels = _checked(term.image)
+    else:
+        data, uri = _bytes(term.image, fetch)
+        if side is not None and term.box is not None:
+            side = _side_around(term.box, side)
+        pixels = decode(data, uri, min_side=side, max_pixels=max_pixels).pixels
+    return pixels if term.box is None else crop(pixels, term.box)
+
+
+def _side_around(box: Box, side: int) -> int:
+    """How large the picture has to be for the box to be `side` large; `crop` judges the box."""
+    smaller = min(box[2] - box[0], box[3] - box[1]) if len(box) == 4 else 1.0
+    return max(side, math.ceil(side / max(smaller, 1e-4))) if smaller > 0 else side
+
+
+def _checked(pixels: RGB) -> RGB:
+    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.size == 0:
+        raise UsageError(
+            f"a picture as an array is (height, width, 3) of uint8, not {pixels.shape} of "
+            f"{pixels.dtype}"
+        )
+    return pixels
+
+
+def _bytes(image: str | Path | bytes, fetch: Fetch) -> tuple[bytes, str]:
+    if isinstance(image, bytes):
+        return image, "the query picture"
+    if isinstance(image, str) and image.startswith(("http://", "https://")):
+        return fetch(image), image
+    try:
+        return Path(image).read_bytes(), str(image)
+    except OSError as error:
+        reason = f"the picture cannot be read ({(error.strerror or str(error)).lower()})"
+        raise ImageUnreadableError(str(image), reason) from error
+    except ValueError as error:
+        raise ImageUnreadableError(repr(image), f"is no path ({error})") from error

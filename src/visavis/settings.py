@@ -1,0 +1,82 @@
+"""What a person has set: flag > environment > project file > user file > default.
+
+The project file is `visavis.toml` in the current folder, the user file
+`$XDG_CONFIG_HOME/visavis/config.toml` (`~/.config/…`); both hold the names below as keys. An
+environment variable is the name in capitals after `VISAVIS_`.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from visavis.errors import UsageError
+
+PROJECT_FILE = "visavis.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings with their defaults; the faces read them, nothing below does."""
+
+    index: str = "visavis.index"
+    """Folder of the index."""
+    model: str = ""
+    """Model for a new index; empty: the built-in default."""
+    jobs: int = 0
+    """Threads that decode and embed; 0: one a core."""
+    device: str = "cpu"
+    """Where networks run: cpu, cuda, coreml or openvino."""
+    max_megapixels: float = 100.0
+    """Pictures with more pixels are refused, before they are decoded."""
+
+    @property
+    def max_pixels(self) -> int:
+        """The cap in pixels."""
+        return int(self.max_megapixels * 1e6)
+
+
+def load_settings(
+    flags: Mapping[str, Any],
+    environ: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+) -> Settings:
+    """The settings in force; flags that are None were not given.
+
+    Raises UsageError for an unknown key or a value of the wrong kind, naming where it stands.
+    """
+    environ = os.environ if environ is None else environ
+    home = Path(environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+    values: dict[str, Any] = {}
+    for file in (home / "visavis" / "config.toml", (folder or Path()) / PROJECT_FILE):
+        values |= _from_file(file)
+    for field in fields(Settings):
+        variable = f"VISAVIS_{field.name.upper()}"
+        if environ.get(variable):
+            values[field.name] = _converted(field.name, environ[variable], f"${variable}")
+    values |= {name: value for name, value in flags.items() if value is not None}
+    return Settings(**values)
+
+
+def _from_file(file: Path) -> dict[str, Any]:
+    try:
+        found = tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"{file}: cannot be read ({error})") from error
+    return {name: _converted(name, value, str(file)) for name, value in found.items()}
+
+
+def _converted(name: str, value: Any, where: str) -> Any:
+    kinds: dict[str, type[Any]] = {name: type(value) for name, value in asdict(Settings()).items()}
+    if name not in kinds:
+        raise UsageError(f"{where}: no setting is called {name!r}; there are {', '.join(kinds)}")
+    try:
+        return kinds[name](value)
+    except (TypeError, ValueError) as error:
+        raise UsageError(
+            f"{where}: {name} must be {kinds[name].__name__}, not {value!r}"
+        ) from error

@@ -1,0 +1,205 @@
+"""The seam between the flows and whatever keeps the vectors."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+from numpy.typing import NDArray
+
+from visavis.types import Fields, FieldValue, Filter, ImageRecord, Match, Vectors
+
+DEPTH = 100
+"""Ranks that may come from the approximate index; deeper pages are answered exactly."""
+
+
+class Known(NamedTuple):
+    """What a store says of an id it has: enough to tell whether the image changed."""
+
+    number: int
+    source: int
+    size: int
+    modified: float
+    sha256: bytes
+    uri: str | None
+    """Where it was read; None when that follows from the source and the id."""
+    fields: str | None
+    """The fields as the store keeps them (JSON), or None when there are none."""
+
+
+class Held(NamedTuple):
+    """A vector that the store already has for some content."""
+
+    vector: Vectors
+    width: int
+    height: int
+
+
+class SourceRow(NamedTuple):
+    """A source that the index knows."""
+
+    number: int
+    kind: str
+    uri: str
+    prefix: str
+    """Put before the ids of a further folder, so that two folders' `a.jpg` do not collide."""
+
+
+class Change(NamedTuple):
+    """New facts about a record whose picture is the same as before."""
+
+    number: int
+    size: int
+    modified: float
+    uri: str
+    fields: Fields
+
+
+class ModelFacts(NamedTuple):
+    """Which model made an index's vectors."""
+
+    name: str
+    ref: str
+    """What loads it again."""
+    fingerprint: str
+
+
+class Answer(NamedTuple):
+    """What a store found: matches best first, and how many records were eligible."""
+
+    matches: tuple[Match, ...]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoreInfo:
+    """The state of an index, for people and for checks."""
+
+    records: int
+    model: str
+    model_ref: str
+    fingerprint: str
+    dim: int
+    bytes: int
+    """On disk, caches included."""
+    approximate: bool
+    """Whether an approximate index is in use for the bulk of the records."""
+    pending: int
+    """Records newer than the approximate index; they are searched exactly."""
+    sources: tuple[str, ...] = ()
+    fields: Mapping[str, str] = field(default_factory=dict)
+    """Names of the records' fields, and their types: text, number or mixed."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON shape of an index's state."""
+        return {
+            "records": self.records,
+            "model": self.model,
+            "model_ref": self.model_ref,
+            "fingerprint": self.fingerprint,
+            "dim": self.dim,
+            "bytes": self.bytes,
+            "approximate": self.approximate,
+            "pending": self.pending,
+            "sources": list(self.sources),
+            "fields": dict(self.fields),
+        }
+
+
+class VectorStore(Protocol):
+    """Keeps records with their vectors and finds the nearest.
+
+    Implementations are safe to use from several threads; of several processes one writes at a time.
+    Everything acknowledged (a call that returned) survives the death of the process.
+    """
+
+    def source(self, kind: str, uri: str) -> SourceRow:
+        """The source with that address, registered when it is new."""
+        ...
+
+    def known(self, ids: Sequence[str]) -> dict[str, Known]:
+        """What is known of these ids; unknown ones are left out."""
+        ...
+
+    def held(self, hashes: Iterable[str]) -> dict[str, Held]:
+        """Vectors already computed for content with these SHA-256 digests (hex)."""
+        ...
+
+    def upsert(self, source: int, records: Sequence[ImageRecord], vectors: Vectors) -> list[int]:
+        """Add or replace records in one transaction; returns their numbers."""
+        ...
+
+    def change(self, changes: Sequence[Change]) -> None:
+        """Update facts of records that keep their vectors, in one transaction."""
+        ...
+
+    def prune(
+        self, source: int, seen: bytearray, newer_than: int, spared: Callable[[str], bool]
+    ) -> tuple[int, int]:
+        """Remove the records of a source that a run has not seen.
+
+        `seen` has a non-zero byte at each number that was met; `spared` says of an address that its
+        record stays all the same. Returns (removed, moved): a removed record counts as moved when a
+        record newer than `newer_than` has the same content.
+        """
+        ...
+
+    def remove(self, ids: Iterable[str]) -> int:
+        """Remove records by id; returns how many there were."""
+        ...
+
+    def get(self, id: str) -> ImageRecord:
+        """The record. Raises RecordNotFoundError."""
+        ...
+
+    def vector(self, id: str) -> Vectors:
+        """The record's vector, (dim,). Raises RecordNotFoundError."""
+        ...
+
+    def search(
+        self,
+        vector: Vectors,
+        limit: int,
+        offset: int = 0,
+        where: Filter | None = None,
+        min_score: float | None = None,
+        without: str | None = None,
+    ) -> Answer:
+        """The records nearest to a unit vector, best first, ties by id.
+
+        The record with the id `without` is left out, and not counted either.
+
+        Raises FilterError for a field that no record has.
+        """
+        ...
+
+    def records(self, where: Filter | None = None) -> Iterator[ImageRecord]:
+        """All records (that pass the filter), in the order they were added."""
+        ...
+
+    def vectors(self) -> Iterator[tuple[NDArray, Vectors]]:  # type: ignore[type-arg]
+        """All (numbers, vectors) in blocks."""
+        ...
+
+    def values(self, name: str, limit: int) -> list[tuple[FieldValue, int]]:
+        """The commonest values of a field with their counts."""
+        ...
+
+    def model(self) -> str:
+        """The name of the model that made the vectors."""
+        ...
+
+    def last_number(self) -> int:
+        """The largest number given to a record so far."""
+        ...
+
+    def source_count(self, source: int) -> int:
+        """How many records a source has."""
+        ...
+
+    def info(self) -> StoreInfo:
+        """The state of the store."""
+        ...
+
+    def close(self) -> None:
+        """Release files; the store cannot be used afterwards."""
+        ...

@@ -1,0 +1,232 @@
+"""The SQLite file: schema, connections, and SQLite's errors in our words.
+
+One connection a thread. Writers are kept apart by the index's lock (see lock.py), so a busy
+database is only ever a checkpoint or a reader's snapshot, and SQLite's own wait is enough.
+"""
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+from visavis.errors import (
+    IndexDamagedError,
+    IndexIncompatibleError,
+    IndexLockedError,
+    StorageFullError,
+    StoreError,
+    UsageError,
+)
+
+SCHEMA_VERSION = 1
+
+_SCHEMA = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE sources (
+    number INTEGER PRIMARY KEY, kind TEXT NOT NULL, uri TEXT NOT NULL UNIQUE, prefix TEXT NOT NULL
+);
+-- AUTOINCREMENT: a number is never given twice, so it names one content of one record for ever,
+-- and caches can be kept by number.
+CREATE TABLE records (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    source INTEGER NOT NULL,
+    uri TEXT,          -- NULL: the source's folder + the id without the source's prefix
+    size INTEGER NOT NULL, modified REAL NOT NULL, sha256 BLOB NOT NULL,
+    width INTEGER NOT NULL, height INTEGER NOT NULL,
+    fields TEXT        -- JSON object; NULL: none
+);
+-- Eight bytes of the digest find the row; the whole digest decides.
+CREATE INDEX records_by_content ON records (substr(sha256, 1, 8));
+-- Apart from the records, so that a walk over either does not drag the other through memory.
+CREATE TABLE vectors (number INTEGER PRIMARY KEY, vector BLOB NOT NULL);
+-- A log: what caches made earlier still hold. Emptied when they are made again.
+CREATE TABLE removed (seq INTEGER PRIMARY KEY AUTOINCREMENT, number INTEGER NOT NULL);
+CREATE TABLE fields (name TEXT PRIMARY KEY, type TEXT NOT NULL) WITHOUT ROWID;
+"""
+
+
+class Database:
+    """The SQLite file of an index, opened once a thread.
+
+    Raises IndexDamagedError when the file is not sound, IndexIncompatibleError when a newer
+    visavis made it, StorageFullError and IndexLockedError as they happen.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._local = threading.local()
+        self._closed = False
+        try:
+            with self.translated():
+                self._prepare(self.connection)
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """This thread's connection; statements outside `writing` and `reading` stand alone."""
+        if self._closed:
+            self._drop()
+            raise StoreError(f"{self.path.parent}: the index was closed")
+        held: _Owned | None = getattr(self._local, "held", None)
+        if held is not None:
+            return held.connection
+        opened = sqlite3.connect(
+            self.path, timeout=30.0, isolation_level=None, check_same_thread=False
+        )
+        # FULL: a commit that returned survives a power cut, not only the death of the process.
+        opened.executescript("PRAGMA synchronous=FULL; PRAGMA cache_size=-16384;")
+        opened.create_function("casefold", 1, _casefold, deterministic=True)
+        self._local.held = _Owned(opened)
+        return opened
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version > SCHEMA_VERSION:
+            raise IndexIncompatibleError(
+                f"{self.path.parent}: a newer visavis made this index (schema {version}, this one "
+                f"reads {SCHEMA_VERSION}); upgrade with: pip install --upgrade visavis"
+            )
+        if version == 0:
+            connection.execute("PRAGMA page_size=8192")
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.executescript(
+                f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;"
+            )
+
+    def translated(self) -> AbstractContextManager[None]:
+        """SQLite's errors as ours."""
+        return translated(self.path)
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """One transaction: all of it, or nothing."""
+        connection = self.connection
+        with self.translated():
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute(
+                    "INSERT INTO meta VALUES ('generation', 1)"
+                    " ON CONFLICT DO UPDATE SET value = value + 1"
+                )
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """One consistent view over several statements."""
+        connection = self.connection
+        with self.translated():
+            outermost = not connection.in_transaction  # else the outer view counts
+            if outermost:
+                connection.execute("BEGIN")
+            try:
+                yield connection
+            finally:
+                if connection.in_transaction and outermost:  # some errors have ended it
+                    connection.execute("COMMIT")
+
+    @staticmethod
+    def see_anew(connection: sqlite3.Connection) -> None:
+        """Let a view that `reading` opened show the newest state."""
+        connection.execute("COMMIT")
+        connection.execute("BEGIN")
+
+    def meta(self, key: str) -> str | None:
+        """A remembered fact, or None."""
+        with self.translated():
+            row = self.connection.execute("SELECT value FROM meta WHERE key=?", (key,)).fetchone()
+        return None if row is None else str(row[0])
+
+    @contextmanager
+    def attached(self, path: Path, name: str) -> Iterator[None]:
+        """Another database's tables within reach, as name.table."""
+        with self.translated():
+            self.connection.execute("ATTACH ? AS " + name, (str(path),))
+            try:
+                yield
+            finally:
+                self.connection.execute("DETACH " + name)
+
+    def check(self) -> None:
+        """SQLite's own check of the whole file. Raises IndexDamagedError."""
+        with self.translated():
+            verdict = self.connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if verdict != "ok":
+            raise _damaged(self.path, verdict)
+
+    def compact(self) -> None:
+        """Give free pages back to the disk and empty the log."""
+        with self.translated():
+            self.connection.execute("VACUUM")
+            self.truncate_log()
+
+    def truncate_log(self) -> None:
+        """Move the write-ahead log into the file, as far as readers allow."""
+        self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+    def close(self) -> None:
+        """Close this thread's connection, and the others as their threads notice or end.
+
+        Not at once: SQLite's Python module crashes when a connection is closed under a statement.
+        """
+        self._closed = True
+        self._drop()
+
+    def _drop(self) -> None:
+        self._local.__dict__.pop("held", None)
+
+
+class _Owned:
+    """A thread's connection; it is closed when the thread ends or the database object goes."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+
+    def __del__(self) -> None:
+        self.connection.close()
+
+
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """SQLite's errors over a file as ours."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        raise _translate(path, error) from error
+    except UnicodeEncodeError as error:
+        raise UsageError(f"{error.object!r} is no valid text: it holds half a character") from error
+
+
+def _casefold(value: object) -> str | None:
+    return None if value is None else str(value).casefold()
+
+
+def _damaged(path: Path, detail: str) -> IndexDamagedError:
+    return IndexDamagedError(
+        f"{path}: the index is damaged ({detail}); restore it from a backup, or delete the folder "
+        f"{path.parent} and index again - your pictures are not touched by either"
+    )
+
+
+def _translate(path: Path, error: sqlite3.DatabaseError) -> Exception:
+    text = str(error)
+    if "full" in text:
+        return StorageFullError(
+            f"{path.parent}: no space left for the index; what was committed before is safe - free "
+            "some space and run the same command again"
+        )
+    if "locked" in text or "busy" in text:
+        return IndexLockedError(f"{path.parent}: the index is busy in another process; try again")
+    if "readonly" in text or "unable to open" in text or "disk I/O" in text:
+        return StoreError(f"{path.parent}: the index cannot be read or written ({text})")
+    if "malformed" in text or "not a database" in text or "no such table" in text:
+        return _damaged(path, text)
+    return StoreError(f"{path}: {text}")

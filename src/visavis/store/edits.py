@@ -1,0 +1,132 @@
+"""What a writing transaction does to the tables."""
+
+import json
+import sqlite3
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from visavis.store import rows
+from visavis.store.filters import field_expression
+from visavis.types import Fields, ImageRecord, Vectors
+
+_SHORT = 40  # characters; longer texts are searched in, not looked up
+
+
+def remember(connection: sqlite3.Connection, facts: Mapping[str, str]) -> None:
+    """Write facts about the index."""
+    connection.executemany(
+        "INSERT INTO meta VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
+        facts.items(),
+    )
+
+
+def insert(
+    connection: sqlite3.Connection,
+    source: int,
+    record: ImageRecord,
+    vector: Vectors,
+    where: tuple[str, str],
+) -> int:
+    """Add a record of a source (`where`: its address and prefix); returns its number."""
+    cursor = connection.execute(
+        "INSERT INTO records (id, source, uri, size, modified, sha256, width, height, fields)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            record.id,
+            source,
+            rows.stored_uri(record.uri, record.id, *where),
+            record.size,
+            record.modified,
+            bytes.fromhex(record.sha256),
+            record.width,
+            record.height,
+            rows.stored_fields(record.fields),
+        ),
+    )
+    number = int(cursor.lastrowid or 0)
+    connection.execute("INSERT INTO vectors VALUES (?, ?)", (number, rows.blob(vector)))
+    return number
+
+
+def replace(connection: sqlite3.Connection, ids: Sequence[str]) -> int:
+    """Delete the records with these ids; returns how many there were."""
+    found = connection.execute(
+        "SELECT number FROM records WHERE id IN (SELECT value FROM json_each(?))",
+        (json.dumps(ids),),
+    ).fetchall()
+    if found:
+        delete(connection, [row[0] for row in found])
+    return len(found)
+
+
+def delete(connection: sqlite3.Connection, numbers: Sequence[int]) -> None:
+    """Delete records by number, and log it for the caches."""
+    chosen = json.dumps(list(numbers))
+    among = "number IN (SELECT value FROM json_each(?))"
+    connection.execute(f"DELETE FROM records WHERE {among}", (chosen,))
+    connection.execute(f"DELETE FROM vectors WHERE {among}", (chosen,))
+    connection.execute("INSERT INTO removed (number) SELECT value FROM json_each(?)", (chosen,))
+
+
+def addresses(connection: sqlite3.Connection, numbers: Sequence[int]) -> list[tuple[int, str]]:
+    """Records' numbers with the addresses they were read from."""
+    found = connection.execute(
+        f"SELECT r.number, {rows.RECORD_COLUMNS} FROM json_each(?) j"
+        " JOIN records r ON r.number = j.value JOIN sources s ON s.number = r.source",
+        (json.dumps(list(numbers)),),
+    )
+    return [(row[0], rows.record(row[1:]).uri) for row in found]
+
+
+def count_moved(connection: sqlite3.Connection, numbers: Sequence[int], newer_than: int) -> int:
+    """How many of these records have their content under a newer number as well.
+
+    Each newer record counts for one: two copies that became one file are one move.
+    """
+    found = connection.execute(
+        "SELECT count(*), (SELECT count(*) FROM records n WHERE"
+        " substr(n.sha256, 1, 8) = substr(r.sha256, 1, 8)"
+        " AND n.sha256 = r.sha256 AND n.number > ?)"
+        " FROM records r WHERE r.number IN (SELECT value FROM json_each(?)) GROUP BY r.sha256",
+        (newer_than, json.dumps(list(numbers))),
+    )
+    return sum(min(gone, newer) for gone, newer in found)
+
+
+def note_fields(connection: sqlite3.Connection, fields: Iterable[Fields]) -> None:
+    """Remember the names and types of the fields that records have."""
+    connection.executemany(
+        "INSERT INTO fields VALUES (?, ?) ON CONFLICT DO UPDATE SET type = 'mixed'"
+        " WHERE type != excluded.type",
+        rows.field_types(fields).items(),
+    )
+
+
+def index_fields(connection: sqlite3.Connection) -> None:
+    """Let SQLite look up the fields that are numbers or short texts."""
+    for (name,) in connection.execute("SELECT name FROM fields").fetchall():
+        expression = field_expression(name)
+        if not expression.startswith("json_extract"):
+            continue
+        length = connection.execute(
+            f"SELECT avg(length({expression})) FROM (SELECT * FROM records LIMIT 1000)"
+        ).fetchone()[0]
+        if length is not None and length <= _SHORT:
+            label = f"field_{zlib.crc32(name.encode()):08x}"
+            connection.execute(f"CREATE INDEX IF NOT EXISTS {label} ON records ({expression})")
+
+
+def free_prefix(connection: sqlite3.Connection, uri: str) -> str:
+    """Nothing for the first folder of an index; then the folder's name, made unique."""
+    taken = {row[0] for row in connection.execute("SELECT prefix FROM sources WHERE kind='folder'")}
+    name, number = Path(uri).name or "root", 1
+    prefix = ""
+    # Nor may it be the name of a folder in the first one.
+    used = "SELECT 1 FROM records WHERE id >= ? AND id < ? LIMIT 1"
+    while prefix in taken or (
+        prefix and connection.execute(used, (prefix, prefix[:-1] + "0")).fetchone()
+    ):
+        prefix = f"{name}/" if number == 1 else f"{name}-{number}/"
+        number += 1
+    return prefix

@@ -1,0 +1,186 @@
+"""Filters over the records' fields: `category=shoes`, `price<50`, `brand=a,b`, `title~lamp`.
+
+`parse` reads one expression; `compile_filter` turns a Filter into SQL over the `records` table.
+
+    =   any of the values            brand=acme,umbra
+    !=  none of the values           brand!=acme     (records without the field pass)
+    <  <=  >  >=                     price<50        (numbers, or text such as 2024-05-01)
+    ~   contains, whatever the case  title~lamp
+
+A value that holds a comma is quoted: `brand="Dolce, Gabbana"`. Besides the catalogue's own fields
+there are `id`, `width`, `height`, `size` (bytes) and `modified` (seconds since the epoch).
+"""
+
+import csv
+import difflib
+import re
+from collections.abc import Callable, Collection, Iterable, Sequence
+
+from visavis.errors import FilterError
+from visavis.types import Condition, FieldValue, Filter, Operator
+
+ATTRIBUTES = ("id", "width", "height", "size", "modified")
+"""Columns of every record that can be filtered on, unless a field of that name exists."""
+
+_EXPRESSION = re.compile(
+    r"\s*(?P<field>[^=!<>~]+?)\s*(?P<operator><=|>=|!=|=|<|>|~)(?P<values>.*)", re.DOTALL
+)
+_PLAIN_NAME = re.compile(r"[\w .:/-]+")
+_WHOLE = re.compile(r"[+-]?\d{1,300}")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+
+
+def parse(expression: str) -> Condition:
+    """Read one expression.
+
+    >>> parse("brand=a,b")
+    Condition(field='brand', operator='=', values=('a', 'b'))
+
+    Raises FilterError when it is none.
+    """
+    found = _EXPRESSION.fullmatch(expression)
+    if found is None:
+        raise FilterError(
+            f"the filter {expression!r} is not understood; write FIELD=VALUE, "
+            "or one of != < <= > >= ~ for ="
+        )
+    operator: Operator = found["operator"]  # type: ignore[assignment]
+    several = operator in ("=", "!=")
+    text = found["values"].strip()
+    values = _split(text) if several else [text]
+    if not text:
+        raise FilterError(f"the filter {expression!r} lacks a value after {operator!r}")
+    return Condition(found["field"], operator, tuple(values))
+
+
+def parse_all(expressions: Iterable[str]) -> Filter | None:
+    """One filter in which every expression has to hold; None when there are none."""
+    conditions = tuple(parse(expression) for expression in expressions)
+    return Filter(conditions) if conditions else None
+
+
+Where = Filter | str | Iterable[str] | None
+"""A filter, or expressions such as "price<50" that all have to hold."""
+
+
+def as_filter(where: Where) -> Filter | None:
+    """A filter from whatever people give; None: everything passes. Raises FilterError."""
+    if where is None or isinstance(where, Filter):
+        return where
+    return parse_all([where] if isinstance(where, str) else where)
+
+
+def _split(text: str) -> list[str]:
+    try:
+        row = next(csv.reader([text], skipinitialspace=True, strict=True), [""])
+    except (csv.Error, StopIteration) as error:
+        raise FilterError(f"the values {text!r} are not understood: {error}") from error
+    return [value.strip() for value in row]
+
+
+def compile_filter(where: Filter, known: Collection[str]) -> tuple[str, list[FieldValue]]:
+    """SQL for a WHERE clause over `records`, and its parameters.
+
+    `known` are the names of the fields that some record has. Raises FilterError for other names.
+    """
+    parts: list[str] = []
+    parameters: list[FieldValue] = []
+    for condition in where.conditions:
+        sql, values = _COMPILERS[condition.operator](_column(condition.field, known), condition)
+        parts.append(f"({sql})")
+        parameters += values
+    return " AND ".join(parts) or "1", parameters
+
+
+def field_expression(name: str) -> str:
+    """The SQL that reads a field; the same text is used for the index on it."""
+    if _PLAIN_NAME.fullmatch(name):
+        return f"json_extract(fields, '$.\"{name}\"')"
+    literal = name.replace("'", "''")
+    return f"(SELECT value FROM json_each(fields) WHERE key = '{literal}')"
+
+
+def _column(name: str, known: Collection[str]) -> str:
+    if name in known:
+        return field_expression(name)
+    if name in ATTRIBUTES:
+        return name
+    names = sorted({*known, *ATTRIBUTES})
+    near = difflib.get_close_matches(name, names, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else "fields: " + ", ".join(names)
+    raise FilterError(f"no record has a field {name!r}; {hint}")
+
+
+def _number(value: FieldValue) -> int | float | None:
+    """The value as a number when it is one, or is written like one."""
+    if isinstance(value, str):
+        if _WHOLE.fullmatch(value):
+            value = int(value)
+        elif _NUMBER.fullmatch(value):
+            value = float(value)
+        else:
+            return None
+    if isinstance(value, float):
+        return int(value) if value.is_integer() and abs(value) < 2**53 else value
+    return int(value) if abs(value) < 2**63 else float(value)  # SQLite's integers have 64 bits
+
+
+def _alternatives(value: FieldValue) -> list[FieldValue]:
+    """A value as it may have been stored: text, number or (as JSON reads it) 1 and 0."""
+    forms: list[FieldValue] = [str(value)]
+    number = _number(value)
+    if number is not None:
+        forms.append(number)
+    if str(value).lower() in ("true", "false"):
+        forms.append(int(str(value).lower() == "true"))
+    return forms
+
+
+def _as_text(value: FieldValue) -> list[FieldValue]:
+    return [str(value)]
+
+
+def _any_of(column: str, condition: Condition) -> tuple[str, list[FieldValue]]:
+    # Ids are texts: SQLite would take the number 1000 for the id 1000, and 1e3 is that number.
+    forms_of = _as_text if column == "id" else _alternatives
+    forms = [form for value in condition.values for form in forms_of(value)]
+    return f"{column} IN ({','.join('?' * len(forms))})", forms
+
+
+def _none_of(column: str, condition: Condition) -> tuple[str, list[FieldValue]]:
+    sql, forms = _any_of(column, condition)
+    return f"{column} IS NULL OR NOT {sql}", forms
+
+
+def _compared(column: str, condition: Condition) -> tuple[str, list[FieldValue]]:
+    value = condition.values[0]
+    number = None if column == "id" else _number(value)
+    # SQLite sorts every text above every number, so the types are kept apart.
+    types, bound = ("'integer','real'", number) if number is not None else ("'text'", value)
+    return f"{column} {condition.operator} ? AND typeof({column}) IN ({types})", [bound]
+
+
+def _contains(column: str, condition: Condition) -> tuple[str, list[FieldValue]]:
+    needle = str(condition.values[0])
+    if not needle.isascii():  # SQLite folds the case of ASCII alone
+        return f"instr(casefold({column}), ?) > 0", [needle.casefold()]
+    escaped = re.sub(r"([%_\\])", r"\\\1", needle)
+    return f"{column} LIKE ? ESCAPE '\\'", [f"%{escaped}%"]
+
+
+_Compiler = Callable[[str, Condition], tuple[str, list[FieldValue]]]
+_COMPILERS: dict[Operator, _Compiler] = {
+    "=": _any_of,
+    "!=": _none_of,
+    "<": _compared,
+    "<=": _compared,
+    ">": _compared,
+    ">=": _compared,
+    "~": _contains,
+}
+
+
+def described(where: Filter | Sequence[Condition] | None) -> str:
+    """A filter as people write it, for messages."""
+    conditions = where.conditions if isinstance(where, Filter) else where or ()
+    return " and ".join(f"{c.field}{c.operator}{','.join(map(str, c.values))}" for c in conditions)

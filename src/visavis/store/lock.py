@@ -1,0 +1,50 @@
+"""One writer at a time, and its name for the others."""
+
+import contextlib
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from visavis.errors import IndexLockedError, StoreError
+
+
+@contextmanager
+def writer_lock(folder: Path, wait: float = 10.0) -> Iterator[None]:
+    """Hold the index's write lock; the operating system drops it when the process dies.
+
+    Waits up to `wait` seconds. Raises IndexLockedError that says who holds it.
+    """
+    from filelock import FileLock, Timeout  # 10 ms that searching can do without
+
+    lock = FileLock(folder / "write.lock")
+    holder = folder / "write.holder"
+    try:
+        lock.acquire(timeout=wait, poll_interval=0.05)
+    except Timeout:
+        raise IndexLockedError(
+            f"{folder}: {_named(holder)} is writing to this index; wait for it, or stop it"
+        ) from None
+    except OSError as error:
+        raise StoreError(f"{folder}: the index cannot be written ({error.strerror})") from error
+    try:
+        command = " ".join(Path(part).name if i == 0 else part for i, part in enumerate(sys.argv))
+        facts = {"pid": os.getpid(), "command": command, "since": time.time()}
+        with contextlib.suppress(OSError):  # a full disk: the name is a courtesy, no more
+            holder.write_text(json.dumps(facts))
+        yield
+    finally:
+        holder.unlink(missing_ok=True)
+        lock.release()
+
+
+def _named(holder: Path) -> str:
+    try:
+        who = json.loads(holder.read_text())
+        since = time.strftime("%H:%M:%S", time.localtime(who["since"]))
+        return f"process {who['pid']} ({who['command']}, since {since})"
+    except (OSError, ValueError, KeyError, TypeError):  # not there, or half written
+        return "another process"

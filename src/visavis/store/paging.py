@@ -1,0 +1,42 @@
+"""A page of a ranking, with its records."""
+
+import json
+import sqlite3
+
+from visavis.errors import IndexDamagedError
+from visavis.store import rows
+from visavis.store.nearest import Ranking
+from visavis.types import Match
+
+
+def page(
+    connection: sqlite3.Connection, ranking: Ranking, start: int, end: int
+) -> tuple[Match, ...]:
+    """The matches from rank `start` up to `end`, equal scores in order of id.
+
+    Records of equal score are sorted before they are cut, so that pages neither repeat nor leave
+    out one. Raises IndexDamagedError when a ranked vector has no record.
+    """
+    if start >= end:
+        return ()
+    ranks = ranking.tied(start, end)
+    numbers = ranking.numbers[ranks.start : ranks.stop].tolist()
+    found = {
+        row[0]: rows.record(row[1:])
+        for row in connection.execute(
+            f"SELECT r.number, {rows.RECORD_COLUMNS} FROM json_each(?) j"
+            " JOIN records r ON r.number = j.value JOIN sources s ON s.number = r.source",
+            (json.dumps(numbers),),
+        )
+    }
+    if len(found) != len(numbers):
+        raise IndexDamagedError(
+            "some vectors of the index have no record; run visavis compact to check the file"
+        )
+    scores = ranking.scores[ranks.start : ranks.stop].tolist()
+    matches = [Match(found[number], score) for number, score in zip(numbers, scores, strict=True)]
+    order = sorted(
+        range(len(matches)),
+        key=lambda at: (ranks[at] >= ranking.head, -matches[at].score, matches[at].record.id),
+    )
+    return tuple(matches[at] for at in order[start - ranks.start : end - ranks.start])

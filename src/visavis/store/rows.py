@@ -1,0 +1,81 @@
+"""Records to SQL rows and back."""
+
+import json
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.types import Fields, FieldValue, ImageRecord, Vectors
+
+RECORD_COLUMNS = (
+    "r.id, r.uri, r.size, r.modified, r.sha256, r.width, r.height, r.fields, s.uri, s.prefix"
+)
+"""What `record` reads, from `records r JOIN sources s ON s.number = r.source`."""
+
+
+def record(row: Sequence[Any]) -> ImageRecord:
+    """The record that a row of RECORD_COLUMNS describes."""
+    id, uri, size, modified, sha256, width, height, fields, folder, prefix = row
+    return ImageRecord(
+        id=id,
+        uri=uri if uri is not None else f"{folder}/{id.removeprefix(prefix)}",
+        size=size,
+        modified=modified,
+        sha256=sha256.hex(),
+        width=width,
+        height=height,
+        fields=json.loads(fields) if fields else {},
+    )
+
+
+def stored_uri(uri: str, id: str, folder: str, prefix: str) -> str | None:
+    """The address as a row keeps it: nothing when it follows from the folder and the id."""
+    return None if uri == f"{folder}/{id.removeprefix(prefix)}" else uri
+
+
+def stored_fields(fields: Fields) -> str | None:
+    """Fields as a row keeps them; the same fields give the same text.
+
+    Numbers that are not finite are left out: JSON has none, and SQLite would refuse to look into
+    any record's fields.
+    """
+    kept = {name: value for name, value in fields.items() if not _endless(value)}
+    if not kept:
+        return None
+    return json.dumps(kept, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def _endless(value: FieldValue) -> bool:
+    return isinstance(value, float) and not math.isfinite(value)
+
+
+def field_types(fields: Iterable[Fields]) -> dict[str, str]:
+    """The names of some records' fields, with `text`, `number` or `mixed`."""
+    types: dict[str, str] = {}
+    for named in fields:
+        for name, value in named.items():
+            kind = "text" if isinstance(value, str) else "number"
+            types[name] = kind if types.get(name, kind) == kind else "mixed"
+    return types
+
+
+def blob(vector: Vectors) -> bytes:
+    """A vector as the database keeps it: float16."""
+    return vector.astype(np.float16).tobytes()
+
+
+def vectors(rows: Sequence[Sequence[Any]], dim: int) -> tuple[NDArray[np.int64], Vectors]:
+    """Rows of (number, blob) as numbers and unit vectors (float16 had changed their length).
+
+    The blobs say how long the vectors are: another process may have changed the model. `dim` is
+    for no rows at all.
+    """
+    numbers = np.fromiter((row[0] for row in rows), np.int64, len(rows))
+    shape = (len(rows), -1 if rows else dim)
+    halves = np.frombuffer(b"".join(row[1] for row in rows), np.float16).reshape(shape)
+    whole = halves.astype(np.float32)
+    whole /= np.maximum(np.sqrt(np.einsum("ij,ij->i", whole, whole)), 1e-12)[:, None]
+    return numbers, whole

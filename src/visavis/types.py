@@ -1,0 +1,208 @@
+"""The words that every part of visavis speaks: records, queries, filters, matches, reports.
+
+Nothing here imports another module of ours, reads a file or opens a connection.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+RGB = NDArray[np.uint8]
+"""A decoded picture: (height, width, 3), upright, red first."""
+
+Vectors = NDArray[np.float32]
+"""Embeddings: (n, dim), rows of unit length; a single embedding has shape (dim,)."""
+
+FieldValue = str | int | float | bool
+Fields = Mapping[str, FieldValue]
+
+Box = tuple[float, float, float, float]
+"""A region as fractions of the upright picture: left, top, right, bottom, each 0…1."""
+
+Operator = Literal["=", "!=", "<", "<=", ">", ">=", "~"]
+
+
+class Entry(NamedTuple):
+    """One image as its source names it, before anything of it is read.
+
+    A tuple rather than a dataclass: a run over a million unchanged files makes a million of them.
+    """
+
+    id: str
+    """Path below the folder, or the catalogue's own id."""
+    uri: str
+    """Absolute path, or http(s) address, where the bytes can be read."""
+    size: int
+    """Bytes; -1 when the source cannot tell without reading."""
+    modified: float
+    """Seconds since the epoch; 0.0 when the source cannot tell."""
+    fields: Fields
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRecord:
+    """What the index remembers about one image."""
+
+    id: str
+    uri: str
+    size: int
+    modified: float
+    sha256: str
+    width: int
+    height: int
+    fields: Fields = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One comparison of a field with values; `=` and `!=` take several (any of, none of)."""
+
+    field: str
+    operator: Operator
+    values: tuple[FieldValue, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Conditions that all have to hold."""
+
+    conditions: tuple[Condition, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ImageTerm:
+    """A picture to look like: a path, the bytes of an image file, or decoded pixels."""
+
+    image: str | Path | bytes | RGB
+    box: Box | None = None
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class RecordTerm:
+    """A record that the index already has."""
+
+    id: str
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class TextTerm:
+    """Words, for models with a text side."""
+
+    text: str
+    weight: float = 1.0
+
+
+Term = ImageTerm | RecordTerm | TextTerm
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A weighted sum of terms, and which of the answers to show.
+
+    The terms' unit vectors are summed with their weights and made unit length again. A negative
+    weight means "less like this"; a single term of weight -1 asks for the opposite.
+    """
+
+    terms: tuple[Term, ...]
+    where: Filter | None = None
+    limit: int = 10
+    offset: int = 0
+    min_score: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """One answer: a record and its score (cosine similarity, -1…1, higher is closer)."""
+
+    record: ImageRecord
+    score: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON shape of a match, the same in the CLI, the library and over HTTP."""
+        return {
+            "id": self.record.id,
+            "score": round(self.score, 6),
+            "uri": self.record.uri,
+            "fields": dict(self.record.fields),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """The matches of a query, best first, with what was searched and how long it took."""
+
+    matches: tuple[Match, ...]
+    total_searched: int
+    """Records that passed the filter: the number the answer was chosen from."""
+    model: str
+    took_ms: float
+    reason: str | None = None
+    """Why there are no matches; None when there are some."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON shape of an answer, the same in the CLI, the library and over HTTP."""
+        shape: dict[str, Any] = {
+            "results": [match.to_dict() for match in self.matches],
+            "total_searched": self.total_searched,
+            "model": self.model,
+            "took_ms": round(self.took_ms, 3),
+        }
+        return shape if self.reason is None else shape | {"reason": self.reason}
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An image (or a folder) that could not be taken in, and why, in one sentence."""
+
+    uri: str
+    reason: str
+
+    def to_dict(self) -> dict[str, str]:
+        """The JSON shape of a failure."""
+        return {"uri": self.uri, "reason": self.reason}
+
+
+@dataclass(slots=True)
+class IndexReport:
+    """What an indexing run did; it also travels to progress callbacks while the run goes on."""
+
+    added: int = 0
+    unchanged: int = 0
+    moved: int = 0
+    removed: int = 0
+    failed: list[Failure] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """Things worth telling that are no failures, such as a duplicate id."""
+    seconds: float = 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON shape of a report."""
+        return {
+            "added": self.added,
+            "unchanged": self.unchanged,
+            "moved": self.moved,
+            "removed": self.removed,
+            "failed": [failure.to_dict() for failure in self.failed],
+            "notes": list(self.notes),
+            "seconds": round(self.seconds, 3),
+        }
+
+
+def merged(reports: Iterable[IndexReport]) -> IndexReport:
+    """One report for several sources."""
+    total = IndexReport()
+    for report in reports:
+        total.added += report.added
+        total.unchanged += report.unchanged
+        total.moved += report.moved
+        total.removed += report.removed
+        total.failed += report.failed
+        total.notes += report.notes
+        total.seconds += report.seconds
+    return total

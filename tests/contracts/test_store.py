@@ -1,0 +1,261 @@
+"""What every way of keeping vectors has to do, held against a dict: records, and their life."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from brute import Brute, clustered, kept, recall, some_record, unit
+from looking import looking
+from stores import DIM, Implementation, a_query, numbered, where
+
+from visavis.errors import RecordNotFoundError, StoreError
+from visavis.store.base import Change, VectorStore
+from visavis.store.filters import parse_all
+
+# -- records ---------------------------------------------------------------------------------------
+
+
+def test_what_was_put_in_comes_out_again(store: VectorStore, source: int) -> None:
+    records, vectors = numbered(5), clustered(5, DIM)
+    store.upsert(source, records, vectors)
+    for record, vector in zip(records, vectors, strict=True):
+        assert store.get(record.id) == record
+        assert store.vector(record.id) == pytest.approx(kept(vector), abs=1e-6)
+        assert np.linalg.norm(store.vector(record.id)) == pytest.approx(1, abs=1e-6)
+
+
+def test_an_unknown_id_is_an_error_that_names_it(store: VectorStore) -> None:
+    for ask in (store.get, store.vector):
+        with pytest.raises(RecordNotFoundError, match="'nobody'"):
+            ask("nobody")
+
+
+def test_put_in_twice_is_one_record_and_the_new_vector_counts(
+    store: VectorStore, source: int
+) -> None:
+    east, north = np.eye(DIM, dtype=np.float32)[:2]
+    store.upsert(source, [some_record("a"), some_record("b")], np.stack([east, east]))
+    assert [match.record.id for match in store.search(east, 5, min_score=0.5).matches] == ["a", "b"]
+    store.upsert(source, [some_record("a", {"new": True})], north[None])
+    assert store.info().records == 2
+    assert store.get("a").fields == {"new": True}
+    assert [match.record.id for match in store.search(north, 5, min_score=0.5).matches] == ["a"]
+    assert [match.record.id for match in store.search(east, 5, min_score=0.5).matches] == ["b"]
+
+
+def test_the_last_of_an_id_in_one_call_wins(store: VectorStore, source: int) -> None:
+    records = [some_record("a", {"turn": 1}), some_record("b"), some_record("a", {"turn": 2})]
+    store.upsert(source, records, np.eye(DIM, dtype=np.float32)[:3])
+    assert store.info().records == 2
+    assert store.get("a").fields == {"turn": 2}
+    assert store.vector("a")[2] == 1
+
+
+def test_removed_records_are_gone_at_once(
+    kind: Implementation, store: VectorStore, filled: Brute
+) -> None:
+    query = a_query(0)
+    best = [match.record.id for match in store.search(query, 20).matches]
+    assert store.remove([*best, "nobody"]) == 20
+    filled.remove(best)
+    found = store.search(query, 50)
+    assert found.total == 2980 == store.info().records
+    assert not {match.record.id for match in found.matches} & set(best)
+    with pytest.raises(RecordNotFoundError):
+        store.get(best[0])
+    assert recall(found.matches, filled.scores(query)) >= 0.9
+
+
+def test_numbers_are_never_given_twice(store: VectorStore, source: int) -> None:
+    first = store.upsert(source, numbered(3), clustered(3, DIM))
+    store.remove([record.id for record in numbered(3)])
+    second = store.upsert(source, numbered(3), clustered(3, DIM))
+    third = store.upsert(source, numbered(3), clustered(3, DIM))
+    assert len({*first, *second, *third}) == 9
+    assert min(second) > max(first)
+
+
+def test_changed_facts_keep_the_vector(store: VectorStore, source: int) -> None:
+    [number] = store.upsert(source, [some_record("a", {"price": 1})], clustered(1, DIM))
+    before = store.vector("a")
+    store.change([Change(number, 77, 88.5, "/elsewhere/a.jpg", {"price": 2, "size": "L"})])
+    record = store.get("a")
+    assert (record.size, record.modified, record.uri) == (77, 88.5, "/elsewhere/a.jpg")
+    assert record.fields == {"price": 2, "size": "L"}
+    assert store.vector("a").tolist() == before.tolist()
+    assert [m.record.id for m in store.search(before, 1, where=where("size=L")).matches] == ["a"]
+    assert store.search(before, 1, where=where("price=1")).matches == ()
+
+
+def test_known_tells_enough_to_see_a_change(store: VectorStore, source: int) -> None:
+    record = some_record("a", {"x": 1})
+    [number] = store.upsert(source, [record], clustered(1, DIM))
+    known = store.known(["a", "nobody"])
+    assert list(known) == ["a"]
+    assert (known["a"].number, known["a"].source) == (number, source)
+    assert (known["a"].size, known["a"].modified) == (record.size, record.modified)
+    assert known["a"].sha256.hex() == record.sha256
+
+
+def test_content_that_is_held_gives_its_vector(store: VectorStore, source: int) -> None:
+    records, vectors = numbered(4), clustered(4, DIM)
+    store.upsert(source, records, vectors)
+    found = store.held([records[2].sha256, "00" * 32])
+    assert list(found) == [records[2].sha256]
+    assert found[records[2].sha256].vector == pytest.approx(kept(vectors[2]), abs=1e-6)
+    assert (found[records[2].sha256].width, found[records[2].sha256].height) == (30, 40)
+
+
+def test_a_copy_with_a_held_vector_scores_exactly_like_its_original(
+    store: VectorStore, source: int
+) -> None:
+    records, vectors = numbered(200), clustered(200, DIM)
+    store.upsert(source, records, vectors)
+    held = store.held(record.sha256 for record in records)
+    copies = [some_record(f"copy of {record.id}") for record in records]
+    store.upsert(source, copies, np.stack([held[record.sha256].vector for record in records]))
+    for query in clustered(5, DIM, seed=3):
+        scores = {m.record.id: m.score for m in store.search(query, 400).matches}
+        for record in records:
+            assert scores[record.id] == scores[f"copy of {record.id}"]
+
+
+@pytest.mark.parametrize("id", ["a b/c.jpg", "ünï 图.png", "it's", 'say "hi"', "a\nb", "%_\\", " "])
+def test_any_text_can_be_an_id(store: VectorStore, source: int, id: str) -> None:
+    record = some_record(id)
+    store.upsert(source, [record], clustered(1, DIM))
+    assert store.get(id) == record
+    assert list(store.known([id])) == [id]
+    assert store.remove([id]) == 1
+    assert store.info().records == 0
+
+
+def test_records_come_in_the_order_they_were_added(store: VectorStore, filled: Brute) -> None:
+    assert [record.id for record in store.records()] == list(filled.records)
+    even = [id for id, record in filled.records.items() if record.fields["colour"] == "red"]
+    assert [record.id for record in store.records(where("colour=red"))] == even
+
+
+def test_vectors_come_in_blocks_and_complete(store: VectorStore, filled: Brute) -> None:
+    blocks = list(store.vectors())
+    numbers = np.concatenate([block[0] for block in blocks])
+    assert (np.diff(numbers) > 0).all()
+    expected = np.stack(list(filled.vectors.values()))
+    assert np.concatenate([block[1] for block in blocks]) == pytest.approx(expected, abs=1e-6)
+
+
+def test_values_of_a_field_come_with_their_counts(store: VectorStore, source: int) -> None:
+    fields = [{"c": "x"}, {"c": "y"}, {"c": "x"}, {}, {"c": 3}]
+    records = [some_record(f"r{at}", named) for at, named in enumerate(fields)]  # type: ignore[arg-type]
+    store.upsert(source, records, clustered(5, DIM))
+    assert store.values("c", 10) == [("x", 2), (3, 1), ("y", 1)]
+    assert store.values("c", 1) == [("x", 2)]
+    assert store.values("nothing", 10) == []
+
+
+def test_unseen_records_are_pruned_and_spared_ones_stay(store: VectorStore, source: int) -> None:
+    other = store.source("folder", "/other").number
+    store.upsert(other, [some_record("other")], clustered(1, DIM))
+    numbers = store.upsert(source, numbered(5), clustered(5, DIM))
+    newest = store.last_number()
+    seen = bytearray(newest + 1)
+    seen[numbers[0]] = 1
+    later = some_record("new")
+    moved = replace(later, sha256=numbered(5)[3].sha256)
+    store.upsert(source, [moved], clustered(1, DIM))
+    spared = numbered(5)[1].uri
+    assert store.prune(source, seen, newest, lambda uri: uri == spared) == (3, 1)
+    assert {record.id for record in store.records()} == {"other", "new", "r00000", "r00001"}
+
+
+def test_two_lost_copies_of_one_new_file_are_one_move(store: VectorStore, source: int) -> None:
+    same = some_record("x")
+    twins = [replace(same, id=id) for id in ("a", "b")]
+    store.upsert(source, twins, np.repeat(clustered(1, DIM), 2, axis=0))
+    newest = store.last_number()
+    store.upsert(source, [replace(same, id="c")], clustered(1, DIM))
+    assert store.prune(source, bytearray(newest + 1), newest, lambda uri: False) == (2, 1)
+
+
+def test_a_source_is_registered_once_and_counts_its_records(store: VectorStore) -> None:
+    first = store.source("folder", "/a/photos")
+    assert store.source("folder", "/a/photos") == first
+    second, third = store.source("folder", "/b/photos"), store.source("folder", "/c/photos")
+    assert len({row.prefix for row in (first, second, third)}) == 3
+    store.upsert(second.number, numbered(2), clustered(2, DIM))
+    assert (store.source_count(first.number), store.source_count(second.number)) == (0, 2)
+
+
+# -- life ------------------------------------------------------------------------------------------
+
+
+def test_everything_survives_close_and_open(
+    kind: Implementation, store: VectorStore, filled: Brute, tmp_path: Path
+) -> None:
+    before = store.search(a_query(6), 120)
+    store.close()
+    again = kind.open(tmp_path / "store", DIM)
+    assert again.search(a_query(6), 120) == before
+    assert again.info().records == 3000
+    assert again.last_number() == 3000
+    again.close()
+
+
+def test_a_closed_store_says_so(store: VectorStore, filled: Brute) -> None:
+    store.close()
+    with pytest.raises(StoreError, match="closed"):
+        store.search(a_query(0), 1)
+    with pytest.raises(StoreError, match="closed"):
+        store.get("r00000")
+
+
+def test_another_opened_store_follows_what_this_one_writes(
+    kind: Implementation, store: VectorStore, filled: Brute, source: int, tmp_path: Path
+) -> None:
+    reader = kind.open(tmp_path / "store", DIM)
+    query = a_query(7)
+    assert reader.search(query, 120) == store.search(query, 120)
+    random = np.random.default_rng(5)
+    for turn in range(6):
+        new = numbered(150, start=3000 + 150 * turn)
+        vectors = clustered(150, DIM, seed=50 + turn)
+        store.upsert(source, new, vectors)
+        filled.upsert(new, vectors)
+        gone = random.choice(list(filled.records), 100, replace=False).tolist()
+        store.remove(gone)
+        filled.remove(gone)
+        if turn % 2:
+            kind.settle(store)
+        assert reader.search(query, 120) == store.search(query, 120)
+        found = reader.search(query, 20, where=where("number<350"))
+        low = [id for id, r in filled.records.items() if int(r.fields["number"]) < 350]
+        filled.assert_best(found.matches, query, 0, 20, low)
+    reader.close()
+
+
+def test_readers_in_threads_never_see_half_a_change(
+    kind: Implementation, store: VectorStore, filled: Brute, source: int
+) -> None:
+    """Every commit replaces fifty records at one place: a reader sees all fifty of one turn."""
+    place = unit(np.random.default_rng(77).normal(size=DIM).astype(np.float32))
+    ids = [f"turning {number:02}" for number in range(50)]
+
+    def turn(number: int) -> None:
+        records = [some_record(id, {"turn": number}) for id in ids]
+        store.upsert(source, records, np.repeat(place[None], 50, axis=0))
+
+    def look() -> None:
+        seen = store.search(place, 50, where=parse_all(["turn>=0"]))
+        assert [match.record.id for match in seen.matches] == ids
+        assert seen.total == 50
+        assert len({match.record.fields["turn"] for match in seen.matches}) == 1
+        assert [match.record.id for match in store.search(place, 50).matches] == ids
+
+    turn(0)
+    with looking(look, threads=4) as wrong:
+        for number in range(1, 60):
+            turn(number)
+            if number == 30:
+                kind.settle(store)
+    assert wrong == []

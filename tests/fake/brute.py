@@ -1,0 +1,84 @@
+"""A store that cannot be wrong: a dict, and one numpy product. Stores are compared with it."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from visavis.types import Fields, ImageRecord, Match, Vectors
+
+TOLERANCE = 3e-6  # stores round scores to six decimals
+
+
+def unit(rows: Vectors) -> Vectors:
+    """Rows at unit length."""
+    return np.asarray(rows / np.linalg.norm(rows, axis=-1, keepdims=True), np.float32)
+
+
+def kept(vectors: Vectors) -> Vectors:
+    """Vectors as a store that keeps float16 gives them back."""
+    return unit(vectors.astype(np.float16).astype(np.float32))
+
+
+def clustered(count: int, dim: int, seed: int = 0, clusters: int = 40) -> Vectors:
+    """Unit vectors in clusters, as pictures of the same kinds of things give them."""
+    random = np.random.default_rng(seed)
+    centres = random.normal(size=(clusters, dim))
+    noise = random.normal(size=(count, dim)) * 0.6
+    return unit((centres[random.integers(0, clusters, count)] + noise).astype(np.float32))
+
+
+def some_record(id: str, fields: Fields | None = None, uri: str | None = None) -> ImageRecord:
+    """A record whose content follows from its id."""
+    digest = hashlib.sha256(id.encode()).hexdigest()
+    return ImageRecord(id, uri or f"/pictures/{id}", 10, 20.5, digest, 30, 40, fields or {})
+
+
+class Brute:
+    """id → (vector, record), searched by computing every score."""
+
+    def __init__(self) -> None:
+        self.vectors: dict[str, Vectors] = {}
+        self.records: dict[str, ImageRecord] = {}
+
+    def upsert(self, records: Sequence[ImageRecord], vectors: Vectors) -> None:
+        for record, vector in zip(records, kept(vectors), strict=True):
+            self.vectors[record.id] = vector
+            self.records[record.id] = record
+
+    def remove(self, ids: Sequence[str]) -> None:
+        for id in ids:
+            self.vectors.pop(id, None)
+            self.records.pop(id, None)
+
+    def scores(self, vector: Vectors, ids: Sequence[str] | None = None) -> dict[str, float]:
+        """The score of each record (of those named)."""
+        chosen = list(self.vectors) if ids is None else list(ids)
+        if not chosen:
+            return {}
+        matrix = np.stack([self.vectors[id] for id in chosen]).astype(np.float64)
+        return dict(zip(chosen, (matrix @ vector.astype(np.float64)).tolist(), strict=True))
+
+    def assert_best(
+        self,
+        matches: Sequence[Match],
+        vector: Vectors,
+        start: int,
+        end: int,
+        ids: Sequence[str] | None = None,
+    ) -> None:
+        """The matches are the ranks start…end of the exact answer."""
+        scores = self.scores(vector, ids)
+        expected = sorted(scores.values(), reverse=True)[start:end]
+        assert len(matches) == len(expected)
+        assert len({match.record.id for match in matches}) == len(matches)
+        for match, score in zip(matches, expected, strict=True):
+            assert abs(match.score - score) <= TOLERANCE
+            assert abs(scores[match.record.id] - score) <= TOLERANCE
+            assert match.record == self.records[match.record.id]
+
+
+def recall(matches: Sequence[Match], scores: Mapping[str, float]) -> float:
+    """The share of the true best that is among as many matches."""
+    best = sorted(scores, key=lambda id: -scores[id])[: len(matches)]
+    return len({match.record.id for match in matches} & set(best)) / len(best)

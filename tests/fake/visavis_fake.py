@@ -1,0 +1,44 @@
+"""Embedders with meaning and without weights: the vector is the picture's mean colour.
+
+"The dark red picture is nearest to the red one" is then a true statement that a test can make. The
+folder is a plug-in as a third party would install it, so child processes can load them by name.
+"""
+
+import threading
+from collections.abc import Sequence
+
+import numpy as np
+
+from visavis.embedders.base import unit_rows
+from visavis.types import RGB, Vectors
+
+
+class FakeEmbedder:
+    """The mean colour of each upright stripe of a picture; it counts what it was given."""
+
+    side: int | None = 32
+
+    def __init__(self, stripes: int = 1, name: str = "fake") -> None:
+        self.name = self.ref = name
+        self.dim = 3 * stripes
+        self.fingerprint = f"mean colour of {stripes}"
+        self.embedded = 0
+        self._stripes = stripes
+        self._guard = threading.Lock()
+
+    def embed_images(self, images: Sequence[RGB]) -> Vectors:
+        with self._guard:
+            self.embedded += len(images)
+        rows = [
+            [stripe.mean(axis=(0, 1)) for stripe in np.array_split(image, self._stripes, axis=1)]
+            for image in images
+        ]
+        return unit_rows(np.array(rows, np.float32).reshape(len(images), self.dim))
+
+
+def colour(*, threads: int | None, device: str) -> FakeEmbedder:
+    return FakeEmbedder()
+
+
+def halves(*, threads: int | None, device: str) -> FakeEmbedder:
+    return FakeEmbedder(2, "fake-halves")

@@ -1,0 +1,187 @@
+"""The command line as other programs meet it: real processes, pipes, terminals and signals."""
+
+import json
+import os
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from visavis.image_index import ImageIndex
+
+COLOUR = re.compile(rb"\x1b\[[0-9;]*(3|4|9)[0-9]m")
+VISAVIS = [sys.executable, "-m", "visavis"]
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="pipes, terminals and signals of Unix")
+
+
+@pytest.fixture
+def environment(home: dict[str, str]) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("VISAVIS_")}
+    return {**kept, **home, "TERM": "xterm-256color"}
+
+
+def run(
+    environment: dict[str, str], *arguments: str | os.PathLike[str], **options: object
+) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(  # type: ignore[call-overload,no-any-return]
+        [*VISAVIS, *arguments], env=environment, capture_output=True, timeout=60, **options
+    )
+
+
+def on_terminal(environment: dict[str, str], *arguments: str | Path) -> bytes:
+    """What a command shows on a terminal of its own."""
+    import pty
+
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [*VISAVIS, *arguments], env=environment, stdin=theirs, stdout=theirs, stderr=theirs
+    ) as process:
+        os.close(theirs)
+        shown = b""
+        while select.select([ours], [], [], 60)[0]:
+            try:
+                piece = os.read(ours, 65536)
+            except OSError:  # Linux's way of saying that the other end is closed
+                break
+            if not piece:
+                break
+            shown += piece
+        os.close(ours)
+    assert process.returncode == 0, shown
+    return shown
+
+
+def records() -> int:
+    """How many the index of this test has: it opens, and can be written to."""
+    with ImageIndex.open("visavis.index", lock_seconds=0) as index:
+        index.remove("nobody")
+        return len(index)
+
+
+def test_python_m_visavis_is_the_command(environment: dict[str, str]) -> None:
+    ran = run(environment, "--version")
+    assert (ran.returncode, ran.stderr) == (0, b"")
+    assert ran.stdout.startswith(b"visavis ")
+
+
+def test_off_a_terminal_there_are_no_escape_codes(
+    environment: dict[str, str], photos: Path
+) -> None:
+    for arguments in (["index", photos], ["search", "id:mug-01-front.jpg"]):
+        ran = run(environment, *arguments)
+        assert ran.returncode == 0
+        assert b"\x1b" not in ran.stdout + ran.stderr
+
+
+def test_on_a_terminal_results_are_a_table_and_no_color_is_respected(
+    environment: dict[str, str], drawn_index: Path
+) -> None:
+    search = ["search", "id:mug-01-front", "-k", "3", "--index", str(drawn_index)]
+    shown = on_terminal(environment, *search)
+    assert b"score" in shown
+    assert "3 of 56 records · classic".encode() in shown
+    plain = on_terminal({**environment, "NO_COLOR": "1"}, *search)
+    assert not COLOUR.search(plain)
+
+
+def test_on_a_terminal_indexing_shows_how_far_it_is(
+    environment: dict[str, str], photos: Path
+) -> None:
+    shown = on_terminal(environment, "index", photos)
+    assert b"indexing" in shown
+    assert b"8 records in visavis.index" in shown
+
+
+def test_paths_alone_come_out_as_the_bytes_they_are(
+    environment: dict[str, str], photos: Path
+) -> None:
+    odd = (b"line\nbreak.jpg", b"\xe9t\xe9.jpg")
+    for file, name in zip(sorted(photos.iterdir()), odd, strict=False):
+        file.rename(photos / os.fsdecode(name))
+    report = json.loads(run(environment, "index", photos, "--json").stdout)
+    assert (report["added"], report["failed"]) == (8, [])
+
+    wanted = {os.fsencode(file) for file in photos.iterdir()}
+    ended_by_nul = run(environment, "search", "id:mug-01-front.jpg", "-0").stdout
+    assert set(ended_by_nul.split(b"\0")[:-1]) == wanted
+    assert run(environment, "search", "id:mug-01-front.jpg", "-f").stdout == (
+        ended_by_nul.replace(b"\0", b"\n")
+    )
+
+
+def test_a_terminal_that_lacks_letters_stops_nothing(
+    environment: dict[str, str], drawn_index: Path
+) -> None:
+    ascii_only = {**environment, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    assert run(ascii_only, "--help").returncode == 0
+    ran = run(ascii_only, "search", "id:mug-01-front", "--index", drawn_index)
+    assert ran.returncode == 0
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(
+    environment: dict[str, str], drawn_index: Path
+) -> None:
+    ran = subprocess.run(
+        f"'{sys.executable}' -m visavis search id:mug-01-front -k 56 --jsonl "
+        f"--index '{drawn_index}' | head -1; echo ${{PIPESTATUS[0]}}",
+        shell=True,
+        executable="/bin/bash",
+        env=environment,
+        capture_output=True,
+        timeout=60,
+        check=True,
+    )
+    first, status = ran.stdout.splitlines()
+    assert json.loads(first)["id"] == "mug-01-front"
+    assert (status, ran.stderr) == (b"0", b"")
+
+
+def test_a_closed_pipe_while_indexing_is_no_error(
+    environment: dict[str, str], photos: Path
+) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)  # nobody reads from the start
+    with subprocess.Popen(
+        [*VISAVIS, "index", photos], env=environment, stdout=writer, stderr=subprocess.PIPE
+    ) as process:
+        os.close(writer)
+        _, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (0, b"")
+    assert records() == 8
+
+
+def test_ctrl_c_keeps_what_was_committed(environment: dict[str, str], photos: Path) -> None:
+    with ImageIndex.create("visavis.index") as index:
+        index.add(photos)
+    with subprocess.Popen(
+        [*VISAVIS, "index", "-"],
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        deadline = time.monotonic() + 30
+        while not Path("visavis.index/write.holder").exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        out, errors = process.communicate(timeout=30)
+    assert (process.returncode, out) == (130, b"")
+    assert errors == b"interrupted; what was committed is kept\n"
+    assert records() == 8
+
+
+def test_an_error_is_one_sentence_on_standard_error_and_never_a_traceback(
+    environment: dict[str, str],
+) -> None:
+    for arguments, code in ((["search", "id:x"], 3), (["search", "--top", "many", "x"], 2)):
+        ran = run(environment, *arguments)
+        assert (ran.returncode, ran.stdout) == (code, b"")
+        assert b"Traceback" not in ran.stderr
+        assert len(ran.stderr.splitlines()) == 1

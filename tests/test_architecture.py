@@ -1,0 +1,204 @@
+"""The shape of the package is a tested property, like any other."""
+
+import ast
+import importlib
+import re
+import subprocess
+import sys
+import tomllib
+from itertools import chain
+from pathlib import Path
+
+import pytest
+
+import visavis
+from visavis import errors
+
+REPOSITORY = Path(__file__).parents[1]
+SOURCE = REPOSITORY / "src"
+FILES = sorted(SOURCE.glob("visavis/**/*.py"))
+FLOORS = [  # a part may import lower floors only, and never its neighbours
+    {"types", "errors"},
+    {"images", "embedders", "store", "metrics"},
+    {"ingest", "search", "reindex", "binding"},
+    {"image_index"},
+    {"settings", "evaluation", "training", "cluster"},
+    {"cli", "server"},
+]
+SIDEWAYS = {("reindex", "ingest"), ("cli", "server")}
+"""Neighbours that may be imported all the same: a rebuild takes its options from indexing, and
+`visavis serve` starts the server."""
+
+COME_WITH = {"httpcore": "httpx", "starlette": "fastapi", "pydantic": "fastapi"}
+"""Packages that a dependency of ours brings and hands out in its own interface."""
+
+OPTIONAL = (  # what the extras bring; the core works without any of it
+    "torch",
+    "lightning",
+    "pytorch_metric_learning",
+    "onnx",
+    "ray",
+    "pymilvus",
+    "huggingface_hub",
+    "tokenizers",
+    "pillow_heif",
+    "pyarrow",
+)
+EXTRA_PARTS = {"training", "cluster"}
+VAGUE = {"utils", "util", "helpers", "helper", "common", "misc", "tools", "base_classes"}
+
+by_path = pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(SOURCE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def part(module: str) -> str:
+    """'visavis.store.sqlite' → 'store'; '' for the package itself."""
+    return [*module.split("."), ""][1]
+
+
+def floor(name: str) -> int:
+    for number, names in enumerate(FLOORS):
+        if name in names:
+            return number
+    raise AssertionError(f"{name} is on no floor: extend FLOORS and docs/design.md")
+
+
+def imported(path: Path) -> set[str]:
+    """Every module that a file names, also inside functions."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {name.name for name in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            if node.module == "visavis":
+                found |= {f"visavis.{name.name}" for name in node.names}
+            else:
+                found.add(str(node.module))
+    return found
+
+
+@by_path
+def test_imports_point_downwards(path: Path) -> None:
+    here = part(module_name(path))
+    if here in {"", "__main__"}:
+        return  # the door may see everything
+    for module in imported(path):
+        there = part(module)
+        if not module.startswith("visavis.") or there in {here, "__version__"}:
+            continue
+        below = floor(there) < floor(here) or (here, there) in SIDEWAYS
+        assert below, f"{module_name(path)} must not import {module}"
+
+
+@by_path
+def test_files_stay_small(path: Path) -> None:
+    lines = len(path.read_text(encoding="utf-8").splitlines())
+    assert lines <= 400, f"{lines} lines; find the seam"
+
+
+@by_path
+def test_names_of_modules_say_what_is_inside(path: Path) -> None:
+    assert not VAGUE & set(module_name(path).split("."))
+
+
+@by_path
+def test_only_declared_packages_are_imported(path: Path) -> None:
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
+    declared = {
+        re.split(r"[<>=!~\[]", name)[0].strip().lower().replace("-", "_") for name in wanted
+    }
+    known_as = {"pillow": "PIL", "faiss_cpu": "faiss"}
+    allowed = {known_as.get(name, name) for name in declared}
+    allowed |= {name for name, bringer in COME_WITH.items() if bringer in declared}
+    others = {module.split(".")[0] for module in imported(path)} - sys.stdlib_module_names
+    assert others - {"visavis"} <= allowed
+
+
+def test_there_are_no_circular_imports() -> None:
+    above: dict[str, set[str]] = {module_name(path): set() for path in FILES}
+    for path in FILES:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for node in tree.body:  # at module level
+            if isinstance(node, ast.ImportFrom) and str(node.module).startswith("visavis"):
+                names = {f"{node.module}.{name.name}" for name in node.names} | {str(node.module)}
+                above[module_name(path)] |= names & set(above) - {"visavis"}
+    while free := [name for name, needs in above.items() if not needs & set(above)]:
+        for name in free:
+            del above[name]
+    assert not above, f"these import one another: {sorted(above)}"
+
+
+def test_the_public_door_is_complete_and_sorted() -> None:
+    assert visavis.__all__ == sorted(visavis.__all__)
+    assert len(visavis.__all__) <= 20
+    for name in visavis.__all__:
+        assert getattr(visavis, name) is not None
+        assert name in dir(visavis)
+    stated = (SOURCE / "visavis" / "__init__.py").read_text(encoding="utf-8")
+    for_checkers = stated.split("if TYPE_CHECKING:")[1].split("__version__")[0]
+    assert set(re.findall(r"\b[A-Za-z_]+\b", for_checkers)) >= set(visavis.__all__)
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="nothing"):
+        visavis.nothing  # noqa: B018
+
+
+def test_every_error_belongs_to_the_tree_and_is_drawn_in_it() -> None:
+    classes = [value for value in vars(errors).values() if isinstance(value, type)]
+    kinds = [kind for kind in classes if issubclass(kind, Exception)]
+    for kind in kinds:
+        assert issubclass(kind, errors.VisavisError)
+        assert kind.exit_code in {2, 3, 5}
+        assert 400 <= kind.http_status < 600
+        assert re.search(rf"^.*\b{kind.__name__}\b", str(errors.__doc__), re.MULTILINE)
+
+
+def modules_of_the_core() -> list[str]:
+    names = [module_name(path) for path in FILES]
+    return [name for name in names if part(name) not in EXTRA_PARTS and part(name) != "__main__"]
+
+
+def python(code: str) -> str:
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
+
+
+def test_the_core_imports_without_any_extra() -> None:
+    python(
+        "import sys, importlib\n"
+        f"for name in {OPTIONAL!r}: sys.modules[name] = None\n"
+        f"for name in {modules_of_the_core()!r}: importlib.import_module(name)\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("code", "absent"),
+    [
+        ("import visavis", ("numpy", "PIL", "onnxruntime", "faiss", "httpx")),
+        (
+            "from visavis.cli.main import run; run(['--help'])",
+            ("numpy", "PIL", "onnxruntime", "faiss", "httpx", "fastapi"),
+        ),
+        (
+            "from visavis import ImageIndex",
+            ("onnxruntime", "faiss", "httpx", "pyarrow", "rich", "typer", "fastapi"),
+        ),
+    ],
+)
+def test_what_is_not_needed_is_not_imported(code: str, absent: tuple[str, ...]) -> None:
+    told = python(f"{code}\nimport sys; print('\\n' + ' '.join(sys.modules))")
+    loaded = {name.split(".")[0] for name in told.splitlines()[-1].split()}
+    assert not loaded & set(absent)
+
+
+def test_every_module_says_what_it_is_for() -> None:
+    for name in modules_of_the_core():
+        assert importlib.import_module(name).__doc__, f"{name} lacks a docstring"

@@ -1,0 +1,63 @@
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from visavis.errors import UsageError
+from visavis.evaluation.compare import compare
+from visavis.evaluation.report import read_report, write_report
+
+
+def report(values: list[float], **data: Any) -> dict[str, Any]:
+    return {
+        "metrics": {"map": sum(values) / len(values)},
+        "model": {"name": "a"},
+        "data": {"hash": "h", "records": 9, "queries": len(values)} | data,
+        "protocol": {"kind": "same", "field": "hue"},
+        "per_query": {"ids": [str(n) for n in range(len(values))], "values": {"map": values}},
+    }
+
+
+WEAK, STRONG = [0.1, 0.4, 0.5, 0.2] * 10, [0.3, 0.5, 0.8, 0.6] * 10
+
+
+def test_better_worse_and_no_clear_difference_are_told_apart() -> None:
+    (found,) = compare(report(STRONG), report(WEAK), "other.json")
+    assert found.difference == pytest.approx(0.25)
+    assert 0 < found.low < 0.25 < found.high
+    assert found.verdict == "better"
+    assert compare(report(WEAK), report(STRONG), "other.json")[0].verdict == "worse"
+    mixed = [0.4, 0.1, 0.2, 0.5] * 10
+    assert compare(report(WEAK), report(mixed), "o.json")[0].verdict == "no clear difference"
+    assert compare(report(WEAK), report(WEAK), "o.json")[0].verdict == "no clear difference"
+
+
+def test_reports_of_other_data_or_another_protocol_are_refused() -> None:
+    with pytest.raises(UsageError, match=r"o\.json: it is about other data"):
+        compare(report(WEAK), report(WEAK, hash="other"), "o.json")
+    other = deepcopy(report(WEAK))
+    other["protocol"]["field"] = "kind"
+    with pytest.raises(UsageError, match=r"another protocol \(field 'kind' there and 'hue' here\)"):
+        compare(report(WEAK), other, "o.json")
+
+
+def test_a_report_without_single_queries_is_refused() -> None:
+    other = report(WEAK)
+    del other["per_query"]
+    with pytest.raises(UsageError, match="lacks the values of the single queries"):
+        compare(report(WEAK), other, "o.json")
+
+
+def test_a_written_report_is_read_back(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    write_report(path, report(WEAK))
+    assert read_report(path) == report(WEAK)
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"metrics": {}}'])
+def test_a_file_that_is_no_report_is_refused(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(content)
+    with pytest.raises(UsageError, match=r"a\.json"):
+        read_report(path)

@@ -1,0 +1,133 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from visavis.errors import SourceError, UsageError
+from visavis.evaluation.gallery import Gallery
+from visavis.evaluation.ground_truth import from_file, read_answers, same_value
+from visavis.types import FieldValue, ImageRecord
+
+
+def record(id: str, content: str | None = None, **fields: FieldValue) -> ImageRecord:
+    return ImageRecord(id, f"/photos/{id}", 1, 0.0, content or id, 8, 8, fields)
+
+
+def gallery(*records: ImageRecord) -> Gallery:
+    return Gallery(records, np.zeros((len(records), 2), np.float32))
+
+
+SHOP = gallery(
+    record("a1", kind="a"), record("a2", kind="a"), record("b1", kind="b"), record("b2", kind="b")
+)
+
+
+def write(folder: Path, name: str, content: object) -> Path:
+    path = folder / name
+    path.write_text(content if isinstance(content, str) else json.dumps(content))
+    return path
+
+
+def test_records_that_share_a_value_are_each_others_positives() -> None:
+    truth = same_value(SHOP.records, SHOP, "kind", own=True)
+    assert [question.id for question in truth.questions] == ["a1", "a2", "b1", "b2"]
+    first = truth.questions[0]
+    assert first.positives == {"a1", "a2"}
+    assert first.itself
+    assert first.sought == 1
+    assert first.group == "a"
+
+
+def test_records_without_a_partner_or_a_value_are_not_asked_but_counted() -> None:
+    lonely = gallery(*SHOP.records, record("c1", kind="c"), record("d1"))
+    truth = same_value(lonely.records, lonely, "kind", own=True)
+    assert len(truth.questions) == 4
+    assert truth.left_out == 2
+
+
+def test_a_field_that_groups_nothing_is_refused() -> None:
+    with pytest.raises(UsageError, match="no two records share a value of 'kind'"):
+        same_value(SHOP.records[::2], gallery(*SHOP.records[::2]), "kind", own=True)
+
+
+def test_a_field_that_nobody_has_is_refused_with_the_nearest_name() -> None:
+    with pytest.raises(UsageError, match="no record of the index has a field 'knd'; did you mean"):
+        same_value(SHOP.records, SHOP, "knd", own=True)
+
+
+def test_a_query_picture_without_an_answer_is_an_error_that_names_it() -> None:
+    strangers = [record("q1", kind="a"), record("q2", kind="z")]
+    with pytest.raises(UsageError, match=r"1 query has no positive in the gallery: q2 \(z\)"):
+        same_value(strangers, SHOP, "kind", own=False)
+
+
+def test_a_query_picture_that_is_in_the_gallery_is_left_out_of_its_ranking() -> None:
+    queries = [record("a1", kind="a"), record("a2", "another picture of that name", kind="a")]
+    first, second = same_value(queries, SHOP, "kind", own=False).questions
+    assert (first.itself, first.sought) == (True, 1)
+    assert (second.itself, second.sought) == (False, 2)
+
+
+def test_json_and_csv_say_the_same(tmp_path: Path) -> None:
+    as_json = write(tmp_path, "t.json", {"a1": ["a2"], "b1": {"positives": ["b2"], "junk": ["a1"]}})
+    rows = "query,id,kind\na1,a2,positive\nb1,b2,\nb1,a1,junk\n"
+    as_csv = write(tmp_path, "t.csv", rows)
+    ids = {"a1", "a2", "b1", "b2"}
+    assert from_file(as_json, ids, SHOP, own=True) == from_file(as_csv, ids, SHOP, own=True)
+    _, second = from_file(as_csv, ids, SHOP, own=True).questions
+    assert second.positives == {"b2"}
+    assert second.junk == {"a1"}
+
+
+def test_a_query_counts_itself_only_where_the_file_names_it(tmp_path: Path) -> None:
+    path = write(tmp_path, "t.json", {"a1": ["a2"], "b1": ["b1", "b2"]})
+    holidays, oxford = from_file(path, {"a1", "b1"}, SHOP, own=True).questions
+    assert (holidays.itself, holidays.sought) == (True, 1)
+    assert (oxford.itself, oxford.sought) == (False, 2)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ({"zz": ["a1"]}, "queries that are not there: zz"),
+        ({"a1": ["a2", "zz"]}, "ids that the gallery does not have: zz"),
+        ({"a1": {"positives": ["a2"], "junk": ["a2"]}}, "both positive and junk for .* 'a1': a2"),
+        ({"a1": ["a2"], "b1": []}, "1 query has no positive in the gallery: b1"),
+        ({}, "names no query"),
+    ],
+)
+def test_wrong_ground_truth_is_refused_before_anything_is_scored(
+    tmp_path: Path, content: object, told: str
+) -> None:
+    path = write(tmp_path, "t.json", content)
+    with pytest.raises(UsageError, match=told) as caught:
+        from_file(path, {"a1", "b1"}, SHOP, own=True)
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("t.json", "{", "no JSON"),
+        ("t.json", [1], "should be an object"),
+        ("t.json", {"a1": "a2"}, "needs a list of ids"),
+        ("t.json", {"a1": [3]}, "list of texts"),
+        ("t.json", {"a1": {"right": []}}, "needs a list of ids"),
+        ("t.csv", "query,answer\n", "no column is named 'id'"),
+        ("t.csv", "query,id,kind\na1,a2,maybe\n", "line 2"),
+        ("t.csv", "query,id\na1,\n", "line 2"),
+        ("t.txt", "a1 a2", ".json or a .csv"),
+    ],
+)
+def test_a_file_that_is_no_ground_truth_is_refused(
+    tmp_path: Path, name: str, content: object, told: str
+) -> None:
+    path = write(tmp_path, name, content)
+    with pytest.raises(SourceError, match=told):
+        read_answers(path)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=r"none\.json: the ground truth cannot be read"):
+        read_answers(tmp_path / "none.json")

@@ -1,0 +1,112 @@
+"""Terms as people write them on a command line."""
+
+from pathlib import Path
+
+import pytest
+
+from visavis.errors import (
+    UsageError,
+)
+from visavis.search import parse_term, parse_terms
+from visavis.types import (
+    ImageTerm,
+    RecordTerm,
+    Term,
+    TextTerm,
+)
+
+
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.jpg", "b.jpg", "0.5:odd.jpg", "id:strange.jpg", "two words.jpg"):
+        (tmp_path / name).touch()
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("text", "term"),
+    [
+        ("./a.jpg", ImageTerm(Path("a.jpg"))),
+        ("a.jpg", ImageTerm(Path("a.jpg"))),
+        ("two words.jpg", ImageTerm(Path("two words.jpg"))),
+        ("./missing.jpg", ImageTerm(Path("missing.jpg"))),
+        ("missing.jpg", TextTerm("missing.jpg")),
+        ("https://x.org/a.jpg", ImageTerm("https://x.org/a.jpg")),
+        ("http://x.org/", ImageTerm("http://x.org/")),
+        ("id:some id/with:colon", RecordTerm("some id/with:colon")),
+        ("id:strange.jpg", ImageTerm(Path("id:strange.jpg"))),
+        ("red shoes", TextTerm("red shoes")),
+        ("0.5:red shoes", TextTerm("red shoes", 0.5)),
+        (".25:./a.jpg", ImageTerm(Path("a.jpg"), weight=0.25)),
+        ("2:id:x", RecordTerm("x", 2.0)),
+        ("0.5:odd.jpg", ImageTerm(Path("0.5:odd.jpg"))),
+        ("12:30 o'clock", TextTerm("30 o'clock", 12.0)),
+        ("5: ", None),
+        ("", None),
+        ("  ", None),
+        ("x" * 5000, TextTerm("x" * 5000)),
+        ("nul\0byte", TextTerm("nul\0byte")),
+    ],
+)
+def test_a_term_is_what_it_looks_like(files: Path, text: str, term: Term | None) -> None:
+    if term is None:
+        with pytest.raises(UsageError, match="empty term"):
+            parse_term(text)
+        return
+    same(parse_term(text), term)
+
+
+def same(found: Term, expected: Term) -> None:
+    """Equal, where picture terms are compared by their parts."""
+    assert type(found) is type(expected)
+    names = expected.__dataclass_fields__
+    assert [getattr(found, n) for n in names] == [getattr(expected, n) for n in names]
+
+
+@pytest.mark.parametrize(
+    ("words", "terms"),
+    [
+        (["a.jpg"], [ImageTerm(Path("a.jpg"))]),
+        (["red", "shoes"], [TextTerm("red shoes")]),
+        (["a.jpg", "b.jpg"], [ImageTerm(Path("a.jpg")), ImageTerm(Path("b.jpg"))]),
+        (["a.jpg", "id:x"], [ImageTerm(Path("a.jpg")), RecordTerm("x")]),
+        (
+            ["./a.jpg", "+", "0.5:red", "-", "./b.jpg"],
+            [ImageTerm(Path("a.jpg")), TextTerm("red", 0.5), ImageTerm(Path("b.jpg"), weight=-1)],
+        ),
+        (["-", "a.jpg"], [ImageTerm(Path("a.jpg"), weight=-1)]),
+        (["-", "2:red", "shoes"], [TextTerm("red shoes", -2)]),
+        (["a.jpg", "-", "id:x"], [ImageTerm(Path("a.jpg")), RecordTerm("x", -1)]),
+        (["red", "+", "blue", "shoes"], [TextTerm("red"), TextTerm("blue shoes")]),
+    ],
+)
+def test_signs_join_terms(files: Path, words: list[str], terms: list[Term]) -> None:
+    found = parse_terms(words)
+    assert len(found) == len(terms)
+    for one, expected in zip(found, terms, strict=True):
+        same(one, expected)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ([], "nothing to search for"),
+        (["+"], r"after the last '\+'"),
+        (["a.jpg", "-"], "after the last '-'"),
+        (["a.jpg", "+", "-", "b.jpg"], "before '-'"),
+        (["-", "-", "b.jpg"], "before '-'"),
+        (["a.jpg", "red"], r"put \+ or - between"),
+    ],
+)
+def test_signs_without_terms_are_refused(files: Path, words: list[str], told: str) -> None:
+    with pytest.raises(UsageError, match=told):
+        parse_terms(words)
+
+
+def test_a_box_belongs_to_the_first_picture(files: Path) -> None:
+    box = (0.1, 0.2, 0.3, 0.4)
+    found = parse_terms(["red", "+", "a.jpg", "+", "b.jpg"], box)
+    assert [getattr(term, "box", "words") for term in found] == ["words", box, None]
+    with pytest.raises(UsageError, match="a box needs a picture"):
+        parse_terms(["red"], box)

@@ -48,6 +48,13 @@ docs-check: $(VENV)/all  ## Build the documentation; any warning is an error
 bench: $(VENV)/all  ## Measure speed against floors in the same run (benchmarks/out/*.json)
 	$(BIN)/python -m benchmarks
 
+bench-serve: $(VENV)/all  ## Measure the HTTP API under load
+	$(BIN)/python -m benchmarks serve
+
+# Data folders and a teacher are named on the command line; a run that was stopped goes on.
+model: $(VENV)/all  ## Train the built-in model: make model DATA="DIR DIR" TEACHER=DIR OUT=DIR
+	$(BIN)/python -m visavis.training.builtin --data $(DATA) --teacher $(TEACHER) --out $(OUT)
+
 build: $(VENV)/all  ## Build wheel and sdist, install the wheel into a clean environment, try it
 	rm -rf dist build/wheel
 	$(PIP) install -c constraints.txt build
@@ -61,4 +68,4 @@ check: lint types test docs-check  ## What must pass before a push
 clean:  ## Remove everything that was made here
 	rm -rf $(VENV) build dist site demo benchmarks/out .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-.PHONY: help setup demo format lint types test docs docs-check bench build check clean
+.PHONY: help setup demo format lint types test docs docs-check bench bench-serve model build check clean

@@ -8,7 +8,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks import bench_cold, bench_index, bench_memory, bench_reindex, bench_search
+from benchmarks import (
+    bench_cold,
+    bench_index,
+    bench_memory,
+    bench_reindex,
+    bench_search,
+    bench_serve,
+)
 from benchmarks.measure import Figure, Report, Size
 
 BENCHMARKS: dict[str, Callable[[Size, Path], Report]] = {
@@ -17,6 +24,7 @@ BENCHMARKS: dict[str, Callable[[Size, Path], Report]] = {
     "search": bench_search.run,
     "cold": bench_cold.run,
     "memory": bench_memory.run,
+    "serve": bench_serve.run,
 }
 OUT = Path(__file__).parent / "out"
 

@@ -20,12 +20,12 @@ FILES = sorted(SOURCE.glob("visavis/**/*.py"))
 FLOORS = [  # a part may import lower floors only, and never its neighbours
     {"types", "errors"},
     {"images", "embedders", "store", "metrics"},
-    {"ingest", "search", "reindex", "binding"},
+    {"ingest", "pruning", "search", "reindex", "binding"},
     {"image_index"},
     {"settings", "evaluation", "training", "cluster"},
     {"cli", "server"},
 ]
-SIDEWAYS = {("reindex", "ingest"), ("cli", "server")}
+SIDEWAYS = {("reindex", "ingest"), ("ingest", "pruning"), ("cli", "server")}
 """Neighbours that may be imported all the same: a rebuild takes its options from indexing, and
 `visavis serve` starts the server."""
 

@@ -13,7 +13,7 @@ from visavis import reindex as flows
 from visavis.binding import Binding
 from visavis.embedders.base import Embedder
 from visavis.embedders.registry import DEFAULT_MODEL, load_embedder
-from visavis.errors import IndexIncompatibleError, IndexMissingError, UsageError
+from visavis.errors import IndexIncompatibleError, IndexMissingError, SourceError, UsageError
 from visavis.images.decode import MAX_PIXELS
 from visavis.images.fetch import Fetcher
 from visavis.images.files import path_text
@@ -67,6 +67,8 @@ class ImageIndex:
         self._store = store
         self._device = options.get("device", "cpu")
         self._jobs = options.get("jobs") or os.cpu_count() or 1
+        if self._jobs < 1:
+            raise UsageError(f"jobs must be 1 or more, not {self._jobs}")
         self._max_pixels = options.get("max_pixels", MAX_PIXELS)
         self._lock_seconds = options.get("lock_seconds", 10.0)
         self._model = Binding(store, self._device)
@@ -170,11 +172,13 @@ class ImageIndex:
             progress: Called after every commit with the report so far.
 
         Raises:
-            SourceError: a location is missing, empty all of a sudden, or not understood.
+            SourceError: a location is missing, empty all of a sudden, or not understood; the
+                others have been indexed.
             IndexLockedError: another process is writing.
         """
         options = IngestOptions(self._jobs, self._max_pixels)
         done: list[IndexReport] = []
+        refused: list[str] = []
 
         def told(report: IndexReport) -> None:
             if progress is not None:
@@ -193,9 +197,13 @@ class ImageIndex:
                 )
                 try:
                     done.append(ingest(source, self._store, embedder, options, told))
+                except SourceError as error:
+                    refused.append(str(error))  # the others are indexed all the same
                 finally:
                     source.close()
             self._store.finish()
+        if refused:
+            raise SourceError("; ".join(refused))
         return merged(done)
 
     def remove(self, *ids: str, where: Where = None, source: str | None = None) -> int:

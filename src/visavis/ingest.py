@@ -16,18 +16,18 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from visavis.embedders.base import Embedder
-from visavis.errors import ImageError, ModelError, SourceError
+from visavis.embedders.base import Embedder, embed
+from visavis.errors import ImageError
 from visavis.images.decode import MAX_PIXELS, decode
 from visavis.images.sources import Source
+from visavis.pruning import prune, shown_to_be_there
 from visavis.store.base import Change, Known, VectorStore
 from visavis.store.rows import stored_fields
-from visavis.types import RGB, Entry, Failure, ImageRecord, IndexReport, Vectors
+from visavis.types import Entry, Failure, ImageRecord, IndexReport, Vectors
 
 Progress = Callable[[IndexReport], None]
 """Called after every commit with the report so far; what it counts is safely on disk."""
@@ -139,7 +139,15 @@ class _Run:
             self._readers.shutdown(wait=False, cancel_futures=True)
             self._workers.shutdown(wait=True, cancel_futures=True)
             self._commit()
-        self._prune()
+        prune(
+            self._store,
+            self._source,
+            self._row,
+            self._seen,
+            self._newest,
+            self._met,
+            self.report,
+        )
 
     def _drain(self) -> None:
         """Wait for all that is on its way; the next commit holds it."""
@@ -155,7 +163,7 @@ class _Run:
         """The entries that have to be read, in the order of the source."""
         offered = iter(self._source.entries())
         while block := list(islice(offered, _LOOK_UP)):
-            self._met += len(block)
+            self._met += shown_to_be_there(self._source, block)
             entries = [self._named(entry) for entry in block if isinstance(entry, Entry)]
             self._pending.failed += [item for item in block if isinstance(item, Failure)]
             known = self._store.known([entry.id for entry in entries])
@@ -166,6 +174,8 @@ class _Run:
                     before = self._after_duplicate(entry.id)
                 met.add(entry.id)
                 if before is not None:
+                    if self._anothers(entry, before):
+                        continue
                     self._tell_collision(entry, before)
                     if self._same(entry, before):
                         continue
@@ -204,6 +214,22 @@ class _Run:
     def _mark(self, number: int) -> None:
         if number <= self._newest:
             self._seen[number] = 1
+
+    def _anothers(self, entry: Entry, before: Known) -> bool:
+        """Whether a file's id is another source's: its picture is refused, and nobody's is lost.
+
+        Catalogues and lists name their ids themselves, and take over what they name.
+        """
+        if self._source.kind != "folder" or before.source == self._row.number:
+            return False
+        self._pending.failed.append(
+            Failure(
+                entry.uri,
+                f"its id {entry.id!r} belongs to a picture of another source; give this folder an "
+                "index of its own",
+            )
+        )
+        return True
 
     def _tell_collision(self, entry: Entry, before: Known) -> None:
         if before.source != self._row.number:
@@ -318,62 +344,6 @@ class _Run:
         self._committed = time.monotonic()
         if self._progress is not None:
             self._progress(self.report)
-
-    def _prune(self) -> None:
-        """Remove what the source no longer has, unless it seems to be away."""
-        if not self._source.prunes:
-            return
-        if self._met == 0 and (held := self._store.source_count(self._row.number)):
-            raise SourceError(
-                f"{self._source.uri}: nothing is there now, and the index has {held} records of it "
-                "(an unplugged disk?); nothing was removed - to drop them: visavis remove --source "
-                f"{self._source.uri}"
-            )
-        if any(_is_row(failure, self._source.uri) for failure in self.report.failed):
-            self.report.notes.append(
-                f"{self._source.uri}: some rows could not be read, so it cannot be told which "
-                "records are gone; nothing was removed"
-            )
-            return
-        removed, moved = self._store.prune(
-            self._row.number, self._seen, self._newest, _Spared(self.report.failed)
-        )
-        self.report.removed, self.report.moved = removed - moved, moved
-        self.report.added -= moved
-        if removed and self._progress is not None:
-            self._progress(self.report)
-
-
-def embed(embedder: Embedder, pictures: Sequence[RGB]) -> Vectors:
-    """Vectors for some pictures. Raises ModelError for those that no model should make."""
-    vectors = np.asarray(embedder.embed_images(pictures))
-    if vectors.shape != (len(pictures), embedder.dim) or not np.isfinite(vectors).all():
-        raise ModelError(
-            f"the model {embedder.name!r} made no vectors that can be kept: {vectors.shape} for "
-            f"{len(pictures)} pictures and {embedder.dim} numbers each, all of them to be finite"
-        )
-    return vectors
-
-
-def _is_row(failure: Failure, catalogue: str) -> bool:
-    """Whether it is a catalogue's row that failed: which id it had is not known."""
-    return failure.uri.startswith(f"{catalogue}#row=")
-
-
-class _Spared:
-    """Tells which records stay although the run did not meet them: those it failed to read.
-
-    A file that is there and cannot be read now, a catalogue's picture on an unplugged disk, a
-    folder without permission: none of them is a reason to forget a record.
-    """
-
-    def __init__(self, failed: Sequence[Failure]) -> None:
-        self._uris = {failure.uri for failure in failed}
-
-    def __call__(self, uri: str) -> bool:
-        if not self._uris:
-            return False
-        return uri in self._uris or any(str(up) in self._uris for up in Path(uri).parents)
 
 
 def _facts(entry: Entry, data: bytes) -> tuple[int, float]:

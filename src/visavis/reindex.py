@@ -4,16 +4,17 @@ New vectors gather in a database of their own, so a run that was stopped goes on
 the last moment the index answers with the old model. Running servers follow the change.
 """
 
+import hashlib
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 
-from visavis.embedders.base import Embedder
+from visavis.embedders.base import Embedder, embed
 from visavis.errors import ImageError, SourceError
 from visavis.images.decode import decode
-from visavis.ingest import IngestOptions, Progress, embed
+from visavis.ingest import IngestOptions, Progress
 from visavis.store.rebuild import Rebuild
 from visavis.store.sqlite import SqliteStore
 from visavis.types import Failure, ImageRecord, IndexReport, Vectors
@@ -24,7 +25,7 @@ Read = Callable[[str], bytes]
 _BATCH = 8
 _FAILED_AT_MOST = 0.1  # of the records; more looks like a disk that is not there
 _Numbered = tuple[int, ImageRecord]
-_Embedded = tuple[list[int], Vectors, list[Failure]]
+_Embedded = tuple[list[int], Vectors, list[str], list[Failure]]
 
 
 def reindex(
@@ -43,8 +44,8 @@ def reindex(
     report = IndexReport()
     with Rebuild(store.folder, embedder.fingerprint, embedder.dim) as rebuild:
         report.unchanged = rebuild.count()
-        for numbers, vectors, failed in _embedded(store, rebuild, embedder, read, options):
-            rebuild.put(numbers, vectors)
+        for numbers, vectors, hashes, failed in _embedded(store, rebuild, embedder, read, options):
+            rebuild.put(numbers, vectors, hashes)
             report.added += len(numbers)
             report.failed += failed
             if progress is not None:
@@ -57,6 +58,12 @@ def reindex(
             )
         store.adopt(rebuild.path, embedder.name, embedder.ref, embedder.fingerprint, embedder.dim)
         rebuild.discard()
+    report.removed = len(report.failed)
+    if report.failed:
+        report.notes.append(
+            f"{report.removed} records left the index, as their pictures could not be read; index "
+            "their folder or catalogue again when they are back"
+        )
     report.seconds = time.monotonic() - started
     return report
 
@@ -82,7 +89,7 @@ def _embedded(
 def _embed(
     batch: Sequence[_Numbered], embedder: Embedder, read: Read, max_pixels: int
 ) -> _Embedded:
-    numbers, pictures, failed = [], [], []
+    numbers, pictures, hashes, failed = [], [], [], []
     for number, record in batch:
         try:
             data = read(record.uri)
@@ -92,4 +99,5 @@ def _embed(
             continue
         numbers.append(number)
         pictures.append(picture.pixels)
-    return numbers, embed(embedder, pictures), failed
+        hashes.append(hashlib.sha256(data).hexdigest())
+    return numbers, embed(embedder, pictures), hashes, failed

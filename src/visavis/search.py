@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from visavis.embedders.base import Embedder, TextEmbedder
+from visavis.embedders.base import Embedder, TextEmbedder, embed
 from visavis.errors import ImageUnreadableError, TextUnsupportedError, UsageError
 from visavis.images.decode import crop, decode
+from visavis.images.files import path_text, read_file, stat_file
 from visavis.store.base import VectorStore
 from visavis.store.filters import described
 from visavis.types import (
@@ -144,6 +145,8 @@ def search(
     started = time.perf_counter()
     if query.limit < 0 or query.offset < 0:
         raise UsageError(f"limit and offset cannot be negative ({query.limit}, {query.offset})")
+    if query.min_score is not None and not math.isfinite(query.min_score):
+        raise UsageError(f"min_score must be a number, not {query.min_score}")
     vector = query_vector(query.terms, store, embedder, fetch, max_pixels)
     return rank(vector, query, store, started, without)
 
@@ -214,7 +217,7 @@ def _term_vector(
                 "a text side (visavis models list)"
             )
         return np.asarray(model.embed_texts([term.text])[0])
-    return np.asarray(model.embed_images([_pixels(term, model.side, fetch, max_pixels)])[0])
+    return np.asarray(embed(model, [_pixels(term, model.side, fetch, max_pixels)])[0])
 
 
 def _pixels(term: ImageTerm, side: int | None, fetch: Fetch, max_pixels: int) -> RGB:
@@ -249,10 +252,7 @@ def _bytes(image: str | Path | bytes, fetch: Fetch) -> tuple[bytes, str]:
         return image, "the query picture"
     if isinstance(image, str) and image.startswith(("http://", "https://")):
         return fetch(image), image
-    try:
-        return Path(image).read_bytes(), str(image)
-    except OSError as error:
-        reason = f"the picture cannot be read ({(error.strerror or str(error)).lower()})"
-        raise ImageUnreadableError(str(image), reason) from error
-    except ValueError as error:
-        raise ImageUnreadableError(repr(image), f"is no path ({error})") from error
+    status = stat_file(str(image))  # first: reading a pipe would wait for ever
+    if isinstance(status, str):
+        raise ImageUnreadableError(str(image), status)
+    return read_file(path_text(str(image))), str(image)

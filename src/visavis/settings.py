@@ -5,6 +5,7 @@ The project file is `visavis.toml` in the current folder, the user file
 environment variable is the name in capitals after `VISAVIS_`.
 """
 
+import math
 import os
 import tomllib
 from collections.abc import Mapping
@@ -31,6 +32,13 @@ class Settings:
     """Where networks run: cpu, cuda, coreml or openvino."""
     max_megapixels: float = 100.0
     """Pictures with more pixels are refused, before they are decoded."""
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that mean nothing."""
+        if self.jobs < 0:
+            raise UsageError(f"jobs must be 1 or more (0: one a core), not {self.jobs}")
+        if not (math.isfinite(self.max_megapixels) and self.max_megapixels > 0):
+            raise UsageError(f"max_megapixels must be above 0, not {self.max_megapixels}")
 
     @property
     def max_pixels(self) -> int:

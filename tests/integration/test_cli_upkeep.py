@@ -119,7 +119,19 @@ def test_the_demo_works_on_ones_own_pictures(cli: Cli, photos: Path) -> None:
     with Image.open("shown/sheet.png") as sheet:
         assert sheet.width > 600
     assert "data:image/" in Path("shown/sheet.html").read_text(encoding="utf-8")
-    assert cli("search", "id:mug-01-front.jpg", "--index", "shown/demo.index").code == 0
+    [made] = Path("shown").glob("*.index")
+    assert cli("search", "id:mug-01-front.jpg", "--index", made).code == 0
+
+
+def test_the_demo_of_another_folder_shows_that_folder(cli: Cli, photos: Path) -> None:
+    cli("demo", photos, "--out", "shown")
+    other = Path("other")
+    other.mkdir()
+    Image.new("RGB", (40, 40), "teal").save(other / "teal.png")
+    Image.new("RGB", (40, 40), "navy").save(other / "navy.png")
+    ran = cli("demo", other, "--out", "shown")
+    assert ran.out.startswith("indexed 2 pictures of other in ")
+    assert "teal.png" in ran.out
 
 
 def test_the_demo_of_an_empty_folder_says_so(cli: Cli, tmp_path: Path) -> None:

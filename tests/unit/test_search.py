@@ -269,7 +269,6 @@ def test_an_unknown_record_is_named(ask: Callable[..., SearchResult]) -> None:
         ({"limit": 0}, "the limit is 0"),
         ({"offset": 4}, "no more matches at offset 4"),
         ({"min_score": 1.01}, "nothing above min_score 1.01"),
-        ({"min_score": math.nan}, "nothing above min_score nan"),
         ({"where": parse_all(["width>1000"])}, "no record passes the filter width>1000"),
     ],
 )

@@ -1,5 +1,6 @@
 """`visavis demo`: the whole of it in one command, on drawn pictures or on your own."""
 
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -30,11 +31,19 @@ def demo(
 
     out.mkdir(parents=True, exist_ok=True)
     source = folder if folder is not None else _drawn(out)
-    with ImageIndex.create(out / "demo.index") as index:
+    with ImageIndex.create(out / _index_name(folder)) as index:
         with IndexProgress([str(source)], []) as progress:
             report = index.add(source, progress=progress.update)
         typer.echo(f"indexed {len(index)} pictures of {source} in {report.seconds:.1f} s")
         _search(index, out, None if folder is not None else "sneaker-01-front")
+
+
+def _index_name(folder: Path | None) -> str:
+    """An index of its own for each folder."""
+    if folder is None:
+        return "demo.index"
+    place = folder.resolve()
+    return f"{place.name or 'root'}-{zlib.crc32(bytes(place)):08x}.index"
 
 
 def _drawn(out: Path) -> Path:
@@ -64,3 +73,4 @@ def _search(index: "ImageIndex", out: Path, chosen: str | None) -> None:
         write_sheet(out / name, sheet)
     typer.echo(f"\nlooks like {record.id}: {out / 'sheet.png'}, {out / 'sheet.html'}")
     typer.echo(f"search on with: visavis search ./PICTURE.jpg --index {index.path}")
+    typer.echo(f"or on a page: visavis serve --index {index.path}  (http://127.0.0.1:8000)")

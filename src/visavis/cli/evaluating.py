@@ -1,6 +1,5 @@
 """`visavis evaluate`: how well does an index find?"""
 
-import json
 import sys
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -115,7 +114,7 @@ def evaluate(
         if told is not None:
             typer.echo(f"wrote {told}", err=True)
     if json_output:
-        typer.echo(json.dumps(_with_differences(found, comparison), ensure_ascii=False))
+        options.echo_json(_with_differences(found, comparison))
     else:
         _print(found, comparison)
 

@@ -1,7 +1,6 @@
 """`visavis index`: folders, catalogues and lists into an index."""
 
 import io
-import json
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -146,7 +145,7 @@ def _opened(sources: list[str], *, allow_private: bool, **catalogue: Any) -> "li
 
 def _show(report: "IndexReport", index: "ImageIndex", json_output: bool) -> None:
     if json_output:
-        typer.echo(json.dumps(report.to_dict(), ensure_ascii=False))
+        options.echo_json(report.to_dict())
         return
     told = [f"skipped {failure.uri}: {failure.reason}" for failure in report.failed]
     told += [f"note: {note}" for note in report.notes]

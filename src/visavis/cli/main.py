@@ -12,7 +12,7 @@ import typer
 import typer.main
 
 from visavis import __version__
-from visavis.cli import demo, evaluating, indexing, models, searching, upkeep
+from visavis.cli import demo, evaluating, indexing, models, searching, serving, upkeep
 from visavis.errors import VisavisError
 
 USAGE = 2
@@ -52,6 +52,7 @@ app.command("status")(upkeep.status)
 app.command("remove")(upkeep.remove)
 app.command("compact")(upkeep.compact)
 app.command("doctor")(upkeep.doctor)
+app.command("serve")(serving.serve)
 app.command("demo")(demo.demo)
 app.command("evaluate")(evaluating.evaluate)
 app.add_typer(models.app, name="models")
@@ -70,7 +71,8 @@ def run(arguments: list[str]) -> int:
     """Run one command line; returns its exit code."""
     try:
         code = _invoke(arguments or ["--help"])
-        sys.stdout.flush()
+        if sys.stdout is not None:  # None: it was closed before we began
+            sys.stdout.flush()
     except typer.Exit as stop:
         return stop.exit_code
     except typer.Abort:

@@ -35,7 +35,7 @@ def list_(
     if json_output:
         shape = [info.to_dict() for info in here]
         shape += [{"name": p.name, "kind": "available", "license": p.license} for p in presets]
-        typer.echo(json.dumps(shape, ensure_ascii=False))
+        options.echo_json(shape)
         return
     rows = [_row(info) for info in here]
     rows += [(p.name, "available", "", p.license, p.about) for p in presets]
@@ -66,7 +66,7 @@ def info(model: Name, json_output: options.Json = False) -> None:
 
     shape = model_info(model).to_dict()
     if json_output:
-        typer.echo(json.dumps(shape, ensure_ascii=False))
+        options.echo_json(shape)
         return
     for key, value in shape.items():
         if value not in (None, ""):
@@ -90,7 +90,7 @@ def check(model: Name, device: options.Device = None, json_output: options.Json 
         raise UsageError(f"{model} has no folder to check; it is part of the program")
     report = check_model(folder, device=given.device)
     if json_output:
-        typer.echo(json.dumps(report.to_dict()))
+        options.echo_json(report.to_dict())
         return
     typer.echo(
         f"{report.name} works: {report.dim} numbers, {report.image_ms:.1f} ms a picture on one "

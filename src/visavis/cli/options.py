@@ -1,6 +1,8 @@
 """Options that several commands share, and the settings that they make up."""
 
-from typing import TYPE_CHECKING, Annotated
+import json
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -63,6 +65,12 @@ def settings(
             "model": model,
         }
     )
+
+
+def echo_json(shape: Any) -> None:
+    """Print JSON that is sound whatever the encoding of the output."""
+    utf8 = (getattr(sys.stdout, "encoding", None) or "").lower().replace("-", "") == "utf8"
+    typer.echo(json.dumps(shape, ensure_ascii=not utf8))
 
 
 def open_index(given: "Settings") -> "ImageIndex":

@@ -1,6 +1,5 @@
 """`visavis search`: what looks like this?"""
 
-import json
 import os
 import sys
 from typing import TYPE_CHECKING, Annotated
@@ -97,10 +96,10 @@ def search(
     with options.open_index(given) as target:
         result = target.search(query, allow_private=allow_private)
         if json_output:
-            typer.echo(json.dumps(result.to_dict(), ensure_ascii=False))
+            options.echo_json(result.to_dict())
         elif jsonl:
             for match in result.matches:
-                typer.echo(json.dumps(match.to_dict(), ensure_ascii=False))
+                options.echo_json(match.to_dict())
         elif files or print0:
             _print_paths(result, b"\0" if print0 else b"\n")
         else:

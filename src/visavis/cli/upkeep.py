@@ -23,7 +23,7 @@ def status(index: options.Index = None, json_output: options.Json = False) -> No
         info = target.info()
         place = str(target.path)
     if json_output:
-        typer.echo(json.dumps(info.to_dict(), ensure_ascii=False))
+        options.echo_json(info.to_dict())
         return
     _print_pairs(_status_lines(place, info))
 
@@ -78,7 +78,7 @@ def compact(index: options.Index = None, json_output: options.Json = False) -> N
         target.compact()
         after = target.info().bytes
     if json_output:
-        typer.echo(json.dumps({"bytes_before": before, "bytes": after}))
+        options.echo_json({"bytes_before": before, "bytes": after})
     else:
         typer.echo(f"sound; {_megabytes(before)} before, {_megabytes(after)} now")
 
@@ -102,7 +102,7 @@ def doctor(index: options.Index = None, json_output: options.Json = False) -> in
     findings = [*_machine(), *_formats(), _devices(), *_models(), _index_health(given.index)]
     if json_output:
         shape = [{"name": f.name, "value": f.value, "good": f.good} for f in findings]
-        typer.echo(json.dumps(shape, ensure_ascii=False))
+        options.echo_json(shape)
     else:
         _print_pairs([(("" if f.good else "! ") + f.name, f.value) for f in findings])
     return 0 if all(finding.good for finding in findings) else 3

@@ -6,6 +6,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.errors import ModelError
 from visavis.types import RGB, Vectors
 
 
@@ -79,3 +80,14 @@ def unit_rows(matrix: NDArray[Any]) -> Vectors:
     rows[empty] = 1.0
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
     return rows
+
+
+def embed(embedder: Embedder, pictures: Sequence[RGB]) -> Vectors:
+    """Vectors for some pictures. Raises ModelError for those that no model should make."""
+    vectors = np.asarray(embedder.embed_images(pictures))
+    if vectors.shape != (len(pictures), embedder.dim) or not np.isfinite(vectors).all():
+        raise ModelError(
+            f"the model {embedder.name!r} made no vectors that can be kept: {vectors.shape} for "
+            f"{len(pictures)} pictures and {embedder.dim} numbers each, all of them to be finite"
+        )
+    return vectors

@@ -1,8 +1,10 @@
 """The approximate index: FAISS, inverted lists with product-quantised codes (IVF-PQ fast-scan).
 
 It only proposes candidates; their exact scores come from the database. How many lists a query
-visits is not a constant: after each build it is the smallest number that finds 98 % of the true
-ten nearest for a sample of the records, so data that clusters badly is searched more widely.
+visits, and how many candidates it asks for, are no constants: after each build they are raised
+until 98 % of the true ten nearest are found for a sample of the records, so data that clusters
+badly, or very tightly, is searched more widely. A question that is unlike the sample (the opposite
+of something, a mix of unlike things) is known by its low scores, and not answered from here.
 
 Product quantisation: Jégou, Douze, Schmid, 2011. Fast-scan: André, Kermarrec, Le Scouarnec, 2015.
 """
@@ -22,6 +24,12 @@ from visavis.types import Vectors
 _TARGET_RECALL = 0.98  # of the ten nearest, on a sample of 200 records
 _TRAINING_ROWS_A_LIST = 64  # k-means gains nothing noticeable from more
 _SEED = 1234
+_FEWEST_PROBES, _ENOUGH_PROBES = 8, 64
+_GAIN = 0.002  # of the recall; less from twice as many lists is none
+_ODD_SHARE = 0.02  # of the sample's own questions, the oddest, are answered exactly like odd ones
+
+DEPTHS = (128, 256, 512, 1024)
+"""How many candidates are asked for: the first of these that finds enough."""
 
 
 def list_count(rows: int) -> int:
@@ -42,11 +50,16 @@ def layout(dim: int, rows: int) -> str:
 class Ann:
     """An approximate index over the records up to some number."""
 
-    def __init__(self, index: Any, probes: int) -> None:
-
+    def __init__(
+        self, index: Any, probes: int, depth: int = DEPTHS[0], trusted: float = -1.0
+    ) -> None:
         self._index = index
         self._parameters = _visiting(probes)
         self.probes = probes
+        self.depth = depth
+        """How many candidates to ask for, for the first ranks."""
+        self.trusted = trusted
+        """A question whose tenth candidate scores less is unlike what the index was tuned on."""
 
     def __len__(self) -> int:
         return int(self._index.ntotal)
@@ -80,24 +93,37 @@ class Ann:
         """Add records under their numbers."""
         self._index.add_with_ids(vectors, numbers)
 
-    def tune(self, queries: Vectors, truth: list[set[int]], depth: int) -> None:
-        """Choose how many lists to visit, from queries and the numbers of their true nearest."""
+    def tune(self, queries: Vectors, truth: list[set[int]], tenth: Vectors) -> None:
+        """Choose how widely to search, from queries and the numbers of their true nearest.
+
+        `tenth` are the scores of each query's tenth nearest record.
+        """
         import faiss
 
-        wanted = sum(len(numbers) for numbers in truth)
+        self.trusted = float(np.quantile(tenth, _ODD_SHARE)) if len(tenth) else -1.0
         lists = faiss.extract_index_ivf(self._index).nlist
-        self.probes = 8
-        while self.probes < lists:
-            self._parameters = _visiting(self.probes)
-            found = sum(
-                len(numbers & set(self.candidates(query, depth).tolist()))
-                for query, numbers in zip(queries, truth, strict=True)
-            )
-            if found >= _TARGET_RECALL * wanted:
-                return
-            self.probes *= 2
+        self.probes = 2 * _FEWEST_PROBES
+        for self.depth in DEPTHS:
+            self.probes, before = max(_FEWEST_PROBES, self.probes // 2), -1.0
+            while True:
+                found = self._recall(queries, truth)
+                if found >= _TARGET_RECALL:
+                    return
+                if self.probes >= lists or (
+                    found - before < _GAIN and self.probes >= _ENOUGH_PROBES
+                ):
+                    break  # more lists do not help: it is the candidates that are too few
+                self.probes, before = min(2 * self.probes, lists), found
         self.probes = lists
         self._parameters = _visiting(lists)
+
+    def _recall(self, queries: Vectors, truth: list[set[int]]) -> float:
+        self._parameters = _visiting(self.probes)
+        found = sum(
+            len(numbers & set(self.candidates(query, self.depth).tolist()))
+            for query, numbers in zip(queries, truth, strict=True)
+        )
+        return found / max(1, sum(len(numbers) for numbers in truth))
 
     def write(self, folder: Path) -> None:
         """Write the index with a checksum: FAISS itself may crash on a damaged file."""
@@ -106,7 +132,9 @@ class Ann:
         # Not written by FAISS: a full disk shall be an OSError.
         data = faiss.serialize_index(self._index).tobytes()
         (folder / "ann.faiss").write_bytes(data)
-        facts = {"probes": self.probes, "sha256": hashlib.sha256(data).hexdigest()}
+        facts: dict[str, int | float | str] = {"probes": self.probes, "depth": self.depth}
+        facts["trusted"] = self.trusted
+        facts["sha256"] = hashlib.sha256(data).hexdigest()
         (folder / "ann.json").write_text(json.dumps(facts))
 
     @classmethod
@@ -118,7 +146,12 @@ class Ann:
             raise ValueError(f"{path}: damaged")
         import faiss
 
-        return cls(faiss.read_index(str(path)), int(facts.get("probes", 16)))
+        try:
+            probes, depth = int(facts["probes"]), int(facts["depth"])
+            trusted = float(facts["trusted"])
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"{folder}: damaged") from error
+        return cls(faiss.read_index(str(path)), probes, depth, trusted)
 
 
 def _visiting(probes: int) -> Any:

@@ -17,9 +17,6 @@ from visavis.store.ann import Ann, all_threads, training_rows
 from visavis.store.codes import Codes
 from visavis.types import Vectors
 
-CANDIDATES = 128
-"""How many candidates the approximate index proposes for the first hundred ranks."""
-
 _TUNING_QUERIES = 200
 _NEAREST = 10
 
@@ -97,12 +94,14 @@ def _build_ann(codes: Codes, dim: int, old: Ann | None) -> Ann:
         ann.add(numbers, vectors)
     chosen = random.choice(rows, min(rows, _TUNING_QUERIES), replace=False)
     queries = codes.decoded(chosen)
-    ann.tune(queries, _nearest(codes, queries, codes.numbers[chosen]), CANDIDATES)
+    ann.tune(queries, *_nearest(codes, queries, codes.numbers[chosen]))
     return ann
 
 
-def _nearest(codes: Codes, queries: Vectors, own: NDArray[np.int64]) -> list[set[int]]:
-    """The numbers of the ten records nearest to each query, itself left out."""
+def _nearest(
+    codes: Codes, queries: Vectors, own: NDArray[np.int64]
+) -> tuple[list[set[int]], Vectors]:
+    """The numbers of the ten records nearest to each query, itself left out; the tenth's score."""
     best_scores = np.full((len(queries), 0), 0, np.float32)
     best_numbers = np.full((len(queries), 0), 0, np.int64)
     for numbers, vectors in codes.blocks():
@@ -114,10 +113,11 @@ def _nearest(codes: Codes, queries: Vectors, own: NDArray[np.int64]) -> list[set
         best_numbers = np.take_along_axis(known, top, 1)
     order = np.argsort(-best_scores, axis=1)
     ranked = np.take_along_axis(best_numbers, order, 1)
-    return [
+    truth = [
         set([int(n) for n in row if n != number][:_NEAREST])
         for row, number in zip(ranked, own, strict=True)
     ]
+    return truth, np.sort(best_scores, axis=1)[:, 0]
 
 
 def _sync(path: Path) -> None:

@@ -94,6 +94,33 @@ def count_moved(connection: sqlite3.Connection, numbers: Sequence[int], newer_th
     return sum(min(gone, newer) for gone, newer in found)
 
 
+def adopt(connection: sqlite3.Connection, made: str) -> None:
+    """Take all vectors from another database at hand; records without one leave."""
+    connection.execute("DELETE FROM vectors")
+    connection.execute(f"INSERT INTO vectors SELECT number, vector FROM {made}.vectors")
+    for table, other in (("records", "vectors"), ("vectors", "records")):
+        connection.execute(f"DELETE FROM {table} WHERE number NOT IN (SELECT number FROM {other})")
+    # What was there when the vector was made: a file may have changed since it was indexed.
+    connection.execute(
+        f"UPDATE records SET sha256 = m.sha256 FROM {made}.vectors m"
+        " WHERE m.number = records.number AND m.sha256 != records.sha256"
+    )
+    connection.execute("DELETE FROM removed")
+
+
+def check(connection: sqlite3.Connection, dim: int) -> None:
+    """Whether records, vectors and sources fit together. Raises IndexDamagedError."""
+    sound = connection.execute(
+        "SELECT (SELECT count(*) FROM records) = (SELECT count(*) FROM vectors)"
+        " AND NOT EXISTS (SELECT 1 FROM records r LEFT JOIN sources s ON s.number = r.source"
+        " LEFT JOIN vectors v ON v.number = r.number WHERE s.number IS NULL OR"
+        " v.number IS NULL OR length(v.vector) != ? OR NOT json_valid(coalesce(r.fields, '{}')))",
+        (2 * dim,),
+    ).fetchone()[0]
+    if not sound:
+        raise rows.damaged_vectors()
+
+
 def note_fields(connection: sqlite3.Connection, fields: Iterable[Fields]) -> None:
     """Remember the names and types of the fields that records have."""
     connection.executemany(

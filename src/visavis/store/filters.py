@@ -25,6 +25,7 @@ ATTRIBUTES = ("id", "width", "height", "size", "modified")
 _EXPRESSION = re.compile(
     r"\s*(?P<field>[^=!<>~]+?)\s*(?P<operator><=|>=|!=|=|<|>|~)(?P<values>.*)", re.DOTALL
 )
+_LONGEST_NEEDLE = 1000
 _PLAIN_NAME = re.compile(r"[\w .:/-]+")
 _WHOLE = re.compile(r"[+-]?\d{1,300}")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
@@ -162,6 +163,8 @@ def _compared(column: str, condition: Condition) -> tuple[str, list[FieldValue]]
 
 def _contains(column: str, condition: Condition) -> tuple[str, list[FieldValue]]:
     needle = str(condition.values[0])
+    if len(needle) > _LONGEST_NEEDLE:
+        raise FilterError(f"a filter with ~ takes at most {_LONGEST_NEEDLE} letters")
     if not needle.isascii():  # SQLite folds the case of ASCII alone
         return f"instr(casefold({column}), ?) > 0", [needle.casefold()]
     escaped = re.sub(r"([%_\\])", r"\\\1", needle)

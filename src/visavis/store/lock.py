@@ -37,7 +37,8 @@ def writer_lock(folder: Path, wait: float = 10.0) -> Iterator[None]:
             holder.write_text(json.dumps(facts))
         yield
     finally:
-        holder.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            holder.unlink(missing_ok=True)
         lock.release()
 
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from visavis.store.ann import one_thread
 from visavis.store.base import DEPTH
-from visavis.store.caches import CANDIDATES, Base
+from visavis.store.caches import Base
 from visavis.store.codes import dots
 from visavis.types import Vectors
 
@@ -185,22 +185,22 @@ class Snapshot:
         if self.base.ann is None or (selected is not None and len(selected) <= SELECTIVE):
             return None
         one_thread()
-        count = CANDIDATES
+        count = self.base.ann.depth
         if selected is not None:
             share = len(selected) / max(len(self), 1)
-            count = min(_MOST_CANDIDATES, int(CANDIDATES * _SPARE / share) + 1)
-        candidates = self.base.ann.candidates(vector, count)
-        if selected is not None:
-            candidates = candidates[_among(candidates, selected)]
-            if len(candidates) < DEPTH:
-                return None
+            count = min(_MOST_CANDIDATES, int(count * _SPARE / share) + 1)
         codes = self.base.codes
-        positions = codes.positions(np.sort(candidates))
-        positions = positions[~np.isin(positions, self._removed)]
-        if len(positions) < DEPTH:  # many of its records were removed since
+        positions = codes.positions(np.sort(self.base.ann.candidates(vector, count)))
+        coded = codes.scores(vector, positions)
+        if len(coded) < DEPTH or np.partition(coded, -10)[-10] < self.base.ann.trusted:
+            return None
+        kept = ~np.isin(positions, self._removed)
+        if selected is not None:
+            kept &= _among(codes.numbers[positions], selected)
+        positions, coded = positions[kept], coded[kept]
+        if len(positions) < DEPTH:  # many of its records were removed since, or do not pass
             return None
         if need < DEPTH:
-            coded = codes.scores(vector, positions)
             positions = positions[_reaching(coded, need, margin=2 * codes.error + 2e-6)]
         numbers, vectors = fetch(codes.numbers[positions])
         return numbers, dots(vectors, vector)

@@ -24,7 +24,8 @@ class Rebuild:
             self._connection.executescript(
                 "PRAGMA page_size=8192; PRAGMA journal_mode=WAL;"
                 "CREATE TABLE IF NOT EXISTS made_by (fingerprint TEXT);"
-                "CREATE TABLE IF NOT EXISTS vectors (number INTEGER PRIMARY KEY, vector BLOB);"
+                "CREATE TABLE IF NOT EXISTS vectors"
+                " (number INTEGER PRIMARY KEY, vector BLOB, sha256 BLOB);"
             )
             if self._made_by() is None:
                 self._connection.execute("INSERT INTO made_by VALUES (?)", (fingerprint,))
@@ -59,13 +60,19 @@ class Rebuild:
             if self._connection.execute(find, (number,)).fetchone() is None:
                 yield number, record
 
-    def put(self, numbers: Sequence[int], vectors: Vectors) -> None:
-        """Keep vectors under their records' numbers, in one transaction."""
+    def put(self, numbers: Sequence[int], vectors: Vectors, hashes: Sequence[str]) -> None:
+        """Keep vectors, and the SHA-256 of what they show, under their records' numbers.
+
+        All in one transaction.
+        """
         with translated(self.path):
             self._connection.execute("BEGIN")
             self._connection.executemany(
-                "INSERT OR REPLACE INTO vectors VALUES (?, ?)",
-                [(number, rows.blob(vectors[at])) for at, number in enumerate(numbers)],
+                "INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)",
+                [
+                    (number, rows.blob(vector), bytes.fromhex(digest))
+                    for number, vector, digest in zip(numbers, vectors, hashes, strict=True)
+                ],
             )
             self._connection.execute("COMMIT")
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.errors import IndexDamagedError
 from visavis.types import Fields, FieldValue, ImageRecord, Vectors
 
 RECORD_COLUMNS = (
@@ -62,6 +63,14 @@ def field_types(fields: Iterable[Fields]) -> dict[str, str]:
     return types
 
 
+def damaged_vectors() -> IndexDamagedError:
+    """The error for a database whose vectors are not as they were written."""
+    return IndexDamagedError(
+        "the index is damaged: some of its vectors are no vectors any more; restore it from a "
+        "backup, or make every vector again with: visavis index --rebuild"
+    )
+
+
 def blob(vector: Vectors) -> bytes:
     """A vector as the database keeps it: float16."""
     return vector.astype(np.float16).tobytes()
@@ -71,11 +80,17 @@ def vectors(rows: Sequence[Sequence[Any]], dim: int) -> tuple[NDArray[np.int64],
     """Rows of (number, blob) as numbers and unit vectors (float16 had changed their length).
 
     The blobs say how long the vectors are: another process may have changed the model. `dim` is
-    for no rows at all.
+    for no rows at all. Raises IndexDamagedError for blobs that no vector leaves behind.
     """
     numbers = np.fromiter((row[0] for row in rows), np.int64, len(rows))
-    shape = (len(rows), -1 if rows else dim)
-    halves = np.frombuffer(b"".join(row[1] for row in rows), np.float16).reshape(shape)
-    whole = halves.astype(np.float32)
+    if not rows:
+        return numbers, np.empty((0, dim), np.float32)
+    length = len(rows[0][1])
+    if length % 2 or any(len(row[1]) != length for row in rows):
+        raise damaged_vectors()
+    halves = np.frombuffer(b"".join(row[1] for row in rows), np.float16)
+    whole = halves.reshape(len(rows), -1).astype(np.float32)
+    if not np.isfinite(whole).all():
+        raise damaged_vectors()
     whole /= np.maximum(np.sqrt(np.einsum("ij,ij->i", whole, whole)), 1e-12)[:, None]
     return numbers, whole

@@ -151,7 +151,7 @@ class Snapshots:
 
     @staticmethod
     def _row_count(connection: sqlite3.Connection) -> int:
-        return int(connection.execute("SELECT count(*) FROM vectors").fetchone()[0])
+        return int(connection.execute("SELECT count(*) FROM records").fetchone()[0])
 
     def blocks(self) -> Iterator[tuple[NDArray[np.int64], Vectors]]:
         """All (numbers, vectors), in the order of the numbers."""
@@ -174,10 +174,12 @@ class Snapshots:
     def stale(self) -> bool:
         """Whether making the caches (again) would pay."""
         with self._db.reading() as connection:
-            if self._row_count(connection) * self._dim <= EXACT_FLOATS:
-                return False
+            floats = self._row_count(connection) * self._dim
             _, cache = self._marks(connection)
-            if not cache or cache.startswith("none"):
+            none = not cache or cache.startswith("none")
+            if floats <= EXACT_FLOATS:
+                return not none and floats <= EXACT_FLOATS // 2  # has shrunk: in memory again
+            if none:
                 return True  # told without a snapshot: after a first run it would read all vectors
             snapshot = self.fresh(connection)
         if snapshot.base is None or snapshot.base.ann is None:

@@ -167,13 +167,7 @@ class SqliteStore:
         facts = {"model": model, "model_ref": model_ref, "fingerprint": fingerprint}
         facts |= {"dim": str(dim), "cache": f"none-{uuid.uuid4().hex[:8]}"}
         with self._db.attached(path, "made"), self._db.writing() as connection:
-            connection.execute("DELETE FROM vectors")
-            connection.execute("INSERT INTO vectors SELECT number, vector FROM made.vectors")
-            for table, other in (("records", "vectors"), ("vectors", "records")):
-                connection.execute(
-                    f"DELETE FROM {table} WHERE number NOT IN (SELECT number FROM {other})"
-                )
-            connection.execute("DELETE FROM removed")
+            edits.adopt(connection, "made")
             edits.remember(connection, facts)
 
     def finish(self, thorough: bool = False) -> None:
@@ -348,8 +342,15 @@ class SqliteStore:
             return ModelFacts(*(self._db.meta(key) or "" for key in keys))
 
     def check(self) -> None:
-        """SQLite's own check of the whole file. Raises IndexDamagedError."""
+        """Check the whole file: SQLite's own check, and ours of records and vectors.
+
+        Raises IndexDamagedError.
+        """
         self._db.check()
+        with self._db.reading() as connection:
+            edits.check(connection, self.dim)
+        for _ in self._snapshots.blocks():
+            pass  # reading them is the check
 
     @property
     def ready(self) -> bool:

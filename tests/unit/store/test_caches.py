@@ -247,7 +247,8 @@ def test_every_dimension_has_an_approximate_index(dim: int) -> None:
     ann = Ann.trained(vectors, len(vectors))
     ann.add(np.arange(len(vectors), dtype=np.int64), vectors)
     truth = [set(np.argsort(-(vectors @ vector))[:10].tolist()) for vector in vectors[:20]]
-    ann.tune(vectors[:20], truth, 128)
+    tenth = np.array([np.sort(vectors @ v)[-10] for v in vectors[:20]], np.float32)
+    ann.tune(vectors[:20], truth, tenth)
     assert len(ann) == 1200
     found = [set(ann.candidates(v, 128).tolist()) & t for v, t in zip(vectors, truth, strict=False)]
     if dim > 2:  # below, hundreds of vectors are the same to six decimals

@@ -1,0 +1,202 @@
+"""`visavis serve`: the HTTP API and the page."""
+
+import os
+import signal
+import socket
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from visavis.cli import options
+from visavis.errors import UsageError
+
+if TYPE_CHECKING:
+    import uvicorn
+
+    from visavis.server.options import ServerOptions
+
+_CONNECTIONS = 1_000  # of one worker at once; the next is answered with 503
+_GRACE = 30  # seconds that requests in flight have to finish after a stop signal
+
+
+def serve(
+    index: options.Index = None,
+    host: Annotated[str, typer.Option(metavar="HOST", help="Where to listen.")] = "127.0.0.1",
+    port: Annotated[
+        int,
+        typer.Option(metavar="PORT", min=0, max=65535, help="Port to listen on; 0: a free one."),
+    ] = 8000,
+    workers: Annotated[
+        int, typer.Option(metavar="N", min=1, max=64, help="Processes over the one index.")
+    ] = 1,
+    api_key_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Keys; without it nobody may write.")
+    ] = None,
+    read_only: Annotated[
+        bool, typer.Option("--read-only", help="Nobody may write, whatever the key.")
+    ] = False,
+    public: Annotated[
+        bool, typer.Option("--public", help="Reading needs no key, from wherever.")
+    ] = False,
+    root_path: Annotated[
+        str, typer.Option(metavar="/PREFIX", help="What a proxy puts before every path.")
+    ] = "",
+    allow_urls: Annotated[
+        bool, typer.Option("--allow-urls", help="Fetch pictures from addresses in requests.")
+    ] = False,
+    allow_private: options.AllowPrivate = False,
+    cors_origin: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ORIGIN", help="A site whose pages may use the API; repeatable."),
+    ] = None,
+    max_upload_mb: Annotated[
+        float, typer.Option(metavar="MB", min=0.001, help="The largest body of a request.")
+    ] = 32.0,
+    rate_limit: Annotated[
+        float, typer.Option(metavar="N", min=0, help="Requests a second for a client; 0: any.")
+    ] = 50.0,
+    device: options.Device = None,
+    max_megapixels: options.MaxMegapixels = None,
+    new_key: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Add a key to --api-key-file, print it, and stop."),
+    ] = None,
+    scope: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SCOPE", help="What the new key allows: read, write. [read]"),
+    ] = None,
+) -> None:
+    """Serve an index: an HTTP API and a web page.
+
+    Nothing but this machine can reach it unless --host says otherwise, and that needs keys or
+    --public.
+    """
+    from visavis.server.options import ServerOptions
+
+    if new_key is not None:
+        _make_key(api_key_file, new_key, scope or ["read"])
+        return
+    given = options.settings(index, device=device, max_megapixels=max_megapixels)
+    _run(
+        ServerOptions(
+            index=Path(given.index).absolute(),
+            device=given.device,
+            max_pixels=given.max_pixels,
+            threads=given.jobs,
+            workers=workers,
+            host=host,
+            key_file=api_key_file.absolute() if api_key_file else None,
+            public=public,
+            read_only=read_only,
+            root_path=root_path,
+            allow_urls=allow_urls,
+            allow_private=allow_private,
+            cors_origins=tuple(cors_origin or ()),
+            max_upload_bytes=int(max_upload_mb * 1e6),
+            rate=rate_limit,
+            burst=4 * rate_limit,
+        ),
+        port,
+    )
+
+
+def _make_key(file: Path | None, name: str, scopes: list[str]) -> None:
+    from visavis.server.keys import new_key
+
+    if file is None:
+        raise UsageError("--new-key: say which file with --api-key-file FILE")
+    key = new_key(file, name, scopes)
+    typer.echo(f"added {name!r} to {file}; this is shown once:", err=True)
+    typer.echo(key)
+
+
+def _run(chosen: "ServerOptions", port: int) -> None:
+    """Listen first, so that a port that is taken is told before anything is loaded."""
+    from visavis.image_index import ImageIndex
+    from visavis.server.options import check_exposure
+
+    check_exposure(chosen)
+    with ImageIndex.open(chosen.index, device=chosen.device) as index:
+        index.embedder(threads=1)  # a missing index or model is an exit code, not a traceback
+    with _listening(chosen.host, port) as listener:
+        address = _address(chosen, listener)
+        typer.echo(f"serving {chosen.index} at {address} (stop with Ctrl-C)", err=True)
+        if chosen.workers == 1:
+            _serve_here(chosen, listener)
+        else:
+            _serve_in_workers(chosen, listener)
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        # The protocol is named because asyncio switches Nagle off only where it is: with 0, each
+        # answer waits 40 ms for the acknowledgement of its head.
+        listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(2048)
+        listener.set_inheritable(True)
+    except OSError as error:
+        raise UsageError(
+            f"cannot listen on {host}, port {port} ({error.strerror or error}); choose another "
+            "with --host and --port"
+        ) from error
+    return listener
+
+
+def _address(chosen: "ServerOptions", listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    return f"http://{shown}:{port}{chosen.root_path}/"
+
+
+def _config(chosen: "ServerOptions") -> "uvicorn.Config":
+    from functools import partial
+
+    import uvicorn
+
+    from visavis.server.app import create_app
+
+    return uvicorn.Config(
+        partial(create_app, chosen),
+        factory=True,
+        workers=chosen.workers,
+        loop="auto" if chosen.workers == 1 else "visavis.server.accepting:new_loop",
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        timeout_graceful_shutdown=_GRACE,
+        limit_concurrency=_CONNECTIONS,
+        ws="none",
+    )
+
+
+def _stop(number: int, frame: object) -> None:
+    """A stop that was asked for is no failure: uvicorn has let the requests finish by then."""
+    raise typer.Exit(0)
+
+
+def _serve_here(chosen: "ServerOptions", listener: socket.socket) -> None:
+    import uvicorn
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop)
+    uvicorn.Server(_config(chosen)).run(sockets=[listener])
+
+
+def _serve_in_workers(chosen: "ServerOptions", listener: socket.socket) -> None:
+    """Several processes on one socket; one that dies is replaced."""
+    from uvicorn.config import STARTUP_FAILURE
+    from uvicorn.supervisors import Multiprocess
+
+    from visavis.server.metrics import MULTIPROCESS
+
+    with tempfile.TemporaryDirectory(prefix="visavis-metrics-") as folder:
+        os.environ[MULTIPROCESS] = folder  # before the workers import prometheus_client
+        supervisor: Any = Multiprocess(_config(chosen), sockets=[listener])
+        supervisor.run()
+    if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
+        raise typer.Exit(STARTUP_FAILURE)

@@ -1,0 +1,119 @@
+"""The application: one index, its routes, its error handler."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Match, Route
+
+from visavis import __version__
+from visavis.errors import VisavisError
+from visavis.server import routes
+from visavis.server.bodies import told
+from visavis.server.front import Front
+from visavis.server.guard import Guard
+from visavis.server.keys import Keys
+from visavis.server.metrics import Metrics
+from visavis.server.options import ServerOptions, check_exposure
+from visavis.server.page import Page
+from visavis.server.refusals import error_response, json_error
+from visavis.server.state import State
+
+_COMPRESS_FROM = 1_000  # bytes
+
+
+def create_app(options: ServerOptions) -> FastAPI:
+    """An application over the index that the options name; opened at start, closed at the end.
+
+    Raises UsageError when the options show the index to the network by accident, or the key file
+    is not understood; starting it raises IndexMissingError and its kin.
+    """
+    check_exposure(options)
+    keys = Keys.read(options.key_file) if options.key_file else None
+    metrics = Metrics()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        app.state.visavis = State.opened(options, metrics)
+        try:
+            await app.state.visavis.warm_up()
+            yield
+        finally:
+            app.state.visavis.close()
+
+    app = FastAPI(
+        title="visavis",
+        version=__version__,
+        summary="Search your own pictures by picture.",
+        docs_url=None,  # both would load scripts from elsewhere
+        redoc_url=None,
+        lifespan=lifespan,
+        redirect_slashes=False,
+    )
+    app.state.page = Page(Path(__file__).parent / "ui")
+    routes.add(app)
+    _add_layers(app, options, keys, metrics)
+    _add_handlers(app)
+    return app
+
+
+def _add_layers(app: FastAPI, options: ServerOptions, keys: Keys | None, metrics: Metrics) -> None:
+    """From the inside out."""
+    app.add_middleware(Guard, options=options, keys=keys)
+    app.add_middleware(GZipMiddleware, minimum_size=_COMPRESS_FROM, compresslevel=5)
+    if options.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=options.cors_origins,
+            allow_methods=("GET", "POST", "DELETE"),
+            allow_headers=("Authorization", "X-API-Key", "Content-Type"),
+            expose_headers=("Retry-After",),
+            max_age=3600,
+        )
+    app.add_middleware(
+        Front,
+        root_path=options.root_path,
+        shared=bool(options.cors_origins),
+        metrics=metrics,
+    )
+
+
+def _add_handlers(app: FastAPI) -> None:
+    async def ours(request: Request, error: Exception) -> Response:
+        assert isinstance(error, VisavisError)  # narrows the type: it is registered for these
+        return error_response(error)
+
+    async def invalid(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)  # as above
+        return json_error("InvalidError", told(error.errors()), 422)
+
+    async def other(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)  # as above
+        names = {404: "NotFoundError", 405: "MethodNotAllowedError"}
+        response = json_error(
+            names.get(error.status_code, "HttpError"), str(error.detail), error.status_code
+        )
+        for name, value in (error.headers or {}).items():
+            response.headers[name] = value
+        if error.status_code == 405:
+            response.headers["Allow"] = ", ".join(sorted(_methods(request)))
+        return response
+
+    app.add_exception_handler(VisavisError, ours)
+    app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(HTTPException, other)
+
+
+def _methods(request: Request) -> set[str]:
+    """What can be done at an address; the router itself names one route's methods alone."""
+    routes = [route for route in request.app.routes if isinstance(route, Route)]
+    fitting = [route for route in routes if route.matches(request.scope)[0] != Match.NONE]
+    nearest = fitting[0].path if fitting else ""  # the router takes the first that fits, too
+    return {method for route in fitting if route.path == nearest for method in route.methods or ()}

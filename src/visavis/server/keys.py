@@ -1,0 +1,100 @@
+"""API keys: kept as hashes, compared in constant time.
+
+A key file has a line for each key; blank lines and lines that begin with # are skipped:
+
+    shop  read,write  sha256:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae
+
+Keys are 32 random bytes, so a plain SHA-256 cannot be turned back; scrypt's slowness is for
+passwords, which people choose.
+"""
+
+import hashlib
+import hmac
+import os
+import re
+import secrets
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+from visavis.errors import UsageError
+
+SCOPES = ("read", "write")
+
+_LINE = re.compile(r"(?P<name>\S+)\s+(?P<scopes>\S+)\s+sha256:(?P<digest>[0-9a-f]{64})")
+_PREFIX = "vv_"  # so that scanners for leaked secrets can know one
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One line of a key file."""
+
+    name: str
+    scopes: frozenset[str]
+    digest: bytes
+
+
+class Keys:
+    """The keys of a server."""
+
+    def __init__(self, keys: Collection[Key]) -> None:
+        self._keys = tuple(keys)
+
+    @classmethod
+    def read(cls, path: Path) -> "Keys":
+        """The keys of a file. Raises UsageError naming the line that is not understood."""
+        try:
+            lines = path.read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"{path}: the key file cannot be read ({error})") from error
+        named = [(n, line.strip()) for n, line in enumerate(lines, 1)]
+        keys = [
+            _parsed(line, f"{path}, line {n}")
+            for n, line in named
+            if line and not line.startswith("#")
+        ]
+        if not keys:
+            raise UsageError(
+                f"{path}: there is no key in it; make one with: visavis serve --new-key NAME "
+                f"--api-key-file {path}"
+            )
+        return cls(keys)
+
+    def scopes(self, given: str) -> frozenset[str]:
+        """What a key allows; nothing when it is unknown. Takes as long whichever key it is."""
+        digest = hashlib.sha256(given.encode("utf-8", "surrogatepass")).digest()
+        found: frozenset[str] = frozenset()
+        for key in self._keys:
+            if hmac.compare_digest(key.digest, digest):
+                found = key.scopes
+        return found
+
+
+def _parsed(line: str, where: str) -> Key:
+    found = _LINE.fullmatch(line)
+    if found is None:
+        raise UsageError(f"{where}: write NAME SCOPES sha256:HEX, as visavis serve --new-key does")
+    scopes = frozenset(found["scopes"].split(","))
+    if not scopes <= set(SCOPES):
+        raise UsageError(f"{where}: the scopes are {' and '.join(SCOPES)}, not {found['scopes']!r}")
+    return Key(found["name"], scopes, bytes.fromhex(found["digest"]))
+
+
+def new_key(path: Path, name: str, scopes: Collection[str]) -> str:
+    """Add a key to a file, which is made if need be, readable by its owner alone.
+
+    Returns the key, which is written nowhere. Raises UsageError for a bad name or scope.
+    """
+    if not re.fullmatch(r"[\w.@-]+", name):
+        raise UsageError(f"--new-key {name!r}: a name has letters, digits and . _ - @ alone")
+    key = _PREFIX + secrets.token_urlsafe(32)
+    digest = hashlib.sha256(key.encode()).hexdigest()
+    line = f"{name} {','.join(scope for scope in SCOPES if scope in scopes)} sha256:{digest}"
+    _parsed(line, f"--scope {','.join(scopes)}")
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(line + "\n")
+    except OSError as error:
+        raise UsageError(f"{path}: the key file cannot be written ({error.strerror})") from error
+    return key

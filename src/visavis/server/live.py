@@ -1,0 +1,100 @@
+"""The index that is being served, also after another one was put in its place."""
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from visavis.errors import IndexMissingError
+from visavis.image_index import ImageIndex
+from visavis.server.options import ServerOptions
+from visavis.store.sqlite import DATABASE
+
+_LOG = logging.getLogger("visavis.server")
+_LOOK_EVERY = 0.5  # seconds between two looks at whether the file is still the same one
+
+
+class _Lease:
+    """An opened index, and how many requests are using it."""
+
+    def __init__(self, index: ImageIndex, identity: tuple[int, int]) -> None:
+        self.index = index
+        self.identity = identity
+        self.users = 0
+        self.retired = False
+
+
+class LiveIndex:
+    """Opens an index and follows it.
+
+    Changes inside the database (records, another model) are the store's business and visible at
+    once. When the folder is deleted and made anew, the new one is opened here and the old one
+    closed after its last request.
+    """
+
+    def __init__(self, options: ServerOptions) -> None:
+        self._folder = options.index
+        self._options = options
+        self._guard = threading.Lock()
+        self._looked = time.monotonic()
+        self._current = self._open()
+
+    @contextmanager
+    def use(self) -> Iterator[ImageIndex]:
+        """The index, open for as long as it is used. Raises IndexMissingError and its kin."""
+        lease = self._taken()
+        try:
+            yield lease.index
+        finally:
+            self._given_back(lease)
+
+    def close(self) -> None:
+        """Close it; the caller sees to it that nobody uses it any more."""
+        self._current.index.close()
+
+    def _open(self) -> _Lease:
+        identity = self._identity()
+        index = ImageIndex.open(
+            self._folder,
+            device=self._options.device,
+            jobs=self._options.pool_threads,
+            max_pixels=self._options.max_pixels,
+            lock_seconds=self._options.lock_seconds,
+        )
+        return _Lease(index, identity)
+
+    def _identity(self) -> tuple[int, int]:
+        try:
+            found = os.stat(self._folder / DATABASE)  # noqa: PTH116
+        except OSError as error:
+            raise IndexMissingError(
+                f"no index at {self._folder}; make one with: visavis index FOLDER --index "
+                f"{self._folder}"
+            ) from error
+        return found.st_dev, found.st_ino
+
+    def _taken(self) -> _Lease:
+        with self._guard:
+            if time.monotonic() - self._looked > _LOOK_EVERY:
+                self._follow()
+                self._looked = time.monotonic()
+            self._current.users += 1
+            return self._current
+
+    def _follow(self) -> None:
+        if self._identity() == self._current.identity:
+            return
+        old, self._current = self._current, self._open()
+        _LOG.info("%s: another index is there now; serving that one", self._folder)
+        old.retired = True
+        if not old.users:
+            old.index.close()
+
+    def _given_back(self, lease: _Lease) -> None:
+        with self._guard:
+            lease.users -= 1
+            done = lease.retired and not lease.users
+        if done:
+            lease.index.close()

@@ -1,0 +1,82 @@
+"""What the server counts, in Prometheus' text format.
+
+With one process the numbers live in it. With several (`--workers`), prometheus-client keeps them
+in files below $PROMETHEUS_MULTIPROC_DIR, which `visavis serve` sets before the workers start, and
+any worker answers for all.
+"""
+
+import os
+from collections.abc import Callable, Iterable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+
+MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+class _Sizes(Collector):
+    """How large the index is, asked when somebody looks."""
+
+    def __init__(self, count: Callable[[], int]) -> None:
+        self._count = count
+
+    def collect(self) -> Iterable[Metric]:
+        yield GaugeMetricFamily(
+            "visavis_index_records", "Records in the index", value=self._count()
+        )
+
+    def describe(self) -> Iterable[Metric]:
+        return ()
+
+
+class Metrics:
+    """The counters of one application."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        kept = self._registry
+        self.requests = Counter(
+            "visavis_requests", "Requests answered", ("route", "method", "status"), registry=kept
+        )
+        self.latency = Histogram(
+            "visavis_request_seconds",
+            "From the first byte of a request to the last of its answer",
+            ("route",),
+            buckets=_SECONDS,
+            registry=kept,
+        )
+        self._stages = Histogram(
+            "visavis_stage_seconds",
+            "Time in the stages of a request: queue, embed (with decoding), search, thumbnail",
+            ("stage",),
+            buckets=_SECONDS,
+            registry=kept,
+        )
+        self.refused = Counter(
+            "visavis_refused", "Requests told to come back: queue full", ("pool",), registry=kept
+        )
+        self.in_flight = Gauge(
+            "visavis_requests_in_flight",
+            "Requests being answered",
+            registry=kept,
+            multiprocess_mode="livesum",
+        )
+
+    def stage(self, name: str, seconds: float) -> None:
+        """Note how long a stage took."""
+        self._stages.labels(name).observe(seconds)
+
+    def text(self, records: Callable[[], int]) -> bytes:
+        """All numbers as Prometheus reads them; of all workers when there are several."""
+        if os.environ.get(MULTIPROCESS):
+            everyone = CollectorRegistry()
+            MultiProcessCollector(everyone)  # type: ignore[no-untyped-call]
+        else:
+            everyone = self._registry
+        sizes = CollectorRegistry()
+        sizes.register(_Sizes(records))
+        return generate_latest(everyone) + generate_latest(sizes)

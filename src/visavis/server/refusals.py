@@ -1,0 +1,144 @@
+"""Why a request is turned away, and the one shape of every error."""
+
+import json
+import logging
+from typing import Any
+
+from starlette.datastructures import MutableHeaders
+from starlette.responses import Response
+
+from visavis.errors import (
+    FetchError,
+    IndexLockedError,
+    ModelError,
+    StoreError,
+    TextUnsupportedError,
+    VisavisError,
+)
+
+_LOG = logging.getLogger("visavis.server")
+
+
+class Refusal(VisavisError):
+    """A request that is turned away before the engine sees it."""
+
+    headers: dict[str, str]
+
+    def __init__(self, message: str, **headers: str) -> None:
+        super().__init__(message)
+        self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
+
+
+class BadRequestError(Refusal):
+    """A body that cannot be taken apart, or a name of a host that is not ours."""
+
+    http_status = 400
+
+
+class UnauthorizedError(Refusal):
+    """No key, or none that we know."""
+
+    http_status = 401
+
+
+class ForbiddenError(Refusal):
+    """The key does not allow it, or nothing does."""
+
+    http_status = 403
+
+
+class PictureGoneError(Refusal):
+    """The record is there and its picture is not."""
+
+    http_status = 404
+
+
+class NotFoundError(Refusal):
+    """There is nothing at this address."""
+
+    http_status = 404
+
+
+class MethodNotAllowedError(Refusal):
+    """The address exists, the method does not."""
+
+    http_status = 405
+
+
+class SlowBodyError(Refusal):
+    """The body did not arrive in time."""
+
+    http_status = 408
+
+
+class BodyTooLargeError(Refusal):
+    """The body is larger than the server takes."""
+
+    http_status = 413
+
+
+class MediaTypeError(Refusal):
+    """The body is of a kind that this address does not take."""
+
+    http_status = 415
+
+
+class InvalidError(Refusal):
+    """The request is understood and makes no sense."""
+
+    http_status = 422
+
+
+class TooManyRequestsError(Refusal):
+    """One client asks too often."""
+
+    http_status = 429
+
+
+class BusyError(Refusal):
+    """All threads work and the queue is full, or the work took too long."""
+
+    http_status = 503
+
+
+def error_response(error: VisavisError) -> Response:
+    """The answer for an error: `{"error": {"type", "message", "status"}}`."""
+    status = _status(error)
+    response = json_error(type(error).__name__, _told(error), status)
+    headers = MutableHeaders(raw=response.raw_headers)
+    if isinstance(error, Refusal):
+        headers.update(error.headers)
+    if status == 503:
+        headers.setdefault("Retry-After", "1")
+    if status >= 500 and not isinstance(error, Refusal):
+        _LOG.error("%s: %s", type(error).__name__, error)
+    return response
+
+
+def json_error(kind: str, message: str, status: int) -> Response:
+    """An error in the shape that all have."""
+    shape: dict[str, Any] = {"error": {"type": kind, "message": message, "status": status}}
+    body = json.dumps(shape, ensure_ascii=False)
+    return Response(
+        body.encode("utf-8", "replace"),
+        status,
+        media_type="application/json",
+        headers={"Cache-Control": "no-store"},
+    )
+
+
+def _status(error: VisavisError) -> int:
+    if isinstance(error, FetchError):
+        return 422
+    return error.http_status
+
+
+def _told(error: VisavisError) -> str:
+    """The sentence for the caller; where the server keeps its files is not for them."""
+    if isinstance(error, IndexLockedError):
+        return "another process is writing to the index; try again in a moment"
+    if isinstance(error, StoreError):
+        return "the index cannot be used just now; the server's log says why"
+    if isinstance(error, ModelError) and not isinstance(error, TextUnsupportedError):
+        return "the index's model cannot be used just now; the server's log says why"
+    return str(error)

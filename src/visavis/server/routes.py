@@ -1,0 +1,159 @@
+"""Every address of the API in one table, as the OpenAPI document shows it."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from fastapi import FastAPI
+from pydantic import BaseModel
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from visavis.server import browsing, page, pictures, schemas, searching, writing
+from visavis.server.bodies import JSON, LINES, MULTIPART
+
+_REASONS = {
+    400: "The body cannot be taken apart, or the host is not ours.",
+    401: "A key is needed, or this one is not known.",
+    403: "The key does not allow it, or this server does not.",
+    404: "There is no such record, or its picture is gone.",
+    408: "The body did not arrive in time.",
+    413: "The body has too many bytes, or a picture too many pixels.",
+    415: "The body or the picture is of a kind that is not taken.",
+    422: "The request makes no sense: an unknown field, a bad filter, an unreadable picture.",
+    429: "Too many requests from this address; Retry-After says when to come back.",
+    503: "All threads are busy, or the index is; Retry-After says when to come back.",
+}
+_LINE = '{"url": "https://shop.example/a.jpg", "id": "a", "fields": {"price": 5}}\n'
+_ELSEWHERE: dict[int | str, dict[str, Any]] = {
+    304: {"description": "The client has it already."},
+    307: {"description": "The picture lies at an address."},
+}
+_ALWAYS = (400, 401, 403, 429, 503)
+
+
+def add(app: FastAPI) -> None:
+    """Put the routes into an application."""
+    # Taken before FastAPI's own route of the same address below, which is there for the document:
+    # a handler that reads its body itself needs none of its layers, and they cost 0.25 ms.
+    app.router.routes.append(_Quick("/v1/search", searching.search, methods=["POST"]))
+    get = _Adder(app, "GET")
+    get("/v1/images", browsing.list_images, schemas.PageOut, 422)
+    get("/v1/images/random", browsing.random_images, schemas.RandomOut, 422)
+    get("/v1/images/{id}", browsing.get_image, schemas.RecordOut, 404, 422)
+    get("/v1/images/{id}/similar", searching.similar_images, schemas.SearchOut, 404, 422)
+    get("/v1/images/{id}/file", pictures.get_file, pictures.TYPES, 404, 422, also=_ELSEWHERE)
+    get("/v1/images/{id}/thumbnail", pictures.get_thumbnail, ["image/webp"], 404, 422)
+    get("/v1/fields", browsing.list_fields, schemas.FieldsOut, 422)
+    get("/v1/info", browsing.show_info, schemas.InfoOut, 422)
+    _Adder(app, "POST")(
+        "/v1/search",
+        searching.search,
+        schemas.SearchOut,
+        *(404, 408, 413, 415, 422),
+        body={
+            JSON: {"schema": {"$ref": "#/components/schemas/SearchIn"}},
+            MULTIPART: {"schema": _form({"query": {"type": "string"}})},
+        },
+    )
+    _Adder(app, "POST")(
+        "/v1/images",
+        writing.add_images,
+        schemas.AddedOut,
+        *(408, 413, 415, 422),
+        body={
+            MULTIPART: {"schema": _form({"id": {"type": "string"}, "fields": {"type": "string"}})},
+            LINES: {"schema": {"type": "string"}, "example": _LINE},
+        },
+    )
+    delete = _Adder(app, "DELETE")
+    delete("/v1/images", writing.remove_images, schemas.RemovedOut, 422)
+    delete("/v1/images/{id}", writing.remove_image, schemas.RemovedOut, 404, 422)
+    describe_keys(app)
+    for path, handler in (
+        ("/healthz", browsing.health),
+        ("/readyz", browsing.readiness),
+        ("/metrics", browsing.show_metrics),
+        ("/", page.show_page),
+        ("/ui/{name:path}", page.page_file),
+        ("/favicon.ico", page.show_icon),
+    ):
+        app.add_api_route(path, handler, methods=["GET", "HEAD"], include_in_schema=False)
+
+
+def describe_keys(app: FastAPI) -> None:
+    """Tell in the OpenAPI document how a key is sent."""
+    plain = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        shape = plain()
+        components = shape.setdefault("components", {})
+        query = schemas.SearchIn.model_json_schema(ref_template="#/components/schemas/{model}")
+        components["schemas"] |= query.pop("$defs") | {"SearchIn": query}
+        components["securitySchemes"] = {
+            "bearer": {"type": "http", "scheme": "bearer"},
+            "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+        }
+        for path in shape["paths"].values():
+            for method, operation in path.items():
+                reads = method == "get" or operation["operationId"].startswith("search")
+                operation["security"] = [{}] * reads + [{"bearer": []}, {"header": []}]
+        return shape
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's own way of changing it
+
+
+def _form(texts: dict[str, Any]) -> dict[str, Any]:
+    image = {"type": "array", "items": {"type": "string", "format": "binary"}, "minItems": 1}
+    return {"type": "object", "properties": {**texts, "image": image}}
+
+
+class _Quick(Route):
+    """A route without FastAPI's layers; it leaves its name for the metrics as theirs do."""
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        scope["route"] = self
+        await super().handle(scope, receive, send)
+
+
+class _Adder:
+    """Adds routes of one method."""
+
+    def __init__(self, app: FastAPI, method: str) -> None:
+        self._app = app
+        self._method = method
+
+    def __call__(
+        self,
+        path: str,
+        handler: Callable[..., Any],
+        shape: type[BaseModel] | Sequence[str],
+        *statuses: int,
+        body: dict[str, Any] | None = None,
+        also: dict[int | str, dict[str, Any]] | None = None,
+    ) -> None:
+        """`shape` is that of the JSON answer, or the types of an answer that is a picture."""
+        answers: dict[int | str, dict[str, Any]] = {
+            status: {"model": schemas.ErrorOut, "description": _REASONS[status]}
+            for status in sorted({*_ALWAYS, *statuses})
+        }
+        # What is no HTTP at all is refused by uvicorn, in plain text.
+        answers[400]["content"] = {"text/plain": {"schema": {"type": "string"}}}
+        answers |= also or {}
+        json = isinstance(shape, type)
+        if not isinstance(shape, type):
+            binary = {"schema": {"type": "string", "format": "binary"}}
+            answers[200] = {"description": "A picture.", "content": dict.fromkeys(shape, binary)}
+        extra = {"requestBody": {"content": body, "required": True}} if body else None
+        self._app.add_api_route(
+            path,
+            handler,
+            methods=[self._method],
+            response_model=shape if json else None,
+            response_class=JSONResponse if json else Response,
+            responses=answers,
+            openapi_extra=extra,
+        )
+        if self._method == "GET":
+            self._app.add_api_route(path, handler, methods=["HEAD"], include_in_schema=False)

@@ -1,0 +1,182 @@
+"""Searching: a body to a query, a query to an answer."""
+
+import base64
+import binascii
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import Query as QueryParams
+from starlette.requests import Request
+from starlette.responses import Response
+
+from visavis.embedders.base import TextEmbedder
+from visavis.errors import TextUnsupportedError, UsageError
+from visavis.image_index import ImageIndex
+from visavis.images.fetch import Fetcher
+from visavis.search import query_vector, rank
+from visavis.server.bodies import read_search
+from visavis.server.refusals import ForbiddenError, InvalidError
+from visavis.server.rendering import answer, record_id, search_shape
+from visavis.server.schemas import SimilarParams, TermIn
+from visavis.server.state import State, state_of
+from visavis.store.filters import parse_all
+from visavis.types import (
+    Filter,
+    ImageTerm,
+    Query,
+    RecordTerm,
+    SearchResult,
+    Term,
+    TextTerm,
+)
+
+_TRIES = 4  # an index may get another model between the embedding of a query and its search
+
+
+async def search(request: Request) -> Response:
+    """The records most like a query of pictures, records and words."""
+    state = state_of(request)
+    with state.admission:
+        asked, files = await read_search(request)
+        where = parse_all(asked.where)
+        named = asked.terms or [TermIn(upload=n) for n in range(len(files))]
+        fetched = await _fetched(state, named)
+
+        def work(index: ImageIndex) -> dict[str, Any]:
+            terms = tuple(_term(term, files, fetched) for term in named)
+            query = Query(terms, where, asked.limit, asked.offset, asked.min_score)
+            return _answered(index, query, state, asked.count)
+
+        return answer(await state.with_index(work))
+
+
+async def similar_images(
+    request: Request, id: str, asked: Annotated[SimilarParams, QueryParams()]
+) -> Response:
+    """The records most like a record, itself left out."""
+    state = state_of(request)
+    wanted = record_id(request)
+    where = parse_all(asked.where)
+
+    def work(index: ImageIndex) -> dict[str, Any]:
+        query = Query((RecordTerm(wanted),), where, asked.limit, asked.offset, asked.min_score)
+        return _answered(index, query, state, asked.count, without=wanted)
+
+    return answer(await state.with_index(work))
+
+
+def _answered(
+    index: ImageIndex, query: Query, state: State, count: bool, without: str | None = None
+) -> dict[str, Any]:
+    def attempt() -> dict[str, Any]:
+        started = time.perf_counter()
+        vector = query_vector(
+            query.terms,
+            index.store,
+            lambda: _embedder(index, query.terms, state.cores_for_one()),
+            _no_fetch,
+            state.options.max_pixels,
+        )
+        embedded = time.perf_counter()
+        state.metrics.stage("embed", embedded - started)
+        result: SearchResult = rank(vector, query, index.store, started, without)
+        matching = None
+        if count:
+            floor = -1.0 if query.min_score is None else query.min_score
+            matching = index.store.browse.reaching(vector, floor, query.where)
+            matching -= int(without is not None and _counted(index, without, query.where, floor))
+        state.metrics.stage("search", time.perf_counter() - embedded)
+        return search_shape(result, state.options.root_path, matching)
+
+    shape = _with_one_model(index, attempt)
+    if index.store.wants_caches():
+        index.repair()
+    return shape
+
+
+def _counted(index: ImageIndex, id: str, where: Filter | None, floor: float) -> bool:
+    """Whether a record was counted among those that look like itself."""
+    passes = where is None or index.store.browse.passes(id, where)
+    return passes and floor <= 1.0
+
+
+def _with_one_model(index: ImageIndex, attempt: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """What an attempt gives that one model answered from beginning to end."""
+    for _ in range(_TRIES - 1):
+        before = index.store.fingerprint()
+        try:
+            shape = attempt()
+        except Exception:
+            if index.store.fingerprint() == before:
+                raise
+            continue  # vectors of two models were compared: of another length, as a rule
+        if index.store.fingerprint() == before:
+            return shape
+    return attempt()
+
+
+def _embedder(index: ImageIndex, terms: Sequence[Term], threads: int | None) -> Any:
+    embedder = index.embedder(threads)
+    words = any(isinstance(term, TextTerm) for term in terms)
+    if words and not isinstance(embedder, TextEmbedder):
+        raise TextUnsupportedError(
+            f"the model of this index, {embedder.name!r}, sees pictures and reads no words; search "
+            "by picture, or index with a model that has a text side, such as clip-vit-b32"
+        )
+    return embedder
+
+
+def _no_fetch(address: str) -> bytes:
+    raise UsageError(f"{address}: addresses are fetched before a query is answered")
+
+
+def _term(term: TermIn, files: Sequence[bytes], fetched: dict[str, bytes]) -> Term:
+    if term.id is not None:
+        return RecordTerm(term.id, term.weight)
+    if term.text is not None:
+        return TextTerm(term.text, term.weight)
+    if term.url is not None:
+        return ImageTerm(fetched[term.url], term.box, term.weight)
+    if term.upload is not None:
+        if term.upload >= len(files):
+            raise InvalidError(
+                f"upload {term.upload}: the request has {len(files)} parts named image"
+            )
+        return ImageTerm(files[term.upload], term.box, term.weight)
+    return ImageTerm(_decoded(term.image or ""), term.box, term.weight)
+
+
+def _decoded(text: str) -> bytes:
+    if text.startswith("data:"):  # as a page's FileReader gives it
+        text = text.partition(",")[2]
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise InvalidError(f"image is not base64 ({error})") from error
+
+
+async def _fetched(state: State, terms: Sequence[TermIn]) -> dict[str, bytes]:
+    """The pictures at the addresses that a query names."""
+    urls = dict.fromkeys(term.url for term in terms if term.url is not None)
+    if urls and not state.options.allow_urls:
+        raise ForbiddenError("this server fetches no addresses; send the picture itself")
+    return {url: await state.fetches.run(partial(_fetch, state, url)) for url in urls}
+
+
+def _fetch(state: State, url: str) -> bytes:
+    # Kept nowhere: what strangers ask for must not fill the disk.
+    with tempfile.TemporaryDirectory(prefix="visavis-") as folder:
+        fetcher = Fetcher(
+            cache=Path(folder),
+            allow_private=state.options.allow_private,
+            max_bytes=state.options.max_upload_bytes,
+            retries=0,
+        )
+        try:
+            return fetcher.fetch(url)
+        finally:
+            fetcher.close()

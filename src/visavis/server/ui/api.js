@@ -1,0 +1,194 @@
+/** The HTTP API of visavis, as the page uses it. */
+
+/**
+ * @typedef {object} ImageRecord
+ * @property {string} id
+ * @property {string} uri
+ * @property {Record<string, string|number|boolean>} fields
+ * @property {number} width
+ * @property {number} height
+ * @property {number} size bytes; -1 when nobody knows
+ * @property {number} modified seconds since the epoch
+ * @property {string} thumbnail
+ * @property {string} file
+ * @property {number} [score]
+ *
+ * @typedef {object} Info
+ * @property {number} records
+ * @property {string} model
+ * @property {boolean} text whether the model reads words
+ * @property {boolean} allow_urls
+ * @property {number} max_upload_bytes
+ *
+ * @typedef {object} Field
+ * @property {string} name
+ * @property {"text"|"number"|"mixed"} type
+ * @property {number} distinct
+ * @property {{value: string|number|boolean, count: number}[]} [values]
+ * @property {number} [min]
+ * @property {number} [max]
+ *
+ * @typedef {object} Answer
+ * @property {ImageRecord[]} results
+ * @property {number} total_searched
+ * @property {number} [total_matching]
+ * @property {string} [reason]
+ */
+
+const BASE = new URL("../v1/", import.meta.url);
+const KEY = "visavis.key";
+
+/** An answer of the server that is no success; status 0: there was no answer. */
+export class ApiError extends Error {
+  /** @param {number} status @param {string} message @param {number} [retryAfter] seconds */
+  constructor(status, message, retryAfter = 0) {
+    super(message);
+    this.status = status;
+    this.retryAfter = retryAfter;
+  }
+}
+
+/** @type {(wrong: boolean) => Promise<string|null>} */
+let askForKey = async () => null;
+
+/** Say how the person is asked for a key when the server wants one. @param {typeof askForKey} ask */
+export function whenKeyIsNeeded(ask) {
+  /** @type {Promise<string|null>|null} */
+  let asking = null;
+  askForKey = (wrong) => {
+    asking ??= ask(wrong).finally(() => (asking = null));
+    return asking;
+  };
+}
+
+const key = () => sessionStorage.getItem(KEY);
+
+/**
+ * @param {string|URL} path below /v1, or an address the server gave
+ * @param {RequestInit} [options]
+ * @returns {Promise<Response>} a successful one; raises ApiError otherwise
+ */
+async function call(path, options = {}) {
+  for (;;) {
+    const used = key();
+    const headers = { ...options.headers, ...(used && { Authorization: `Bearer ${used}` }) };
+    let response;
+    try {
+      response = await fetch(new URL(path, BASE), { ...options, headers });
+    } catch (error) {
+      if (options.signal?.aborted) throw error;
+      throw new ApiError(0, "The server does not answer.");
+    }
+    if (response.ok) return response;
+    if (response.status === 401) {
+      const given = key() === used ? await askForKey(used !== null) : key();
+      if (given) {
+        sessionStorage.setItem(KEY, given);
+        continue;
+      }
+      sessionStorage.removeItem(KEY);
+    }
+    throw await failure(response);
+  }
+}
+
+/** @param {Response} response @returns {Promise<ApiError>} */
+async function failure(response) {
+  const retryAfter = Number(response.headers.get("Retry-After")) || 0;
+  let message = `The server answered with status ${response.status}.`;
+  try {
+    message = (await response.json()).error.message;
+  } catch {
+    // Not our server's JSON, from a proxy perhaps: the status has to do.
+  }
+  return new ApiError(response.status, message, retryAfter);
+}
+
+/** @param {string} path @param {[string, string][]} query @param {AbortSignal} [signal] */
+async function get(path, query = [], signal = undefined) {
+  const asked = query.length ? `?${new URLSearchParams(query)}` : "";
+  return (await call(path + asked, { signal })).json();
+}
+
+/** @returns {Promise<Info>} */
+export const getInfo = () => get("info");
+
+/** @returns {Promise<Field[]>} */
+export const getFields = async () => (await get("fields")).fields;
+
+/** @param {string} id @returns {Promise<ImageRecord>} */
+export const getRecord = (id) => get(`images/${encodeURIComponent(id)}`);
+
+/**
+ * @param {number} limit @param {number} seed @param {string[]} where @param {AbortSignal} [signal]
+ * @returns {Promise<ImageRecord[]>} the same pictures for the same seed
+ */
+export async function getRandom(limit, seed, where, signal) {
+  /** @type {[string, string][]} */
+  const query = [["limit", String(limit)], ["seed", String(seed)]];
+  for (const expression of where) query.push(["where", expression]);
+  return (await get("images/random", query, signal)).images;
+}
+
+/**
+ * @param {object} query the JSON of POST /v1/search
+ * @param {Blob[]} uploads the files that its terms point to with `upload`
+ * @param {AbortSignal} signal
+ * @returns {Promise<Answer>}
+ */
+export async function search(query, uploads, signal) {
+  if (!uploads.length) {
+    const headers = { "Content-Type": "application/json" };
+    const body = JSON.stringify(query);
+    return (await call("search", { method: "POST", headers, body, signal })).json();
+  }
+  const body = new FormData();
+  body.append("query", JSON.stringify(query));
+  uploads.forEach((file, at) => body.append("image", file, `picture-${at}`));
+  return (await call("search", { method: "POST", body, signal })).json();
+}
+
+/** @param {string} address @returns {Promise<Blob>} */
+export const getBlob = async (address) => (await call(address)).blob();
+
+/** Fetches pictures that need a key when they come near the window. */
+const near = new IntersectionObserver(
+  (entries) => {
+    for (const { target, isIntersecting } of entries) {
+      if (!isIntersecting) continue;
+      near.unobserve(target);
+      const image = /** @type {HTMLImageElement} */ (target);
+      getBlob(image.dataset.source ?? "").then(
+        (blob) => (image.src = URL.createObjectURL(blob)),
+        () => image.dispatchEvent(new Event("error")),
+      );
+    }
+  },
+  { rootMargin: "600px" },
+);
+
+/**
+ * Show a picture of the server. Without a key the browser fetches it itself; an <img> cannot send a
+ * key, so with one it is fetched by us and freed when it has been drawn.
+ * @param {HTMLImageElement} image @param {string} address
+ */
+export function showPicture(image, address) {
+  if (!key()) {
+    image.src = address;
+    return;
+  }
+  image.dataset.source = address;
+  image.addEventListener("load", () => URL.revokeObjectURL(image.src), { once: true });
+  near.observe(image);
+}
+
+/** Open a file of the server in a tab of its own, key or not. @param {MouseEvent} event */
+export async function openFile(event) {
+  if (!key()) return;
+  event.preventDefault();
+  const link = /** @type {HTMLAnchorElement} */ (event.currentTarget);
+  const tab = open("", "_blank");
+  const address = URL.createObjectURL(await getBlob(link.href));
+  if (tab) tab.location.href = address;
+  else location.href = address;
+}

@@ -1,0 +1,212 @@
+/** The results: rows of pictures whose places are known before they load; arrows move in them. */
+
+import { showPicture } from "./api.js";
+import { el, icon } from "./dom.js";
+
+/** @typedef {import("./api.js").ImageRecord} ImageRecord */
+
+const TITLES = ["title", "name", "caption"];
+const LONGEST = 40;
+const EAGER = 12;
+const RETRIES = 2;
+const FLATTEST = 2.4;
+const TALLEST = 0.7;
+
+/** @param {ImageRecord} record @returns {string} its title, or else its id */
+export function titleOf(record) {
+  const name = TITLES.find((field) => record.fields[field]);
+  return name ? String(record.fields[name]) : record.id;
+}
+
+/** @param {ImageRecord} record @returns {string} its first two short fields */
+function detailOf(record) {
+  return Object.entries(record.fields)
+    .filter(([name, value]) => !TITLES.includes(name) && String(value).length <= LONGEST)
+    .slice(0, 2)
+    .map(([name, value]) => (typeof value === "string" ? value : `${name} ${value}`))
+    .join(" · ");
+}
+
+/** @param {number} score @returns {string} */
+export const scoreText = (score) => score.toFixed(3);
+
+/** @param {number} score @returns {any} the number and a bar */
+export function scoreBar(score) {
+  const fill = el("i");
+  fill.style.width = `${Math.min(100, Math.max(0, score * 100))}%`;
+  return el(
+    "span",
+    { class: "score" },
+    el("span", { class: "vh", text: "similarity " }),
+    el("b", { text: scoreText(score) }),
+    el("span", { class: "meter", "aria-hidden": "true" }, fill),
+  );
+}
+
+/** A picture of the server that fades in, in a box of its shape. @param {ImageRecord} record */
+export function picture(record, side = 320, eager = false) {
+  const image = el("img", {
+    alt: "",
+    width: record.width,
+    height: record.height,
+    loading: eager ? "eager" : "lazy",
+    decoding: "async",
+    draggable: "false",
+  });
+  image.addEventListener("load", () => image.classList.add("loaded"));
+  const address = `${record.thumbnail}?side=${side}`;
+  let tries = 0;
+  image.addEventListener("error", () => {
+    if (tries++ < RETRIES) setTimeout(() => showPicture(image, address), 1500 * tries);
+    else image.parentElement?.classList.add("broken");
+  });
+  showPicture(image, address);
+  return image;
+}
+
+/** The list of results. */
+export class Grid {
+  /**
+   * @param {HTMLElement} root
+   * @param {{open: (at: number) => void, similar: (record: ImageRecord) => void,
+   *   address: (record: ImageRecord) => string}} acts
+   */
+  constructor(root, acts) {
+    this.root = root;
+    this.acts = acts;
+    /** @type {ImageRecord[]} */
+    this.records = [];
+    root.addEventListener("keydown", (event) => this.#key(event));
+    root.addEventListener("focusin", (event) => this.#focused(event));
+  }
+
+  /** @param {ImageRecord[]} records replaces what was there @param {boolean} [more] see `append` */
+  show(records, more = false) {
+    this.records = [];
+    this.root.replaceChildren();
+    this.append(records, more);
+  }
+
+  /** @param {ImageRecord[]} records @param {boolean} more whether others will follow */
+  append(records, more) {
+    const from = this.records.length;
+    this.records = [...this.records, ...records];
+    this.root.append(...records.map((record, at) => this.#card(record, from + at)));
+    this.release();
+    if (more) this.#hold();
+  }
+
+  /** Keep the last row unseen: the pictures that follow will change its sizes. */
+  #hold() {
+    const items = /** @type {HTMLElement[]} */ ([...this.root.children]);
+    const top = items[items.length - 1]?.offsetTop;
+    if (items[0]?.offsetTop === top) return;
+    for (const item of items) item.classList.toggle("held", item.offsetTop === top);
+  }
+
+  /** Show the last row, as nothing follows for now. */
+  release() {
+    for (const item of this.root.querySelectorAll(".held")) item.classList.remove("held");
+  }
+
+  /** @param {number} at */
+  focus(at) {
+    const cards = this.#cards();
+    cards[Math.min(Math.max(at, 0), cards.length - 1)]?.focus();
+  }
+
+  /** @returns {HTMLElement[]} */
+  #cards() {
+    return [...this.root.querySelectorAll("li:not(.held) > .card")].map((card) => /** @type {HTMLElement} */ (card));
+  }
+
+  /** @param {ImageRecord} record @param {number} at */
+  #card(record, at) {
+    const ratio = record.width && record.height ? record.width / record.height : 1;
+    const card = el(
+      "a",
+      {
+        class: "card",
+        href: this.acts.address(record),
+        tabindex: at === 0 ? "0" : "-1",
+        draggable: "false",
+        title: titleOf(record),
+        onclick: (/** @type {MouseEvent} */ event) => {
+          if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+          event.preventDefault();
+          this.acts.open(at);
+        },
+      },
+      el("span", { class: "tile" }, picture(record, 320, at < EAGER)),
+      el(
+        "span",
+        { class: "about" },
+        record.score !== undefined && scoreBar(record.score),
+        el("span", { class: "title", text: titleOf(record) }),
+        el("span", { class: "detail", text: detailOf(record) }),
+      ),
+    );
+    const similar = el(
+      "button",
+      {
+        class: "quick",
+        type: "button",
+        tabindex: "-1",
+        title: "More like this",
+        "aria-label": `More like ${titleOf(record)}`,
+        onclick: () => this.acts.similar(record),
+      },
+      icon("similar"),
+    );
+    const item = el("li", {}, card, similar);
+    item.style.setProperty("--ratio", String(Math.min(FLATTEST, Math.max(TALLEST, ratio))));
+    return item;
+  }
+
+  /** One card takes part in the tab order, the one that had the focus last. @param {FocusEvent} event */
+  #focused(event) {
+    const card = /** @type {HTMLElement} */ (event.target).closest(".card");
+    if (!card) return;
+    for (const other of this.root.querySelectorAll('.card[tabindex="0"]')) {
+      other.setAttribute("tabindex", "-1");
+    }
+    card.setAttribute("tabindex", "0");
+  }
+
+  /** @param {KeyboardEvent} event */
+  #key(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const cards = this.#cards();
+    const at = cards.indexOf(/** @type {HTMLElement} */ (document.activeElement));
+    if (at < 0) return;
+    const next = {
+      ArrowRight: () => at + 1,
+      ArrowLeft: () => at - 1,
+      ArrowDown: () => beside(cards, at, 1),
+      ArrowUp: () => beside(cards, at, -1),
+      Home: () => 0,
+      End: () => cards.length - 1,
+    }[event.key]?.();
+    if (next === undefined) return;
+    event.preventDefault();
+    cards[Math.min(Math.max(next, 0), cards.length - 1)].focus();
+  }
+}
+
+/** The card above or below. @param {HTMLElement[]} cards @param {number} at @param {1|-1} way */
+function beside(cards, at, way) {
+  const here = cards[at].getBoundingClientRect();
+  const middle = here.left + here.width / 2;
+  let best = at;
+  let nearest = Infinity;
+  let row = null;
+  for (let other = at + way; other >= 0 && other < cards.length; other += way) {
+    const place = cards[other].getBoundingClientRect();
+    if (Math.abs(place.top - here.top) < 2) continue;
+    row ??= place.top;
+    if (Math.abs(place.top - row) >= 2) break;
+    const away = Math.abs(place.left + place.width / 2 - middle);
+    if (away < nearest) [best, nearest] = [other, away];
+  }
+  return best;
+}

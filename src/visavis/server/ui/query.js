@@ -1,0 +1,201 @@
+/** The query as one sees it: the picture with its part, and a chip for each picture and each text. */
+
+import { el, icon, keepingFocus } from "./dom.js";
+import { PartBox } from "./box.js";
+import { showPicture } from "./api.js";
+import { titleOf } from "./grid.js";
+import { getPicture } from "./pictures.js";
+import { recordOf } from "./results.js";
+import { termKey } from "./state.js";
+
+/**
+ * @typedef {import("./state.js").Term} Term
+ * @typedef {import("./state.js").State} State
+ */
+
+/** The panel of the query. */
+export class QueryPanel {
+  /**
+   * @param {{stage: HTMLElement, hint: HTMLElement, part: HTMLElement, whole: HTMLElement,
+   *   chips: HTMLElement}} places
+   * @param {(terms: Term[], how?: {replace?: boolean}) => void} changed
+   */
+  constructor(places, changed) {
+    this.places = places;
+    this.changed = changed;
+    /** @type {Term[]} */
+    this.terms = [];
+    this.chosen = "";
+    /** @type {PartBox|null} */
+    this.part = null;
+    this.staged = "";
+    places.part.addEventListener("click", () => this.part?.begin());
+    places.whole.addEventListener("click", () => {
+      this.#boxed(null);
+      places.part.focus();
+    });
+  }
+
+  /** @param {State} state */
+  draw(state) {
+    this.terms = state.terms;
+    const seen = state.terms.filter(canBeSeen);
+    const shown = seen.find((one) => termKey(one) === this.chosen) ?? seen[0] ?? null;
+    this.#stage(shown);
+    keepingFocus(this.places.chips, () => {
+      this.places.chips.replaceChildren(...state.terms.map((one, at) => this.#chip(one, at, shown)));
+    });
+  }
+
+  /** @param {Term|null} shown the picture that is drawn large */
+  #stage(shown) {
+    const { stage, hint, part, whole } = this.places;
+    stage.hidden = hint.hidden = shown === null;
+    part.hidden = !shown || shown.box !== null;
+    whole.hidden = !shown?.box;
+    const key = shown ? termKey(shown) : "";
+    if (key === this.staged) {
+      if (shown && JSON.stringify(this.part?.box) !== JSON.stringify(shown.box)) {
+        this.part?.set(shown.box);
+      }
+      return;
+    }
+    this.staged = key;
+    this.part = null;
+    if (!shown) return stage.replaceChildren();
+    const image = el("img", { alt: "The picture to look like", draggable: "false" });
+    image.addEventListener("load", () => image.classList.add("loaded"));
+    const frame = el("div", { class: "frame" }, image);
+    stage.replaceChildren(frame);
+    this.part = new PartBox(frame, shown.box, (box) => this.#boxed(box));
+    this.#fill(shown, image, frame);
+  }
+
+  /** @param {Term} shown @param {HTMLImageElement} image @param {HTMLElement} frame */
+  async #fill(shown, image, frame) {
+    const own = shown.kind === "up" ? getPicture(shown.value) : null;
+    if (own) {
+      shaped(frame, own.width, own.height);
+      image.src = own.url ?? "";
+      return;
+    }
+    try {
+      const record = await recordOf(shown.value);
+      shaped(frame, record.width, record.height);
+      image.alt = titleOf(record);
+      showPicture(image, `${record.thumbnail}?side=640`);
+    } catch {
+      frame.classList.add("broken"); // the search itself says what is wrong
+    }
+  }
+
+  /** @param {import("./state.js").Box|null} box */
+  #boxed(box) {
+    const before = this.terms.find((one) => termKey(one) === this.staged);
+    if (!before) return;
+    const terms = this.terms.map((one) => (one === before ? { ...one, box } : one));
+    this.changed(terms, { replace: before.box !== null && box !== null });
+  }
+
+  /** @param {Term} one @param {number} at @param {Term|null} shown */
+  #chip(one, at, shown) {
+    const label = el("span", { class: "chip-label" });
+    const face = this.#face(one, label);
+    const several = this.terms.filter(canBeSeen).length > 1;
+    const head =
+      several && canBeSeen(one)
+        ? el(
+            "button",
+            {
+              class: "chip-head",
+              type: "button",
+              "aria-pressed": String(one === shown),
+              "data-focus": `show ${at}`,
+              title: "Show this picture large",
+              onclick: () => {
+                this.chosen = termKey(one);
+                this.draw(/** @type {State} */ ({ terms: this.terms }));
+              },
+            },
+            face,
+            label,
+          )
+        : el("span", { class: "chip-head" }, face, label);
+    return el("li", { class: `chip${one.less ? " less" : ""}` }, head, this.#toggle(one, at), this.#remove(at));
+  }
+
+  /** @param {Term} one @param {HTMLElement} label is filled in, at once or when it is known */
+  #face(one, label) {
+    if (one.kind === "text" || one.kind === "url") {
+      label.textContent = one.kind === "text" ? `“${one.value}”` : one.value;
+      return icon(one.kind === "text" ? "words" : "link");
+    }
+    if (one.kind === "up") {
+      const own = getPicture(one.value);
+      label.textContent = own?.name ?? "A picture that is gone";
+      return own?.url ? el("img", { alt: "", src: own.url }) : icon("picture");
+    }
+    label.textContent = one.value;
+    const image = el("img", { alt: "" });
+    recordOf(one.value).then(
+      (record) => {
+        label.textContent = titleOf(record);
+        showPicture(image, `${record.thumbnail}?side=160`);
+      },
+      () => image.replaceWith(icon("picture")),
+    );
+    return image;
+  }
+
+  /** @param {Term} one @param {number} at */
+  #toggle(one, at) {
+    const turn = () =>
+      this.changed(this.terms.map((other) => (other === one ? { ...one, less: !one.less } : other)));
+    return el(
+      "button",
+      {
+        class: "sign",
+        type: "button",
+        "aria-pressed": String(one.less),
+        "aria-label": "Less like this",
+        title: one.less ? "Less like this: press for more" : "More like this: press for less",
+        "data-focus": `sign ${at}`,
+        onclick: turn,
+      },
+      icon(one.less ? "minus" : "plus"),
+      el("span", { "aria-hidden": "true", text: one.less ? "less" : "more" }),
+    );
+  }
+
+  /** @param {number} at */
+  #remove(at) {
+    const remove = () => {
+      this.changed(this.terms.filter((_, other) => other !== at));
+      const left = this.places.chips.querySelectorAll(".remove");
+      const next = left[Math.min(at, left.length - 1)] ?? document.getElementById("words");
+      /** @type {HTMLElement} */ (next).focus();
+    };
+    return el(
+      "button",
+      {
+        class: "remove",
+        type: "button",
+        "aria-label": "Remove from the query",
+        title: "Remove",
+        "data-focus": `remove ${at}`,
+        onclick: remove,
+      },
+      icon("close"),
+    );
+  }
+}
+
+/** @param {Term} one @returns {boolean} whether it is a picture that this page can show */
+function canBeSeen(one) {
+  return one.kind === "id" || (one.kind === "up" && Boolean(getPicture(one.value)?.url));
+}
+
+/** @param {HTMLElement} frame @param {number} width @param {number} height */
+function shaped(frame, width, height) {
+  frame.style.setProperty("--ratio", String(width / height));
+}

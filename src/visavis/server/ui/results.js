@@ -1,0 +1,154 @@
+/** Asks the server for what the state says, page after page, and remembers answers for "back". */
+
+import { getBlob, getRandom, getRecord, search } from "./api.js";
+import { getPicture } from "./pictures.js";
+import { writeState } from "./state.js";
+
+/**
+ * @typedef {import("./api.js").ImageRecord} ImageRecord
+ * @typedef {import("./state.js").State} State
+ *
+ * @typedef {object} View what has been answered so far
+ * @property {ImageRecord[]} records
+ * @property {number} total pictures that were searched; 0 for a random pick
+ * @property {number|null} matching how many reach the smallest score, when it was asked
+ * @property {string} reason why there are none
+ * @property {boolean} done whether there are no more
+ * @property {number} pages
+ */
+
+const PAGE = 48;
+const MOST = 480;
+const LESS = -0.5;
+const REMEMBERED = 12;
+
+/** A query with a picture that this browser does not have. */
+export class PictureGone extends Error {}
+
+/** @type {Map<string, View>} */
+const remembered = new Map();
+/** @type {Map<string, Promise<ImageRecord>>} */
+const records = new Map();
+/** @type {Map<string, Promise<Blob>>} */
+const originals = new Map();
+
+/** @template T @param {Map<string, Promise<T>>} known @param {string} id @param {() => Promise<T>} ask */
+function once(known, id, ask) {
+  const asked = known.get(id) ?? ask();
+  known.set(id, asked);
+  asked.catch(() => known.delete(id));
+  return asked;
+}
+
+/** @param {string} id @returns {Promise<ImageRecord>} asked for once */
+export const recordOf = (id) => once(records, id, () => getRecord(id));
+
+/** @param {ImageRecord[]} some need not be asked for any more */
+function learn(some) {
+  for (const record of some) records.set(record.id, Promise.resolve(record));
+}
+
+/** @param {State} state @returns {string} the same for states with the same results */
+const keyOf = (state) => writeState(state, false);
+
+/** @param {State} state @returns {View|undefined} from memory, without asking */
+export const rememberedView = (state) => remembered.get(keyOf(state));
+
+/** Forget all answers, to see what is new. */
+export const forgetViews = () => remembered.clear();
+
+/** @param {State} state @param {View} view @returns {View} */
+function remember(state, view) {
+  const key = keyOf(state);
+  remembered.delete(key);
+  remembered.set(key, view);
+  if (remembered.size > REMEMBERED) remembered.delete([...remembered.keys()][0]);
+  learn(view.records);
+  return view;
+}
+
+/**
+ * The next page of a view, or the first.
+ * @param {State} state
+ * @param {View|null} view what is there already
+ * @param {AbortSignal} signal
+ * @param {number} [atLeast] pictures on the first page, to come back to where one was
+ * @returns {Promise<View>} with all the pictures so far
+ */
+export async function load(state, view, signal, atLeast = 0) {
+  const limit = view ? PAGE : Math.min(MOST, Math.max(PAGE, atLeast));
+  const next = state.terms.length
+    ? await searched(state, view, limit, signal)
+    : await picked(state, view, limit, signal);
+  return remember(state, next);
+}
+
+/** @param {State} state @param {View|null} view @param {number} limit @param {AbortSignal} signal */
+async function picked(state, view, limit, signal) {
+  const pages = view?.pages ?? 0;
+  const found = await getRandom(limit, state.seed + pages, state.where, signal);
+  const known = new Set(view?.records.map((record) => record.id));
+  const fresh = found.filter((record) => !known.has(record.id));
+  return {
+    records: [...(view?.records ?? []), ...fresh],
+    total: 0,
+    matching: null,
+    reason: "",
+    done: found.length < limit || fresh.length === 0,
+    pages: pages + 1,
+  };
+}
+
+/** @param {State} state @param {View|null} view @param {number} limit @param {AbortSignal} signal */
+async function searched(state, view, limit, signal) {
+  const offset = view?.records.length ?? 0;
+  const { terms, uploads } = await termsOf(state);
+  const counting = state.min > 0 && !view;
+  const query = {
+    terms,
+    where: state.where,
+    limit,
+    offset,
+    ...(state.min > 0 && { min_score: state.min }),
+    ...(counting && { count: true }),
+  };
+  const answer = await search(query, uploads, signal);
+  return {
+    records: [...(view?.records ?? []), ...answer.results],
+    total: answer.total_searched,
+    matching: counting ? (answer.total_matching ?? null) : (view?.matching ?? null),
+    reason: answer.reason ?? "",
+    done: answer.results.length < limit || offset + limit >= answer.total_searched,
+    pages: (view?.pages ?? 0) + 1,
+  };
+}
+
+/** @param {State} state @returns {Promise<{terms: object[], uploads: Blob[]}>} as the API has them */
+async function termsOf(state) {
+  /** @type {Blob[]} */
+  const uploads = [];
+  const terms = [];
+  for (const one of state.terms) {
+    const shared = { weight: one.less ? LESS : 1, ...(one.box && { box: one.box }) };
+    if (one.kind === "text") terms.push({ text: one.value, ...shared });
+    else if (one.kind === "url") terms.push({ url: one.value, ...shared });
+    else if (one.kind === "id" && !one.box) terms.push({ id: one.value, ...shared });
+    else {
+      terms.push({ upload: uploads.length, ...shared });
+      uploads.push(one.kind === "id" ? await originalOf(one.value) : blobOf(one.value));
+    }
+  }
+  return { terms, uploads };
+}
+
+/** @param {string} key @returns {Blob} */
+function blobOf(key) {
+  const picture = getPicture(key);
+  if (!picture) throw new PictureGone(key);
+  return picture.blob;
+}
+
+/** A record stands for its whole picture; a part of it is cut from the file. @param {string} id */
+function originalOf(id) {
+  return once(originals, id, async () => getBlob((await recordOf(id)).file));
+}

@@ -1,0 +1,234 @@
+/** Shows the answers to the state of the page: results, details, and what went wrong. */
+
+import { getRandom } from "./api.js";
+import { Details } from "./details.js";
+import { byId, counted, say } from "./dom.js";
+import { Grid } from "./grid.js";
+import { hideNotice, problemOf, showNotice } from "./notice.js";
+import { forgetViews, load, recordOf, rememberedView } from "./results.js";
+import { newSeed, term, writeState } from "./state.js";
+import { Toolbar } from "./toolbar.js";
+
+/**
+ * @typedef {import("./state.js").Page} Page
+ * @typedef {import("./state.js").Term} Term
+ * @typedef {import("./results.js").View} View
+ *
+ * @typedef {object} Acts
+ * @property {(terms: Term[]) => void} ask
+ * @property {(more: Term[]) => Term[]} joined
+ * @property {() => void} over start over
+ * @property {() => void} choose a picture that joins the query
+ * @property {() => void} again
+ */
+
+const AHEAD = 900;
+
+/** The right side of the page. */
+export class Showing {
+  /** @param {Page} page @param {Acts} acts */
+  constructor(page, acts) {
+    this.page = page;
+    this.acts = acts;
+    /** @type {number} pictures of the index; 0: not known yet */
+    this.all = 0;
+    /** @type {View|null} */
+    this.view = null;
+    /** @type {AbortController|null} what is being loaded */
+    this.loading = null;
+    this.grid = new Grid(byId("grid"), {
+      open: (at) => page.go({ show: this.grid.records[at].id }),
+      similar: (record) => acts.ask([term("id", record.id)]),
+      address: (record) => writeState({ ...page.state, terms: [term("id", record.id)], min: 0, show: null }),
+    });
+    this.toolbar = new Toolbar({
+      min: (min) => page.go({ min }, { replace: page.state.min > 0 && min > 0 }),
+      shuffle: () => page.go({ seed: newSeed() }),
+    });
+    this.details = new Details({
+      more: (id) => acts.ask([term("id", id)]),
+      add: (id, less) => acts.ask(acts.joined([term("id", id, less)])),
+      step: (way) => this.#step(way),
+      closed: () => this.#closed(),
+    });
+    byId("try-more").addEventListener("click", () => this.#loadMore());
+    for (const event of ["scroll", "resize"]) {
+      addEventListener(event, () => this.#moreIfNear(), { passive: true });
+    }
+  }
+
+  /** Ask again, whatever was answered before. */
+  anew() {
+    forgetViews();
+    hideNotice();
+    return this.refresh(history.state?.shown, history.state?.scroll);
+  }
+
+  /** @param {boolean} busy */
+  busy(busy) {
+    byId("progress").hidden = !busy;
+    byId("grid").setAttribute("aria-busy", String(busy));
+  }
+
+  /** Show what the state asks for. @param {number} [atLeast] @param {number} [scroll] */
+  async refresh(atLeast = 0, scroll = 0) {
+    this.loading?.abort();
+    this.details.close();
+    const known = rememberedView(this.page.state);
+    if (known) {
+      this.loading = null;
+      this.busy(false);
+      this.#show(known, true);
+      scrollTo(0, scroll);
+      this.#moreIfNear();
+      return;
+    }
+    await this.#loaded(null, atLeast, (next) => {
+      this.#show(next, true);
+      if (scroll || scrollY > byId("results").offsetTop) scrollTo(0, scroll);
+    });
+  }
+
+  /** The number of pictures has become known. @param {number} all */
+  told(all) {
+    this.all = all;
+    if (this.view?.records.length) this.toolbar.count(this.page.state, this.view, all);
+  }
+
+  /** The details of a record were asked for, or not any more. @param {string|null} before */
+  detailed(before) {
+    const { show } = this.page.state;
+    if (show !== null) this.#open(show);
+    else if (before !== null) {
+      this.details.close();
+      this.grid.focus(this.#place(before));
+    }
+  }
+
+  /** @param {unknown} error in place of results */
+  fail(error) {
+    this.view = null;
+    this.grid.show([]);
+    byId("end").hidden = true;
+    const { acts, page } = this;
+    const ids = page.state.terms.filter((one) => one.kind === "id").map((one) => one.value);
+    const remedies = { again: acts.again, over: acts.over, choose: acts.choose, ids };
+    const problem = problemOf(error, { ...remedies, random: () => this.#random() });
+    this.toolbar.title("No results");
+    showNotice(problem);
+  }
+
+  /** @param {View|null} from @param {number} atLeast @param {(next: View) => void} show */
+  async #loaded(from, atLeast, show) {
+    const mine = (this.loading = new AbortController());
+    this.busy(true);
+    let good = true;
+    try {
+      const next = await load(this.page.state, from, mine.signal, atLeast);
+      if (!mine.signal.aborted) show(next);
+    } catch (error) {
+      good = false;
+      if (mine.signal.aborted) return;
+      if (!from) this.fail(error);
+      else {
+        this.grid.release();
+        byId("more-failed").hidden = false;
+      }
+    } finally {
+      if (this.loading === mine) {
+        this.loading = null;
+        this.busy(false);
+        if (good) this.#moreIfNear();
+      }
+    }
+  }
+
+  #loadMore() {
+    if (this.loading || !this.view || this.view.done || !this.view.records.length) return;
+    byId("more-failed").hidden = true;
+    this.#loaded(this.view, 0, (next) => this.#show(next, false));
+  }
+
+  #moreIfNear() {
+    if (!byId("more-failed").hidden) return;
+    if (byId("sentinel").getBoundingClientRect().top < innerHeight + AHEAD) this.#loadMore();
+  }
+
+  /** @param {View} next @param {boolean} fresh whether it replaces what is there */
+  #show(next, fresh) {
+    const { page } = this;
+    const shown = this.view?.records.length ?? 0;
+    this.view = next;
+    hideNotice();
+    byId("more-failed").hidden = true;
+    if (fresh) this.grid.show(next.records, !next.done);
+    else this.grid.append(next.records.slice(shown), !next.done);
+    byId("end").hidden = !next.done || !next.records.length || !page.state.terms.length;
+    page.remember({ shown: next.records.length });
+    if (!next.records.length) this.#tellNothing(next);
+    else if (fresh) this.toolbar.count(page.state, next, this.all);
+    if (page.state.show !== null) this.#open(page.state.show);
+  }
+
+  /** @param {View} empty */
+  #tellNothing(empty) {
+    const { page } = this;
+    const { terms, where, min } = page.state;
+    /** @type {[string, () => void][]} */
+    const buttons = [];
+    if (min > 0) buttons.push(["Any similarity", () => page.go({ min: 0 })]);
+    if (where.length) buttons.push(["Clear the filters", () => page.go({ where: [] })]);
+    const title = terms.length ? "Nothing similar found" : "No pictures";
+    let text = "The index is empty. Fill it with “visavis index FOLDER”.";
+    if (empty.total > 0 && min > 0) {
+      const passing = where.length ? " that passes the filters" : "";
+      text = `No picture${passing} is at least ${min.toFixed(2)} alike.`;
+    } else if (where.length) text = "No picture passes the filters.";
+    this.toolbar.title(empty.total > 0 ? `0 of ${counted(empty.total, "picture")}` : "No results");
+    say(`${title}. ${text}`);
+    showNotice({ title, text, buttons }, "status");
+  }
+
+  /** @param {string} id @returns {number} */
+  #place(id) {
+    return this.grid.records.findIndex((record) => record.id === id);
+  }
+
+  /** @param {string} id */
+  async #open(id) {
+    if (this.details.id === id) return;
+    const at = this.#place(id);
+    try {
+      const record = at < 0 ? await recordOf(id) : this.grid.records[at];
+      if (this.page.state.show !== id) return;
+      const last = at < 0 || at === this.grid.records.length - 1;
+      this.details.show(record, { first: at <= 0, last });
+    } catch (error) {
+      if (this.page.state.show !== id) return;
+      this.page.go({ show: null }, { replace: true });
+      this.fail(error);
+    }
+  }
+
+  /** @param {1|-1} way */
+  #step(way) {
+    const at = this.#place(this.details.id ?? "");
+    const next = at < 0 ? undefined : this.grid.records[at + way];
+    if (next) this.page.go({ show: next.id }, { replace: true });
+  }
+
+  #closed() {
+    if (this.page.depth > 0) history.back();
+    else this.page.go({ show: null }, { replace: true });
+  }
+
+  async #random() {
+    try {
+      const [record] = await getRandom(1, newSeed(), []);
+      if (record) this.page.go({ terms: [term("id", record.id)], where: [], min: 0, show: null });
+      else this.acts.over();
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+}

@@ -1,0 +1,126 @@
+/** What is asked, and its form in the address bar: share it, go back, reload. */
+
+/**
+ * @typedef {[number, number, number, number]} Box left, top, right, bottom as fractions
+ *
+ * @typedef {object} Term
+ * @property {"up"|"id"|"text"|"url"} kind `up`: a picture of this person, kept by pictures.js
+ * @property {string} value
+ * @property {boolean} less "less like this"
+ * @property {Box|null} box the part of the picture
+ *
+ * @typedef {object} State
+ * @property {Term[]} terms
+ * @property {string[]} where filter expressions, as on the command line
+ * @property {number} min smallest score; 0 for any
+ * @property {number} seed of the random pick
+ * @property {string|null} show id of the record whose details are open
+ */
+
+const KINDS = new Set(["up", "id", "text", "url"]);
+const TERM = /^([a-z]+)(?:\[([\d.,]+)\])?:(.+)$/s;
+
+/** @param {Term["kind"]} kind @param {string} value @param {boolean} [less] @returns {Term} */
+export const term = (kind, value, less = false) => ({ kind, value, less, box: null });
+
+/** @returns {number} */
+export const newSeed = () => Math.floor(Math.random() * 1e6);
+
+/** @param {Term} one @returns {string} the same for the same term, whatever its sign and part */
+export const termKey = (one) => `${one.kind}:${one.value}`;
+
+/** @param {string} text @param {boolean} less @returns {Term|null} null for what is no term */
+function readTerm(text, less) {
+  const found = TERM.exec(text);
+  if (!found || !KINDS.has(found[1])) return null;
+  const box = found[2] ? found[2].split(",").map(Number) : null;
+  const [left, top, right, bottom] = box ?? [];
+  const good = box?.length === 4 && left >= 0 && top >= 0 && right <= 1 && bottom <= 1;
+  return {
+    kind: /** @type {Term["kind"]} */ (found[1]),
+    value: found[3],
+    less,
+    box: good && left < right && top < bottom ? /** @type {Box} */ (box) : null,
+  };
+}
+
+/** @param {Term} one @returns {string} */
+function writeTerm(one) {
+  const box = one.box ? `[${one.box.map((edge) => +edge.toFixed(3)).join(",")}]` : "";
+  return `${one.kind}${box}:${one.value}`;
+}
+
+/** @param {string} address the part after the question mark @returns {State} */
+export function readState(address) {
+  const given = new URLSearchParams(address);
+  const terms = [
+    ...given.getAll("q").map((text) => readTerm(text, false)),
+    ...given.getAll("not").map((text) => readTerm(text, true)),
+  ];
+  const min = Number(given.get("min"));
+  const seed = Number.parseInt(given.get("seed") ?? "", 10);
+  return {
+    terms: terms.filter((one) => one !== null),
+    where: given.getAll("where"),
+    min: min > 0 && min <= 1 ? min : 0,
+    seed: seed >= 0 ? seed : newSeed(),
+    show: given.get("show"),
+  };
+}
+
+/** @param {State} state @param {boolean} [withShow] @returns {string} starts with a question mark */
+export function writeState(state, withShow = true) {
+  const written = new URLSearchParams();
+  for (const one of state.terms) written.append(one.less ? "not" : "q", writeTerm(one));
+  for (const expression of state.where) written.append("where", expression);
+  if (state.min > 0 && state.terms.length) written.set("min", String(state.min));
+  if (!state.terms.length) written.set("seed", String(state.seed));
+  if (withShow && state.show !== null) written.set("show", state.show);
+  return `?${written.toString().replaceAll("%3A", ":").replaceAll("%2C", ",").replaceAll("%2F", "/")}`;
+}
+
+/** The one state of the page. Fires "change" with `{ before, moved }` in its detail. */
+export class Page extends EventTarget {
+  constructor() {
+    super();
+    history.scrollRestoration = "manual";
+    this.state = readState(location.search);
+    history.replaceState(history.state, "", writeState(this.state));
+    addEventListener("popstate", () => this.#became(readState(location.search), "history"));
+    addEventListener("pagehide", () => this.remember({ scroll: scrollY }));
+  }
+
+  /**
+   * Go to a changed state.
+   * @param {Partial<State>} change
+   * @param {{replace?: boolean}} [how] replace: no step of its own for the back button
+   */
+  go(change, { replace = false } = {}) {
+    const next = { ...this.state, ...change };
+    const address = writeState(next);
+    if (address === location.search) replace = true;
+    if (replace) history.replaceState(history.state, "", address);
+    else {
+      this.remember({ scroll: scrollY });
+      history.pushState({ depth: this.depth + 1 }, "", address);
+    }
+    this.#became(next, replace ? "replace" : "push");
+  }
+
+  /** @returns {number} how many steps of this page lie behind this one */
+  get depth() {
+    return history.state?.depth ?? 0;
+  }
+
+  /** Keep something with this step of the history. @param {{scroll?: number, shown?: number}} facts */
+  remember(facts) {
+    history.replaceState({ ...history.state, ...facts }, "");
+  }
+
+  /** @param {State} next @param {"push"|"replace"|"history"} moved */
+  #became(next, moved) {
+    const before = this.state;
+    this.state = next;
+    this.dispatchEvent(new CustomEvent("change", { detail: { before, moved } }));
+  }
+}

@@ -1,0 +1,213 @@
+"""The dialog of a result; keys and screen readers."""
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.browser.conftest import OpenPage
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page, Route
+
+expect = pytest.importorskip("playwright.sync_api").expect
+
+UNNAMED = """() => [...document.querySelectorAll("button, a, input, select, textarea, dialog")]
+  .filter((element) => element.checkVisibility() || element.closest("dialog[open]"))
+  .filter((element) => !(element.ariaLabel || element.labels?.length || element.textContent.trim()
+    || document.getElementById(element.getAttribute("aria-labelledby") ?? "")))
+  .map((element) => element.outerHTML)"""
+SMALL = """() => [...document.querySelectorAll("button, input, summary")]
+  .filter((element) => element.checkVisibility() && !element.closest(".check"))
+  .map((element) => [element.outerHTML, element.getBoundingClientRect()])
+  .filter(([, area]) => Math.min(area.width, area.height) < 24)
+  .map(([html]) => html)"""
+CONTRAST = """() => {
+  const parts = (colour) => colour.match(/[\\d.]+/g).map(Number);
+  const light = (colour) => {
+    const [r, g, b] = parts(colour).slice(0, 3).map((value) => {
+      const share = value / 255;
+      return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
+    });
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const behind = (element) => {
+    for (let one = element; one; one = one.parentElement) {
+      const colour = getComputedStyle(one).backgroundColor;
+      if ((parts(colour)[3] ?? 1) === 1) return colour;
+    }
+    return "rgb(255, 255, 255)";
+  };
+  const faint = [];
+  for (const element of document.querySelectorAll("body *")) {
+    const own = [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
+    if (!own || !element.checkVisibility() || element.closest("svg, .vh, .skip")) continue;
+    const [one, other] = [light(getComputedStyle(element).color), light(behind(element))];
+    const ratio = (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05);
+    if (ratio < 4.5) faint.push([element.textContent, ratio]);
+  }
+  return faint;
+}"""
+
+
+def test_a_result_opens_with_its_fields_size_and_file_and_goes_with_back(
+    open_page: OpenPage,
+) -> None:
+    page = open_page("?q=id:mug-01-front")
+    page.locator(".card").nth(1).click()
+    dialog = page.get_by_role("dialog", name="Coral sneaker")
+    expect(dialog.get_by_role("heading", name="Coral sneaker")).to_be_focused()
+    expect(dialog).to_contain_text("320 × 320 pixels")
+    expect(dialog.locator("dl")).to_contain_text("sneaker")
+    expect(dialog.locator("dl")).to_contain_text("price")
+    with page.context.expect_page() as opened:
+        dialog.get_by_role("link", name="Open the file").click()
+    assert opened.value.url.endswith("/file")
+    opened.value.close()
+    page.go_back()
+    expect(dialog).to_be_hidden()
+    expect(page.locator(".card").nth(1)).to_be_focused()
+
+
+def test_the_address_of_an_open_result_opens_it_anywhere(open_page: OpenPage) -> None:
+    page = open_page("?q=id:mug-01-front&show=odd/wide panorama/file")
+    dialog = page.get_by_role("dialog", name="Wide panorama")
+    expect(dialog.locator("img.loaded")).to_be_visible()
+    expect(dialog).to_contain_text("1,400 × 500 pixels")
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    expect(page.locator(".card").first).to_be_visible()
+
+
+def test_more_like_this_starts_over_from_a_result_and_others_join_the_query(
+    open_page: OpenPage,
+) -> None:
+    page = open_page("?seed=3")
+    page.locator(".card").first.click()
+    title = page.get_by_role("dialog").get_by_role("heading").inner_text()
+    page.get_by_role("button", name="More like this", exact=True).click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page.locator(".card .score b").first).to_have_text("1.000")
+    chips = page.get_by_role("list", name="What the results are like, or less like").locator("li")
+    expect(chips.first).to_contain_text(title)
+    page.locator(".card").nth(5).click()
+    page.get_by_role("button", name="Less like this").last.click()
+    expect(chips).to_have_count(2)
+    expect(chips.nth(1)).to_contain_text("less")
+    page.locator(".card").nth(2).click()
+    page.get_by_role("button", name="Add to the query").click()
+    expect(chips).to_have_count(3)
+
+
+def test_arrows_step_through_results_in_the_dialog(open_page: OpenPage) -> None:
+    page = open_page("?q=id:mug-01-front")
+    page.locator(".card").first.click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("button", name="Previous picture")).to_be_disabled()
+    expect(dialog).to_contain_text("mug-01-front")
+    page.keyboard.press("ArrowRight")
+    expect(dialog.locator(".score b")).not_to_have_text("1.000")
+    dialog.get_by_role("button", name="Previous picture").click()
+    expect(dialog.locator(".score b")).to_have_text("1.000")
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    expect(page.locator(".card").first).to_be_focused()
+    page.go_back()
+    page.wait_for_timeout(100)
+    assert "mug-01-front" not in page.url
+
+
+def test_arrows_move_in_the_grid_enter_opens_and_escape_returns(open_page: OpenPage) -> None:
+    page = open_page("?q=id:mug-01-front")
+    cards = page.locator(".card")
+    cards.first.focus()
+    columns = cards.evaluate_all(
+        "all => all.filter((one) => one.offsetParent.offsetTop === all[0].offsetParent.offsetTop)"
+        ".length"
+    )
+    for key, place in [("ArrowRight", 1), ("ArrowDown", 1 + columns), ("ArrowLeft", columns)]:
+        page.keyboard.press(key)
+        expect(cards.nth(place)).to_be_focused()
+    page.keyboard.press("ArrowUp")
+    expect(cards.first).to_be_focused()
+    page.keyboard.press("End")
+    page.keyboard.press("Home")
+    expect(cards.first).to_be_focused()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(cards.nth(1)).to_be_focused()
+    assert page.locator(".card[tabindex='0']").count() == 1
+
+
+def test_the_tab_key_walks_in_reading_order_and_can_skip_to_the_results(
+    open_page: OpenPage,
+) -> None:
+    page = open_page("?q=id:mug-01-front")
+    expect(page.locator(".card").first).to_be_visible()
+    seen = []
+    for _ in range(9):
+        page.keyboard.press("Tab")
+        seen.append(page.evaluate("document.activeElement.id || document.activeElement.className"))
+    assert seen[:6] == ["", "brand", "ask", "words", "browse", "theme"] or seen[:5] == [
+        "skip",
+        "brand",
+        "icon-button",
+        "words",
+        "browse",
+    ]
+    assert seen.index("clear") < seen.index("part")
+    page.locator(".skip").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("slider")).to_be_focused()
+
+
+def test_changes_are_told_to_screen_readers(open_page: OpenPage) -> None:
+    page = open_page("?q=id:mug-01-front")
+    live = page.locator("#live")
+    expect(live).to_have_attribute("aria-live", "polite")
+    expect(live).to_have_text("87 pictures, most alike first")
+    page.get_by_role("slider").fill("1")
+    expect(live).to_have_text("1 of 87 pictures")
+    expect(page.get_by_role("list", name="1 of 87 pictures").locator("li")).to_have_count(1)
+
+
+def test_work_in_progress_is_shown_and_marked(open_page: OpenPage) -> None:
+    page = open_page("?seed=1")
+    expect(page.locator(".grid")).to_have_attribute("aria-busy", "false")
+    held: list[Route] = []
+    page.route("**/v1/search", lambda route: held.append(route))
+    page.evaluate("document.querySelector('.quick').click()")
+    expect(page.get_by_role("progressbar", name="Searching")).to_be_visible()
+    expect(page.locator(".grid")).to_have_attribute("aria-busy", "true")
+    held[0].continue_()
+    expect(page.get_by_role("progressbar")).to_have_count(0)
+    expect(page.locator(".grid")).to_have_attribute("aria-busy", "false")
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_everything_has_a_name_enough_contrast_and_room_for_a_finger(
+    open_page: OpenPage, dark: bool
+) -> None:
+    page = open_page("?q=id:mug-01-front&not=id:lamp-01-front&where=price%3C300", dark=dark)
+    expect(page.locator(".card img.loaded").first).to_be_visible()
+    assert page.locator("html").get_attribute("lang") == "en"
+    assert page.locator("h1").count() == 1
+    for landmark in ("banner", "main", "complementary", "search"):
+        expect(page.get_by_role(landmark)).to_have_count(1)
+    _check(page)
+    page.locator(".card").first.click()
+    expect(page.get_by_role("dialog").locator("img.loaded")).to_be_visible()
+    _check(page)
+    page.goto(re.sub(r"\?.*", "?seed=1", page.url))
+    expect(page.locator(".card img.loaded").first).to_be_visible()
+    _check(page)
+
+
+def _check(page: "Page") -> None:
+    assert page.evaluate(UNNAMED) == []
+    assert page.evaluate(SMALL) == []
+    assert page.evaluate(CONTRAST) == []
+    twice = "ids => ids.map((one) => one.id).filter((id, at, all) => all.indexOf(id) !== at)"
+    assert page.locator("[id]").evaluate_all(twice) == []

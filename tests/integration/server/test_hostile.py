@@ -1,0 +1,284 @@
+"""What a stranger might send."""
+
+import json
+import socket
+import struct
+import threading
+import time
+import zlib
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from urllib.parse import quote, unquote, urlsplit
+
+import anyio
+import pytest
+from served import Clients, KeyFile, Serve, picture
+from starlette.testclient import TestClient
+
+from visavis.images import addresses
+from visavis.server.limits import LimitedBody
+from visavis.server.refusals import SlowBodyError
+
+TRAVERSALS = [
+    "/v1/images/..%2f..%2f..%2fetc%2fpasswd/file",
+    "/v1/images/%2e%2e%2f%2e%2e%2fetc%2fpasswd/file",
+    "/v1/images/%2Fetc%2Fpasswd/file",
+    "/v1/images/%2Fetc%2Fpasswd/thumbnail",
+    "/v1/images/file:%2F%2F%2Fetc%2Fpasswd/file",
+    "/v1/images/..\\..\\windows\\win.ini/file",
+    "/v1/images/%00/file",
+    "/v1/images/%ff%fe/file",
+    "/v1/images//file",
+    "/v1/images/mug-01-front/../../../etc/passwd",
+    "/ui/../app.py",
+    "/ui/..%2fapp.py",
+    "/ui/%2e%2e/app.py",
+    "/ui//etc/passwd",
+    "/ui/....//app.py",
+    "/../../../../etc/passwd",
+]
+
+
+@pytest.mark.parametrize("path", TRAVERSALS)
+def test_no_path_leads_out_of_the_index(client: TestClient, path: str) -> None:
+    client.base_url = type(client.base_url)("http://127.0.0.1:8000")
+    request = client.build_request("GET", "/")
+    request.url = request.url.copy_with(raw_path=path.encode())
+    answer = client.send(request)
+    assert answer.status_code == 404
+    assert "root:" not in answer.text
+    assert "create_app" not in answer.text
+
+
+def _png(width: int, height: int) -> bytes:
+    """A PNG of a few bytes that claims to be of any size."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        body = kind + data
+        return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    pixels = zlib.compress(b"\0" * 1_000_000, 9)
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+    )
+
+
+@pytest.mark.parametrize("size", [(60_000, 60_000), (2**31 - 1, 2**31 - 1), (100_000, 1_001)])
+def test_a_picture_bomb_is_refused_by_its_header(
+    clients: Clients, keys: KeyFile, fresh_index: Path, size: tuple[int, int]
+) -> None:
+    client = clients(fresh_index, headers=keys.writer, key_file=keys.path)
+    files = {"image": ("bomb.png", _png(*size))}
+    started = time.monotonic()
+    for path in ("/v1/search", "/v1/images"):
+        answer = client.post(path, files=files)
+        assert answer.status_code == 413
+        assert "megapixels" in answer.json()["error"]["message"]
+    assert time.monotonic() - started < 2
+
+
+def test_a_body_that_announces_too_much_is_refused_unread(clients: Clients) -> None:
+    client = clients(max_upload_bytes=10_000)
+    answer = client.post("/v1/search", files={"image": ("a.jpg", b"x" * 10_001)})
+    assert answer.status_code == 413
+    assert "0.01 MB" in answer.json()["error"]["message"]
+
+
+def test_a_body_without_a_length_is_cut_off_as_well(serve: Serve, drawn_index: Path) -> None:
+    served = serve(drawn_index, "--max-upload-mb", "0.1")
+
+    def pieces() -> Iterator[bytes]:
+        for _ in range(200):
+            yield b"x" * 1000
+
+    answer = served.post(
+        "/v1/search", content=pieces(), headers={"Content-Type": "application/json"}
+    )
+    assert answer.status_code == 413
+
+
+def test_a_body_that_never_comes_is_given_up() -> None:
+    async def nothing() -> dict[str, object]:
+        await anyio.sleep(60)
+        return {}
+
+    async def drip() -> dict[str, object]:
+        await anyio.sleep(0.02)
+        return {"type": "http.request", "body": b"x", "more_body": True}
+
+    async def read(source: object, silent: float, whole: float) -> None:
+        body = LimitedBody(source, 1000, silent, whole)  # type: ignore[arg-type]
+        while True:
+            await body()
+
+    for source, silent, whole in ((nothing, 0.05, 9.0), (drip, 9.0, 0.2)):
+        started = time.monotonic()
+        with pytest.raises(SlowBodyError):
+            anyio.run(read, source, silent, whole)
+        assert time.monotonic() - started < 2
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"null",
+        b"[]",
+        b"\xff\xfe",
+        b'{"terms": [{"id": "\\ud800"}]}',
+        b'{"terms": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+        json.dumps({"terms": [{"id": "x"}] * 1000}).encode(),
+        json.dumps({"terms": [{"id": "x" * 10_000}]}).encode(),
+        json.dumps({"terms": [{"id": "a"}], "where": ["a=b" * 5000]}).encode(),
+        json.dumps({"terms": [{"id": "a"}], "where": ["category=b"] * 100}).encode(),
+    ],
+)
+def test_json_that_is_none_or_too_much_is_422(client: TestClient, body: bytes) -> None:
+    answer = client.post("/v1/search", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "status"),
+    [
+        ("multipart/form-data", b"x", 400),
+        ("multipart/form-data; boundary=a", b"nothing of it", 400),
+        ("multipart/form-data; boundary=a", b"--a\r\nContent-Disposition: form-data\r\n\r\nx", 400),
+        ("text/html", b"<p>", 415),
+        ("image/jpeg", b"\xff\xd8\xff", 415),
+        ("application/x-www-form-urlencoded", b"terms=1", 415),
+        ("", b"{}", 415),
+    ],
+)
+def test_bodies_of_other_kinds_are_refused(
+    client: TestClient, kind: str, body: bytes, status: int
+) -> None:
+    answer = client.post("/v1/search", content=body, headers={"Content-Type": kind})
+    assert answer.status_code == status
+    assert answer.json()["error"]["status"] == status
+
+
+def test_a_form_of_a_thousand_parts_is_refused(client: TestClient) -> None:
+    files = [("image", (f"{n}.jpg", b"x")) for n in range(1000)]
+    assert client.post("/v1/search", files=files).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "category=x' OR '1'='1",
+        "category=x'; DROP TABLE records; --",
+        "title~%' UNION SELECT * FROM meta --",
+        'ca"tegory=x',
+        "category\\=x",
+        "price<1e999",
+        "price=99999999999999999999999",
+        "id=\x00",
+    ],
+)
+def test_a_filter_is_data_and_never_sql(client: TestClient, expression: str) -> None:
+    answer = client.get("/v1/images", params={"where": expression})
+    assert answer.status_code in (200, 422)
+    assert client.get("/v1/images").json()["total"] == 56
+
+
+def test_script_in_titles_and_names_comes_back_as_data(
+    writer: TestClient, fresh_index: Path
+) -> None:
+    evil = "<img src=x onerror=alert(1)>\"'\r\nSet-Cookie: a=b"
+    files = {"image": (evil.replace("\r\n", ""), picture())}
+    answer = writer.post(
+        "/v1/images", files=files, data={"id": evil, "fields": json.dumps({"title": evil})}
+    )
+    assert answer.status_code == 200
+    shape = writer.get(f"/v1/images/{quote(evil, safe='')}")
+    assert shape.headers["content-type"] == "application/json"
+    assert shape.json()["fields"]["title"] == evil
+    served = writer.get(shape.json()["file"])
+    assert served.headers["content-type"] == "image/jpeg"
+    assert "set-cookie" not in served.headers
+    assert "<" not in served.headers["content-disposition"]
+
+
+class _Redirector(BaseHTTPRequestHandler):
+    """Leads wherever the path says, and counts its visitors."""
+
+    def do_GET(self) -> None:
+        self.send_response(302)
+        self.send_header("Location", unquote(self.path[1:]))
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1/",
+        "http://localhost:8000/v1/info",
+        "http://[::1]/",
+        "http://[::ffff:127.0.0.1]/",
+        "http://0.0.0.0/",
+        "http://2130706433/",
+        "http://0x7f.1/",
+        "http://10.0.0.1/",
+        "http://169.254.169.254/latest/meta-data/",
+        "http://[fe80::1]/",
+        "http://user:pw@127.0.0.1/",
+    ],
+)
+def test_no_private_address_is_fetched_for_a_stranger(clients: Clients, url: str) -> None:
+    answer = clients(allow_urls=True).post("/v1/search", json={"terms": [{"url": url}]})
+    assert answer.status_code == 422
+    assert "not on the public internet" in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("url", ["file:///etc/passwd", "gopher://x/", "http://", "/etc/passwd", ""])
+def test_nothing_but_http_is_fetched(clients: Clients, url: str) -> None:
+    answer = clients(allow_urls=True).post("/v1/search", json={"terms": [{"url": url}]})
+    assert answer.status_code == 422
+
+
+@pytest.mark.parametrize(
+    "target", ["http://169.254.169.254/latest/", "http://[::1]:9/", "file:///etc/passwd", "ftp://x"]
+)
+def test_a_redirect_leads_to_no_private_address_either(
+    clients: Clients, monkeypatch: pytest.MonkeyPatch, target: str
+) -> None:
+    """The first address passes as public here; what it leads to is looked at again."""
+    plain = addresses.is_public
+    monkeypatch.setattr(
+        addresses, "is_public", lambda address: str(address) == "127.0.0.1" or plain(address)
+    )
+    with HTTPServer(("127.0.0.1", 0), _Redirector) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_address[1]}/{quote(target, safe='')}"
+        answer = clients(allow_urls=True).post("/v1/search", json={"terms": [{"url": url}]})
+        server.shutdown()
+    assert answer.status_code == 422
+    told = answer.json()["error"]["message"]
+    assert "not on the public internet" in told or "no http(s) address" in told
+
+
+def test_slow_and_broken_connections_do_not_hold_others_up(serve: Serve, drawn_index: Path) -> None:
+    served = serve(drawn_index)
+    parts = urlsplit(served.address)
+    head = (
+        f"POST /v1/search HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Type: application/json\r\n"
+        "Content-Length: 1000\r\n\r\n{"
+    )
+    held = []
+    for number in range(60):
+        connection = socket.create_connection((parts.hostname or "", parts.port or 0))
+        connection.sendall(head.encode() if number % 2 else b"GET / HT")
+        held.append(connection)
+    started = time.monotonic()
+    assert served.get("/v1/images/mug-01-front/similar").status_code == 200
+    assert time.monotonic() - started < 2
+    for connection in held:
+        connection.close()
+    assert served.post("/v1/search", json={"terms": [{"id": "mug-01-front"}]}).status_code == 200

@@ -1,0 +1,155 @@
+"""Files and thumbnails: only of records, only from their recorded place, with safe headers."""
+
+import os
+import shutil
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from served import Clients, picture
+from starlette.testclient import TestClient
+
+from visavis.image_index import ImageIndex
+from visavis.images.fetch import Fetcher, default_cache
+
+FILE = "/v1/images/mug-01-front/file"
+THUMBNAIL = "/v1/images/mug-01-front/thumbnail"
+
+
+@pytest.fixture
+def photo_client(clients: Clients, photos: Path, tmp_path: Path) -> TestClient:
+    """A client over a folder of photos that the test may change."""
+    with ImageIndex.create(tmp_path / "photos.index", "classic") as index:
+        assert index.add(photos).added == 8
+    return clients(tmp_path / "photos.index")
+
+
+def test_a_file_is_served_whole_with_its_own_type(client: TestClient, drawn: Path) -> None:
+    answer = client.get(FILE)
+    assert answer.content == (drawn / "images" / "mug-01-front.jpg").read_bytes()
+    assert answer.headers["content-type"] == "image/jpeg"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["content-disposition"] == 'inline; filename="mug-01-front.jpg"'
+    assert "max-age=86400" in answer.headers["cache-control"]
+    assert "sandbox" in answer.headers["content-security-policy"]
+
+
+def test_a_part_of_a_file_can_be_asked_for(client: TestClient, drawn: Path) -> None:
+    answer = client.get(FILE, headers={"Range": "bytes=10-19"})
+    assert answer.status_code == 206
+    assert answer.content == (drawn / "images" / "mug-01-front.jpg").read_bytes()[10:20]
+
+
+@pytest.mark.parametrize("path", [FILE, THUMBNAIL])
+def test_what_the_browser_has_is_not_sent_again(client: TestClient, path: str) -> None:
+    etag = client.get(path).headers["etag"]
+    again = client.get(path, headers={"If-None-Match": etag})
+    assert again.status_code == 304
+    assert again.content == b""
+    assert again.headers["etag"] == etag
+    assert client.get(path, headers={"If-None-Match": '"other"'}).status_code == 200
+
+
+@pytest.mark.parametrize("side", [160, 320, 640])
+def test_a_thumbnail_fits_its_side(client: TestClient, side: int) -> None:
+    answer = client.get(f"{THUMBNAIL}?side={side}")
+    assert answer.headers["content-type"] == "image/webp"
+    with Image.open(BytesIO(answer.content)) as image:
+        assert max(image.size) == min(side, 320)  # never enlarged
+
+
+def test_other_sides_are_refused(client: TestClient) -> None:
+    answer = client.get(f"{THUMBNAIL}?side=100000")
+    assert answer.status_code == 422
+    assert "160, 320 or 640" in answer.json()["error"]["message"]
+
+
+def test_a_thumbnail_is_made_once_and_outlives_its_picture(
+    photo_client: TestClient, photos: Path
+) -> None:
+    first = photo_client.get("/v1/images/mug-01-front.jpg/thumbnail")
+    (photos / "mug-01-front.jpg").unlink()
+    assert photo_client.get("/v1/images/mug-01-front.jpg/thumbnail").content == first.content
+    gone = photo_client.get("/v1/images/mug-01-front.jpg/file")
+    assert gone.status_code == 404
+    assert "there is no such file" in gone.json()["error"]["message"]
+    assert str(photos) not in gone.text
+
+
+def test_the_thumbnail_of_a_picture_that_changed_is_never_the_old_one(
+    photo_client: TestClient, photos: Path, tmp_path: Path
+) -> None:
+    before = photo_client.get("/v1/images/mug-01-front.jpg/thumbnail")
+    shutil.copy(photos / "lamp-01-front.jpg", photos / "mug-01-front.jpg")
+    with ImageIndex.open(tmp_path / "photos.index") as index:
+        index.add(photos)
+    after = photo_client.get("/v1/images/mug-01-front.jpg/thumbnail")
+    assert after.content != before.content
+    assert after.content == photo_client.get("/v1/images/lamp-01-front.jpg/thumbnail").content
+
+
+def test_a_file_that_changed_since_is_asked_about_each_time(
+    photo_client: TestClient, photos: Path
+) -> None:
+    (photos / "mug-01-front.jpg").write_bytes(picture(kind="PNG"))
+    answer = photo_client.get("/v1/images/mug-01-front.jpg/file")
+    assert answer.headers["cache-control"] == "no-cache"
+    assert answer.headers["content-type"] == "image/png"
+    assert answer.headers["content-disposition"] == 'inline; filename="mug-01-front.jpg.png"'
+
+
+@pytest.mark.parametrize(
+    "content", [b"<html><script>alert(1)</script></html>", b"<svg onload='alert(1)'/>", b""]
+)
+def test_a_file_that_is_no_picture_any_more_is_not_served(
+    photo_client: TestClient, photos: Path, content: bytes
+) -> None:
+    (photos / "mug-01-front.jpg").write_bytes(content)
+    assert photo_client.get("/v1/images/mug-01-front.jpg/file").status_code == 404
+    assert photo_client.get("/v1/images/mug-01-front.jpg/thumbnail").status_code == 404
+
+
+def test_a_pipe_in_the_place_of_a_picture_holds_nobody_up(
+    photo_client: TestClient, photos: Path
+) -> None:
+    (photos / "mug-01-front.jpg").unlink()
+    os.mkfifo(photos / "mug-01-front.jpg")
+    assert photo_client.get("/v1/images/mug-01-front.jpg/file").status_code == 404
+    assert photo_client.get("/v1/images/mug-01-front.jpg/thumbnail").status_code == 404
+
+
+def test_thumbnails_are_made_although_the_folder_cannot_be_written(
+    clients: Clients, fresh_index: Path
+) -> None:
+    shutil.rmtree(fresh_index / "thumbnails", ignore_errors=True)
+    (fresh_index / "thumbnails").write_text("a file where the folder should be")
+    assert clients(fresh_index).get(THUMBNAIL).status_code == 200
+
+
+def test_a_record_with_an_address_leads_there_and_shows_the_kept_copy(
+    clients: Clients, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    address = "https://shop.example/a.png"
+    kept = Fetcher()._kept_at(address)
+    assert default_cache() in kept.parents
+    kept.parent.mkdir(parents=True)
+    kept.write_bytes(picture(kind="PNG"))
+    with ImageIndex.create(tmp_path / "own.index", "classic") as index:
+        assert index.add(address).added == 1
+    client = clients(tmp_path / "own.index")
+    (shape,) = client.get("/v1/images").json()["images"]
+    assert shape["uri"] == address
+    answer = client.get(shape["file"])
+    assert (answer.status_code, answer.headers["location"]) == (307, address)
+    assert client.get(shape["thumbnail"]).status_code == 200
+    shutil.rmtree(tmp_path / "cache")
+    assert client.get(shape["thumbnail"]).status_code == 200  # made once
+    assert client.get(f"{shape['thumbnail']}?side=640").status_code == 404
+
+
+def test_head_tells_the_same_without_the_picture(client: TestClient) -> None:
+    answer = client.head(FILE)
+    assert answer.content == b""
+    assert answer.headers["content-length"] == str(len(client.get(FILE).content))

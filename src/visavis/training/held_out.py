@@ -1,0 +1,104 @@
+"""How a training does on the pictures that it is not shown."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Generator, Tensor
+
+from visavis.training.augment import edited
+from visavis.training.calibrate import Parts, Trial, trials
+from visavis.training.networks import Student
+from visavis.training.pictures import Pictures
+from visavis.training.retriever import Palette
+from visavis.training.teacher import Projection, Teacher
+
+Floats = NDArray[np.float32]
+
+
+class HeldOut:
+    """Held-out pictures, edited copies of them, and the teacher's embeddings, looked at once."""
+
+    def __init__(
+        self,
+        pictures: Pictures,
+        members: NDArray[np.int64],
+        teacher: Teacher,
+        projection: Projection,
+        side: int,
+    ) -> None:
+        vectors = []
+        for start in range(0, len(members), 64):
+            part = members[start : start + 64]
+            maps, _ = teacher.look([_squashed(pictures, i, teacher.size) for i in part])
+            vectors.append(projection.vectors(maps.mean(axis=(2, 3))))
+        self._pixels = np.stack([_squashed(pictures, i, side) for i in members])
+        self._teachers = unit(np.concatenate(vectors))
+
+    def images(self, start: int, end: int) -> Tensor:
+        """Pictures from `start` to `end`: (n, 3, side, side), in -1…1."""
+        pixels = torch.from_numpy(self._pixels[start:end])
+        return pixels.permute(0, 3, 1, 2).float() / 127.5 - 1
+
+    def report(self, student: Student) -> dict[str, float]:
+        """Three figures, each better when higher, at most one.
+
+        `cosine` is that with the teacher's embedding; `agreement` the share of the teacher's five
+        nearest that are among ours; `copy_recall` the share of edited copies whose original comes
+        first by the copy numbers.
+        """
+        originals, copies = self._parts(student, None)
+        count = min(5, len(self._pixels) - 1)
+        near = zip(nearest(originals.learned, count), nearest(self._teachers, count), strict=True)
+        found = (copies.copy @ originals.copy.T).argmax(axis=1)
+        return {
+            "cosine": float((originals.learned * self._teachers).sum(axis=1).mean()),
+            "agreement": float(np.mean([len(np.intersect1d(a, b)) for a, b in near])) / count,
+            "copy_recall": float((found == np.arange(len(found))).mean()),
+        }
+
+    def blends(self, student: Student, palette: Palette, labels: Sequence[str]) -> list[Trial]:
+        """Every blend of the parts, tried; `labels` has one for each picture."""
+        return trials(*self._parts(student, palette), labels)
+
+    def _parts(self, student: Student, palette: Palette | None) -> tuple[Parts, Parts]:
+        """The parts of the originals' vectors and of their copies'."""
+        generator = Generator().manual_seed(1)
+        device = next(student.parameters()).device
+        sides: tuple[list[list[Floats]], list[list[Floats]]] = ([], [])
+        for start in range(0, len(self._pixels), 64):
+            originals = self.images(start, start + 64)
+            copies = edited((originals + 1) / 2, generator) * 2 - 1
+            for images, rows in zip((originals, copies), sides, strict=True):
+                with torch.inference_mode():
+                    seen = student(images.to(device))
+                    colour = images[:, :0, 0, 0] if palette is None else palette(images)
+                parts = (seen.learned, seen.copy, colour)
+                rows.append([part.cpu().numpy() for part in parts])
+        originals_, copies_ = (
+            [np.concatenate(part) for part in zip(*rows, strict=True)] for rows in sides
+        )
+        return (
+            Parts(unit(originals_[0]), unit(originals_[1]), originals_[2]),
+            Parts(unit(copies_[0]), unit(copies_[1]), copies_[2]),
+        )
+
+
+def unit(vectors: Floats) -> Floats:
+    """Rows of unit length."""
+    scaled: Floats = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    return scaled
+
+
+def nearest(vectors: Floats, count: int) -> NDArray[np.int64]:
+    """(n, count): for each row the `count` others with the highest dot product, in no order."""
+    scores = vectors @ vectors.T
+    np.fill_diagonal(scores, -np.inf)
+    return np.argpartition(-scores, count - 1, axis=1)[:, :count]
+
+
+def _squashed(pictures: Pictures, index: int, side: int) -> NDArray[np.uint8]:
+    image = Image.fromarray(pictures[index])
+    return np.asarray(image.resize((side, side), Image.Resampling.BICUBIC))

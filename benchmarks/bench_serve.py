@@ -1,6 +1,7 @@
 """The HTTP API under load from another process, on loopback."""
 
 import asyncio
+import contextlib
 import functools
 import http.client
 import os
@@ -194,12 +195,14 @@ def _server(folder: Path, workers: int) -> Iterator[_Server]:
 
 
 def _ready(port: int) -> bool:
-    try:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-        connection.request("GET", "/readyz")
-        return connection.getresponse().status == 200
-    except OSError:
-        return False
+    with contextlib.closing(
+        http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    ) as connection:
+        try:
+            connection.request("GET", "/readyz")
+            return connection.getresponse().status == 200
+        except (OSError, http.client.HTTPException):
+            return False
 
 
 # -- the load --------------------------------------------------------------------------------------
@@ -220,15 +223,17 @@ async def _load(port: int, requests: Sequence[bytes], count: int, clients: int) 
 
     async def client() -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        for number in waiting:
-            writer.write(requests[number % len(requests)])
-            head = await reader.readuntil(b"\r\n\r\n")
-            statuses.append(int(head[9:12]))
-            length = re.search(rb"content-length: (\d+)", head)
-            assert length is not None
-            await reader.readexactly(int(length[1]))
-        writer.close()
-        await writer.wait_closed()
+        try:
+            for number in waiting:
+                writer.write(requests[number % len(requests)])
+                head = await reader.readuntil(b"\r\n\r\n")
+                statuses.append(int(head[9:12]))
+                length = re.search(rb"content-length: (\d+)", head)
+                assert length is not None
+                await reader.readexactly(int(length[1]))
+        finally:
+            writer.close()
+            await writer.wait_closed()
 
     started = time.perf_counter()
     await asyncio.gather(*(client() for _ in range(clients)))

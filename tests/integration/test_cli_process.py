@@ -165,6 +165,8 @@ def test_ctrl_c_keeps_what_was_committed(environment: dict[str, str], photos: Pa
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        # A job in the background has the signal ignored, and so would have its children.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:
         deadline = time.monotonic() + 30
         while not Path("visavis.index/write.holder").exists():

@@ -181,20 +181,27 @@ def test_clients_that_come_together_are_shared_among_the_workers(
         open_files = Path(f"/proc/{pid}/fd").iterdir()
         return sum(str(file.readlink()).startswith("socket:") for file in open_files)
 
-    before = [sockets(pid) for pid in _workers(served)]
     parts = urlsplit(served.address)
-    held = []
-    for _ in range(60):
-        connection = socket.socket()
-        connection.setblocking(False)
-        connection.connect_ex((parts.hostname, parts.port))
-        held.append(connection)
-    time.sleep(0.5)
-    added = [sockets(pid) - was for pid, was in zip(_workers(served), before, strict=True)]
-    for connection in held:
-        connection.close()
-    assert sum(added) >= 55  # one that asked whether it is ready may have left meanwhile
-    assert min(added) >= 6
+
+    def shares() -> list[int]:
+        before = [sockets(pid) for pid in _workers(served)]
+        held = []
+        for _ in range(60):
+            connection = socket.socket()
+            connection.setblocking(False)
+            connection.connect_ex((parts.hostname, parts.port))
+            held.append(connection)
+        time.sleep(0.5)
+        added = [sockets(pid) - was for pid, was in zip(_workers(served), before, strict=True)]
+        for connection in held:
+            connection.close()
+        time.sleep(0.5)
+        return added
+
+    # On a busy machine a worker may sleep through a round; a starved one sleeps through all.
+    rounds = [shares() for _ in range(6)]
+    assert max(map(sum, rounds)) >= 55
+    assert max(map(min, rounds)) >= 6
 
 
 def test_numbers_are_of_all_workers(serve: Serve, drawn_index: Path) -> None:

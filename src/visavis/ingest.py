@@ -164,8 +164,9 @@ class _Run:
         offered = iter(self._source.entries())
         while block := list(islice(offered, _LOOK_UP)):
             self._met += shown_to_be_there(self._source, block)
-            entries = [self._named(entry) for entry in block if isinstance(entry, Entry)]
-            self._pending.failed += [item for item in block if isinstance(item, Failure)]
+            sound = [_sound(item) for item in block]
+            entries = [self._named(entry) for entry in sound if isinstance(entry, Entry)]
+            self._pending.failed += [item for item in sound if isinstance(item, Failure)]
             known = self._store.known([entry.id for entry in entries])
             met: set[str] = set()
             for entry in entries:
@@ -344,6 +345,13 @@ class _Run:
         self._committed = time.monotonic()
         if self._progress is not None:
             self._progress(self.report)
+
+
+def _sound(item: Entry | Failure) -> Entry | Failure:
+    """The same, unless its id is one that the database cannot look up."""
+    if isinstance(item, Entry) and "\0" in item.id:
+        return Failure(item.uri, f"its id {item.id!r} holds a NUL character")
+    return item
 
 
 def _facts(entry: Entry, data: bytes) -> tuple[int, float]:

@@ -190,3 +190,12 @@ def test_hundreds_of_duplicates_leave_the_last_of_each(store: SqliteStore, run: 
         assert set(held) == set(expected)
         for id, data in expected.items():
             assert held[id].uri == address(id, data)
+
+
+def test_an_id_with_a_nul_is_one_line_in_the_report(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(png(RED))
+    table = tmp_path / "all.jsonl"
+    table.write_text('{"id": "a\\u0000b", "image": "a.png"}\n{"id": "c", "image": "a.png"}\n')
+    report = run(CatalogueSource(table))
+    assert (report.added, len(report.failed)) == (1, 1)
+    assert "NUL" in report.failed[0].reason

@@ -10,13 +10,12 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from visavis.server.refusals import BadRequestError, InvalidError, MediaTypeError
-from visavis.server.schemas import SearchIn
+from visavis.server.schemas import MOST_TERMS, SearchIn
 
 JSON = "application/json"
 MULTIPART = "multipart/form-data"
 LINES = "application/x-ndjson"
 
-_MOST_FILES = 32
 _MOST_TEXTS = 8
 
 M = TypeVar("M", bound=BaseModel)
@@ -43,7 +42,7 @@ async def read_form(request: Request, names: set[str]) -> tuple[dict[str, str], 
     """The text parts with these names, and the files of the parts named `image`."""
     try:
         form = await request.form(
-            max_files=_MOST_FILES, max_fields=_MOST_TEXTS, max_part_size=1_000_000
+            max_files=MOST_TERMS, max_fields=_MOST_TEXTS, max_part_size=1_000_000
         )
     except HTTPException as error:
         raise BadRequestError(f"the multipart body is not sound: {error.detail}") from error

@@ -8,6 +8,7 @@ MOST = 500
 """Results or records in one answer."""
 
 MOST_ID = 1000
+MOST_TERMS = 8  # pictures of a hundred megapixels take more than a second each
 """Letters in the id of a record that is added over HTTP."""
 
 FARTHEST = 10_000_000
@@ -100,7 +101,7 @@ class SearchIn(_Typed):
         },
     )
 
-    terms: list[TermIn] = Field(default_factory=list, max_length=32)
+    terms: list[TermIn] = Field(default_factory=list, max_length=MOST_TERMS)
     where: Where = Field(default_factory=list)
     limit: Limit = 10
     offset: Offset = 0

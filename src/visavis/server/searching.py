@@ -19,6 +19,7 @@ from visavis.image_index import ImageIndex
 from visavis.images.fetch import Fetcher
 from visavis.search import query_vector, rank
 from visavis.server.bodies import read_search
+from visavis.server.limits import too_large
 from visavis.server.refusals import ForbiddenError, InvalidError
 from visavis.server.rendering import answer, record_id, search_shape
 from visavis.server.schemas import SimilarParams, TermIn
@@ -164,7 +165,12 @@ async def _fetched(state: State, terms: Sequence[TermIn]) -> dict[str, bytes]:
     urls = dict.fromkeys(term.url for term in terms if term.url is not None)
     if urls and not state.options.allow_urls:
         raise ForbiddenError("this server fetches no addresses; send the picture itself")
-    return {url: await state.fetches.run(partial(_fetch, state, url)) for url in urls}
+    found: dict[str, bytes] = {}
+    for url in urls:
+        found[url] = await state.fetches.run(partial(_fetch, state, url))
+        if sum(map(len, found.values())) > state.options.max_upload_bytes:
+            raise too_large(state.options.max_upload_bytes)  # as if they had been sent
+    return found
 
 
 def _fetch(state: State, url: str) -> bytes:

@@ -101,6 +101,8 @@ async def _read_upload(request: Request) -> _Upload:
     if len(files) != 1:
         raise InvalidError(f"send exactly one part named image, not {len(files)}")
     id = texts.get("id") or f"upload-{hashlib.sha256(files[0]).hexdigest()[:16]}"
+    if "\0" in id:
+        raise InvalidError("an id holds no NUL character")
     if len(id) > MOST_ID:
         raise InvalidError(f"an id has at most {MOST_ID} letters, not {len(id)}")
     fields = parsed(FieldsIn, texts.get("fields") or "{}")

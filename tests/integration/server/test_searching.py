@@ -2,6 +2,9 @@
 
 import base64
 import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -185,3 +188,42 @@ def test_addresses_are_fetched_only_where_that_is_allowed(clients: Clients) -> N
     refused = clients(allow_urls=True).post("/v1/search", json=query)
     assert refused.status_code == 422
     assert "not on the public internet" in refused.json()["error"]["message"]
+
+
+def test_more_than_eight_terms_or_pictures_are_refused(client: TestClient) -> None:
+    answer = client.post("/v1/search", json={"terms": [{"id": "mug-01-front"}] * 9})
+    assert answer.status_code == 422
+    files = [("image", ("a.png", picture()))] * 9
+    assert client.post("/v1/search", files=files).status_code == 400
+
+
+def test_pictures_at_addresses_count_like_pictures_that_are_sent(
+    clients: Clients, pictures_at: str
+) -> None:
+    client = clients(allow_urls=True, allow_private=True, max_upload_bytes=3 * len(picture()) // 2)
+    one = {"terms": [{"url": f"{pictures_at}/1.png"}]}
+    assert client.post("/v1/search", json=one).status_code == 200
+    two = {"terms": [{"url": f"{pictures_at}/{n}.png"} for n in (1, 2)]}
+    assert client.post("/v1/search", json=two).status_code == 413
+
+
+@pytest.fixture
+def pictures_at() -> Iterator[str]:
+    """The address of a server on this machine that answers everything with the same picture."""
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            data = picture()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, *_: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()

@@ -175,3 +175,11 @@ def test_what_was_uploaded_survives_a_rebuild_and_can_be_removed_as_a_source(
         assert index.get("red").fields == {}
         assert index.remove(source="api") == 1
     assert writer.get("/v1/images/red").status_code == 404
+
+
+def test_an_id_with_a_nul_is_refused(writer: TestClient) -> None:
+    answer = writer.post(
+        "/v1/images", files={"image": ("x.png", picture())}, data={"id": "a\0b", "fields": "{}"}
+    )
+    assert answer.status_code == 422
+    assert "NUL" in answer.json()["error"]["message"]

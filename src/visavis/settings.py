@@ -7,7 +7,6 @@ environment variable is the name in capitals after `VISAVIS_`.
 
 import math
 import os
-import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -69,10 +68,12 @@ def load_settings(
 
 
 def _from_file(file: Path) -> dict[str, Any]:
+    if not file.exists():
+        return {}
+    import tomllib  # most people have no such file
+
     try:
         found = tomllib.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"{file}: cannot be read ({error})") from error
     return {name: _converted(name, value, str(file)) for name, value in found.items()}

@@ -2,8 +2,6 @@
 
 import os
 import signal
-import socket
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +11,8 @@ from visavis.cli import options
 from visavis.errors import UsageError
 
 if TYPE_CHECKING:
+    import socket
+
     import uvicorn
 
     from visavis.server.options import ServerOptions
@@ -129,7 +129,9 @@ def _run(chosen: "ServerOptions", port: int) -> None:
             _serve_in_workers(chosen, listener)
 
 
-def _listening(host: str, port: int) -> socket.socket:
+def _listening(host: str, port: int) -> "socket.socket":
+    import socket
+
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         # The protocol is named because asyncio switches Nagle off only where it is: with 0, each
@@ -147,7 +149,7 @@ def _listening(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _address(chosen: "ServerOptions", listener: socket.socket) -> str:
+def _address(chosen: "ServerOptions", listener: "socket.socket") -> str:
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     return f"http://{shown}:{port}{chosen.root_path}/"
@@ -179,7 +181,7 @@ def _stop(number: int, frame: object) -> None:
     raise typer.Exit(0)
 
 
-def _serve_here(chosen: "ServerOptions", listener: socket.socket) -> None:
+def _serve_here(chosen: "ServerOptions", listener: "socket.socket") -> None:
     import uvicorn
 
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -187,8 +189,10 @@ def _serve_here(chosen: "ServerOptions", listener: socket.socket) -> None:
     uvicorn.Server(_config(chosen)).run(sockets=[listener])
 
 
-def _serve_in_workers(chosen: "ServerOptions", listener: socket.socket) -> None:
+def _serve_in_workers(chosen: "ServerOptions", listener: "socket.socket") -> None:
     """Several processes on one socket; one that dies is replaced."""
+    import tempfile
+
     from uvicorn.config import STARTUP_FAILURE
     from uvicorn.supervisors import Multiprocess
 

@@ -2,7 +2,6 @@
 
 import json
 import os
-import platform
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -109,6 +108,7 @@ def doctor(index: options.Index = None, json_output: options.Json = False) -> in
 
 
 def _machine() -> list[_Finding]:
+    import platform
     from importlib.metadata import version
 
     from visavis import __version__

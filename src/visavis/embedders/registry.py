@@ -6,7 +6,6 @@ path of a model folder.
 """
 
 import contextlib
-import difflib
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -18,9 +17,6 @@ from typing import TYPE_CHECKING, Any
 from visavis.embedders.base import Embedder
 from visavis.embedders.classic import ClassicEmbedder
 from visavis.embedders.combined import CombinedEmbedder, Part
-from visavis.embedders.onnx import OnnxEmbedder, fingerprint
-from visavis.embedders.presets import PRESETS
-from visavis.embedders.spec import SPEC_FILE, read_spec
 from visavis.errors import ModelError, ModelNotFoundError
 
 if TYPE_CHECKING:
@@ -149,6 +145,10 @@ def free_place(name: str, models: Path, *, replace: bool) -> Path:
 def not_found(name: str, models: Path) -> ModelNotFoundError:
     """The error for a name that nothing has: what there is, and the nearest spelling."""
     known = [info.name for info in _listed(models)]
+    import difflib
+
+    from visavis.embedders.presets import PRESETS
+
     if name in PRESETS:
         return ModelNotFoundError(
             f"the model {name!r} is not on this machine; `visavis models add {name}` downloads it"
@@ -168,6 +168,9 @@ def not_found(name: str, models: Path) -> ModelNotFoundError:
 def _load_one(name: str, *, threads: int | None, device: str, models: Path) -> Embedder:
     if name == "classic":
         return ClassicEmbedder()
+    from visavis.embedders.onnx import OnnxEmbedder  # `classic` starts without
+    from visavis.embedders.spec import SPEC_FILE
+
     load = partial(OnnxEmbedder, threads=threads, device=device)
     for home in (_builtin_folder(), models):
         if _is_name(name) and (home / name / SPEC_FILE).is_file():
@@ -217,6 +220,8 @@ def _term(text: str) -> tuple[float, str]:
 
 
 def _listed(models: Path) -> Iterator[ModelInfo]:
+    from visavis.embedders.spec import SPEC_FILE
+
     classic = ClassicEmbedder
     yield ModelInfo(
         "classic",
@@ -247,6 +252,9 @@ def _info_or_problem(folder: Path, kind: str, name: str) -> ModelInfo:
 
 
 def _folder_info(folder: Path, kind: str, name: str | None = None) -> ModelInfo:
+    from visavis.embedders.onnx import fingerprint
+    from visavis.embedders.spec import read_spec
+
     spec = read_spec(folder)
     return ModelInfo(
         name=name or spec.name,

@@ -12,7 +12,6 @@ there are `id`, `width`, `height`, `size` (bytes) and `modified` (seconds since 
 """
 
 import csv
-import difflib
 import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 
@@ -107,6 +106,8 @@ def _column(name: str, known: Collection[str]) -> str:
     if name in ATTRIBUTES:
         return name
     names = sorted({*known, *ATTRIBUTES})
+    import difflib
+
     near = difflib.get_close_matches(name, names, n=1)
     hint = f"did you mean {near[0]!r}?" if near else "fields: " + ", ".join(names)
     raise FilterError(f"no record has a field {name!r}; {hint}")

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
 from benchmarks.quality_table import COLUMNS, table, worst_edit
 
 REPOSITORY = Path(__file__).parents[1]
@@ -45,3 +46,30 @@ def test_reports_of_one_set_were_made_of_the_same_data() -> None:
 def test_reports_hold_no_place_of_a_machine() -> None:
     for path in RESULTS:
         assert not re.search(r'"[^"]*/(work|home|root|tmp)/', path.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(
+    ("figure", "shown"),
+    [
+        ("search 200,000 × 256, fresh vectors", "{value:.1f} ms | {floor:.2f} ms"),
+        ("search 1,000,000 × 256, fresh vectors", "{value:.1f} ms | {floor:.2f} ms"),
+        ("search 1,000,000 × 256, filter keeps 1 %, new", "{value:.1f} ms, "),
+        ("search 1,000,000 × 256, filter keeps 1 %, repeated", ", {value:.1f} ms, both exact"),
+        ("index 1,200 JPEGs", "{value:.0f} a second | {floor:.0f}, all cores"),
+        ("index 20,000 unchanged files", "{value:.0f} ms | {floor:.0f} ms, listing"),
+        ("visavis --help", "{value:.0f} ms | {floor:.0f} ms, importing typer"),
+        ("visavis search ./x.jpg, 100,000 records, classic", "{value:.0f} ms | {floor:.0f} ms"),
+    ],
+)
+def test_the_speeds_on_the_scale_page_are_those_of_the_report(figure: str, shown: str) -> None:
+    speed = json.loads((REPOSITORY / "benchmarks" / "speed.json").read_text(encoding="utf-8"))
+    page = (REPOSITORY / "docs" / "scale.md").read_text(encoding="utf-8")
+    reports = [r for r in speed["reports"] if r["versions"]["typer"] != "0.29.2" or _timeless(r)]
+    [found] = [f for r in reports for f in r["figures"] if f["what"].startswith(figure)]
+    floor = found.get("floor", {}).get("value", 0.0)
+    assert shown.format(value=found["value"], floor=floor) in page
+
+
+def _timeless(report: dict[str, Any]) -> bool:
+    """Whether Typer's version does not matter to it."""
+    return bool(report["benchmark"] != "cold")

@@ -18,6 +18,7 @@ from visavis.errors import (
     TextUnsupportedError,
     UsageError,
 )
+from visavis.image_index import ImageIndex
 from visavis.images.folder import FolderSource
 from visavis.ingest import IngestOptions, ingest
 from visavis.search import query_vector, search
@@ -314,3 +315,9 @@ def test_an_answer_has_one_json_shape(ask: Callable[..., SearchResult]) -> None:
     assert shape["results"][0]["id"] == "red.png"
     assert shape["results"][0]["score"] == 1.0
     assert set(shape["results"][0]) == {"id", "score", "uri", "fields"}
+
+
+@pytest.mark.parametrize("floor", [math.nan, math.inf])
+def test_a_lowest_score_that_is_no_number_is_refused(index: ImageIndex, floor: float) -> None:
+    with pytest.raises(UsageError, match="min_score"):
+        index.search(np.zeros((8, 8, 3), np.uint8), min_score=floor)

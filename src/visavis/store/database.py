@@ -4,7 +4,6 @@ One connection a thread. Writers are kept apart by the index's lock (see lock.py
 database is only ever a checkpoint or a reader's snapshot, and SQLite's own wait is enough.
 """
 
-import os
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -76,22 +75,13 @@ class Database:
         if held is not None:
             return held.connection
         opened = sqlite3.connect(
-            self._address(), timeout=30.0, isolation_level=None, check_same_thread=False, uri=True
+            self.path, timeout=30.0, isolation_level=None, check_same_thread=False
         )
         # FULL: a commit that returned survives a power cut, not only the death of the process.
         opened.executescript("PRAGMA synchronous=FULL; PRAGMA cache_size=-16384;")
         opened.create_function("casefold", 1, _casefold, deterministic=True)
         self._local.held = _Owned(opened)
         return opened
-
-    def _address(self) -> str:
-        """The file, told to be unchangeable where this process may not write beside it.
-
-        SQLite keeps its log and locks there; without them it reads what nobody is changing.
-        """
-        address = self.path.absolute().as_uri()
-        frozen = self.path.exists() and not os.access(self.path.parent, os.W_OK)
-        return address + ("?immutable=1" if frozen else "")
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         version = connection.execute("PRAGMA user_version").fetchone()[0]

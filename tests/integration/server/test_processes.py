@@ -198,10 +198,10 @@ def test_clients_that_come_together_are_shared_among_the_workers(
         time.sleep(0.5)
         return added
 
-    # On a busy machine a worker may sleep through a round; a starved one sleeps through all.
+    # On a busy machine a worker may sleep through a round, so a tenth is asked for of all together.
     rounds = [shares() for _ in range(6)]
-    assert max(map(sum, rounds)) >= 55
-    assert max(map(min, rounds)) >= 6
+    assert all(sum(added) >= 55 for added in rounds)  # one that asked for readiness may have left
+    assert min(map(sum, zip(*rounds, strict=True))) >= 36
 
 
 def test_numbers_are_of_all_workers(serve: Serve, drawn_index: Path) -> None:

@@ -31,15 +31,16 @@ from visavis.embedders.spec import ModelSpec, read_spec
 from visavis.errors import SourceError
 from visavis.training.builtin_settings import Settings, scaled
 from visavis.training.calibrate import Trial, best
+from visavis.training.colour import Colour, ColourHistogram
 from visavis.training.compose import composition
 from visavis.training.distill import train_step
 from visavis.training.export import export
-from visavis.training.held_out import HeldOut
+from visavis.training.held_out import HeldOut, squashed
 from visavis.training.pictures import Listed, Pictures, listed, open_pictures
 from visavis.training.pool import Pool
-from visavis.training.retriever import Palette, Retriever, palette_colours
+from visavis.training.retriever import Retriever
 from visavis.training.state import State, load, new_state, save
-from visavis.training.teacher import Projection, Teacher
+from visavis.training.teacher import Floats, Projection, Teacher
 
 log = logging.getLogger("visavis.training")
 
@@ -86,13 +87,13 @@ def train(
     entries = listed(data)
     known = Data(entries, *open_pictures(entries, out / "cache", settings.picture_side))
     log.info("%d pictures, %d held out", len(known.kept), len(known.held_out))
-    teacher = Teacher(teacher_folder, settings.threads, settings.device)
+    teacher = Teacher(teacher_folder, settings.threads, settings.device, strides(settings))
     checkpoint = out / "checkpoint.pt"
     if checkpoint.is_file():
         state = load(checkpoint, settings)
         state.position = min(state.position, rewind)
     else:
-        state = new_state(settings, fit_projection(known, teacher, settings))
+        state = new_state(settings, *fit_projections(known, teacher, settings))
     held_out = HeldOut(known.pictures, known.held_out, teacher, state.projection, settings.side)
     if settings.samples or settings.minutes:
         log.info("starting at step %d, position %.3f", state.step, state.position)
@@ -102,9 +103,18 @@ def train(
     return write_model(state, known, held_out, teacher_folder, out / "model", settings)
 
 
-def fit_projection(data: Data, teacher: Teacher, settings: Settings) -> Projection:
-    """The projection of the teacher's embedding, fitted to pictures like those of the training."""
-    found = []
+def strides(settings: Settings) -> list[int]:
+    """The strides at which the teacher's inner maps are followed."""
+    return [stride for stride, _ in settings.shape.hints]
+
+
+def fit_projections(
+    data: Data, teacher: Teacher, settings: Settings
+) -> tuple[Projection, list[Projection]]:
+    """Projections of the teacher's embedding and inner maps, fitted to pictures like ours."""
+    found: list[Floats] = []
+    inner: list[list[Floats]] = [[] for _ in settings.shape.hints]
+    rng = np.random.default_rng([settings.seed, 3])
     kept = data.kept
     for start in range(0, settings.projection_samples, 32):
         numbers = range(start, min(start + 32, settings.projection_samples))
@@ -112,8 +122,17 @@ def fit_projection(data: Data, teacher: Teacher, settings: Settings) -> Projecti
             composition(data.pictures, kept, teacher.size, settings.mixture, settings.seed + 1, n)
             for n in numbers
         ]
-        found.append(teacher.look(shown)[0].mean(axis=(2, 3)))
-    return Projection.fit(np.concatenate(found), settings.shape.learned, settings.whitening)
+        seen = teacher.look(shown)
+        found.append(seen.maps.mean(axis=(2, 3)))
+        for places, hint in zip(inner, seen.hints, strict=True):
+            flat = hint.transpose(0, 2, 3, 1).reshape(-1, hint.shape[1])
+            places.append(flat[rng.integers(0, len(flat), 8 * len(numbers))])
+    whitening = settings.whitening
+    hints = [
+        Projection.fit(np.concatenate(places), numbers, whitening)
+        for places, (_, numbers) in zip(inner, settings.shape.hints, strict=True)
+    ]
+    return Projection.fit(np.concatenate(found), settings.shape.learned, whitening), hints
 
 
 def new_pool(state: State, data: Data, teacher: Teacher, settings: Settings) -> Pool:
@@ -123,8 +142,10 @@ def new_pool(state: State, data: Data, teacher: Teacher, settings: Settings) -> 
         lambda number: composition(data.pictures, kept, teacher.size, mixture, seed, number),
         teacher,
         state.projection,
+        state.hints,
         side=settings.side,
         cells=settings.side // 32,
+        hint_cells=[settings.side // stride for stride in strides(settings)],
         capacity=settings.capacity,
         block=settings.fresh,
         classes=settings.shape.classes,
@@ -220,15 +241,14 @@ def write_model(
     settings: Settings,
 ) -> ModelSpec:
     """Export the averaged weights, with the colour part and the blend that does best held out."""
-    colours = palette_colours(_some_pixels(data, settings.seed), settings.colours, settings.seed)
-    palette = Palette(colours, settings.colour_sharpness)
+    colour = fit_colour(data, settings)
     labels = [data.entries[i].label for i in data.held_out]
-    tried = held_out.blends(state.averaged, palette, labels)
+    tried = held_out.blends(state.averaged, colour, labels)
     chosen = best(tried)
     log.info("blend: %s", chosen)
     teacher = read_spec(teacher_folder)
     spec = export(
-        Retriever(state.averaged, palette, chosen.blend),
+        Retriever(state.averaged, colour, chosen.blend),
         folder,
         name=NAME,
         images=held_out.images(0, 32),
@@ -254,14 +274,17 @@ def class_labels(folder: Path, teacher: ModelSpec, count: int) -> list[str]:
     return names[-count:]
 
 
-def _some_pixels(data: Data, seed: int) -> torch.Tensor:
-    """(n, 3) in 0…1: twenty pixels of each of 8,000 training pictures, drawn by the seed."""
-    rng = np.random.default_rng([seed, 2])
-    found = []
-    for index in rng.choice(data.kept, min(8000, len(data.kept)), replace=False):
-        pixels = data.pictures[index].reshape(-1, 3)
-        found.append(pixels[rng.integers(0, len(pixels), 20)])
-    return torch.from_numpy(np.concatenate(found)).float() / 255
+def fit_colour(data: Data, settings: Settings) -> Colour:
+    """The colour part, fitted to up to 8,000 training pictures drawn by the seed."""
+    rng = np.random.default_rng([settings.seed, 2])
+    chosen = rng.choice(data.kept, min(8000, len(data.kept)), replace=False)
+    histogram = ColourHistogram(settings.side)
+    rows = []
+    for start in range(0, len(chosen), 64):
+        squares = [squashed(data.pictures, i, settings.side) for i in chosen[start : start + 64]]
+        images = torch.from_numpy(np.stack(squares)).permute(0, 3, 1, 2).float() / 127.5 - 1
+        rows.append(histogram(images))
+    return Colour.fit(histogram, torch.cat(rows), settings.colour)
 
 
 def _recipe(state: State, data: Data, teacher: ModelSpec, settings: Settings) -> dict[str, Any]:

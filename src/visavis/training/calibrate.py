@@ -16,7 +16,10 @@ SHARES = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5)
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The unit vectors of the same pictures, part by part; rows are pictures."""
+    """The vectors of the same pictures, part by part; rows are pictures.
+
+    Those of the first two parts are of unit length.
+    """
 
     learned: Floats
     copy: Floats
@@ -36,8 +39,8 @@ class Trial:
 
 def trials(originals: Parts, copies: Parts, labels: Sequence[str]) -> list[Trial]:
     """Every blend of `SHARES`, tried."""
-    same = _scores(originals, originals)
-    found = _scores(copies, originals)
+    same = _compared(originals, originals)
+    found = _compared(copies, originals)
     names = np.unique(np.array(labels), return_inverse=True)[1]
     return [_trial(blend, same, found, names) for blend in _blends()]
 
@@ -57,18 +60,31 @@ def _blends() -> list[Blend]:
     return [Blend(1 - copy - colour, copy, colour) for copy, colour in pairs]
 
 
-def _scores(queries: Parts, gallery: Parts) -> tuple[Floats, Floats, Floats]:
-    return (
+@dataclass(frozen=True, slots=True)
+class _Compared:
+    """Scores (queries, gallery) by each part, and the squared lengths of the colour part."""
+
+    learned: Floats
+    copy: Floats
+    colour: Floats
+    asking: Floats
+    asked: Floats
+
+
+def _compared(queries: Parts, gallery: Parts) -> _Compared:
+    return _Compared(
         queries.learned @ gallery.learned.T,
         queries.copy @ gallery.copy.T,
         queries.colour @ gallery.colour.T,
+        np.square(queries.colour).sum(axis=1),
+        np.square(gallery.colour).sum(axis=1),
     )
 
 
 def _trial(
     blend: Blend,
-    same: tuple[Floats, Floats, Floats],
-    found: tuple[Floats, Floats, Floats],
+    same: _Compared,
+    found: _Compared,
     names: NDArray[np.int64],
 ) -> Trial:
     scores = _blended(blend, same)
@@ -81,7 +97,10 @@ def _trial(
     return Trial(blend, precision, float(copies.mean()))
 
 
-def _blended(blend: Blend, scores: tuple[Floats, Floats, Floats]) -> Floats:
-    learned, copy, colour = scores
-    total: Floats = blend.learned * learned + blend.copy * copy + blend.colour * colour
-    return total
+def _blended(blend: Blend, by: _Compared) -> Floats:
+    """The cosines of the whole vectors (see `Retriever`)."""
+    total = blend.learned * by.learned + blend.copy * by.copy + blend.colour * by.colour
+    rest = blend.learned + blend.copy
+    asking, asked = (rest + blend.colour * squares for squares in (by.asking, by.asked))
+    scores: Floats = total / np.sqrt(asking[:, None] * asked[None])
+    return scores

@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from visavis.training.augment import edited, flipped, varied
 from visavis.training.builtin_settings import Settings
-from visavis.training.losses import copy_loss, direction_loss, relation_loss, scores_loss
+from visavis.training.losses import copy_loss, direction_loss, hint_loss, relation_loss, scores_loss
 from visavis.training.networks import Student
 from visavis.training.pool import Examples
 from visavis.training.state import State
@@ -21,6 +21,7 @@ class Batch:
     images: Tensor
     vectors: Tensor
     maps: Tensor
+    hints: list[Tensor]
     scores: Tensor
 
 
@@ -34,13 +35,19 @@ def make_batch(examples: Examples, settings: Settings, step: int, side: int) -> 
     copies = edited(pixels[: settings.copies], generator)
     images = torch.cat([originals, copies]) * 2 - 1
     maps = flipped(torch.from_numpy(examples.maps).to(device), mirror)
+    hints = [flipped(torch.from_numpy(hint).to(device), mirror) for hint in examples.hints]
     if side != settings.side:
         images = functional.interpolate(images, size=side, mode="bilinear", antialias=True)
         maps = functional.adaptive_avg_pool2d(maps, side // 32)
+        hints = [
+            functional.adaptive_avg_pool2d(hint, hint.shape[-1] * side // settings.side)
+            for hint in hints
+        ]
     return Batch(
         images.contiguous(memory_format=torch.channels_last),
         torch.from_numpy(examples.vectors).to(device),
         maps,
+        hints,
         torch.from_numpy(examples.scores).to(device),
     )
 
@@ -54,6 +61,7 @@ def batch_losses(student: Student, batch: Batch, settings: Settings) -> dict[str
     parts = {
         "vector": direction_loss(learned[:count], batch.vectors),
         "map": direction_loss(seen.map[:count].float(), batch.maps),
+        "hints": hint_loss([hint[:count].float() for hint in seen.hints], batch.hints),
         "relation": relation_loss(learned[:count], batch.vectors),
         "scores": scores_loss(logits[:count], batch.scores),
         "edited": direction_loss(learned[count:], batch.vectors[: settings.copies]),
@@ -62,6 +70,7 @@ def batch_losses(student: Student, batch: Batch, settings: Settings) -> dict[str
     parts["total"] = (
         parts["vector"]
         + settings.map_weight * parts["map"]
+        + settings.hint_weight * parts["hints"]
         + settings.relation_weight * parts["relation"]
         + settings.scores_weight * parts["scores"]
         + settings.edited_weight * parts["edited"]
@@ -82,15 +91,13 @@ def rate_at(position: float, step: int, settings: Settings) -> float:
 def train_step(state: State, examples: Examples, settings: Settings) -> dict[str, float]:
     """One step of the optimiser and of the averaged weights; the losses by name."""
     state.student.train()
-    for group in state.optimizer.param_groups:
-        group["lr"] = rate_at(state.position, state.step, settings)
     side = settings.small_side if state.position < settings.small_until else settings.side
     batch = make_batch(examples, settings, state.step, side)
     parts = batch_losses(state.student, batch, settings)
     state.optimizer.zero_grad()
     parts["total"].backward()  # type: ignore[no-untyped-call]
     torch.nn.utils.clip_grad_norm_(state.student.parameters(), settings.clip)
-    state.optimizer.step()
+    state.optimizer.step(rate_at(state.position, state.step, settings))
     keep = min(settings.average, (state.step + 1) / (state.step + 10))
     with torch.no_grad():
         ours, theirs = state.averaged.state_dict(), state.student.state_dict()

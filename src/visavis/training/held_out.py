@@ -10,9 +10,9 @@ from torch import Generator, Tensor
 
 from visavis.training.augment import edited
 from visavis.training.calibrate import Parts, Trial, trials
+from visavis.training.colour import Colour
 from visavis.training.networks import Student
 from visavis.training.pictures import Pictures
-from visavis.training.retriever import Palette
 from visavis.training.teacher import Projection, Teacher
 
 Floats = NDArray[np.float32]
@@ -32,9 +32,9 @@ class HeldOut:
         vectors = []
         for start in range(0, len(members), 64):
             part = members[start : start + 64]
-            maps, _ = teacher.look([_squashed(pictures, i, teacher.size) for i in part])
+            maps, _, _ = teacher.look([squashed(pictures, i, teacher.size) for i in part])
             vectors.append(projection.vectors(maps.mean(axis=(2, 3))))
-        self._pixels = np.stack([_squashed(pictures, i, side) for i in members])
+        self._pixels = np.stack([squashed(pictures, i, side) for i in members])
         self._teachers = unit(np.concatenate(vectors))
 
     def images(self, start: int, end: int) -> Tensor:
@@ -59,11 +59,11 @@ class HeldOut:
             "copy_recall": float((found == np.arange(len(found))).mean()),
         }
 
-    def blends(self, student: Student, palette: Palette, labels: Sequence[str]) -> list[Trial]:
+    def blends(self, student: Student, colour: Colour, labels: Sequence[str]) -> list[Trial]:
         """Every blend of the parts, tried; `labels` has one for each picture."""
-        return trials(*self._parts(student, palette), labels)
+        return trials(*self._parts(student, colour), labels)
 
-    def _parts(self, student: Student, palette: Palette | None) -> tuple[Parts, Parts]:
+    def _parts(self, student: Student, colour: Colour | None) -> tuple[Parts, Parts]:
         """The parts of the originals' vectors and of their copies'."""
         generator = Generator().manual_seed(1)
         device = next(student.parameters()).device
@@ -74,8 +74,8 @@ class HeldOut:
             for images, rows in zip((originals, copies), sides, strict=True):
                 with torch.inference_mode():
                     seen = student(images.to(device))
-                    colour = images[:, :0, 0, 0] if palette is None else palette(images)
-                parts = (seen.learned, seen.copy, colour)
+                    colours = images[:, :0, 0, 0] if colour is None else colour(images)
+                parts = (seen.learned, seen.copy, colours)
                 rows.append([part.cpu().numpy() for part in parts])
         originals_, copies_ = (
             [np.concatenate(part) for part in zip(*rows, strict=True)] for rows in sides
@@ -99,6 +99,7 @@ def nearest(vectors: Floats, count: int) -> NDArray[np.int64]:
     return np.argpartition(-scores, count - 1, axis=1)[:, :count]
 
 
-def _squashed(pictures: Pictures, index: int, side: int) -> NDArray[np.uint8]:
+def squashed(pictures: Pictures, index: int, side: int) -> NDArray[np.uint8]:
+    """A picture as the engine embeds it: all of it, (side, side, 3)."""
     image = Image.fromarray(pictures[index])
     return np.asarray(image.resize((side, side), Image.Resampling.BICUBIC))

@@ -1,5 +1,7 @@
 """The losses of the built-in model; each is a function of tensors and returns one number."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -8,6 +10,16 @@ from torch.nn import functional
 def direction_loss(student: Tensor, teacher: Tensor) -> Tensor:
     """1 - cosine, averaged: (n, dim, …) against (n, dim, …), along the second axis."""
     return (1 - functional.cosine_similarity(student, teacher, dim=1)).mean()
+
+
+def hint_loss(student: Sequence[Tensor], teacher: Sequence[Tensor]) -> Tensor:
+    """`direction_loss` of inner maps (n, numbers, h, w), averaged over the layers (FitNets 2015).
+
+    Each place of an inner map teaches the layers below it directly, so they learn from far fewer
+    pictures than by what the last layer passes down.
+    """
+    losses = [direction_loss(ours, theirs) for ours, theirs in zip(student, teacher, strict=True)]
+    return torch.stack(losses).mean() if losses else torch.zeros(())
 
 
 def relation_loss(student: Tensor, teacher: Tensor) -> Tensor:

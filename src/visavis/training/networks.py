@@ -18,9 +18,11 @@ class Shape:
     stem: int = 32  # channels of the first convolution, at half resolution
     widths: tuple[int, ...] = (48, 96, 192, 288)  # channels at 1/4, 1/8, 1/16 and 1/32
     depths: tuple[int, ...] = (1, 2, 3, 2)  # residual blocks of each
-    learned: int = 160  # numbers that follow the teacher's embedding
+    learned: int = 144  # numbers that follow the teacher's embedding
     copy: int = 48  # numbers that tell copies from look-alikes
     classes: int = 1000
+    hints: tuple[tuple[int, int], ...] = ((8, 32), (16, 64))
+    """Strides at which the teacher's inner maps are followed too, and by how many numbers."""
 
 
 class Outputs(NamedTuple):
@@ -32,6 +34,8 @@ class Outputs(NamedTuple):
     """(n, copy)."""
     logits: Tensor
     """(n, classes), before the softmax."""
+    hints: tuple[Tensor, ...]
+    """(n, numbers, h, w) for each stride of the shape's hints; of use in training alone."""
 
     @property
     def learned(self) -> Tensor:
@@ -81,14 +85,20 @@ class Student(nn.Module):
             nn.ReLU(),
         ]
         inner = first
+        ends: dict[int, tuple[int, int]] = {}  # stride: number of the last layer, its channels
         for stage, (width, depth) in enumerate(zip(shape.widths, shape.depths, strict=True)):
             for block in range(depth):
                 layers.append(Block(inner, width, 2 if stage and not block else 1))
                 inner = width
+            ends[4 << stage] = (len(layers) - 1, width)
         self.body = nn.Sequential(*layers)
         self.learned = nn.Linear(inner, shape.learned)
         self.copy = nn.Linear(inner, shape.copy)
         self.classes = nn.Linear(inner, shape.classes)
+        self._hinting = [ends[stride][0] for stride, _ in shape.hints]
+        self.hints = nn.ModuleList(
+            nn.Linear(ends[stride][1], numbers) for stride, numbers in shape.hints
+        )
 
     def summary(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The learned and copy numbers and the class scores, without the map: less work."""
@@ -96,8 +106,19 @@ class Student(nn.Module):
         return self.learned(pooled), self.copy(pooled), self.classes(pooled)
 
     def forward(self, x: Tensor) -> Outputs:
-        """The map, the copy numbers and the class scores of a batch."""
-        features = self.body(x)
+        """The map, the copy numbers, the class scores and the hints of a batch."""
+        features, seen = x, []
+        for number, layer in enumerate(self.body):
+            features = layer(features)
+            if number in self._hinting:
+                seen.append(features)
+        hints = [_places(hint, inner) for hint, inner in zip(self.hints, seen, strict=True)]
         pooled = features.mean(dim=(2, 3))
-        places = self.learned(features.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
-        return Outputs(places, self.copy(pooled), self.classes(pooled))
+        places = _places(self.learned, features)
+        return Outputs(places, self.copy(pooled), self.classes(pooled), tuple(hints))
+
+
+def _places(linear: nn.Module, features: Tensor) -> Tensor:
+    """A linear layer at each place of a map, (n, channels, h, w)."""
+    placed: Tensor = linear(features.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+    return placed

@@ -5,7 +5,7 @@ edits each time, before a fresh one takes its place. Everything in the store fol
 and the number of pictures made so far, so a stopped training finds the same store again.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -29,6 +29,8 @@ class Examples:
     """(n, dim, cells, cells): projected embeddings place by place."""
     scores: NDArray[np.float32]
     """(n, classes): probabilities."""
+    hints: list[NDArray[np.float32]]
+    """(n, numbers, h, w): projected inner maps."""
 
 
 class Pool:
@@ -39,9 +41,11 @@ class Pool:
         stream: Callable[[int], RGB],
         teacher: Teacher,
         projection: Projection,
+        hints: Sequence[Projection],
         *,
         side: int,
         cells: int,
+        hint_cells: Sequence[int],
         capacity: int,
         block: int,
         classes: int,
@@ -57,6 +61,11 @@ class Pool:
         self._vectors = np.zeros((capacity, dim), np.float16)
         self._maps = np.zeros((capacity, dim, cells, cells), np.float16)
         self._scores = np.zeros((capacity, classes), np.float16)
+        self._hinting = list(zip(hints, hint_cells, strict=True))
+        self._hints = [
+            np.zeros((capacity, by.matrix.shape[1], cells, cells), np.float16)
+            for by, cells in self._hinting
+        ]
         self._blocks = 0
         self._threads = ThreadPoolExecutor(threads)
 
@@ -74,18 +83,23 @@ class Pool:
             self._vectors[places].astype(np.float32),
             self._maps[places].astype(np.float32),
             self._scores[places].astype(np.float32),
+            [hint[places].astype(np.float32) for hint in self._hints],
         )
 
     def _make(self, number: int) -> None:
         numbers = range(number * self._block, (number + 1) * self._block)
         pictures = list(self._threads.map(self._stream, numbers))
-        maps, scores = self._teacher.look(pictures)
+        maps, scores, hints = self._teacher.look(pictures)
         kept = scores[:, -self._classes :]  # a background class, if there is one, comes first
         start = numbers[0] % self.capacity
         place = slice(start, start + self._block)
         self._pixels[place] = list(self._threads.map(self._shrunk, pictures))
         self._vectors[place] = self._projection.vectors(maps.mean(axis=(2, 3)))
         self._maps[place] = self._projection.maps(_cells(maps, self._cells))
+        for kept_hints, (projection, cells), seen in zip(
+            self._hints, self._hinting, hints, strict=True
+        ):
+            kept_hints[place] = projection.maps(_cells(seen, cells))
         self._scores[place] = kept / kept.sum(axis=1, keepdims=True)
 
     def _shrunk(self, picture: RGB) -> RGB:

@@ -8,6 +8,7 @@ import torch
 
 from visavis.training.builtin_settings import Settings
 from visavis.training.networks import Student
+from visavis.training.optimizer import Optimizer
 from visavis.training.teacher import Projection
 
 
@@ -17,8 +18,11 @@ class State:
 
     student: Student
     averaged: Student
-    optimizer: torch.optim.AdamW
+    optimizer: Optimizer
     projection: Projection
+    """Of the teacher's embedding."""
+    hints: list[Projection]
+    """Of its inner maps."""
     step: int = 0
     seen: int = 0
     """Originals shown so far."""
@@ -26,21 +30,14 @@ class State:
     """0…1: how much of the schedule is done."""
 
 
-def new_state(settings: Settings, projection: Projection) -> State:
+def new_state(settings: Settings, projection: Projection, hints: list[Projection]) -> State:
     """A training that has not begun."""
     torch.manual_seed(settings.seed)
     student = Student(settings.shape).to(settings.device)
     student.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     averaged = Student(settings.shape).to(settings.device)
     averaged.load_state_dict(student.state_dict())
-    matrices = [p for p in student.parameters() if p.ndim > 1]
-    vectors = [p for p in student.parameters() if p.ndim <= 1]
-    groups = [
-        {"params": matrices, "weight_decay": settings.decay},
-        {"params": vectors, "weight_decay": 0.0},
-    ]
-    optimizer = torch.optim.AdamW(groups, lr=settings.rate, betas=(0.9, 0.99))
-    return State(student, averaged.eval(), optimizer, projection)
+    return State(student, averaged.eval(), Optimizer(student, settings), projection, hints)
 
 
 def save(state: State, settings: Settings, path: Path) -> None:
@@ -50,8 +47,10 @@ def save(state: State, settings: Settings, path: Path) -> None:
         "student": state.student.state_dict(),
         "averaged": state.averaged.state_dict(),
         "optimizer": state.optimizer.state_dict(),
-        "mean": torch.from_numpy(state.projection.mean),
-        "matrix": torch.from_numpy(state.projection.matrix),
+        "projections": [
+            (torch.from_numpy(by.mean), torch.from_numpy(by.matrix))
+            for by in (state.projection, *state.hints)
+        ],
         "step": state.step,
         "seen": state.seen,
         "position": state.position,
@@ -64,8 +63,11 @@ def save(state: State, settings: Settings, path: Path) -> None:
 def load(path: Path, settings: Settings) -> State:
     """The training that was saved in `path`."""
     content: dict[str, Any] = torch.load(path, weights_only=True, map_location=settings.device)
-    projection = Projection(content["mean"].cpu().numpy(), content["matrix"].cpu().numpy())
-    state = new_state(settings, projection)
+    projection, *hints = [
+        Projection(mean.cpu().numpy(), matrix.cpu().numpy())
+        for mean, matrix in content["projections"]
+    ]
+    state = new_state(settings, projection, hints)
     state.student.load_state_dict(content["student"])
     state.averaged.load_state_dict(content["averaged"])
     state.optimizer.load_state_dict(content["optimizer"])

@@ -1,6 +1,8 @@
 """The network that is learned from: an ONNX classifier, its maps, embedding and class scores."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import onnx
@@ -17,14 +19,29 @@ from visavis.types import RGB
 Floats = NDArray[np.float32]
 
 
+class Seen(NamedTuple):
+    """What the teacher says about pictures."""
+
+    maps: Floats
+    """(n, channels, h, w)."""
+    scores: Floats
+    """(n, classes): probabilities."""
+    hints: list[Floats]
+    """(n, channels, h, w) for each stride."""
+
+
 class Teacher:
-    """A classifier's model folder: the map before its last average pooling, and class scores.
+    """A classifier's model folder: the map before its last average pooling, class scores, hints.
 
     The pooling's input becomes an output of the graph. Pictures are prepared as the folder's
-    model.json says. On the CPU the graph is run by ONNX Runtime, elsewhere by torch.
+    model.json says. The hints are maps from inside: for each stride asked for, the last sum of a
+    shortcut at that resolution, or the last convolution where there is none. On the CPU the graph
+    is run by ONNX Runtime, elsewhere by torch.
     """
 
-    def __init__(self, folder: Path, threads: int = 2, device: str = "cpu") -> None:
+    def __init__(
+        self, folder: Path, threads: int = 2, device: str = "cpu", strides: Sequence[int] = ()
+    ) -> None:
         spec = read_spec(folder)
         model = folder / spec.file
         graph = onnx.load(str(model))
@@ -40,9 +57,11 @@ class Teacher:
         self._preprocess = Preprocess(spec.preprocess)
         self.size = spec.preprocess.size
         self._torch = TorchGraph(graph, device) if device != "cpu" else None
-        graph.graph.output.append(
-            onnx.helper.make_tensor_value_info(self._map, onnx.TensorProto.FLOAT, None)
-        )
+        self._hints = [_inner(graph, self.size // stride, model) for stride in strides]
+        for name in dict.fromkeys([self._map, *self._hints]):
+            graph.graph.output.append(
+                onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None)
+            )
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         # Spinning threads would take the cores from the student while it has its turn.
@@ -51,14 +70,33 @@ class Teacher:
             graph.SerializeToString(), options, providers=["CPUExecutionProvider"]
         )
 
-    def look(self, pictures: list[RGB]) -> tuple[Floats, Floats]:
-        """Maps (n, channels, h, w) and class probabilities (n, classes) of square pictures."""
+    def look(self, pictures: list[RGB]) -> Seen:
+        """What it sees in square pictures."""
+        wanted = [self._map, self._scores, *self._hints]
         batch = self._preprocess(pictures)
         if self._torch:
-            seen = self._torch.run([self._map, self._scores], torch.from_numpy(batch))
-            return seen[0].cpu().numpy(), seen[1].cpu().numpy()
-        maps, scores = self._session.run([self._map, self._scores], {self._input: batch})
-        return maps, scores
+            seen = [s.cpu().numpy() for s in self._torch.run(wanted, torch.from_numpy(batch))]
+        else:
+            seen = self._session.run(wanted, {self._input: batch})
+        return Seen(seen[0], seen[1], seen[2:])
+
+
+def _inner(model: onnx.ModelProto, side: int, path: Path) -> str:
+    """The name of the last inner map of side x side places."""
+    known = onnx.shape_inference.infer_shapes(model)
+    sides = {
+        value.name: [place.dim_value for place in value.type.tensor_type.shape.dim[2:]]
+        for value in known.graph.value_info
+    }
+    for kind in ("Add", "Conv"):
+        found = [
+            node.output[0]
+            for node in model.graph.node
+            if node.op_type == kind and sides.get(node.output[0]) == [side, side]
+        ]
+        if found:
+            return str(found[-1])
+    raise ModelError(f"{path} has no map of {side} x {side} places, which a teacher here needs")
 
 
 class Projection:

@@ -37,7 +37,13 @@ else:
         return replace(
             Settings(),
             shape=Shape(
-                stem=8, widths=(8, 12, 16, 24), depths=(1, 1, 1, 1), learned=8, copy=6, classes=5
+                stem=8,
+                widths=(8, 12, 16, 24),
+                depths=(1, 1, 1, 1),
+                learned=8,
+                copy=6,
+                classes=5,
+                hints=((16, 4),),
             ),
             side=64,
             small_side=32,
@@ -48,7 +54,7 @@ else:
             originals=8,
             copies=4,
             warmup=2,
-            colours=6,
+            colour=6,
             tell_steps=2,
             measure_steps=3,
             threads=1,

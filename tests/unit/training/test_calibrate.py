@@ -29,12 +29,14 @@ def test_a_part_that_knows_the_labels_is_preferred_to_noise() -> None:
 
 
 def test_precision_and_recall_are_those_of_the_blended_scores() -> None:
-    originals = Parts(CLASSES, noise(2), noise(3))
+    originals = Parts(CLASSES, noise(2), noise(3) * np.float32(0.3))
     copies = Parts(unit(CLASSES + noise(5) * 0.2), noise(6), noise(7))
     for trial in trials(originals, copies, LABELS)[::9]:
         shares = (trial.blend.learned, trial.blend.copy, trial.blend.colour)
-        ours = np.hstack([p * s**0.5 for p, s in zip(parts_of(originals), shares, strict=True)])
-        asked = np.hstack([p * s**0.5 for p, s in zip(parts_of(copies), shares, strict=True)])
+        ours, asked = (
+            unit(np.hstack([p * s**0.5 for p, s in zip(parts_of(side), shares, strict=True)]))
+            for side in (originals, copies)
+        )
         hits = 0
         for row in range(60):
             order = [i for i in np.argsort(-(ours @ ours[row]), kind="stable") if i != row][:5]

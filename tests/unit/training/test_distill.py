@@ -21,12 +21,19 @@ def examples(settings: Settings, count: int) -> Examples:
         rng.normal(size=(count, shape.learned)).astype(np.float32),
         rng.normal(size=(count, shape.learned, cells, cells)).astype(np.float32),
         scores / scores.sum(axis=1, keepdims=True),
+        [
+            rng.normal(
+                size=(count, numbers, settings.side // stride, settings.side // stride)
+            ).astype(np.float32)
+            for stride, numbers in shape.hints
+        ],
     )
 
 
 def started(settings: Settings) -> State:
     dim = settings.shape.learned
-    return new_state(settings, Projection(np.zeros(dim, np.float32), np.eye(dim, dtype=np.float32)))
+    plain = Projection(np.zeros(dim, np.float32), np.eye(dim, dtype=np.float32))
+    return new_state(settings, plain, [])
 
 
 def test_every_weight_gets_a_gradient(settings: Settings) -> None:

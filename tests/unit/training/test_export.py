@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from visavis.embedders.spec import read_spec
+from visavis.training.colour import Colour, ColourHistogram
 from visavis.training.export import ExportError, difference, export, graph, merged, packed, rounded
 from visavis.training.networks import Shape, Student
-from visavis.training.retriever import Blend, Palette, Retriever
+from visavis.training.retriever import Blend, Retriever
 
 
 def network() -> Retriever:
@@ -25,7 +26,9 @@ def network() -> Retriever:
     with torch.no_grad():
         for _ in range(20):
             student(images(8))
-    return Retriever(student.eval(), Palette(torch.rand(6, 3), 100.0), Blend(0.6, 0.2, 0.2))
+    return Retriever(
+        student.eval(), Colour(ColourHistogram(32), torch.rand(192, 4)), Blend(0.6, 0.2, 0.2)
+    )
 
 
 def images(count: int) -> torch.Tensor:
@@ -66,7 +69,7 @@ def test_the_folder_is_whole_and_its_checksum_right(tmp_path: Path) -> None:
     content = (tmp_path / "model" / "model.onnx").read_bytes()
     assert read_spec(tmp_path / "model") == spec
     assert spec.sha256 == hashlib.sha256(content).hexdigest()
-    assert spec.dim == 32
+    assert spec.dim == 20 + 6 + 4
     assert (tmp_path / "model" / "labels.txt").read_text().splitlines() == ["a", "b"]
     assert (tmp_path / "model" / "metrics.json").read_text() == '{\n  "cosine": 0.5\n}\n'
     session = ort.InferenceSession(content, providers=["CPUExecutionProvider"])

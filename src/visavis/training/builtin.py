@@ -94,7 +94,9 @@ def train(
         state.position = min(state.position, rewind)
     else:
         state = new_state(settings, *fit_projections(known, teacher, settings))
-    held_out = HeldOut(known.pictures, known.held_out, teacher, state.projection, settings.side)
+    held_out = HeldOut(
+        known.pictures, known.held_out, teacher, state.projection, settings.final_side
+    )
     if settings.samples or settings.minutes:
         log.info("starting at step %d, position %.3f", state.step, state.position)
         loop(state, new_pool(state, known, teacher, settings), held_out, settings, out, stop)
@@ -192,11 +194,13 @@ def loop(
 
 
 def useful_threads(settings: Settings) -> int:
-    """All threads on a quiet machine, one on a busy one.
+    """All threads, or one where the training gives way (`nice`) on a busy machine.
 
     Threads of a layer wait for the slowest; where other programs take turns on the cores, two get
     less done than one.
     """
+    if os.nice(0) <= 0:
+        return settings.threads
     others = os.getloadavg()[0] - torch.get_num_threads()
     return settings.threads if others < 0.75 else 1
 
@@ -278,10 +282,12 @@ def fit_colour(data: Data, settings: Settings) -> Colour:
     """The colour part, fitted to up to 8,000 training pictures drawn by the seed."""
     rng = np.random.default_rng([settings.seed, 2])
     chosen = rng.choice(data.kept, min(8000, len(data.kept)), replace=False)
-    histogram = ColourHistogram(settings.side)
+    histogram = ColourHistogram(settings.final_side)
     rows = []
     for start in range(0, len(chosen), 64):
-        squares = [squashed(data.pictures, i, settings.side) for i in chosen[start : start + 64]]
+        squares = [
+            squashed(data.pictures, i, settings.final_side) for i in chosen[start : start + 64]
+        ]
         images = torch.from_numpy(np.stack(squares)).permute(0, 3, 1, 2).float() / 127.5 - 1
         rows.append(histogram(images))
     return Colour.fit(histogram, torch.cat(rows), settings.colour)

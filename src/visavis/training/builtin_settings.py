@@ -13,6 +13,7 @@ class Settings:
     shape: Shape = field(default_factory=Shape)
     mixture: Mixture = field(default_factory=Mixture)
     side: int = 128  # pixels, both ways; 160 costs 1.6 times as much
+    final_side: int = 160  # of the exported network: whole pictures show things smaller than crops
     picture_side: int = 160  # pixels that are kept of a training picture's longest side
     whitening: float = 0.5  # of the teacher's embedding; best of 0, .25, .5, .75, 1 on held-out
     projection_samples: int = 6016  # pictures the projection is fitted to

@@ -12,6 +12,9 @@ HUES, SATURATIONS, VALUES = 16, 4, 4
 CENTRE_SPREAD = 0.6
 """Standard deviation of the weight around the middle; 1 is half the picture's side."""
 
+FAINT = 1e-5
+"""A share of the picture that hardly counts; without it rounding would, below the square root."""
+
 
 class ColourHistogram(nn.Module):
     """How much of which colour: pictures (n, 3, side, side) in -1…1 to (n, 192) roots of shares.
@@ -47,8 +50,9 @@ class ColourHistogram(nn.Module):
         hues = self._hues(red, green, blue, value, spread) * self.get_buffer("weight")
         saturations, values = self._steps(saturation, SATURATIONS), self._steps(value, VALUES)
         pairs = (saturations[:, 1:, None] * values[:, None]).flatten(1, 2)
-        # Square roots have no slope at zero; nothing is learned through this part, so none is due.
-        return (hues @ pairs.transpose(1, 2)).flatten(1).sqrt()
+        shares = (hues @ pairs.transpose(1, 2)).flatten(1)
+        roots: Tensor = (shares + FAINT).sqrt() - FAINT**0.5
+        return roots
 
     def _hues(
         self, red: Tensor, green: Tensor, blue: Tensor, top: Tensor, spread: Tensor
@@ -77,10 +81,13 @@ class Colour(nn.Module):
     vector of a grey picture is zero. Scaled so that the mean squared length is one.
     """
 
+    @torch.no_grad()
     def __init__(self, histogram: ColourHistogram, matrix: Tensor) -> None:
+        """`matrix` is (192, dim)."""
         super().__init__()
         self.histogram = histogram
-        self.register_buffer("matrix", matrix)
+        self.rotation = nn.Linear(len(matrix), matrix.shape[1], bias=False).requires_grad_(False)
+        self.rotation.weight.copy_(matrix.T)
 
     @classmethod
     def fit(cls, histogram: ColourHistogram, rows: Tensor, dim: int) -> "Colour":
@@ -96,5 +103,5 @@ class Colour(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Pictures (n, 3, side, side) in -1…1 to (n, dim)."""
-        numbers: Tensor = self.histogram(x) @ self.get_buffer("matrix")
+        numbers: Tensor = self.rotation(self.histogram(x))
         return numbers

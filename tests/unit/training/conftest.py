@@ -47,6 +47,7 @@ else:
             ),
             side=64,
             small_side=32,
+            final_side=64,
             picture_side=48,
             projection_samples=64,
             capacity=16,

@@ -26,7 +26,7 @@ def by_hand(colour: tuple[float, float, float]) -> np.ndarray:
                     * max(0.0, 1 - abs(min(max(saturation * 4 - 0.5, 0), 3) - s))
                     * max(0.0, 1 - abs(min(max(value * 4 - 0.5, 0), 3) - v))
                 )
-    kept: np.ndarray = np.sqrt(shares[:, 1:]).ravel()
+    kept: np.ndarray = (np.sqrt(shares[:, 1:] + 1e-5) - 1e-5**0.5).ravel()
     return kept
 
 
@@ -39,7 +39,7 @@ def test_a_histogram_is_that_of_the_standard_library() -> None:
 
 def test_grey_counts_nothing_and_full_colour_one() -> None:
     lengths = ColourHistogram(32)(flat(RED, GREY, ORANGE)).norm(dim=1)
-    assert torch.allclose(lengths, torch.tensor([1.0, 0.0, 1.0]), atol=1e-5)
+    assert torch.allclose(lengths, torch.tensor([1.0, 0.0, 1.0]), atol=0.01)
 
 
 def test_the_middle_of_a_picture_counts_more_than_its_border() -> None:
@@ -65,7 +65,7 @@ def test_the_fitted_part_keeps_grey_at_nothing_and_a_mean_length_of_one() -> Non
     drawn = torch.rand(200, 3, 1, 1, generator=torch.Generator().manual_seed(2)) * 2 - 1
     rows = histogram(drawn.expand(-1, 3, 32, 32))
     colour = Colour.fit(histogram, rows, 20)
-    found = rows @ colour.get_buffer("matrix")
+    found = colour.rotation(rows)
     assert found.shape == (200, 20)
     assert abs(float(found.square().sum(dim=1).mean()) - 1) < 1e-5
     assert colour(flat(GREY)).abs().max() < 1e-6

@@ -18,7 +18,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -30,12 +30,12 @@ from numpy.typing import NDArray
 from visavis.embedders.spec import ModelSpec, read_spec
 from visavis.errors import SourceError
 from visavis.training.builtin_settings import Settings, scaled
-from visavis.training.calibrate import Trial, best
+from visavis.training.calibrate import Labelled, Parts, Trial, best
 from visavis.training.colour import Colour, ColourHistogram
 from visavis.training.compose import composition
 from visavis.training.distill import train_step
 from visavis.training.export import export
-from visavis.training.held_out import HeldOut, squashed
+from visavis.training.held_out import HeldOut, look, squashed
 from visavis.training.pictures import Listed, Pictures, listed, open_pictures
 from visavis.training.pool import Pool
 from visavis.training.retriever import Retriever
@@ -65,6 +65,13 @@ class Data:
     def held_out(self) -> NDArray[np.int64]:
         """Numbers of the pictures that are kept from training."""
         return np.array([i for i, entry in enumerate(self.entries) if entry.held_out])
+
+    def images(self, numbers: NDArray[np.int64], side: int) -> Iterator[torch.Tensor]:
+        """Whole pictures in batches (n, 3, side, side), in -1…1."""
+        for start in range(0, len(numbers), 64):
+            part = numbers[start : start + 64]
+            squares = np.stack([squashed(self.pictures, int(i), side) for i in part])
+            yield torch.from_numpy(squares).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
 def train(
@@ -247,7 +254,8 @@ def write_model(
     """Export the averaged weights, with the colour part and the blend that does best held out."""
     colour = fit_colour(data, settings)
     labels = [data.entries[i].label for i in data.held_out]
-    tried = held_out.blends(state.averaged, colour, labels)
+    products = look_at_products(data, state, colour, settings)
+    tried = held_out.blends(state.averaged, colour, labels, products)
     chosen = best(tried)
     log.info("blend: %s", chosen)
     teacher = read_spec(teacher_folder)
@@ -283,14 +291,18 @@ def fit_colour(data: Data, settings: Settings) -> Colour:
     rng = np.random.default_rng([settings.seed, 2])
     chosen = rng.choice(data.kept, min(8000, len(data.kept)), replace=False)
     histogram = ColourHistogram(settings.final_side)
-    rows = []
-    for start in range(0, len(chosen), 64):
-        squares = [
-            squashed(data.pictures, i, settings.final_side) for i in chosen[start : start + 64]
-        ]
-        images = torch.from_numpy(np.stack(squares)).permute(0, 3, 1, 2).float() / 127.5 - 1
-        rows.append(histogram(images))
+    rows = [histogram(images) for images in data.images(chosen, settings.final_side)]
     return Colour.fit(histogram, torch.cat(rows), settings.colour)
+
+
+def look_at_products(data: Data, state: State, colour: Colour, settings: Settings) -> Labelled:
+    """All pictures whose colour is known, trained on or not: few are held out."""
+    known = [i for i, entry in enumerate(data.entries) if entry.colour]
+    images = data.images(np.array(known, np.int64), settings.final_side)
+    labels = [data.entries[i].colour for i in known]
+    if not known:
+        return Labelled(Parts(*(np.zeros((0, 1), np.float32) for _ in "abc")), labels)
+    return Labelled(look(state.averaged, colour, images), labels)
 
 
 def _recipe(state: State, data: Data, teacher: ModelSpec, settings: Settings) -> dict[str, Any]:
@@ -310,7 +322,10 @@ def _metrics(report: dict[str, float], chosen: Trial, tried: Sequence[Trial]) ->
         "held_out": report,
         "blend": asdict(chosen),
         "blends_tried": [
-            [*asdict(trial.blend).values(), round(trial.precision, 4), round(trial.recall, 4)]
+            [
+                *asdict(trial.blend).values(),
+                *(round(v, 4) for v in (trial.precision, trial.recall, trial.products)),
+            ]
             for trial in tried
         ],
     }

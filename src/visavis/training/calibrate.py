@@ -35,24 +35,46 @@ class Trial:
     """Share of the five nearest with the same label (pictures whose label is alone do not ask)."""
     recall: float
     """Share of edited copies whose original comes first."""
+    products: float
+    """Share of the five nearest products that are the same kind of thing in the same colour."""
 
 
-def trials(originals: Parts, copies: Parts, labels: Sequence[str]) -> list[Trial]:
-    """Every blend of `SHARES`, tried."""
-    same = _compared(originals, originals)
-    found = _compared(copies, originals)
-    names = np.unique(np.array(labels), return_inverse=True)[1]
-    return [_trial(blend, same, found, names) for blend in _blends()]
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """Pictures with a label each."""
+
+    parts: Parts
+    labels: Sequence[str]
+
+
+def trials(originals: Labelled, copies: Parts, products: Labelled) -> list[Trial]:
+    """Every blend of `SHARES`, tried; `copies` are edits of the originals, in their order."""
+    same = _compared(originals.parts, originals.parts)
+    found = _compared(copies, originals.parts)
+    goods = _compared(products.parts, products.parts)
+    names, kinds = (
+        np.unique(np.array(side.labels), return_inverse=True)[1] for side in (originals, products)
+    )
+    return [
+        Trial(
+            blend,
+            precision=_precision(_blended(blend, same), names),
+            recall=float((_blended(blend, found).argmax(axis=1) == np.arange(len(names))).mean()),
+            products=_precision(_blended(blend, goods), kinds),
+        )
+        for blend in _blends()
+    ]
 
 
 def best(tried: Sequence[Trial]) -> Trial:
-    """The trial with the highest sum of precision and recall, each as a share of its best.
+    """The trial with the highest sum of its three figures, each as a share of its best.
 
-    Look-alikes and copies count the same; neither figure's own scale decides.
+    Kinds of things, copies and products count the same; no figure's own scale decides.
     """
-    precision = max(trial.precision for trial in tried) or 1.0
-    recall = max(trial.recall for trial in tried) or 1.0
-    return max(tried, key=lambda trial: trial.precision / precision + trial.recall / recall)
+    figures = np.array([[trial.precision, trial.recall, trial.products] for trial in tried])
+    highest = figures.max(axis=0)
+    shares = figures / np.where(highest > 0, highest, 1.0)
+    return tried[int(shares.sum(axis=1).argmax())]
 
 
 def _blends() -> list[Blend]:
@@ -81,20 +103,15 @@ def _compared(queries: Parts, gallery: Parts) -> _Compared:
     )
 
 
-def _trial(
-    blend: Blend,
-    same: _Compared,
-    found: _Compared,
-    names: NDArray[np.int64],
-) -> Trial:
-    scores = _blended(blend, same)
+def _precision(scores: Floats, names: NDArray[np.int64]) -> float:
+    """Share of each picture's five nearest with its label; a label that is alone does not ask."""
+    if not len(names):
+        return 0.0
     np.fill_diagonal(scores, -np.inf)
     first = np.argsort(-scores, axis=1, kind="stable")[:, :5]
     asks = np.bincount(names)[names] > 1
     hits = names[first] == names[:, None]
-    copies = _blended(blend, found).argmax(axis=1) == np.arange(len(names))
-    precision = float(hits[asks].mean()) if asks.any() else 0.0
-    return Trial(blend, precision, float(copies.mean()))
+    return float(hits[asks].mean()) if asks.any() else 0.0
 
 
 def _blended(blend: Blend, by: _Compared) -> Floats:

@@ -1,6 +1,6 @@
 """How a training does on the pictures that it is not shown."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import torch
@@ -9,7 +9,7 @@ from PIL import Image
 from torch import Generator, Tensor
 
 from visavis.training.augment import edited
-from visavis.training.calibrate import Parts, Trial, trials
+from visavis.training.calibrate import Labelled, Parts, Trial, trials
 from visavis.training.colour import Colour
 from visavis.training.networks import Student
 from visavis.training.pictures import Pictures
@@ -59,31 +59,34 @@ class HeldOut:
             "copy_recall": float((found == np.arange(len(found))).mean()),
         }
 
-    def blends(self, student: Student, colour: Colour, labels: Sequence[str]) -> list[Trial]:
+    def blends(
+        self, student: Student, colour: Colour, labels: Sequence[str], products: Labelled
+    ) -> list[Trial]:
         """Every blend of the parts, tried; `labels` has one for each picture."""
-        return trials(*self._parts(student, colour), labels)
+        originals, copies = self._parts(student, colour)
+        return trials(Labelled(originals, labels), copies, products)
 
     def _parts(self, student: Student, colour: Colour | None) -> tuple[Parts, Parts]:
         """The parts of the originals' vectors and of their copies'."""
         generator = Generator().manual_seed(1)
-        device = next(student.parameters()).device
-        sides: tuple[list[list[Floats]], list[list[Floats]]] = ([], [])
-        for start in range(0, len(self._pixels), 64):
-            originals = self.images(start, start + 64)
-            copies = edited((originals + 1) / 2, generator) * 2 - 1
-            for images, rows in zip((originals, copies), sides, strict=True):
-                with torch.inference_mode():
-                    seen = student(images.to(device))
-                    colours = images[:, :0, 0, 0] if colour is None else colour(images)
-                parts = (seen.learned, seen.copy, colours)
-                rows.append([part.cpu().numpy() for part in parts])
-        originals_, copies_ = (
-            [np.concatenate(part) for part in zip(*rows, strict=True)] for rows in sides
-        )
-        return (
-            Parts(unit(originals_[0]), unit(originals_[1]), originals_[2]),
-            Parts(unit(copies_[0]), unit(copies_[1]), copies_[2]),
-        )
+        count = len(self._pixels)
+        batches = [self.images(start, start + 64) for start in range(0, count, 64)]
+        copies = (edited((batch + 1) / 2, generator) * 2 - 1 for batch in batches)
+        return look(student, colour, batches), look(student, colour, copies)
+
+
+@torch.inference_mode()
+def look(student: Student, colour: Colour | None, batches: Iterable[Tensor]) -> Parts:
+    """The parts of pictures that come in batches (n, 3, side, side) in -1…1."""
+    device = next(student.parameters()).device
+    rows: list[tuple[Floats, Floats, Floats]] = []
+    for images in batches:
+        seen = student(images.to(device))
+        colours = images[:, :0, 0, 0] if colour is None else colour(images)
+        learned, copy = seen.learned.cpu().numpy(), seen.copy.cpu().numpy()
+        rows.append((unit(learned), unit(copy), colours.numpy()))
+    learned, copy, shades = (np.concatenate(part) for part in zip(*rows, strict=True))
+    return Parts(learned, copy, shades)
 
 
 def unit(vectors: Floats) -> Floats:

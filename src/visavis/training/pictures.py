@@ -32,6 +32,8 @@ class Listed:
     name: str
     """`folder/path`, the same on every machine."""
     label: str
+    colour: str
+    """Label and colour of a product, from a column `baseColour`; empty where there is none."""
     held_out: bool
 
 
@@ -53,7 +55,10 @@ def listed(folders: Sequence[Path]) -> list[Listed]:
                 name = f"{folder.name}/{row['path']}"
                 draw = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") / 2**32
                 label = f"{folder.name}/{row.get('label', '')}"
-                found.append(Listed(folder / row["path"], name, label, draw < HELD_OUT_SHARE))
+                shade = row.get("baseColour")
+                colour = f"{label}/{shade}" if shade else ""
+                held_out = draw < HELD_OUT_SHARE
+                found.append(Listed(folder / row["path"], name, label, colour, held_out))
     if not found:
         raise SourceError(f"no training pictures in {', '.join(map(str, folders))}")
     return found

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from urllib.parse import quote
@@ -61,13 +62,14 @@ def _alone(server: "_Server", folder: Path, size: Size) -> list[Figure]:
     over: list[float] = []
     inside: list[float] = []
     tail: list[float] = []
-    connection = socket.create_connection(("127.0.0.1", server.port))
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     request = _post("/v1/search", *_multipart(_picture()))
-    with connection, ImageIndex.open(folder) as index:
+    with ImageIndex.open(folder) as index:
         for warm in range(_ROUNDS[size] + 1):
             direct = [seconds(lambda: index.search(_picture())) for _ in range(_ASKED[size])]
-            asked = [seconds(lambda: _asked(connection, request)) for _ in range(_ASKED[size])]
+            with socket.create_connection(("127.0.0.1", server.port)) as connection:
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                ask = partial(_asked, connection, request)
+                asked = [seconds(ask) for _ in range(_ASKED[size])]
             if warm:
                 inside.append(statistics.median(direct) * 1000)
                 over.append(statistics.median(asked) * 1000)
@@ -253,9 +255,11 @@ def _post(path: str, body: bytes, headers: dict[str, str]) -> bytes:
 def _asked(connection: socket.socket, request: bytes) -> None:
     """One request and its whole answer, with nothing of a client library in between."""
     connection.sendall(request)
-    answer = connection.recv(1 << 20)
+    answer = b""
     while (length := _whole(answer)) is None or len(answer) < length:
-        answer += connection.recv(1 << 20)
+        piece = connection.recv(1 << 20)
+        assert piece, "the server closed the connection"
+        answer += piece
     assert answer.startswith(b"HTTP/1.1 200"), answer[:100]
 
 

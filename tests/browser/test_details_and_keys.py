@@ -1,9 +1,12 @@
 """The dialog of a result; keys and screen readers."""
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
+from PIL import Image
 from tests.browser.conftest import OpenPage
 
 if TYPE_CHECKING:
@@ -78,6 +81,52 @@ def test_the_address_of_an_open_result_opens_it_anywhere(open_page: OpenPage) ->
     expect(page.locator(".card").first).to_be_visible()
 
 
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_a_small_picture_is_shown_at_most_twice_as_large_and_nothing_shines_beside_it(
+    open_page: OpenPage, shots: Path, dark: bool
+) -> None:
+    page = open_page("?q=id:mug-01-front", dark=dark)
+    page.set_viewport_size({"width": 1600, "height": 1000})
+    page.locator(".card").first.click()
+    image = page.get_by_role("dialog").locator("img.loaded")
+    expect(image).to_have_js_property("naturalWidth", 320)  # the file itself, as it is
+    expect(image).to_have_attribute("src", re.compile("^blob:"))
+    area = image.bounding_box()
+    assert area is not None
+    assert (area["width"], area["height"]) == (640, 640)
+    page.screenshot(path=shots / f"small-{dark}.png")
+    with Image.open(shots / f"small-{dark}.png") as shot:
+        shown = np.asarray(shot.convert("L")).astype(int)
+    left, top = round(area["x"]), round(area["y"])
+    panel = shown[top + 100 : top + 300, left - 40 : left - 2]
+    assert np.ptp(panel) <= 1  # one even shade, up to the picture's edge
+    assert panel.mean() < 80 if dark else panel.mean() > 200
+    gutter = shown[:, -1]  # where a scrollbar would be: as dim as the page beside it
+    assert abs(int(gutter.mean()) - int(shown[:, 5].mean())) < 12
+
+
+def test_the_dialog_keeps_its_size_from_picture_to_picture(open_page: OpenPage) -> None:
+    page = open_page("?seed=1&where=category%3D%22odd, really%22")
+    page.locator(".card").first.click()
+    dialog = page.get_by_role("dialog")
+    sizes = []
+    for _ in range(3):
+        expect(dialog.locator("img.loaded")).to_be_visible()
+        sizes.append(dialog.bounding_box())
+        page.keyboard.press("ArrowRight")
+    assert sizes[0] == sizes[1] == sizes[2]
+
+
+@pytest.mark.parametrize("size", [(390, 844), (600, 800)])
+def test_the_key_of_the_search_box_is_not_shown_where_there_is_hardly_a_keyboard(
+    open_page: OpenPage, size: tuple[int, int]
+) -> None:
+    page = open_page("?seed=1")
+    expect(page.locator(".ask kbd")).to_be_visible()
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    expect(page.locator(".ask kbd")).to_be_hidden()
+
+
 def test_more_like_this_starts_over_from_a_result_and_others_join_the_query(
     open_page: OpenPage,
 ) -> None:
@@ -92,7 +141,7 @@ def test_more_like_this_starts_over_from_a_result_and_others_join_the_query(
     page.locator(".card").nth(5).click()
     page.get_by_role("button", name="Less like this").last.click()
     expect(chips).to_have_count(2)
-    expect(chips.nth(1)).to_contain_text("less")
+    expect(chips.nth(1)).to_contain_text("Less like this")
     page.locator(".card").nth(2).click()
     page.get_by_role("button", name="Add to the query").click()
     expect(chips).to_have_count(3)

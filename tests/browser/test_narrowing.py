@@ -119,6 +119,20 @@ def test_filters_are_a_sheet_on_a_phone(open_page: OpenPage) -> None:
     expect(page.get_by_role("button", name="Filters 1")).to_be_focused()
 
 
+def test_the_sheet_of_filters_can_be_closed_from_its_head_however_far_it_is_scrolled(
+    open_page: OpenPage,
+) -> None:
+    page = open_page("?seed=1", phone=True)
+    page.get_by_role("button", name="Filters").tap()
+    sheet = page.get_by_role("dialog", name="Filters")
+    close = sheet.get_by_role("button", name="Close the filters")
+    expect(close).to_be_in_viewport(ratio=1)
+    sheet.evaluate("sheet => sheet.scrollTo(0, 9999)")
+    expect(close).to_be_in_viewport(ratio=1)
+    close.tap()
+    expect(sheet).to_be_hidden()
+
+
 def test_a_filter_on_an_unknown_field_is_named_and_can_be_left(
     open_page: OpenPage, site: Site
 ) -> None:

@@ -25,6 +25,16 @@ def test_an_unknown_id_offers_a_random_picture(open_page: OpenPage) -> None:
     expect(notice).to_be_hidden()
 
 
+def test_on_a_phone_the_way_out_of_an_unknown_id_is_in_sight(open_page: OpenPage) -> None:
+    page = open_page("?q=id:no such thing", phone=True)
+    for name in ("Show a random picture", "Start over"):
+        button = page.get_by_role("alert").get_by_role("button", name=name)
+        expect(button).to_be_in_viewport(ratio=1)
+    expect(page.locator(".frame")).to_be_hidden()
+    page.get_by_role("button", name="Show a random picture").click()
+    expect(page.locator(".frame img.loaded")).to_be_visible()
+
+
 @pytest.mark.parametrize(
     ("name", "data", "says"),
     [
@@ -36,11 +46,15 @@ def test_a_file_that_is_no_picture_leaves_the_results_alone(
     open_page: OpenPage, tmp_path: Path, name: str, data: bytes, says: str
 ) -> None:
     page = open_page("?q=id:mug-01-front")
-    expect(page.locator(".card").first).to_be_visible()
+    card = page.locator(".card").first
+    expect(card).to_be_visible()
+    before = card.bounding_box()
     (tmp_path / name).write_bytes(data)
     page.locator("#file").set_input_files(tmp_path / name)
     expect(page.get_by_role("alert")).to_contain_text(says)
-    expect(page.locator(".card").first).to_be_visible()
+    assert card.bounding_box() == before  # nothing jumps
+    page.get_by_role("button", name="OK", exact=True).click()
+    expect(page.get_by_role("alert")).to_be_hidden()
 
 
 def test_a_picture_that_no_one_can_read_is_refused_in_words(

@@ -1,9 +1,8 @@
 """`visavis serve`: the HTTP API and the page."""
 
-import os
 import signal
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,12 +12,7 @@ from visavis.errors import UsageError
 if TYPE_CHECKING:
     import socket
 
-    import uvicorn
-
     from visavis.server.options import ServerOptions
-
-_CONNECTIONS = 1_000  # of one worker at once; the next is answered with 503
-_GRACE = 30  # seconds that requests in flight have to finish after a stop signal
 
 
 def serve(
@@ -55,7 +49,10 @@ def serve(
         float, typer.Option(metavar="MB", min=0.001, help="The largest body of a request.")
     ] = 32.0,
     rate_limit: Annotated[
-        float, typer.Option(metavar="N", min=0, help="Requests a second for a client; 0: any.")
+        float,
+        typer.Option(
+            metavar="N", min=0, help="Requests a second for a client, in each worker; 0: any."
+        ),
     ] = 50.0,
     device: options.Device = None,
     max_megapixels: options.MaxMegapixels = None,
@@ -115,6 +112,7 @@ def _make_key(file: Path | None, name: str, scopes: list[str]) -> None:
 def _run(chosen: "ServerOptions", port: int) -> None:
     """Listen first, so that a port that is taken is told before anything is loaded."""
     from visavis.image_index import ImageIndex
+    from visavis.server import running
     from visavis.server.options import check_exposure
 
     check_exposure(chosen)
@@ -123,10 +121,10 @@ def _run(chosen: "ServerOptions", port: int) -> None:
     with _listening(chosen.host, port) as listener:
         address = _address(chosen, listener)
         typer.echo(f"serving {chosen.index} at {address} (stop with Ctrl-C)", err=True)
-        if chosen.workers == 1:
-            _serve_here(chosen, listener)
-        else:
-            _serve_in_workers(chosen, listener)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, _stop)
+        if code := running.serve(chosen, listener):
+            raise typer.Exit(code)
 
 
 def _listening(host: str, port: int) -> "socket.socket":
@@ -155,52 +153,6 @@ def _address(chosen: "ServerOptions", listener: "socket.socket") -> str:
     return f"http://{shown}:{port}{chosen.root_path}/"
 
 
-def _config(chosen: "ServerOptions") -> "uvicorn.Config":
-    from functools import partial
-
-    import uvicorn
-
-    from visavis.server.app import create_app
-
-    return uvicorn.Config(
-        partial(create_app, chosen),
-        factory=True,
-        workers=chosen.workers,
-        loop="auto" if chosen.workers == 1 else "visavis.server.accepting:new_loop",
-        access_log=False,
-        log_level="warning",
-        server_header=False,
-        timeout_graceful_shutdown=_GRACE,
-        limit_concurrency=_CONNECTIONS,
-        ws="none",
-    )
-
-
 def _stop(number: int, frame: object) -> None:
-    """A stop that was asked for is no failure: uvicorn has let the requests finish by then."""
+    """A stop that was asked for is no failure: the server has let the requests finish by then."""
     raise typer.Exit(0)
-
-
-def _serve_here(chosen: "ServerOptions", listener: "socket.socket") -> None:
-    import uvicorn
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _stop)
-    uvicorn.Server(_config(chosen)).run(sockets=[listener])
-
-
-def _serve_in_workers(chosen: "ServerOptions", listener: "socket.socket") -> None:
-    """Several processes on one socket; one that dies is replaced."""
-    import tempfile
-
-    from uvicorn.config import STARTUP_FAILURE
-    from uvicorn.supervisors import Multiprocess
-
-    from visavis.server.metrics import MULTIPROCESS
-
-    with tempfile.TemporaryDirectory(prefix="visavis-metrics-") as folder:
-        os.environ[MULTIPROCESS] = folder  # before the workers import prometheus_client
-        supervisor: Any = Multiprocess(_config(chosen), sockets=[listener])
-        supervisor.run()
-    if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
-        raise typer.Exit(STARTUP_FAILURE)

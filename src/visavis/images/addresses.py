@@ -7,9 +7,18 @@ asks `PublicOnly` for each connection, and TLS still checks the certificate agai
 
 import ipaddress
 import socket
+import threading
 from collections.abc import Iterable
+from queue import Empty, SimpleQueue
+from typing import Any
 
 import httpcore
+
+from visavis.images.patience import Patience
+from visavis.images.streams import connect
+
+_Resolved = tuple[int, tuple[Any, ...]]
+"""Address family and socket address."""
 
 IP = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -23,9 +32,9 @@ class PrivateAddressError(Exception):
 class PublicOnly(httpcore.NetworkBackend):
     """Resolve, check every address, then connect to one of the checked addresses."""
 
-    def __init__(self, allow_private: bool) -> None:
+    def __init__(self, allow_private: bool, patience: Patience) -> None:
         self._allow_private = allow_private
-        self._tcp = httpcore.SyncBackend()
+        self._patience = patience
 
     def connect_tcp(
         self,
@@ -37,24 +46,48 @@ class PublicOnly(httpcore.NetworkBackend):
     ) -> httpcore.NetworkStream:
         """Connect to the first address that answers; raises PrivateAddressError."""
         failed: Exception = httpcore.ConnectError(f"{host} has no address")
-        for address in self._resolve(host, port):
+        for family, address in self._resolve(host, port, timeout):
             try:
-                return self._tcp.connect_tcp(address, port, timeout, local_address, socket_options)
+                return connect(family, address, self._patience, timeout, socket_options or ())
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 failed = error
         raise failed
 
-    def _resolve(self, host: str, port: int) -> list[str]:
+    def _resolve(self, host: str, port: int, timeout: float | None) -> list[_Resolved]:
         try:
-            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            found = _looked_up(host, port, timeout, self._patience)
         except (OSError, UnicodeError) as error:
             raise httpcore.ConnectError(f"the host name {host} is not known ({error})") from error
-        addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+        addresses = list(dict.fromkeys((int(entry[0]), entry[4]) for entry in found))
         if not self._allow_private:
-            for address in addresses:
-                if not is_public(ipaddress.ip_address(address)):
-                    raise PrivateAddressError(address)
+            for _, address in addresses:
+                if not is_public(ipaddress.ip_address(str(address[0]))):
+                    raise PrivateAddressError(str(address[0]))
         return addresses
+
+
+def _looked_up(host: str, port: int, timeout: float | None, patience: Patience) -> list[Any]:
+    """What the resolver says; its own waiting cannot be broken off, so a thread does it."""
+    told: SimpleQueue[list[Any] | Exception] = SimpleQueue()
+
+    def ask() -> None:
+        try:
+            told.put(list(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)))
+        except Exception as error:  # raised below, where somebody waits for it
+            told.put(error)
+
+    def step(seconds: float) -> list[Any] | Exception:
+        try:
+            return told.get(timeout=seconds)
+        except Empty:
+            raise TimeoutError from None
+
+    threading.Thread(target=ask, name="visavis-resolve", daemon=True).start()
+    late = httpcore.ConnectTimeout(f"the host name {host} was not resolved in time")
+    found = patience.wait(step, timeout, late)
+    if isinstance(found, Exception):
+        raise found
+    return found
 
 
 def is_public(address: IP) -> bool:

@@ -1,6 +1,7 @@
 """Pictures from http(s) addresses: politely, within limits, and never twice."""
 
 import hashlib
+import math
 import os
 import random
 import tempfile
@@ -8,11 +9,13 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urljoin
 
 from visavis.errors import FetchError
+from visavis.images.patience import Patience, StoppedError, TooLateError
 from visavis.images.sniff import sniff
 
 if TYPE_CHECKING:
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
 MAX_BYTES = 50_000_000
 MAX_REDIRECTS = 5
 TIMEOUT = 10.0  # seconds to connect, and between two pieces of an answer
-DEADLINE = 120.0  # seconds for a whole answer, against servers that send a byte now and then
+DEADLINE = 120.0  # seconds for connecting, redirects and the whole answer: some send byte by byte
 LONGEST_WAIT = 60.0  # seconds; a server that wants more is told about instead of waited for
 
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
@@ -30,6 +33,20 @@ _HEADERS = {
     "Accept": "image/*,*/*;q=0.5",
     "Accept-Encoding": "identity",  # pictures are packed already
 }
+
+
+@dataclass(slots=True)
+class _Host:
+    """Whose turn it is at a host."""
+
+    turns: threading.Semaphore
+    users: int = 0
+    """Requests that wait or are under way."""
+
+    def enter(self, seconds: float) -> None:
+        """Take a turn. Raises TimeoutError."""
+        if not self.turns.acquire(timeout=seconds):
+            raise TimeoutError
 
 
 def is_address(text: str) -> bool:
@@ -56,16 +73,28 @@ class _Answer(NamedTuple):
     location: str | None
 
 
+@dataclass(slots=True)
+class _Time:
+    """What is left of the time for a download."""
+
+    end: float
+    """When the caller needs an answer, by `time.monotonic`."""
+    network: float = 0.0
+    """Seconds with the network; waiting for a turn is not the server's fault."""
+
+
 class Fetcher:
     """Downloads pictures; one object for all threads of a run.
 
     Tries again (`retries` times, with growing pauses that respect Retry-After) on 408, 429, 5xx
     and broken connections; asks one host `per_host` things at once; stops at `max_bytes`; follows
-    five redirects. Only the public internet is reached unless `allow_private`; proxies from the
-    environment are not used, as they would hide where a connection ends.
+    five redirects; takes at most two minutes for all of that, each time. Only the public internet
+    is reached unless `allow_private`; proxies from the environment are not used, as they would hide
+    where a connection ends.
 
     What turned out to be a picture is kept in `cache` under the SHA-256 of its address and never
-    asked for again: delete the folder to download anew.
+    asked for again: delete the folder to download anew. With `keep` off nothing is kept or looked
+    for there. With `for_strangers` on errors do not tell where a name leads, nor what to change.
     """
 
     def __init__(
@@ -77,6 +106,8 @@ class Fetcher:
         per_host: int = 4,
         retries: int = 3,
         backoff: float = 0.5,
+        keep: bool = True,
+        for_strangers: bool = False,
     ) -> None:
         self._cache = cache
         self._allow_private = allow_private
@@ -84,19 +115,29 @@ class Fetcher:
         self._per_host = per_host
         self._retries = retries
         self._backoff = backoff
+        self._keeps = keep
+        self._for_strangers = for_strangers
+        self._patience = Patience()
         self._lock = threading.Lock()
-        self._hosts: dict[str, threading.BoundedSemaphore] = {}
-        self._closed = threading.Event()
+        self._hosts: dict[str, _Host] = {}
+        self._active = 0  # requests that use the client
         self._made: httpx.Client | None = None
 
-    def fetch(self, url: str) -> bytes:
-        """The bytes at an address, from the cache or the network; raises FetchError."""
+    def fetch(self, url: str, seconds: float = math.inf) -> bytes:
+        """The bytes at an address, from the cache or the network; raises FetchError.
+
+        Args:
+            url: The address.
+            seconds: When the caller needs an answer: all tries and waits end by then.
+        """
+        if not self._keeps:
+            return self._download(url, seconds)
         if self._cache is None:
             self._cache = default_cache()
         kept = self._kept_at(url)
         with suppress(OSError):  # not there, or not readable: the network has it
             return kept.read_bytes()
-        data = self._download(url)
+        data = self._download(url, seconds)
         if sniff(data[:32]) is not None:  # a login page must not stay for ever
             _keep(kept, data)
         return data
@@ -108,36 +149,58 @@ class Fetcher:
         except OSError:
             return None
 
+    def keeps(self, url: str) -> bool:
+        """Whether what is at an address is in the cache."""
+        return self._kept_at(url).is_file()
+
     def close(self) -> None:
-        """Close connections; threads that wait for another try give up at once."""
-        self._closed.set()
+        """Stop what is under way, in a fraction of a second, and close connections.
+
+        Returns at once: the last thread that is on its way out closes them.
+        """
+        self._patience.stop()
         with self._lock:
-            if self._made is not None:
-                self._made.close()
-                self._made = None
+            self._close_if_idle()
+
+    def _close_if_idle(self) -> None:
+        if self._patience.stopped and not self._active and self._made is not None:
+            self._made.close()
+            self._made = None
 
     def _kept_at(self, url: str) -> Path:
         name = hashlib.sha256(url.encode("utf-8", "surrogatepass")).hexdigest()
         return (self._cache or default_cache()) / name[:2] / name
 
-    def _download(self, url: str) -> bytes:
-        for attempt in range(self._retries + 1):
+    def _download(self, url: str, seconds: float) -> bytes:
+        time_left = _Time(time.monotonic() + seconds)
+        try:
+            with self._patience.until(time_left.end):
+                return self._try(url, time_left)
+        except StoppedError as error:
+            raise FetchError(url, "the download was stopped: its fetcher is closed") from error
+        except TooLateError as error:
+            limit = min(seconds, DEADLINE)
+            raise FetchError(url, f"it did not arrive within {limit:g} seconds") from error
+
+    def _try(self, url: str, time_left: _Time) -> bytes:
+        attempt = 0
+        while True:
+            time_left.network = DEADLINE
             try:
-                return self._follow(url)
+                return self._follow(url, time_left)
             except _Busy as error:
                 # Half of the pause is random, so that many readers do not come back in step.
                 pause = self._backoff * 2**attempt * random.uniform(0.5, 1.0)
                 pause = max(pause, error.wait or 0.0)
                 if attempt == self._retries or pause > LONGEST_WAIT:
                     raise FetchError(url, f"{error}; tried {_times(attempt + 1)}") from error
-                if self._closed.wait(pause):
-                    break
-        raise FetchError(url, "the download was stopped")
+                self._patience.sleep(pause)
+            attempt += 1
 
-    def _follow(self, url: str) -> bytes:
+    def _follow(self, url: str, time_left: _Time) -> bytes:
         here = url
         for _ in range(MAX_REDIRECTS + 1):
-            answer = self._get(here, url)
+            answer = self._get(here, url, time_left)
             if answer.location is None:
                 return answer.data
             try:
@@ -148,7 +211,7 @@ class Fetcher:
                 raise FetchError(url, f"it leads to {here}, which is no http(s) address")
         raise FetchError(url, f"it was redirected more than {MAX_REDIRECTS} times")
 
-    def _get(self, here: str, url: str) -> _Answer:
+    def _get(self, here: str, url: str, time_left: _Time) -> _Answer:
         """One request and its whole answer; `url` is the address that was asked for first."""
         import httpcore
         import httpx
@@ -157,14 +220,14 @@ class Fetcher:
 
         try:
             host = httpx.URL(here).host
-            with self._turn(host), self._client().stream("GET", here) as response:
+            with (
+                self._turn(host, time_left),
+                self._client() as client,
+                client.stream("GET", here) as response,
+            ):
                 return self._answer(response, url)
         except PrivateAddressError as error:
-            raise FetchError(
-                url,
-                f"{host} is not on the public internet ({error}); "
-                "use --allow-private if that is meant",
-            ) from error
+            raise FetchError(url, self._told_private(host, error)) from error
         except httpcore.TimeoutException as error:
             raise _Busy(f"the server did not answer within {TIMEOUT:g} seconds") from error
         except (httpcore.NetworkError, httpcore.RemoteProtocolError) as error:
@@ -177,7 +240,6 @@ class Fetcher:
             httpcore.LocalProtocolError,
             httpcore.UnsupportedProtocol,
             ValueError,  # odd addresses
-            RuntimeError,  # a client that was closed meanwhile
         ) as error:
             raise FetchError(url, f"it cannot be downloaded ({error})") from error
 
@@ -198,36 +260,56 @@ class Fetcher:
         if announced.isdigit() and int(announced) > self._max_bytes:
             raise too_large
         body = bytearray()
-        end = time.monotonic() + DEADLINE
         for piece in response.iter_bytes():
             body += piece
             if len(body) > self._max_bytes:
                 raise too_large
-            if self._closed.is_set():
-                raise FetchError(url, "the download was stopped")
-            if time.monotonic() > end:
-                raise FetchError(url, f"it did not arrive within {DEADLINE:g} seconds")
         return bytes(body)
 
-    @contextmanager
-    def _turn(self, host: str) -> Iterator[None]:
-        """Wait until fewer than `per_host` requests to a host are under way."""
-        with self._lock:
-            if host not in self._hosts:
-                self._hosts[host] = threading.BoundedSemaphore(self._per_host)
-            turn = self._hosts[host]
-        with turn:
-            yield
+    def _told_private(self, host: str, error: Exception) -> str:
+        told = f"{host} is not on the public internet"
+        if self._for_strangers:  # where names of this network lead is not for them
+            return f"{told}, and this server fetches from nowhere else"
+        return f"{told} ({error}); use --allow-private if that is meant"
 
-    def _client(self) -> "httpx.Client":
+    @contextmanager
+    def _turn(self, host: str, time_left: _Time) -> Iterator[None]:
+        """Wait until fewer than `per_host` requests to a host are under way, then take the time."""
+        with self._lock:
+            asked = self._hosts.setdefault(host, _Host(threading.Semaphore(self._per_host)))
+            asked.users += 1
+        try:
+            self._patience.wait(asked.enter, None, TooLateError())
+            started = time.monotonic()
+            try:
+                with self._patience.until(min(time_left.end, started + time_left.network)):
+                    yield
+            finally:
+                asked.turns.release()
+                time_left.network -= time.monotonic() - started
+        finally:
+            with self._lock:
+                asked.users -= 1
+                if not asked.users:  # a server that runs for months meets many hosts
+                    del self._hosts[host]
+
+    @contextmanager
+    def _client(self) -> Iterator["httpx.Client"]:
         from visavis.images.transport import make_client
 
         with self._lock:
-            if self._closed.is_set():
-                raise RuntimeError("the fetcher is closed")
+            if self._patience.stopped:
+                raise StoppedError
             if self._made is None:
-                self._made = make_client(self._allow_private, TIMEOUT, _HEADERS)
-            return self._made
+                self._made = make_client(self._allow_private, self._patience, TIMEOUT, _HEADERS)
+            self._active += 1
+            client = self._made
+        try:
+            yield client
+        finally:
+            with self._lock:
+                self._active -= 1
+                self._close_if_idle()
 
 
 def _times(count: int) -> str:

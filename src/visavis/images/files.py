@@ -11,6 +11,7 @@ import re
 import stat
 from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 from visavis.errors import ImageUnreadableError
 
@@ -35,6 +36,7 @@ IMAGE_SUFFIXES = (
 MAX_FILE_BYTES = 1 << 30
 """Larger files are refused unread: 100 megapixels of uncompressed 16-bit RGB are 600 MB."""
 
+_TO_READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 _ESCAPED = re.compile(rb"\\x([0-9a-f]{2})")
 
 
@@ -78,6 +80,27 @@ def read_file(uri: str) -> bytes:
             return file.read()
     except (OSError, ValueError) as error:
         raise ImageUnreadableError(uri, why_not(error)) from error
+
+
+def open_file(uri: str) -> BinaryIO:
+    """A regular local file, open to be read; raises ImageUnreadableError.
+
+    Never waits: opening a pipe that nobody writes to would. What is read from it stays the same
+    file when another one is put in its place.
+    """
+    found = stat_file(_file_name(uri))
+    if isinstance(found, str):
+        raise ImageUnreadableError(uri, found)
+    try:
+        # Not to wait even if a pipe has come there since.
+        descriptor = os.open(_file_name(uri), _TO_READ)
+    except (OSError, ValueError) as error:
+        raise ImageUnreadableError(uri, why_not(error)) from error
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode) or found.st_size > MAX_FILE_BYTES:
+        os.close(descriptor)
+        raise ImageUnreadableError(uri, "it is no regular file of at most 1 GiB")
+    return os.fdopen(descriptor, "rb")
 
 
 def stat_file(path: str) -> os.stat_result | str:

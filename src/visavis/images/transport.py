@@ -7,12 +7,18 @@ import httpcore
 import httpx
 
 from visavis.images.addresses import PublicOnly
+from visavis.images.patience import Patience
 
 
-def make_client(allow_private: bool, timeout: float, headers: dict[str, str]) -> httpx.Client:
-    """A client that follows no redirect by itself and takes no proxy from the environment."""
+def make_client(
+    allow_private: bool, patience: Patience, timeout: float, headers: dict[str, str]
+) -> httpx.Client:
+    """A client that follows no redirect by itself and takes no proxy from the environment.
+
+    Its requests raise httpcore's errors, PrivateAddressError, and those of `Patience`.
+    """
     return httpx.Client(
-        transport=_CheckedTransport(allow_private),
+        transport=_CheckedTransport(allow_private, patience),
         timeout=timeout,
         headers=headers,
         follow_redirects=False,
@@ -23,13 +29,13 @@ def make_client(allow_private: bool, timeout: float, headers: dict[str, str]) ->
 class _CheckedTransport(httpx.BaseTransport):
     """`httpx.HTTPTransport` with our own network backend, which it has no argument for."""
 
-    def __init__(self, allow_private: bool) -> None:
+    def __init__(self, allow_private: bool, patience: Patience) -> None:
         self._pool = httpcore.ConnectionPool(
             ssl_context=httpx.create_ssl_context(),  # honours SSL_CERT_FILE
             max_connections=64,
             max_keepalive_connections=32,
             keepalive_expiry=15.0,
-            network_backend=PublicOnly(allow_private),
+            network_backend=PublicOnly(allow_private, patience),
         )
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -11,20 +12,19 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Match, Route
 
 from visavis import __version__
 from visavis.errors import VisavisError
 from visavis.server import routes
 from visavis.server.bodies import told
 from visavis.server.front import Front
-from visavis.server.guard import Guard
+from visavis.server.guard import Guard, methods_at
 from visavis.server.keys import Keys
 from visavis.server.metrics import Metrics
 from visavis.server.options import ServerOptions, check_exposure
 from visavis.server.page import Page
 from visavis.server.refusals import error_response, json_error
-from visavis.server.state import State
+from visavis.server.state import STOPPING, State
 
 _COMPRESS_FROM = 1_000  # bytes
 
@@ -40,13 +40,13 @@ def create_app(options: ServerOptions) -> FastAPI:
     metrics = Metrics()
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.visavis = State.opened(options, metrics)
+    async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
+        state = app.state.visavis = State.opened(options, metrics)
         try:
-            await app.state.visavis.warm_up()
-            yield
+            await state.warm_up()
+            yield {STOPPING: state.stop_waiting}  # see protocol.py
         finally:
-            app.state.visavis.close()
+            state.close()
 
     app = FastAPI(
         title="visavis",
@@ -103,17 +103,9 @@ def _add_handlers(app: FastAPI) -> None:
         for name, value in (error.headers or {}).items():
             response.headers[name] = value
         if error.status_code == 405:
-            response.headers["Allow"] = ", ".join(sorted(_methods(request)))
+            response.headers["Allow"] = ", ".join(sorted(methods_at(request.scope)))
         return response
 
     app.add_exception_handler(VisavisError, ours)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, other)
-
-
-def _methods(request: Request) -> set[str]:
-    """What can be done at an address; the router itself names one route's methods alone."""
-    routes = [route for route in request.app.routes if isinstance(route, Route)]
-    fitting = [route for route in routes if route.matches(request.scope)[0] != Match.NONE]
-    nearest = fitting[0].path if fitting else ""  # the router takes the first that fits, too
-    return {method for route in fitting if route.path == nearest for method in route.methods or ()}

@@ -86,7 +86,7 @@ async def show_info(request: Request, _: Annotated[NoParams, Query()]) -> Respon
             "allow_urls": options.allow_urls,
             "max_upload_bytes": options.max_upload_bytes,
             "max_pixels": options.max_pixels,
-            "fields": len(store.field_names()),
+            "fields": len(store.field_types()),
         }
 
     return answer(await state.with_index(work))
@@ -98,13 +98,14 @@ async def health() -> Response:
 
 
 async def readiness(request: Request) -> Response:
-    """The index can be read and its model can be loaded; 503 otherwise."""
+    """The index can be read and its model can be loaded."""
+    state = state_of(request)
 
     def work(index: ImageIndex) -> None:
         index.store.browse.count()
         index.embedder(threads=1)
 
-    await state_of(request).with_index(work)
+    await state.readiness.check(lambda: state.with_index(work))
     return answer({"status": "ready"})
 
 

@@ -1,25 +1,31 @@
 """Who may ask what, how often, and with how large a body: decided before anything is read."""
 
 from starlette.datastructures import Headers
+from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from visavis.server.admission import BODY, LimitedBody, too_large
 from visavis.server.keys import Keys
-from visavis.server.limits import LimitedBody, RateLimiter, too_large
+from visavis.server.limits import RateLimiter, network_of
 from visavis.server.options import ServerOptions, is_loopback
 from visavis.server.refusals import (
     BadRequestError,
     ForbiddenError,
+    MethodNotAllowedError,
     Refusal,
     UnauthorizedError,
     error_response,
 )
 
-_OPEN = frozenset(("/", "/healthz", "/readyz", "/openapi.json", "/favicon.ico"))
+_COSTLY = frozenset(("/metrics", "/openapi.json"))
+OPEN = frozenset(("/", "/healthz", "/readyz", "/openapi.json", "/favicon.ico"))
+"""What needs no key."""
+
 _PICTURE_COST = 0.1  # a page shows dozens of thumbnails at once; most come from a cache
 
 
 class Guard:
-    """Refuses with 400 (host), 401 and 403 (key), 413 (body) and 429 (rate)."""
+    """Refuses with 400 (host), 401 and 403 (key), 405 (method), 413 (body) and 429 (rate)."""
 
     def __init__(self, app: ASGIApp, *, options: ServerOptions, keys: Keys | None) -> None:
         self._app = app
@@ -32,29 +38,38 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        options = self._options
         try:
             self._check(scope, Headers(scope=scope))
         except Refusal as refusal:
             await error_response(refusal)(scope, receive, send)
             return
-        body = LimitedBody(
-            receive, options.max_upload_bytes, options.silent_seconds, options.body_seconds
-        )
+        body = scope[BODY] = LimitedBody(receive, self._options, network_of(_client(scope)))
         await self._app(scope, body, send)
 
     def _check(self, scope: Scope, headers: Headers) -> None:
         path: str = scope["visavis.path"]
         self._check_host(headers)
-        if path.startswith("/v1/"):
+        if path.startswith("/v1/") or path in _COSTLY:
             picture = path.endswith(("/thumbnail", "/file"))
-            client = scope.get("client") or ("unknown", 0)
-            self._limiter.take(client[0], _PICTURE_COST if picture else 1.0)
-        if path not in _OPEN and not path.startswith("/ui/"):
-            self._check_key(headers, _needed(scope["method"], path))
+            self._limiter.take(_client(scope), _PICTURE_COST if picture else 1.0)
+        if path not in OPEN and not path.startswith("/ui/"):
+            self._check_access(scope, headers, path)
         announced = headers.get("content-length", "")
         if announced.isdigit() and int(announced) > self._options.max_upload_bytes:
             raise too_large(self._options.max_upload_bytes)
+
+    def _check_access(self, scope: Scope, headers: Headers, path: str) -> None:
+        needed = _needed(scope["method"], path)
+        if needed == "write":
+            methods = methods_at(scope)
+            if not methods:
+                return  # there is nothing at this address, whatever the key
+            if scope["method"] not in methods:
+                raise MethodNotAllowedError(
+                    f"{path[:100]} does not take {scope['method'][:20]}",
+                    Allow=", ".join(sorted(methods)),
+                )
+        self._check_key(headers, needed)
 
     def _check_host(self, headers: Headers) -> None:
         """A page elsewhere that makes its own name resolve to 127.0.0.1 must not get in."""
@@ -64,8 +79,7 @@ class Guard:
         name = host.rpartition(":")[0] if not host.endswith("]") and ":" in host else host
         if not is_loopback(name):
             raise BadRequestError(
-                f"this server answers to localhost alone, not to {host[:100]!r}; behind a proxy "
-                "start it with --api-key-file or --public"
+                f"this server answers to the name localhost alone, not to {host[:100]!r}"
             )
 
     def _check_key(self, headers: Headers, scope: str) -> None:
@@ -74,7 +88,7 @@ class Guard:
             raise ForbiddenError(
                 "this server is read-only"
                 if options.read_only
-                else "writing needs a key, and this server was started without --api-key-file"
+                else "writing needs a key, and this server has none"
             )
         if scope == "read" and options.open_to_read:
             return
@@ -94,6 +108,19 @@ def _needed(method: str, path: str) -> str:
     """The scope that a request needs; whatever is not known to read only, writes."""
     reads = method in ("GET", "HEAD", "OPTIONS") or (method == "POST" and path == "/v1/search")
     return "read" if reads else "write"
+
+
+def methods_at(scope: Scope) -> set[str]:
+    """What can be done at the address of a request; nothing when there is no such address."""
+    routes = [route for route in scope["app"].routes if isinstance(route, Route)]
+    fitting = [route for route in routes if route.matches(scope)[0] != Match.NONE]
+    nearest = fitting[0].path if fitting else ""  # the router takes the first that fits, too
+    return {method for route in fitting if route.path == nearest for method in route.methods or ()}
+
+
+def _client(scope: Scope) -> str:
+    address: str = (scope.get("client") or ("unknown", 0))[0]
+    return address
 
 
 def _given_key(headers: Headers) -> str:

@@ -1,15 +1,12 @@
-"""How often a client may ask, and how large and slow a body may be."""
+"""How often a client may ask."""
 
-import asyncio
 import ipaddress
 import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable
 
-from starlette.types import Message, Receive
-
-from visavis.server.refusals import BodyTooLargeError, SlowBodyError, TooManyRequestsError
+from visavis.server.refusals import TooManyRequestsError
 
 _CLIENTS = 20_000  # buckets that are remembered; the one not seen for longest goes first
 
@@ -33,7 +30,7 @@ class RateLimiter:
         """Pay for a request. Raises TooManyRequestsError that says when to come back."""
         if self._rate <= 0:
             return
-        name = _network(client)
+        name = network_of(client)
         now = self._clock()
         tokens, at = self._buckets.pop(name, (self._burst, now))
         tokens = min(self._burst, tokens + (now - at) * self._rate)
@@ -48,7 +45,8 @@ class RateLimiter:
             )
 
 
-def _network(client: str) -> str:
+def network_of(client: str) -> str:
+    """Who a client is: its IPv4 address, or the /64 network of its IPv6 address."""
     if ":" not in client:
         return client
     try:
@@ -58,51 +56,3 @@ def _network(client: str) -> str:
     if address.ipv4_mapped is not None:
         return str(address.ipv4_mapped)
     return str(ipaddress.IPv6Network((address, 64), strict=False))
-
-
-class LimitedBody:
-    """The `receive` of a request, which gives up on bodies that are too large or too slow.
-
-    Bytes are counted as they come, so a body without a length (chunked) is stopped as well.
-    """
-
-    def __init__(self, receive: Receive, most: int, silent: float, whole: float) -> None:
-        self._receive = receive
-        self._most = most
-        self._silent = silent
-        self._whole = whole
-        self._end: float | None = None
-        self._taken = 0
-        self._complete = False
-
-    async def __call__(self) -> Message:
-        """The next message. Raises BodyTooLargeError and SlowBodyError."""
-        if self._complete:  # from here on it only tells when the client leaves
-            return await self._receive()
-        message = await self._timely()
-        if message["type"] == "http.request":
-            self._taken += len(message.get("body", b""))
-            self._complete = not message.get("more_body", False)
-            if self._taken > self._most:
-                raise too_large(self._most)
-        return message
-
-    async def _timely(self) -> Message:
-        now = time.monotonic()
-        if self._end is None:
-            self._end = now + self._whole
-        try:
-            async with asyncio.timeout(max(0.0, min(self._silent, self._end - now))):
-                return await self._receive()
-        except TimeoutError:
-            raise SlowBodyError(
-                "the body of the request did not arrive in time", Connection="close"
-            ) from None
-
-
-def too_large(most: int) -> BodyTooLargeError:
-    """The refusal of a body."""
-    return BodyTooLargeError(
-        f"the request is larger than {most / 1e6:g} MB, the most that this server takes",
-        Connection="close",
-    )

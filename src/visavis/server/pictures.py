@@ -4,24 +4,31 @@ No path in a request reaches the file system: an id is looked up in the database
 says where its picture is.
 """
 
+import os
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import Annotated
+from typing import Annotated, BinaryIO, NamedTuple, TypeVar
+from urllib.parse import quote
 
 from fastapi import Query
 from starlette.requests import Request
-from starlette.responses import FileResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 
-from visavis.errors import FetchError, ImageError, ImageUnreadableError
+from visavis.errors import ImageError, ImageUnreadableError
 from visavis.image_index import ImageIndex
-from visavis.images.fetch import Fetcher, is_address
-from visavis.images.files import local_path, read_file, stat_file
+from visavis.images.fetch import is_address
+from visavis.images.files import open_file
 from visavis.images.sniff import HEAD_BYTES, Format, sniff
-from visavis.server.refusals import PictureGoneError
+from visavis.server.refusals import PictureGoneError, RangeError, told_reason
 from visavis.server.rendering import record_id
 from visavis.server.schemas import NoParams, ThumbnailParams
 from visavis.server.state import State, state_of
+from visavis.server.streaming import FileAnswer, wanted_part
 from visavis.server.thumbnails import Thumbnails
 from visavis.types import ImageRecord
+
+T = TypeVar("T")
 
 _TYPES: dict[Format, str] = {
     "JPEG": "image/jpeg",
@@ -39,6 +46,26 @@ TYPES = tuple(_TYPES.values())
 _LONG = 86_400  # seconds a browser keeps a picture before it asks whether it is still the same
 
 
+class _Small(NamedTuple):
+    """A thumbnail."""
+
+    data: bytes
+    sha256: str
+    """Of the picture that it shows."""
+    same: bool
+    """Whether that is the picture which the record describes."""
+
+
+class _Opened(NamedTuple):
+    """A record's file, open."""
+
+    record: ImageRecord
+    file: BinaryIO
+    found: os.stat_result
+    kind: str
+    etag: str
+
+
 async def get_thumbnail(
     request: Request, id: str, asked: Annotated[ThumbnailParams, Query()]
 ) -> Response:
@@ -46,88 +73,121 @@ async def get_thumbnail(
     state = state_of(request)
     wanted = record_id(request)
 
-    def work(index: ImageIndex) -> tuple[bytes, str, bool]:
+    def work(index: ImageIndex) -> _Small | ImageRecord:
         record = index.get(wanted)
-        thumbnails = Thumbnails(index.path)
-        kept = thumbnails.kept(record.sha256, asked.side)
+        kept = Thumbnails(index.path).kept(record.sha256, asked.side)
         if kept is not None:
-            return kept, record.sha256, True
-        try:
-            data = _bytes(record, state)
-            made, sha256 = thumbnails.made(data, asked.side, state.options.max_pixels)
-        except ImageError as error:
-            raise _gone(record, error.reason) from error
-        return made, sha256, sha256 == record.sha256
+            return _Small(kept, record.sha256, True)
+        record, data = _bytes(index, record, state)
+        return record if data is None else _made(index, record, data, asked.side, state)
 
-    data, sha256, same = await state.with_index(work)
-    headers = _cache_headers(state, f'"{sha256[:32]}-{asked.side}"', same)
+    small = await state.with_index(work)
+    if isinstance(small, ImageRecord):  # it has to be downloaded, on a thread that may wait
+        record, data = small, await _downloaded(small, state)
+        small = await state.with_index(lambda index: _made(index, record, data, asked.side, state))
+    headers = _cache_headers(state, f'"{small.sha256[:32]}-{asked.side}"', small.same)
     if _has(request, headers["ETag"]):
         return Response(status_code=304, headers=headers)
-    return Response(data, media_type="image/webp", headers=headers)
+    return Response(small.data, media_type="image/webp", headers=headers)
+
+
+def _made(index: ImageIndex, record: ImageRecord, data: bytes, side: int, state: State) -> _Small:
+    try:
+        made, sha256 = Thumbnails(index.path).made(data, side, state.options.max_pixels)
+    except ImageError as error:
+        raise _gone(record, told_reason(error)) from error
+    return _Small(made, sha256, sha256 == record.sha256)
+
+
+async def _downloaded(record: ImageRecord, state: State) -> bytes:
+    try:
+        return await state.fetches.run(
+            partial(state.downloads.fetch, record.uri, state.options.work_seconds)
+        )
+    except ImageError as error:
+        raise _gone(record, told_reason(error)) from error
 
 
 async def get_file(request: Request, id: str, _: Annotated[NoParams, Query()]) -> Response:
     """A record's picture itself, or a redirect to its address."""
     state = state_of(request)
     wanted = record_id(request)
-
-    def work(index: ImageIndex) -> tuple[ImageRecord, str, str]:
-        record = index.get(wanted)
-        return (record, *(("", "") if is_address(record.uri) else _looked_at(record)))
-
-    record, kind, etag = await state.with_index(work)
-    if is_address(record.uri):
-        return RedirectResponse(record.uri, 307)
-    headers = _cache_headers(state, etag, etag == _etag(record))
-    if _has(request, etag):
+    opened = await state.with_index(lambda index: _opened(index, wanted))
+    if isinstance(opened, str):
+        return RedirectResponse(opened, 307)
+    headers = _cache_headers(state, opened.etag, opened.etag == _etag(opened.record))
+    if _has(request, opened.etag):
+        opened.file.close()
         return Response(status_code=304, headers=headers)
-    return FileResponse(
-        local_path(record.uri),
-        media_type=kind,
-        headers=headers,
-        filename=_name(record, kind),
-        content_disposition_type="inline",
+    try:
+        part = wanted_part(request.headers, opened.found.st_size, opened.etag)
+    except RangeError:
+        opened.file.close()
+        raise
+    name = _name(opened.record, opened.kind)
+    quoted = quote(name)
+    how = f'filename="{name}"' if quoted == name else f"filename*=utf-8''{quoted}"
+    headers["Content-Disposition"] = f"inline; {how}"
+    return FileAnswer(
+        opened.file, opened.found.st_size, opened.found.st_mtime, part, opened.kind, headers
     )
 
 
-def _looked_at(record: ImageRecord) -> tuple[str, str]:
-    """What a record's file is by its first bytes, and its entity tag."""
-    path = local_path(record.uri)
-    found = stat_file(str(path))
-    if isinstance(found, str):
-        raise _gone(record, found)
+def _opened(index: ImageIndex, wanted: str) -> _Opened | str:
+    """A record's file, or its address."""
+    record = index.get(wanted)
+    if is_address(record.uri):
+        return record.uri
+    record, file = _with_place(index, record, lambda place: open_file(place.uri))
     try:
-        with path.open("rb") as file:
-            known = sniff(file.read(HEAD_BYTES))
-    except OSError as error:
-        raise _gone(record, "it may not be read") from error
-    if known is None:
-        raise _gone(record, "it is no picture any more")
+        known = sniff(file.read(HEAD_BYTES))
+        if known is None:
+            raise _gone(record, "it is no picture any more")
+        found = os.fstat(file.fileno())
+    except BaseException:
+        file.close()
+        raise
     same = (found.st_size, found.st_mtime) == (record.size, record.modified)
-    return _TYPES[known], (_etag(record) if same else f'"{found.st_mtime_ns:x}-{found.st_size:x}"')
+    etag = _etag(record) if same else f'"{found.st_mtime_ns:x}-{found.st_size:x}"'
+    return _Opened(record, file, found, _TYPES[known], etag)
+
+
+def _with_place(
+    index: ImageIndex, record: ImageRecord, take: Callable[[ImageRecord], T]
+) -> tuple[ImageRecord, T]:
+    """What can be taken from where a record's picture lies, also when that changes meanwhile.
+
+    Raises RecordNotFoundError when the record was removed, PictureGoneError when its file is gone.
+    """
+    while True:
+        try:
+            return record, take(record)
+        except ImageUnreadableError as error:
+            now = index.get(record.id)  # a picture that is replaced over HTTP gets another file
+            if now.uri == record.uri:
+                raise _gone(record, told_reason(error)) from error
+            record = now
 
 
 def _etag(record: ImageRecord) -> str:
     return f'"{record.sha256[:32]}"'
 
 
-def _bytes(record: ImageRecord, state: State) -> bytes:
-    """The bytes of a record's picture, from its file, the downloads, or its address."""
-    if not is_address(record.uri):
-        found = stat_file(str(local_path(record.uri)))
-        if isinstance(found, str):  # a pipe would keep the thread waiting for ever
-            raise ImageUnreadableError(record.uri, found)
-        return read_file(record.uri)
-    fetcher = Fetcher(allow_private=state.options.allow_private, retries=0)
-    try:
-        kept = fetcher.kept(record.uri)
-        if kept is not None:
-            return kept
-        if not state.options.allow_urls:
-            raise FetchError(record.uri, "no copy of it is kept here")
-        return fetcher.fetch(record.uri)
-    finally:
-        fetcher.close()
+def _bytes(
+    index: ImageIndex, record: ImageRecord, state: State
+) -> tuple[ImageRecord, bytes | None]:
+    """The bytes of a record's picture, from its file or the downloads; None: ask its address."""
+
+    def take(place: ImageRecord) -> bytes | None:
+        if not is_address(place.uri):
+            with open_file(place.uri) as file:
+                return file.read()
+        kept = state.downloads.kept(place.uri)
+        if kept is None and not state.options.allow_urls:
+            raise _gone(place, "no copy of it is kept here")
+        return kept
+
+    return _with_place(index, record, take)
 
 
 def _gone(record: ImageRecord, reason: str) -> PictureGoneError:

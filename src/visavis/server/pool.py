@@ -13,22 +13,6 @@ from visavis.server.refusals import BusyError
 T = TypeVar("T")
 
 
-class Admission:
-    """How many requests with bodies are under way; one more is refused before its body is read."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._held = 0
-
-    def __enter__(self) -> None:
-        if self._held >= self._most:
-            raise BusyError("the server is busy; try again in a moment", Retry_After="1")
-        self._held += 1
-
-    def __exit__(self, *error: object) -> None:
-        self._held -= 1
-
-
 class Pool:
     """Runs blocking work for the event loop.
 

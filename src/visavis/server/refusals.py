@@ -9,8 +9,11 @@ from starlette.responses import Response
 
 from visavis.errors import (
     FetchError,
+    ImageError,
+    ImageTooLargeError,
     IndexLockedError,
     ModelError,
+    RecordNotFoundError,
     StoreError,
     TextUnsupportedError,
     VisavisError,
@@ -65,6 +68,12 @@ class MethodNotAllowedError(Refusal):
     http_status = 405
 
 
+class SlowHeadError(Refusal):
+    """The head of a request did not arrive in time."""
+
+    http_status = 408
+
+
 class SlowBodyError(Refusal):
     """The body did not arrive in time."""
 
@@ -75,6 +84,12 @@ class BodyTooLargeError(Refusal):
     """The body is larger than the server takes."""
 
     http_status = 413
+
+
+class RangeError(Refusal):
+    """The part of a file that was asked for is not there."""
+
+    http_status = 416
 
 
 class MediaTypeError(Refusal):
@@ -101,10 +116,16 @@ class BusyError(Refusal):
     http_status = 503
 
 
+class NotReadyError(Refusal):
+    """The index cannot be searched just now."""
+
+    http_status = 503
+
+
 def error_response(error: VisavisError) -> Response:
     """The answer for an error: `{"error": {"type", "message", "status"}}`."""
     status = _status(error)
-    response = json_error(type(error).__name__, _told(error), status)
+    response = json_error(type(error).__name__, told(error), status)
     headers = MutableHeaders(raw=response.raw_headers)
     if isinstance(error, Refusal):
         headers.update(error.headers)
@@ -133,12 +154,32 @@ def _status(error: VisavisError) -> int:
     return error.http_status
 
 
-def _told(error: VisavisError) -> str:
-    """The sentence for the caller; where the server keeps its files is not for them."""
+def told(error: VisavisError) -> str:
+    """The sentence for the caller.
+
+    Where the server keeps its files is not for them, and what its owner could change neither.
+    """
     if isinstance(error, IndexLockedError):
         return "another process is writing to the index; try again in a moment"
     if isinstance(error, StoreError):
         return "the index cannot be used just now; the server's log says why"
     if isinstance(error, ModelError) and not isinstance(error, TextUnsupportedError):
         return "the index's model cannot be used just now; the server's log says why"
+    if isinstance(error, RecordNotFoundError):
+        return f"no record has the id {error.id!r}"
+    if isinstance(error, ImageError):
+        return f"{error.uri}: {told_reason(error)}"
     return str(error)
+
+
+def told_reason(error: ImageError) -> str:
+    """Why a picture cannot be used, for somebody who cannot change how the server was started."""
+    if isinstance(error, ImageTooLargeError):
+        pixels, most = error.width * error.height / 1e6, error.limit / 1e6
+        return (
+            f"it is too large ({error.width} x {error.height} = {pixels:.0f} megapixels; this "
+            f"server takes {most:g}); send a smaller one"
+        )
+    if isinstance(error.__cause__, ModuleNotFoundError):
+        return "this server does not decode HEIC pictures; convert it to JPEG or PNG"
+    return error.reason

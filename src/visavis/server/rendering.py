@@ -69,6 +69,8 @@ def search_shape(
     }
     if result.reason is not None:
         shape["reason"] = result.reason
+    if result.notes:
+        shape["notes"] = list(result.notes)
     if total_matching is not None:
         shape["total_matching"] = total_matching
     return shape

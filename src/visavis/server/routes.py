@@ -1,5 +1,6 @@
 """Every address of the API in one table, as the OpenAPI document shows it."""
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from starlette.types import Receive, Scope, Send
 
 from visavis.server import browsing, page, pictures, schemas, searching, writing
 from visavis.server.bodies import JSON, LINES, MULTIPART
+from visavis.server.guard import OPEN
 
 _REASONS = {
     400: "The body cannot be taken apart, or the host is not ours.",
@@ -26,8 +28,10 @@ _REASONS = {
 }
 _LINE = '{"url": "https://shop.example/a.jpg", "id": "a", "fields": {"price": 5}}\n'
 _ELSEWHERE: dict[int | str, dict[str, Any]] = {
+    206: {"description": "The part that was asked for with Range."},
     304: {"description": "The client has it already."},
     307: {"description": "The picture lies at an address."},
+    416: {"description": "The picture has no such part."},
 }
 _ALWAYS = (400, 401, 403, 429, 503)
 
@@ -46,6 +50,9 @@ def add(app: FastAPI) -> None:
     get("/v1/images/{id}/thumbnail", pictures.get_thumbnail, ["image/webp"], 404, 422)
     get("/v1/fields", browsing.list_fields, schemas.FieldsOut, 422)
     get("/v1/info", browsing.show_info, schemas.InfoOut, 422)
+    get("/healthz", browsing.health, schemas.StateOut, always=(400,))
+    get("/readyz", browsing.readiness, schemas.StateOut, always=(400, 503))
+    get("/metrics", browsing.show_metrics, ["text/plain"], what="Numbers for Prometheus.")
     _Adder(app, "POST")(
         "/v1/search",
         searching.search,
@@ -71,9 +78,6 @@ def add(app: FastAPI) -> None:
     delete("/v1/images/{id}", writing.remove_image, schemas.RemovedOut, 404, 422)
     describe_keys(app)
     for path, handler in (
-        ("/healthz", browsing.health),
-        ("/readyz", browsing.readiness),
-        ("/metrics", browsing.show_metrics),
         ("/", page.show_page),
         ("/ui/{name:path}", page.page_file),
         ("/favicon.ico", page.show_icon),
@@ -85,6 +89,7 @@ def describe_keys(app: FastAPI) -> None:
     """Tell in the OpenAPI document how a key is sent."""
     plain = app.openapi
 
+    @functools.cache
     def openapi() -> dict[str, Any]:
         shape = plain()
         components = shape.setdefault("components", {})
@@ -94,10 +99,13 @@ def describe_keys(app: FastAPI) -> None:
             "bearer": {"type": "http", "scheme": "bearer"},
             "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
         }
-        for path in shape["paths"].values():
-            for method, operation in path.items():
-                reads = method == "get" or operation["operationId"].startswith("search")
-                operation["security"] = [{}] * reads + [{"bearer": []}, {"header": []}]
+        for path, operations in shape["paths"].items():
+            for method, operation in operations.items():
+                reads = method == "get" or path == "/v1/search"
+                keys: list[dict[str, list[str]]] = (
+                    [] if path in OPEN else [{"bearer": []}, {"header": []}]
+                )
+                operation["security"] = [{}] * reads + keys
         return shape
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's own way of changing it
@@ -130,21 +138,21 @@ class _Adder:
         handler: Callable[..., Any],
         shape: type[BaseModel] | Sequence[str],
         *statuses: int,
+        always: Sequence[int] = _ALWAYS,
+        what: str = "A picture.",
         body: dict[str, Any] | None = None,
         also: dict[int | str, dict[str, Any]] | None = None,
     ) -> None:
-        """`shape` is that of the JSON answer, or the types of an answer that is a picture."""
+        """`shape` is that of the JSON answer, or the types of `what` else it is."""
         answers: dict[int | str, dict[str, Any]] = {
             status: {"model": schemas.ErrorOut, "description": _REASONS[status]}
-            for status in sorted({*_ALWAYS, *statuses})
+            for status in sorted({*always, *statuses})
         }
-        # What is no HTTP at all is refused by uvicorn, in plain text.
-        answers[400]["content"] = {"text/plain": {"schema": {"type": "string"}}}
         answers |= also or {}
         json = isinstance(shape, type)
         if not isinstance(shape, type):
             binary = {"schema": {"type": "string", "format": "binary"}}
-            answers[200] = {"description": "A picture.", "content": dict.fromkeys(shape, binary)}
+            answers[200] = {"description": what, "content": dict.fromkeys(shape, binary)}
         extra = {"requestBody": {"content": body, "required": True}} if body else None
         self._app.add_api_route(
             path,

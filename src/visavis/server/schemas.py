@@ -214,6 +214,10 @@ class SearchOut(BaseModel):
     reason: Annotated[
         str | None, Field(description="Why there are no results; absent otherwise.")
     ] = None
+    notes: Annotated[
+        list[str] | None,
+        Field(description="What of the words was passed over, as it is unknown to the model."),
+    ] = None
     total_matching: Annotated[
         int | None,
         Field(description="How many records reach min_score; only when asked for with count."),
@@ -290,6 +294,7 @@ class AddedOut(BaseModel):
     unchanged: int
     moved: int
     removed: int
+    tagged: int = Field(description="Of these, records that were given tags.")
     failed: list[FailureOut]
     notes: list[str]
     seconds: float

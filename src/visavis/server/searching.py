@@ -2,24 +2,22 @@
 
 import base64
 import binascii
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import Query as QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 
-from visavis.embedders.base import TextEmbedder
+from visavis.embedders.base import Embedder, TextEmbedder
+from visavis.embedders.registry import reading_models
 from visavis.errors import TextUnsupportedError, UsageError
 from visavis.image_index import ImageIndex
-from visavis.images.fetch import Fetcher
-from visavis.search import query_vector, rank
+from visavis.search import query_vector, rank, term_notes
+from visavis.server.admission import too_large
 from visavis.server.bodies import read_search
-from visavis.server.limits import too_large
 from visavis.server.refusals import ForbiddenError, InvalidError
 from visavis.server.rendering import answer, record_id, search_shape
 from visavis.server.schemas import SimilarParams, TermIn
@@ -41,10 +39,12 @@ _TRIES = 4  # an index may get another model between the embedding of a query an
 async def search(request: Request) -> Response:
     """The records most like a query of pictures, records and words."""
     state = state_of(request)
-    with state.admission:
+    with state.admission.entered(request):
         asked, files = await read_search(request)
         where = parse_all(asked.where)
         named = asked.terms or [TermIn(upload=n) for n in range(len(files))]
+        if not named:
+            raise InvalidError("nothing to search for: give terms, or a file as the part image")
         fetched = await _fetched(state, named)
 
         def work(index: ImageIndex) -> dict[str, Any]:
@@ -73,18 +73,18 @@ async def similar_images(
 def _answered(
     index: ImageIndex, query: Query, state: State, count: bool, without: str | None = None
 ) -> dict[str, Any]:
+    def embedder() -> Embedder:
+        return _embedder(index, query.terms, state.cores_for_one())
+
     def attempt() -> dict[str, Any]:
         started = time.perf_counter()
         vector = query_vector(
-            query.terms,
-            index.store,
-            lambda: _embedder(index, query.terms, state.cores_for_one()),
-            _no_fetch,
-            state.options.max_pixels,
+            query.terms, index.store, embedder, _no_fetch, state.options.max_pixels
         )
+        notes = term_notes(query.terms, embedder)
         embedded = time.perf_counter()
         state.metrics.stage("embed", embedded - started)
-        result: SearchResult = rank(vector, query, index.store, started, without)
+        result: SearchResult = rank(vector, query, index.store, started, without, notes)
         matching = None
         if count:
             floor = -1.0 if query.min_score is None else query.min_score
@@ -120,13 +120,14 @@ def _with_one_model(index: ImageIndex, attempt: Callable[[], dict[str, Any]]) ->
     return attempt()
 
 
-def _embedder(index: ImageIndex, terms: Sequence[Term], threads: int | None) -> Any:
+def _embedder(index: ImageIndex, terms: Sequence[Term], threads: int | None) -> Embedder:
     embedder = index.embedder(threads)
     words = any(isinstance(term, TextTerm) for term in terms)
     if words and not isinstance(embedder, TextEmbedder):
         raise TextUnsupportedError(
             f"the model of this index, {embedder.name!r}, sees pictures and reads no words; search "
-            "by picture, or index with a model that has a text side, such as clip-vit-b32"
+            "by picture or by record (words need an index made by a model that has a text side: "
+            f"{', '.join(reading_models()[:3])})"
         )
     return embedder
 
@@ -165,24 +166,11 @@ async def _fetched(state: State, terms: Sequence[TermIn]) -> dict[str, bytes]:
     urls = dict.fromkeys(term.url for term in terms if term.url is not None)
     if urls and not state.options.allow_urls:
         raise ForbiddenError("this server fetches no addresses; send the picture itself")
+    end = time.monotonic() + state.options.work_seconds
     found: dict[str, bytes] = {}
     for url in urls:
-        found[url] = await state.fetches.run(partial(_fetch, state, url))
+        left = max(0.1, end - time.monotonic())
+        found[url] = await state.fetches.run(partial(state.fetcher.fetch, url, left))
         if sum(map(len, found.values())) > state.options.max_upload_bytes:
             raise too_large(state.options.max_upload_bytes)  # as if they had been sent
     return found
-
-
-def _fetch(state: State, url: str) -> bytes:
-    # Kept nowhere: what strangers ask for must not fill the disk.
-    with tempfile.TemporaryDirectory(prefix="visavis-") as folder:
-        fetcher = Fetcher(
-            cache=Path(folder),
-            allow_private=state.options.allow_private,
-            max_bytes=state.options.max_upload_bytes,
-            retries=0,
-        )
-        try:
-            return fetcher.fetch(url)
-        finally:
-            fetcher.close()

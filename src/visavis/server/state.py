@@ -2,20 +2,31 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar, cast
 
+import numpy as np
 from starlette.requests import Request
 
 from visavis.image_index import ImageIndex
+from visavis.images.fetch import Fetcher
+from visavis.server.admission import Admission
 from visavis.server.live import LiveIndex
 from visavis.server.metrics import Metrics
 from visavis.server.options import ServerOptions
-from visavis.server.pool import Admission, Pool
+from visavis.server.pool import Pool
+from visavis.server.readiness import Readiness
 
 T = TypeVar("T")
 
+STOPPING = "visavis.stopping"
+"""In the state that the lifespan hands out: what to call when the server begins to stop."""
+
 _FETCHERS = 8
+_GATHERERS = 2  # lists of addresses that are downloaded at one time
 _WRITES_WAITING = 16
+_KEPT_BYTES = 16_000_000  # memory that a thread does not give back between two requests
+_MARGIN = 5.0  # seconds after which work is given up that should have ended by itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,23 +42,41 @@ class State:
     """Decodes, embeds, searches, reads the database."""
     fetches: Pool
     """Waits for other people's servers."""
+    gathers: Pool
+    """The same for lists of addresses."""
+    fetcher: Fetcher
+    """For the pictures of questions; keeps nothing."""
+    downloads: Fetcher
+    """For the pictures of records; keeps them."""
     writes: Pool
     """Adds and removes, one after the other."""
+    readiness: Readiness
+    """Whether the index can be searched."""
 
     @classmethod
     def opened(cls, options: ServerOptions, metrics: Metrics) -> "State":
         """Open the index. Raises IndexMissingError and its kin."""
         threads = options.pool_threads
         live = LiveIndex(options)
-        seconds = options.work_seconds
+        work, write = options.work_seconds, options.write_seconds
+        fetcher = partial(
+            Fetcher,
+            allow_private=options.allow_private,
+            max_bytes=options.max_upload_bytes,
+            for_strangers=True,
+        )
         return cls(
-            options,
-            metrics,
-            live,
-            Admission(threads + options.queue),
-            Pool("work", threads, options.queue, seconds, metrics),
-            Pool("fetch", _FETCHERS, _FETCHERS, seconds, metrics),
-            Pool("write", 1, _WRITES_WAITING, options.write_seconds, metrics),
+            options=options,
+            metrics=metrics,
+            live=live,
+            admission=Admission(threads + options.queue),
+            work=Pool("work", threads, options.queue, work, metrics),
+            fetches=Pool("fetch", _FETCHERS, _FETCHERS, work + _MARGIN, metrics),
+            gathers=Pool("gather", _GATHERERS, _WRITES_WAITING, write + _MARGIN, metrics),
+            fetcher=fetcher(keep=False, retries=0),
+            downloads=fetcher(),
+            writes=Pool("write", 1, _WRITES_WAITING, write, metrics),
+            readiness=Readiness(),
         )
 
     async def with_index(self, work: Callable[[ImageIndex], T]) -> T:
@@ -69,6 +98,10 @@ class State:
 
     async def warm_up(self) -> None:
         """Load the model and the caches, so that the first search is as quick as the others."""
+        # The GNU C library gives memory of threads back after each request, and each next one pays
+        # for 600 pages anew: a third of the time of a small search. It stops doing so below the
+        # size of the largest block that was freed (mallopt(3), M_MMAP_THRESHOLD).
+        np.empty(_KEPT_BYTES, np.uint8)
 
         def work(index: ImageIndex) -> None:
             index.store.get_ready()
@@ -77,9 +110,15 @@ class State:
 
         await self.with_index(work)
 
+    def stop_waiting(self) -> None:
+        """Break off downloads: the server stops, and other people's servers may be slow."""
+        self.fetcher.close()
+        self.downloads.close()
+
     def close(self) -> None:
         """Let what runs end, then close the index."""
-        for pool in (self.fetches, self.work, self.writes):
+        self.stop_waiting()
+        for pool in (self.fetches, self.gathers, self.work, self.writes):
             pool.close()
         self.live.close()
 

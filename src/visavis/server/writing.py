@@ -1,7 +1,9 @@
 """Adding and removing records; needs a key with the scope write (see guard.py)."""
 
 import hashlib
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -9,20 +11,21 @@ from fastapi import Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from visavis.errors import ImageUnreadableError, RecordNotFoundError
+from visavis.errors import FetchError, ImageError, ImageUnreadableError
 from visavis.image_index import ImageIndex
 from visavis.images.decode import decode
-from visavis.images.fetch import Fetcher
+from visavis.images.uploads import Uploads
 from visavis.server.bodies import LINES, MULTIPART, media_type, parsed, read_form
-from visavis.server.refusals import ForbiddenError, InvalidError, MediaTypeError
+from visavis.server.pushed import PushedSource
+from visavis.server.refusals import ForbiddenError, InvalidError, MediaTypeError, told_reason
 from visavis.server.rendering import answer, record_id
 from visavis.server.schemas import MOST_ID, AddressIn, FieldsIn, NoParams, WhereParams
 from visavis.server.state import State, state_of
-from visavis.server.uploads import PushedSource, Uploads
 from visavis.store.filters import parse_all
-from visavis.types import Entry, IndexReport
+from visavis.types import Entry, Failure, IndexReport
 
 _MOST_LINES = 1_000
+_DOWNLOADERS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +41,20 @@ async def add_images(request: Request) -> Response:
     """Add a picture with its fields, or pictures at addresses; an id that is there is replaced."""
     state = state_of(request)
     kind = media_type(request)
-    with state.admission:
-        if kind == MULTIPART:
+    if kind == MULTIPART:
+        with state.admission.entered(request):
             upload = await _read_upload(request)
             await state.work.run(lambda: _check(upload, state))
-            return answer(await _written(state, lambda index: _add_upload(index, upload, state)))
-        if kind == LINES:
-            if not state.options.allow_urls:
-                raise ForbiddenError("this server fetches no addresses; send the pictures")
-            lines = await _read_lines(request)
-            return answer(await _written(state, lambda index: _add_lines(index, lines, state)))
-    raise MediaTypeError(f"send {MULTIPART} or {LINES}, not {kind or 'a body without a type'}")
+            return answer(await _written(state, lambda index: _add_upload(index, upload)))
+    if kind != LINES:
+        raise MediaTypeError(f"send {MULTIPART} or {LINES}, not {kind or 'a body without a type'}")
+    if not state.options.allow_urls:
+        raise ForbiddenError("this server fetches no addresses; send the pictures")
+    with state.admission.entered(request):
+        wanted = await _read_lines(request)
+    # Other people's servers may be slow: nobody holds the index's lock while they are asked.
+    had = await state.gathers.run(lambda: _downloaded(wanted, state))
+    return answer(await _written(state, lambda index: _add_downloads(index, had, state)))
 
 
 async def remove_image(request: Request, id: str, _: Annotated[NoParams, Query()]) -> Response:
@@ -57,11 +63,10 @@ async def remove_image(request: Request, id: str, _: Annotated[NoParams, Query()
     wanted = record_id(request)
 
     def work(index: ImageIndex) -> dict[str, Any]:
-        record = index.get(wanted)
-        removed = index.remove(wanted)
-        if not removed:
-            raise RecordNotFoundError(wanted)
-        Uploads(index.path).forget(record.uri)
+        with index.writing():
+            record = index.get(wanted)
+            removed = index.remove(wanted)
+            Uploads(index.path).forget(record.uri)
         return {"removed": removed}
 
     return answer(await _written(state, work))
@@ -76,10 +81,10 @@ async def remove_images(request: Request, asked: Annotated[WhereParams, Query()]
 
     def work(index: ImageIndex) -> dict[str, Any]:
         uploads = Uploads(index.path)
-        kept = uploads.of(index.records(where))
-        removed = index.remove(where=where)
-        for id, uri in kept.items():
-            if id not in index:
+        with index.writing():
+            kept = uploads.of(index.records(where))
+            removed = index.remove(where=where)
+            for uri in kept.values():
                 uploads.forget(uri)
         return {"removed": removed}
 
@@ -109,12 +114,13 @@ async def _read_upload(request: Request) -> _Upload:
     return _Upload(files[0], id, dict(fields.root))
 
 
-async def _read_lines(request: Request) -> list[AddressIn]:
+async def _read_lines(request: Request) -> list[Entry]:
     body = await request.body()
     lines = [line for line in body.split(b"\n") if line.strip()]
     if not 0 < len(lines) <= _MOST_LINES:
         raise InvalidError(f"send 1 to {_MOST_LINES} lines at once, not {len(lines)}")
-    return [parsed(AddressIn, line) for line in lines]
+    read = [parsed(AddressIn, line) for line in lines]
+    return [Entry(line.id or line.url, line.url, -1, 0.0, dict(line.fields)) for line in read]
 
 
 def _check(upload: _Upload, state: State) -> None:
@@ -124,34 +130,52 @@ def _check(upload: _Upload, state: State) -> None:
     decode(upload.data, "the picture", min_side=side, max_pixels=state.options.max_pixels)
 
 
-def _add_upload(index: ImageIndex, upload: _Upload, state: State) -> dict[str, Any]:
+def _add_upload(index: ImageIndex, upload: _Upload) -> dict[str, Any]:
     uploads = Uploads(index.path)
-    before = index.get(upload.id).uri if upload.id in index else None
-    entry = uploads.keep(upload.data, upload.id, upload.fields)
-    try:
-        report = index.add(PushedSource([entry], {entry.uri: upload.data}, _fetcher(state)))
-        if report.failed:
-            raise ImageUnreadableError("the picture", report.failed[0].reason)
-    except BaseException:
-        uploads.forget(entry.uri)
-        raise
-    if before is not None and before != entry.uri:
-        uploads.forget(before)
-    return _report_shape(index, report, [entry])
+    with index.writing():  # what is looked up stays true until the end
+        before = index.get(upload.id).uri if upload.id in index else ""
+        entry = uploads.keep(upload.data, upload.id, upload.fields)
+        try:
+            report = index.add(PushedSource([entry], lambda _: upload.data))
+        finally:
+            now = index.get(upload.id).uri if upload.id in index else ""
+            for uri in {before, entry.uri} - {now, ""}:
+                uploads.forget(uri)
+    if report.failed:
+        raise ImageUnreadableError("the picture", report.failed[0].reason)
+    return _report_shape(index, report, [upload.id])
 
 
-def _add_lines(index: ImageIndex, lines: list[AddressIn], state: State) -> dict[str, Any]:
-    entries = [Entry(line.id or line.url, line.url, -1, 0.0, dict(line.fields)) for line in lines]
-    report = index.add(PushedSource(entries, {}, _fetcher(state)))
-    return _report_shape(index, report, entries)
+def _downloaded(wanted: Sequence[Entry], state: State) -> list[Entry | Failure]:
+    """The pictures that are in the cache of downloads now, and why the others are not."""
+    end = time.monotonic() + state.options.write_seconds
+
+    def download(entry: Entry) -> Entry | Failure:
+        try:
+            data = state.downloads.fetch(entry.uri, max(0.1, end - time.monotonic()))
+            decode(data, entry.uri, min_side=1, max_pixels=state.options.max_pixels)
+        except ImageError as error:
+            return Failure(entry.uri, told_reason(error))
+        if not state.downloads.keeps(entry.uri):
+            return Failure(entry.uri, "the server has no room to keep it")
+        return entry
+
+    with ThreadPoolExecutor(_DOWNLOADERS, "visavis-download") as threads:
+        return list(threads.map(download, wanted))
 
 
-def _fetcher(state: State) -> Fetcher:
-    return Fetcher(
-        allow_private=state.options.allow_private, max_bytes=state.options.max_upload_bytes
-    )
+def _add_downloads(
+    index: ImageIndex, had: Sequence[Entry | Failure], state: State
+) -> dict[str, Any]:
+    def read(entry: Entry) -> bytes:
+        data = state.downloads.kept(entry.uri)
+        if data is None:
+            raise FetchError(entry.uri, "its download was deleted meanwhile; send it again")
+        return data
+
+    report = index.add(PushedSource(had, read))
+    return _report_shape(index, report, [entry.id for entry in had if isinstance(entry, Entry)])
 
 
-def _report_shape(index: ImageIndex, report: IndexReport, entries: list[Entry]) -> dict[str, Any]:
-    ids = list(dict.fromkeys(entry.id for entry in entries))
-    return report.to_dict() | {"ids": [id for id in ids if id in index]}
+def _report_shape(index: ImageIndex, report: IndexReport, ids: Sequence[str]) -> dict[str, Any]:
+    return report.to_dict() | {"ids": [id for id in dict.fromkeys(ids) if id in index]}

@@ -13,7 +13,7 @@ there are `id`, `width`, `height`, `size` (bytes) and `modified` (seconds since 
 
 import csv
 import re
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from visavis.errors import FilterError
 from visavis.types import Condition, FieldValue, Filter, Operator
@@ -25,6 +25,7 @@ _EXPRESSION = re.compile(
     r"\s*(?P<field>[^=!<>~]+?)\s*(?P<operator><=|>=|!=|=|<|>|~)(?P<values>.*)", re.DOTALL
 )
 _LONGEST_NEEDLE = 1000
+_ORDERED = ("<", "<=", ">", ">=")
 _PLAIN_NAME = re.compile(r"[\w .:/-]+")
 _WHOLE = re.compile(r"[+-]?\d{1,300}")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
@@ -78,15 +79,19 @@ def _split(text: str) -> list[str]:
     return [value.strip() for value in row]
 
 
-def compile_filter(where: Filter, known: Collection[str]) -> tuple[str, list[FieldValue]]:
+def compile_filter(where: Filter, known: Mapping[str, str]) -> tuple[str, list[FieldValue]]:
     """SQL for a WHERE clause over `records`, and its parameters.
 
-    `known` are the names of the fields that some record has. Raises FilterError for other names.
+    `known` are the names of the fields that some record has, with their types (`text`, `number` or
+    `mixed`). Raises FilterError for other names, and where numbers are compared with a text.
     """
     parts: list[str] = []
     parameters: list[FieldValue] = []
     for condition in where.conditions:
-        sql, values = _COMPILERS[condition.operator](_column(condition.field, known), condition)
+        column = _column(condition.field, known)
+        if condition.operator in _ORDERED:
+            _check_comparable(condition, known)
+        sql, values = _COMPILERS[condition.operator](column, condition)
         parts.append(f"({sql})")
         parameters += values
     return " AND ".join(parts) or "1", parameters
@@ -98,6 +103,16 @@ def field_expression(name: str) -> str:
         return f"json_extract(fields, '$.\"{name}\"')"
     literal = name.replace("'", "''")
     return f"(SELECT value FROM json_each(fields) WHERE key = '{literal}')"
+
+
+def _check_comparable(condition: Condition, known: Mapping[str, str]) -> None:
+    name, value = condition.field, condition.values[0]
+    kind = known.get(name) or ("text" if name == "id" else "number")
+    if kind == "number" and _number(value) is None:
+        raise FilterError(
+            f"the filter {described([condition])!r} compares numbers with {value!r}, which is "
+            f"none; every {name} is a number"
+        )
 
 
 def _column(name: str, known: Collection[str]) -> str:

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,6 +41,35 @@ def writer_lock(folder: Path, wait: float = 10.0) -> Iterator[None]:
         with contextlib.suppress(OSError):
             holder.unlink(missing_ok=True)
         lock.release()
+
+
+class WriterLock:
+    """The write lock of an index, which a thread that holds it may take again.
+
+    ```python
+    writing = WriterLock(folder)
+    with writing():
+        ...
+    ```
+    """
+
+    def __init__(self, folder: Path, wait: float = 10.0) -> None:
+        self._folder = folder
+        self._wait = wait
+        self._holder: int | None = None
+
+    @contextmanager
+    def __call__(self) -> Iterator[None]:
+        """Hold it. Raises IndexLockedError when another has it for too long."""
+        if self._holder == threading.get_ident():
+            yield
+            return
+        with writer_lock(self._folder, self._wait):
+            self._holder = threading.get_ident()
+            try:
+                yield
+            finally:
+                self._holder = None
 
 
 def _named(holder: Path) -> str:

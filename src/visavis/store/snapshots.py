@@ -131,7 +131,7 @@ class Snapshots:
             if key in self._selections:
                 self._selections.move_to_end(key)
                 return self._selections[key]
-        known = {row[0] for row in connection.execute("SELECT name FROM fields")}
+        known = dict(connection.execute("SELECT name, type FROM fields"))
         sql, parameters = compile_filter(where, known)
         # As one text: three times as fast as a row for each number.
         (text,) = connection.execute(

@@ -17,6 +17,7 @@ from visavis.store.database import Database
 from visavis.store.filters import compile_filter
 from visavis.store.paging import page
 from visavis.store.snapshots import Snapshots
+from visavis.store.tagged import Tagged
 from visavis.types import FieldValue, Filter, ImageRecord, Vectors
 
 DATABASE = "index.sqlite"
@@ -45,6 +46,7 @@ class SqliteStore:
             raise IndexMissingError(f"{folder}: it was never finished; run visavis index again")
         self._snapshots = Snapshots(folder, self._db)
         self.browse = Browse(self._db, self._snapshots, self._fetch)
+        self.tagged = Tagged(self._db)
 
     @property
     def dim(self) -> int:
@@ -144,7 +146,7 @@ class SqliteStore:
     def remove_where(self, where: Filter) -> int:
         """Remove every record that passes a filter; returns how many there were."""
         with self._db.writing() as connection:
-            sql, parameters = compile_filter(where, self.field_names())
+            sql, parameters = compile_filter(where, self.field_types())
             found = connection.execute(f"SELECT number FROM records WHERE {sql}", parameters)
             numbers = [row[0] for row in found]
             edits.delete(connection, numbers)
@@ -280,12 +282,11 @@ class SqliteStore:
 
     def records(self, where: Filter | None = None) -> Iterator[ImageRecord]:
         """All records (that pass the filter), in the order they were added."""
-        for _, found in self.numbered_records(where):
-            yield found
+        yield from (found for _, found in self.numbered_records(where))
 
     def numbered_records(self, where: Filter | None = None) -> Iterator[tuple[int, ImageRecord]]:
         """All records (that pass the filter) with their numbers, in the order of these."""
-        sql, parameters = compile_filter(where, self.field_names()) if where else ("1", [])
+        sql, parameters = compile_filter(where, self.field_types()) if where else ("1", [])
         after = 0
         query = (
             f"SELECT r.number, {rows.RECORD_COLUMNS} FROM (SELECT * FROM records WHERE number > ?"
@@ -304,10 +305,10 @@ class SqliteStore:
         """All (numbers, vectors) in blocks, in the order they were added."""
         yield from self._snapshots.blocks()
 
-    def field_names(self) -> set[str]:
-        """Names of the fields that some record has had."""
+    def field_types(self) -> dict[str, str]:
+        """Names of the fields that some record has had: `text`, `number` or `mixed`."""
         with self._db.translated():
-            return {row[0] for row in self._db.connection.execute("SELECT name FROM fields")}
+            return dict(self._db.connection.execute("SELECT name, type FROM fields"))
 
     def values(self, name: str, limit: int = 100) -> list[tuple[FieldValue, int]]:
         """The commonest values of a field with their counts."""
@@ -380,7 +381,6 @@ class SqliteStore:
             snapshot = self._snapshots.fresh(connection)
             meta = dict(connection.execute("SELECT key, value FROM meta"))
             sources = connection.execute("SELECT uri FROM sources ORDER BY number").fetchall()
-            fields = dict(connection.execute("SELECT name, type FROM fields"))
         return StoreInfo(
             records=len(snapshot),
             model=meta["model"],
@@ -391,7 +391,7 @@ class SqliteStore:
             approximate=snapshot.base is not None and snapshot.base.ann is not None,
             pending=len(snapshot.tail_numbers) if snapshot.base else 0,
             sources=tuple(row[0] for row in sources),
-            fields=fields,
+            fields=self.field_types(),
         )
 
     def close(self) -> None:

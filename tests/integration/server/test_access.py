@@ -1,5 +1,8 @@
 """Who may ask: keys, scopes, hosts, other origins, limits."""
 
+import re
+import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -138,3 +141,86 @@ def test_every_answer_forbids_scripts_from_elsewhere(client: TestClient) -> None
         assert headers["content-security-policy"].startswith("default-src 'none'")
         assert headers["x-frame-options"] == "DENY"
     assert client.get("/docs").status_code == client.get("/redoc").status_code == 404
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "TRACE", "OPTIONS", "PROPFIND", "POST"])
+@pytest.mark.parametrize("closed", [True, False])
+def test_a_method_that_an_address_does_not_take_is_405_and_says_which_it_takes(
+    clients: Clients, keys: KeyFile, method: str, closed: bool
+) -> None:
+    client = clients(key_file=keys.path, headers=keys.reader) if closed else clients()
+    for path, takes in (
+        ("/v1/images/mug-01-front", "DELETE, GET, HEAD"),
+        ("/v1/info", "GET, HEAD"),
+        ("/metrics", "GET, HEAD"),
+    ):
+        answer = client.request(method, path)
+        assert answer.status_code == 405, path
+        assert answer.headers["allow"] == takes
+        assert answer.json()["error"]["type"] == "MethodNotAllowedError"
+    if method != "POST":
+        assert client.request(method, "/v1/images").headers["allow"] == "DELETE, GET, HEAD, POST"
+        assert client.request(method, "/v1/search").headers["allow"] == "POST"
+    for path in ("/v1/nothing", "/nothing"):
+        assert client.request(method, path).status_code == 404
+
+
+def test_what_an_address_takes_still_needs_its_key(clients: Clients, keys: KeyFile) -> None:
+    closed = clients(key_file=keys.path)
+    for method, path in (("POST", "/v1/images"), ("DELETE", "/v1/images/mug-01-front")):
+        assert closed.request(method, path).status_code == 401
+        assert clients().request(method, path).status_code == 403
+
+
+def test_numbers_and_the_description_are_limited_as_well(clients: Clients) -> None:
+    for path in ("/metrics", "/openapi.json"):
+        client = clients(rate=0.001, burst=5)
+        statuses = [client.get(path).status_code for _ in range(7)]
+        assert statuses == [200] * 5 + [429] * 2
+
+
+def test_readiness_is_cheap_however_many_ask_and_follows_the_index(
+    clients: Clients, fresh_index: Path
+) -> None:
+    client = clients(fresh_index)
+
+    def looked() -> float:
+        line = 'visavis_stage_seconds_count{stage="queue"}'
+        told = client.get("/metrics").text
+        return next(float(x.rpartition(" ")[2]) for x in told.splitlines() if x.startswith(line))
+
+    before = looked()
+    assert {client.get("/readyz").status_code for _ in range(100)} == {200}
+    assert looked() - before < 10
+    shutil.rmtree(fresh_index)
+    time.sleep(1.6)
+    gone = client.get("/readyz")
+    assert gone.status_code == 503
+    assert int(gone.headers["retry-after"]) >= 1
+    assert str(fresh_index) not in gone.text
+
+
+def test_messages_are_for_those_who_ask_and_not_for_the_command_line(
+    clients: Clients, keys: KeyFile, drawn_index: Path
+) -> None:
+    client = clients(allow_urls=True, max_pixels=2000)
+    files = {"image": ("a.jpg", picture())}
+    heic = {"image": ("a.heic", b"\0\0\0\x18ftypheic" + b"\0" * 200)}
+    told = [
+        client.get("/v1/images/nobody"),
+        client.post("/v1/search", json={"terms": [{"id": "nobody"}]}),
+        client.post("/v1/search", json={"terms": [{"text": "red"}]}),
+        client.post("/v1/search", json={"terms": [{"url": "http://localhost/"}]}),
+        client.post("/v1/search", json={}),
+        client.post("/v1/search", files=files),
+        client.post("/v1/search", files=heic),
+        client.get("/v1/images?where=price<abc"),
+        client.get("/v1/images?where=nothing=1"),
+        client.post("/v1/images", files=files),
+        client.get("/v1/info", headers={"Host": "evil.example"}),
+        clients(key_file=keys.path).get("/v1/info"),
+    ]
+    for answer in told:
+        assert 400 <= answer.status_code < 500, answer.text
+        message = answer.json()["error"]["message"]
+        assert not re.search(r"--[a-z]|pip install|\bvisavis [a-z]|id:ID|127\.0\.0\.1", message)

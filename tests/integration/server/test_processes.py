@@ -212,6 +212,57 @@ def test_numbers_are_of_all_workers(serve: Serve, drawn_index: Path) -> None:
     assert line in served.get("/metrics").text
 
 
+def test_what_a_killed_worker_had_in_hand_is_not_counted_for_ever(
+    serve: Serve, drawn_index: Path
+) -> None:
+    served = serve(drawn_index, "--workers", "2")
+    parts = urlsplit(served.address)
+    head = b"POST /v1/search HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100\r\n"
+    head += b"Content-Type: application/json\r\n\r\n{"
+    held = []
+    for _ in range(8):
+        connection = socket.create_connection((parts.hostname or "", parts.port or 0))
+        connection.sendall(head)
+        held.append(connection)
+
+    def in_flight() -> float:
+        told = served.get("/metrics").text
+        (line,) = [line for line in told.splitlines() if line.startswith("visavis_requests_in_fl")]
+        return float(line.rpartition(" ")[2])
+
+    time.sleep(0.3)
+    assert in_flight() == 9  # and the one that asks
+    old = _workers(served)
+    for victim in old:
+        os.kill(victim, signal.SIGKILL)
+    over = time.monotonic() + 20
+    while set(_workers(served)) & set(old) or len(_workers(served)) < 2:
+        assert time.monotonic() < over
+        time.sleep(0.1)
+    assert in_flight() == 1
+    for connection in held:
+        connection.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc tells")
+def test_a_search_does_not_pay_for_its_memory_anew(serve: Serve, drawn_index: Path) -> None:
+    """glibc gives the memory of threads back after each request unless it is told not to."""
+    served = serve(drawn_index)
+    files = {"image": ("a.jpg", picture())}
+
+    def pages() -> int:
+        told = Path(f"/proc/{served.process.pid}/stat").read_text().rpartition(")")[2]
+        return int(told.split()[7])  # minor faults
+
+    with httpx.Client(base_url=served.address, trust_env=False) as client:
+        for _ in range(20):
+            assert client.post("/v1/search", files=files).status_code == 200
+        before = pages()
+        for _ in range(50):
+            assert client.post("/v1/search", files=files).status_code == 200
+    assert (pages() - before) / 50 < 100
+
+
 def test_an_index_that_gets_another_model_is_followed(
     clients: Clients, fresh_index: Path, plug_in: None
 ) -> None:

@@ -138,10 +138,12 @@ def test_an_unknown_id_is_404(client: TestClient) -> None:
     assert answer.json()["error"]["type"] == "RecordNotFoundError"
 
 
-def test_words_for_a_model_that_only_sees_name_one_that_reads(client: TestClient) -> None:
+def test_words_for_a_model_that_only_sees_are_refused_with_what_would_help(
+    client: TestClient,
+) -> None:
     answer = client.post("/v1/search", json={"terms": [{"text": "a red shoe"}]})
     assert answer.status_code == 422
-    assert "clip-vit-b32" in answer.json()["error"]["message"]
+    assert "a model that has a text side" in answer.json()["error"]["message"]
 
 
 @pytest.mark.parametrize(

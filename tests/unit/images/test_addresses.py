@@ -6,13 +6,15 @@ import socket
 import httpcore
 import pytest
 
+from visavis.images import addresses
 from visavis.images.addresses import PrivateAddressError, PublicOnly, is_public
+from visavis.images.patience import Patience
 
 
 @pytest.mark.parametrize("host", ["0177.0.0.1", "0x7f000001", "127.1", "0"])
 def test_odd_spellings_reach_the_check_as_what_they_mean(host: str) -> None:
     with pytest.raises(PrivateAddressError):
-        PublicOnly(allow_private=False).connect_tcp(host, 9)
+        PublicOnly(False, Patience()).connect_tcp(host, 9)
 
 
 def test_a_public_name_with_one_private_address_is_refused(
@@ -21,7 +23,7 @@ def test_a_public_name_with_one_private_address_is_refused(
     answers = [(socket.AF_INET, 1, 6, "", (ip, 80)) for ip in ("93.184.216.34", "10.0.0.1")]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answers)
     with pytest.raises(PrivateAddressError, match=r"10\.0\.0\.1"):
-        PublicOnly(allow_private=False).connect_tcp("example.com", 80)
+        PublicOnly(False, Patience()).connect_tcp("example.com", 80)
 
 
 def test_the_connection_goes_to_the_address_that_was_checked(
@@ -36,14 +38,14 @@ def test_the_connection_goes_to_the_address_that_was_checked(
         asked.append(host)
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, port))]
 
-    def connect(address: tuple[str, int], *_: object, **__: object) -> socket.socket:
+    def connect(_: int, address: tuple[str, int], *__: object) -> None:
         asked.append(f"connect {address[0]}")
-        raise ConnectionRefusedError
+        raise httpcore.ConnectError("refused")
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
-    monkeypatch.setattr(socket, "create_connection", connect)
+    monkeypatch.setattr(addresses, "connect", connect)
     with pytest.raises(httpcore.ConnectError):
-        PublicOnly(allow_private=False).connect_tcp("evil.example", 80)
+        PublicOnly(False, Patience()).connect_tcp("evil.example", 80)
     assert asked == ["93.184.216.34", "connect 93.184.216.34"]
 
 

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from visavis.server.metrics import Metrics
-from visavis.server.pool import Admission, Pool
+from visavis.server.pool import Pool
 from visavis.server.refusals import BusyError
 
 
@@ -58,11 +58,3 @@ def test_errors_of_the_work_come_out_as_they_are() -> None:
         pool.close()
 
     asyncio.run(story())
-
-
-def test_admission_counts_those_inside() -> None:
-    admission = Admission(1)
-    with admission, pytest.raises(BusyError), admission:
-        pass
-    with admission:
-        pass

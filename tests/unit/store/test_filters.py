@@ -253,6 +253,22 @@ def test_any_text_can_be_a_value(store: SqliteStore, value: str) -> None:
     assert store.info().records == 3
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("price", "abc"), ("price", ""), ("new", "yes"), ("width", "wide"), ("size", "nan")],
+)
+def test_comparing_numbers_with_a_text_is_a_mistake_and_no_empty_answer(
+    store: SqliteStore, name: str, value: str
+) -> None:
+    fill(store, [{"price": 5, "new": True}, {"price": 7.5}, {"name": "x"}])
+    where = Filter((Condition(name, ">", (value,)),))
+    with pytest.raises(FilterError, match=f"every {name} is a number"):
+        store.remove_where(where)
+    with pytest.raises(FilterError, match=f"every {name} is a number"):
+        store.search(np.eye(4, dtype=np.float32)[0], 5, where=where)
+    assert store.info().records == 3
+
+
 def test_half_a_character_is_refused_in_a_sentence(store: SqliteStore) -> None:
     fill(store, SHOP)
     with pytest.raises(Exception, match="no valid text") as refused:

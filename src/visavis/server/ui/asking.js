@@ -1,7 +1,7 @@
 /** What people ask with, made into terms: files, words, ids, addresses. */
 
 import { byId } from "./dom.js";
-import { hideNotice, showNotice } from "./notice.js";
+import { showToast } from "./notice.js";
 import { addPicture, getPicture, PictureError } from "./pictures.js";
 import { term, termKey } from "./state.js";
 
@@ -74,20 +74,14 @@ export class Asking {
     else {
       this.#tell(
         "This index finds by picture, not by words",
-        `Its model “${this.info?.model ?? ""}” does not read words. Use a picture, id: and an id, or the ` +
-          "filters. Whoever runs this server can give it a model with a text side:",
-        ["visavis models add clip-vit-b32", "visavis index --rebuild --model clip-vit-b32"],
+        `Its model “${this.info?.model ?? ""}” takes no words. Use a picture, id: and an id, or the filters. ` +
+          "Searching by words needs an index made with a model that has a text side.",
       );
     }
   }
 
-  /** Above the results, which stay. @param {string} title @param {string} text @param {string[]} [commands] */
-  #tell(title, text, commands = []) {
-    const seen = () => {
-      hideNotice();
-      byId("words").focus();
-    };
-    showNotice({ title, text, commands, buttons: [["OK", seen]] });
-    byId("notice").scrollIntoView({ block: "nearest" });
+  /** The results stay. @param {string} title @param {string} text */
+  #tell(title, text) {
+    showToast(title, text, () => byId("words").focus());
   }
 }

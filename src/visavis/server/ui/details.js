@@ -59,10 +59,11 @@ export class Details {
     const image = el("img", { alt: titleOf(record), width: record.width, height: record.height });
     const frame = el("div", { class: "large" }, image);
     frame.style.setProperty("--ratio", String(record.width / record.height || 1));
+    if (record.width) frame.style.setProperty("--width", `${record.width}px`);
     image.addEventListener("load", () => image.classList.add("loaded"));
     image.addEventListener("error", () => frame.classList.add("broken"));
     showPicture(image, `${record.thumbnail}?side=640`);
-    if (Math.max(record.width, record.height) > 640 && record.size <= LARGEST) sharpen(image, record);
+    if (record.size <= LARGEST) sharpen(image, record);
     return frame;
   }
 

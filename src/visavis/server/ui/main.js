@@ -117,7 +117,7 @@ function placeFilters() {
   };
   narrow.addEventListener("change", place);
   byId("open-filters").addEventListener("click", () => sheet.showModal());
-  byId("close-filters").addEventListener("click", () => sheet.close());
+  for (const id of ["close-filters", "dismiss-filters"]) byId(id).addEventListener("click", () => sheet.close());
   sheet.addEventListener("click", (/** @type {Event} */ event) => event.target === sheet && sheet.close());
   place();
 }
@@ -130,7 +130,7 @@ async function start() {
     asking.info = info;
     filters.setFields(fields);
     byId("filters").hidden = byId("open-filters").hidden = filters.fields.length === 0;
-    byId("words").placeholder = info.text ? "Words, or paste a picture" : "Paste a picture, or type id:…";
+    byId("words").placeholder = info.text ? "Words, or paste a picture" : "Paste a picture, or id:…";
     await first;
     showing.told(info.records);
   } catch {

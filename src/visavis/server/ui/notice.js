@@ -16,26 +16,45 @@ import { PictureGone } from "./results.js";
  * @typedef {object} Problem
  * @property {string} title
  * @property {string} text
- * @property {string[]} [commands] for a terminal
  * @property {[string, () => void][]} buttons
  */
 
 /** @param {Problem} problem @param {"alert"|"status"} [role] */
-export function showNotice({ title, text, commands = [], buttons }, role = "alert") {
+export function showNotice({ title, text, buttons }, role = "alert") {
   const notice = byId("notice");
   notice.setAttribute("role", role);
   notice.replaceChildren(
     el("h2", { text: title }),
     el("p", { text }),
-    ...commands.map((command) => el("code", { text: command })),
     el("div", { class: "acts" }, ...buttons.map(([words, act]) => el("button", { type: "button", text: words, onclick: act }))),
   );
   notice.hidden = false;
 }
 
 export function hideNotice() {
-  byId("notice").hidden = true;
-  byId("notice").replaceChildren();
+  for (const place of [byId("notice"), byId("toast")]) {
+    place.hidden = true;
+    place.replaceChildren();
+  }
+}
+
+/**
+ * Say that something cannot be done, over the page: what is there stays where it is.
+ * @param {string} title @param {string} text @param {() => void} [seen] called when it is closed
+ */
+export function showToast(title, text, seen) {
+  const toast = byId("toast");
+  const close = () => {
+    toast.hidden = true;
+    toast.replaceChildren();
+    seen?.();
+  };
+  toast.setAttribute("role", "alert");
+  toast.replaceChildren(
+    el("div", {}, el("h2", { text: title }), el("p", { text })),
+    el("button", { class: "plain", type: "button", text: "OK", onclick: close }),
+  );
+  toast.hidden = false;
 }
 
 /** @param {unknown} error @param {Remedies} remedies @returns {Problem} */

@@ -85,7 +85,8 @@ export class QueryPanel {
       image.alt = titleOf(record);
       showPicture(image, `${record.thumbnail}?side=640`);
     } catch {
-      frame.classList.add("broken"); // the search itself says what is wrong
+      // The search itself says what is wrong; an empty frame would only push that down.
+      if (frame.isConnected) this.places.stage.hidden = this.places.hint.hidden = true;
     }
   }
 
@@ -156,14 +157,12 @@ export class QueryPanel {
       {
         class: "sign",
         type: "button",
-        "aria-pressed": String(one.less),
-        "aria-label": "Less like this",
-        title: one.less ? "Less like this: press for more" : "More like this: press for less",
+        title: one.less ? "Change to: more like this" : "Change to: less like this",
         "data-focus": `sign ${at}`,
         onclick: turn,
       },
       icon(one.less ? "minus" : "plus"),
-      el("span", { "aria-hidden": "true", text: one.less ? "less" : "more" }),
+      el("span", { text: one.less ? "Less like this" : "More like this" }),
     );
   }
 

@@ -110,6 +110,7 @@ export class Showing {
     this.view = null;
     this.grid.show([]);
     byId("end").hidden = true;
+    document.documentElement.classList.add("failed");
     const { acts, page } = this;
     const ids = page.state.terms.filter((one) => one.kind === "id").map((one) => one.value);
     const remedies = { again: acts.again, over: acts.over, choose: acts.choose, ids };
@@ -160,6 +161,7 @@ export class Showing {
     const shown = this.view?.records.length ?? 0;
     this.view = next;
     hideNotice();
+    document.documentElement.classList.remove("failed");
     byId("more-failed").hidden = true;
     if (fresh) this.grid.show(next.records, !next.done);
     else this.grid.append(next.records.slice(shown), !next.done);

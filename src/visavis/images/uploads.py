@@ -1,0 +1,69 @@
+"""Pictures that came without a place of their own: files in a folder beside the index."""
+
+import os
+import re
+import uuid
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from visavis.images.files import local_path, path_text
+from visavis.images.sniff import HEAD_BYTES, sniff
+from visavis.types import Entry, FieldValue, ImageRecord
+
+_SUFFIXES = {"JPEG": "jpg", "TIFF": "tif", "HEIF": "heic"}
+_OURS = re.compile(r"\.?[0-9a-f]{32}\.[a-z]+")  # with a dot in front: being written
+
+
+class Uploads:
+    """The folder `uploads` of an index: one file for each uploaded record.
+
+    Files are named by chance. What a client calls a picture is never a name here, and two records
+    never share a file, so that removing one cannot take the other's picture away. Whoever changes
+    the folder holds the index's write lock.
+    """
+
+    def __init__(self, index: Path) -> None:
+        self._folder = index / "uploads"
+
+    def keep(self, data: bytes, id: str, fields: Mapping[str, FieldValue]) -> Entry:
+        """Write a picture to disk, and the entry that says so."""
+        kind = sniff(data[:HEAD_BYTES]) or "JPEG"
+        name = f"{uuid.uuid4().hex}.{_SUFFIXES.get(kind, kind.lower())}"
+        path = self._folder / name[:2] / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        making = path.with_name(f".{name}")
+        with making.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        making.rename(path)
+        return Entry(id, path_text(str(path)), len(data), path.stat().st_mtime, fields)
+
+    def forget(self, uri: str) -> None:
+        """Delete the file of a record that is gone, if it is one of ours."""
+        if self.owns(uri):
+            local_path(uri).unlink(missing_ok=True)
+
+    def owns(self, uri: str) -> bool:
+        """Whether a record's picture is kept here."""
+        return self._folder in local_path(uri).parents
+
+    def of(self, records: Iterable[ImageRecord]) -> dict[str, str]:
+        """Ids and addresses of those records whose pictures are kept here."""
+        return {record.id: record.uri for record in records if self.owns(record.uri)}
+
+    def sweep(self, uris: Iterable[str]) -> int:
+        """Delete the files that none of the index's records names; returns how many there were.
+
+        They are compared by their names, which are unique: the folder may be spelled otherwise now,
+        or lie elsewhere.
+        """
+        found = (path for path in self._folder.rglob("*") if _OURS.fullmatch(path.name))
+        orphans = {path.name: path for path in found}
+        if not orphans:
+            return 0
+        for uri in uris:
+            orphans.pop(local_path(uri).name, None)
+        for path in orphans.values():
+            path.unlink(missing_ok=True)
+        return len(orphans)

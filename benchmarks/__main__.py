@@ -15,6 +15,8 @@ from benchmarks import (
     bench_reindex,
     bench_search,
     bench_serve,
+    bench_train,
+    bench_words,
 )
 from benchmarks.measure import Figure, Report, Size
 
@@ -25,6 +27,8 @@ BENCHMARKS: dict[str, Callable[[Size, Path], Report]] = {
     "cold": bench_cold.run,
     "memory": bench_memory.run,
     "serve": bench_serve.run,
+    "train": bench_train.run,
+    "words": bench_words.run,
 }
 OUT = Path(__file__).parent / "out"
 

@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.quality_table import table
+from benchmarks.training_table import training_reports
 from visavis.evaluation.copies import ORIGINALS
 from visavis.evaluation.gallery import Gallery
 from visavis.evaluation.report import Report, evaluate, summary
@@ -68,9 +69,23 @@ def main() -> None:
             for chosen in SETS:
                 if chosen.name in (given.sets or [s.name for s in SETS]):
                     _run(chosen, given.data.resolve(), given.models, given.peer, Path(work))
-    reports = [json.loads(path.read_text()) for path in sorted(RESULTS.glob("*.json"))]
-    PAGE.write_text(table(reports), encoding="utf-8")
-    print(f"{PAGE.name}: {len(reports)} reports")
+    write_page()
+
+
+def write_page() -> None:
+    """Make docs/results.md again from the reports that are there."""
+    every = all_reports()
+    PAGE.write_text(table(*every), encoding="utf-8")
+    print(f"{PAGE.name}: {sum(map(len, every))} reports")
+
+
+def all_reports() -> tuple[list[Report], list[Report], list[Report]]:
+    """The reports of searches by picture, of words (quality_words.py), and of training."""
+    by_picture, by_words = (
+        [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]
+        for folder in (RESULTS, RESULTS / "words")
+    )
+    return by_picture, by_words, training_reports()
 
 
 def _run(chosen: Set, data: Path, models: list[str], peer: str | None, work: Path) -> None:

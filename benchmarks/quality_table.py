@@ -4,6 +4,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from benchmarks.training_table import training_section
+from benchmarks.words_table import words_section
+
 Report = dict[str, Any]
 
 
@@ -53,8 +56,10 @@ against µAP when they score high. The share of copies whose original comes firs
 """
 
 
-def table(reports: Sequence[Report]) -> str:
-    """The page."""
+def table(
+    reports: Sequence[Report], words: Sequence[Report] = (), trained: Sequence[Report] = ()
+) -> str:
+    """The page; `words` are the reports of quality_words.py, `trained` of training_quality.py."""
     by_set: dict[str, dict[str, Report]] = defaultdict(dict)
     for report in reports:
         by_set[report["set"]][report["model"]["name"]] = report
@@ -64,7 +69,7 @@ def table(reports: Sequence[Report]) -> str:
         one = next(iter(by_set["copies"].values()))
         facts = {"records": one["data"]["records"], "strangers": one["protocol"]["strangers"]}
         parts += [_COPIES.format(**facts), _edits(by_set["copies"], models)]
-    return "".join(parts)
+    return "".join([*parts, words_section(words), training_section(trained)])
 
 
 def worst_edit(report: Report) -> tuple[str, float]:

@@ -186,7 +186,9 @@ The library reads none of these: there, everything is an argument.
 | `NO_COLOR` | Set to anything: no colour on terminals. |
 | `HF_ENDPOINT` | A mirror of the model hub. |
 | `HF_HUB_OFFLINE` | Set to 1: the hub is not asked; what it gave before is still used. |
+| `RANK`, `LOCAL_RANK` | Set by torchrun: which of the processes of a training this is. |
 | `SSL_CERT_FILE` | Certificates to trust when pictures are downloaded. |
+| `FORWARDED_ALLOW_IPS` | Proxies that tell `visavis serve` its clients. [default: `127.0.0.1`] |
 """
 
 

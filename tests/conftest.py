@@ -31,7 +31,7 @@ def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test reads or writes what the user has, nor another test's leavings."""
     for name in ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"):
         monkeypatch.setenv(name, str(tmp_path / "home" / name.lower()))
-    for name in ("INDEX", "MODEL", "MODELS", "JOBS", "DEVICE", "MAX_MEGAPIXELS"):
+    for name in ("INDEX", "MODEL", "MODELS", "JOBS", "DEVICE", "MAX_MEGAPIXELS", "WORDS"):
         monkeypatch.delenv(f"VISAVIS_{name}", raising=False)
 
 

@@ -20,14 +20,14 @@ FILES = sorted(SOURCE.glob("visavis/**/*.py"))
 FLOORS = [  # a part may import lower floors only, and never its neighbours
     {"types", "errors"},
     {"images", "embedders", "store", "metrics"},
-    {"ingest", "pruning", "search", "reindex", "binding"},
+    {"ingest", "pruning", "search", "reindex", "binding", "tagging"},
     {"image_index"},
     {"settings", "evaluation", "training", "cluster"},
     {"cli", "server"},
 ]
-SIDEWAYS = {("reindex", "ingest"), ("ingest", "pruning"), ("cli", "server")}
-"""Neighbours that may be imported all the same: a rebuild takes its options from indexing, and
-`visavis serve` starts the server."""
+SIDEWAYS = {("reindex", "ingest"), ("ingest", "pruning"), ("tagging", "search"), ("cli", "server")}
+"""Neighbours that may be imported all the same: a rebuild takes its options from indexing, tagging
+reads its pictures as searching does, and `visavis serve` starts the server."""
 
 COME_WITH = {"httpcore": "httpx", "starlette": "fastapi", "pydantic": "fastapi"}
 """Packages that a dependency of ours brings and hands out in its own interface."""

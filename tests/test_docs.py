@@ -19,6 +19,8 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 import pytest
+from shop_classifier import write_shop_classifier
+from word_files import shop_vectors, write_text
 
 from visavis import errors, settings
 from visavis.cli.main import run
@@ -58,14 +60,28 @@ def drawn_shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def workshop(drawn_shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """What the pages talk of: photos/ with eight pictures, query.jpg, shop/catalogue.csv."""
+    """What the pages talk of: photos/ with eight pictures, query.jpg, shop/catalogue.csv.
+
+    The same pictures for training: labelled/ with a folder for each of ten products, and unseen/
+    with those of four others.
+
+    And for searching by words: vectors.txt, and my-classifier, a model folder that tells classes.
+    """
     shutil.copytree(drawn_shop, tmp_path / "shop")
+    write_text(tmp_path / "vectors.txt", shop_vectors())
+    write_shop_classifier(tmp_path / "my-classifier", drawn_shop)
     photos = tmp_path / "photos" / "2024"
     photos.mkdir(parents=True)
     for name in ("mug", "t-shirt", "lamp", "sneaker", "plant", "backpack", "teapot", "clock"):
         shutil.copy(drawn_shop / "images" / f"{name}-01-front.jpg", photos / f"{name}.jpg")
     (photos / "mug.jpg").rename(photos.parent / "mug.jpg")
     shutil.copy(drawn_shop / "images" / "lamp-01-close.jpg", tmp_path / "query.jpg")
+    products = sorted({path.name.rpartition("-")[0] for path in (drawn_shop / "images").iterdir()})
+    for number, product in enumerate(products):
+        place = tmp_path / ("labelled" if number < 10 else "unseen") / product
+        place.mkdir(parents=True)
+        for picture in (drawn_shop / "images").glob(f"{product}-*"):
+            shutil.copy(picture, place)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", sysconfig.get_path("scripts"), prepend=os.pathsep)
     return tmp_path
@@ -184,14 +200,17 @@ def test_every_setting_and_environment_variable_is_documented(generate: Any) -> 
 
 def test_the_json_page_names_every_key() -> None:
     from visavis.embedders.checking import CheckReport
+    from visavis.embedders.conse import ConseReport
     from visavis.embedders.registry import ModelInfo
     from visavis.store.base import StoreInfo
-    from visavis.types import Failure, ImageRecord, IndexReport, Match, SearchResult
+    from visavis.types import Failure, ImageRecord, IndexReport, Match, SearchResult, Tag
 
     page = (DOCS / "reference" / "json.md").read_text(encoding="utf-8")
     record = ImageRecord("a", "/a", 1, 0.0, "", 1, 1)
     shapes = [
-        SearchResult((Match(record, 1.0),), 1, "m", 1.0, "why").to_dict(),
+        SearchResult((Match(record, 1.0),), 1, "m", 1.0, "why", ("note",)).to_dict(),
+        Tag("dog", 0.5).to_dict(),
+        ConseReport("m", Path("m"), 1, 1, 1, (), ()).to_dict(),
         Match(record, 1.0).to_dict(),
         IndexReport(failed=[Failure("/a", "why")]).to_dict(),
         Failure("/a", "why").to_dict(),
@@ -207,12 +226,14 @@ def test_the_json_page_names_every_key() -> None:
 def test_the_example_of_model_json_is_read_without_complaint() -> None:
     import json
 
-    from visavis.embedders.spec import parse_spec
+    from visavis.embedders.spec import WordsSpec, parse_spec
 
     page = DOCS / "reference" / "model-json.md"
-    example = next(block.text for block in blocks(page) if block.language == "json")
+    example, words = [block.text for block in blocks(page) if block.language == "json"]
     spec = parse_spec(json.loads(example), page)
     assert (spec.dim, spec.preprocess.side) == (1280, 224)
+    with_words = json.loads(example) | json.loads(words)
+    assert parse_spec(with_words, page).text == WordsSpec("words.bin", "aliases.txt")
 
 
 def test_every_filter_operator_is_documented() -> None:

@@ -2,23 +2,49 @@
 
 import json
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 from benchmarks.quality_table import COLUMNS, table, worst_edit
+from benchmarks.quality_words import held_back
+from benchmarks.training_table import RESULTS as TRAINING
+from benchmarks.training_table import training_reports
 
 REPOSITORY = Path(__file__).parents[1]
 RESULTS = sorted((REPOSITORY / "benchmarks" / "results").glob("*.json"))
+WORDS = sorted((REPOSITORY / "benchmarks" / "results" / "words").glob("*.json"))
 
 
 def reports() -> list[dict[str, Any]]:
     return [json.loads(path.read_text(encoding="utf-8")) for path in RESULTS]
 
 
+def word_reports() -> list[dict[str, Any]]:
+    return [json.loads(path.read_text(encoding="utf-8")) for path in WORDS]
+
+
 def test_the_results_page_is_what_the_reports_say() -> None:
     page = (REPOSITORY / "docs" / "results.md").read_text(encoding="utf-8")
-    assert page == table(reports()), "run: python -m benchmarks.quality"
+    wanted = table(reports(), word_reports(), training_reports())
+    assert page == wanted, "run: python -m benchmarks.quality"
+
+
+def test_every_report_about_words_stands_on_the_page() -> None:
+    page = table([], word_reports())
+    for report in word_reports():
+        assert f"**{report['model']['name']}**" in page
+        shown = [f"{low:.3f} … {high:.3f}" for low, high in report["intervals"].values()]
+        assert sum(interval in page for interval in shown) >= len(shown) - 1  # recall@1 is not
+
+
+def test_the_test_pictures_are_a_fifth_of_every_class_each_time() -> None:
+    labels = [f"class {n % 20}" for n in range(800)]
+    rows = held_back(labels)
+    assert rows == held_back(labels)
+    assert len(rows) == len(set(rows)) == 160
+    assert Counter(labels[row] for row in rows) == Counter({f"class {n}": 8 for n in range(20)})
 
 
 def test_every_report_stands_on_the_page_with_its_interval() -> None:
@@ -44,7 +70,7 @@ def test_reports_of_one_set_were_made_of_the_same_data() -> None:
 
 
 def test_reports_hold_no_place_of_a_machine() -> None:
-    for path in RESULTS:
+    for path in (*RESULTS, *WORDS, *TRAINING.glob("*.json")):
         assert not re.search(r'"[^"]*/(work|home|root|tmp)/', path.read_text(encoding="utf-8"))
 
 
@@ -55,6 +81,8 @@ def test_reports_hold_no_place_of_a_machine() -> None:
         ("search 1,000,000 × 256, fresh vectors", "{value:.1f} ms | {floor:.2f} ms"),
         ("search 1,000,000 × 256, filter keeps 1 %, new", "{value:.1f} ms, "),
         ("search 1,000,000 × 256, filter keeps 1 %, repeated", ", {value:.1f} ms, both exact"),
+        ("search 200,000 × 256 by words among", "{value:.1f} ms | {floor:.1f} ms, the same by id"),
+        ("open 400,000 × 300 words", "{value:.0f} ms | |"),
         ("index 1,200 JPEGs", "{value:.0f} a second | {floor:.0f}, all cores"),
         ("index 20,000 unchanged files", "{value:.0f} ms | {floor:.0f} ms, listing"),
         ("visavis --help", "{value:.0f} ms | {floor:.0f} ms, importing typer"),

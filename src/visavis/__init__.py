@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from visavis.errors import VisavisError
     from visavis.image_index import ImageIndex
     from visavis.types import (
+        ClassTerm,
         Failure,
         Filter,
         ImageRecord,
@@ -28,12 +29,14 @@ if TYPE_CHECKING:
         Query,
         RecordTerm,
         SearchResult,
+        Tag,
         TextTerm,
     )
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "ClassTerm",
     "Embedder",
     "Failure",
     "Filter",
@@ -45,6 +48,7 @@ __all__ = [
     "Query",
     "RecordTerm",
     "SearchResult",
+    "Tag",
     "TextEmbedder",
     "TextTerm",
     "VisavisError",

@@ -2,11 +2,25 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypedDict
 
 from visavis.embedders.base import Embedder
 from visavis.embedders.registry import load_embedder
 from visavis.errors import IndexIncompatibleError, ModelNotFoundError
 from visavis.store.sqlite import SqliteStore
+
+
+class IndexOptions(TypedDict, total=False):
+    """How an index uses the machine; each may be left out."""
+
+    device: str
+    """Where the model runs: cpu (the default), cuda, coreml or openvino."""
+    jobs: int | None
+    """Threads that decode and embed; None, the default: one a core."""
+    max_pixels: int
+    """Pictures with more pixels are refused before they are decoded; 100 million if not given."""
+    lock_seconds: float
+    """How long writing methods wait for another writer; 10 if not given."""
 
 
 class Binding:

@@ -3,7 +3,8 @@
     VisavisError
     ├── UsageError                 a question or an option that makes no sense
     │   ├── FilterError            a filter that cannot be read, or a field the index lacks
-    │   └── RecordNotFoundError    an id that the index does not have
+    │   ├── RecordNotFoundError    an id that the index does not have
+    │   └── UnknownWordError       words, or a class, that the model does not know
     ├── SourceError                a folder, list or catalogue that cannot be taken in
     ├── ImageError                 one picture
     │   ├── ImageUnreadableError   missing, empty, truncated, or no picture at all
@@ -21,7 +22,9 @@
     │   ├── ModelSpecError         model.json: unknown key, missing key, bad value
     │   ├── ModelChecksumError     the file is not the one that model.json names
     │   ├── ModelDownloadError     the hub cannot be reached, or lacks the file
-    │   └── TextUnsupportedError   words for a model that only sees
+    │   ├── TextUnsupportedError   words for a model that only sees
+    │   ├── ClassesUnsupportedError a class, or tags, of a model without them
+    │   └── WordVectorsError       a file of word vectors that cannot be read
     └── ExtraMissingError          an optional part is not installed
 
 A message says what happened, to which file, and what to do. Each class carries the exit code of
@@ -58,6 +61,10 @@ class RecordNotFoundError(UsageError):
             f"no record has the id {id!r}; `visavis search` shows ids as it finds them"
         )
         self.id = id
+
+
+class UnknownWordError(UsageError):
+    """Words that the model does not know, not one of them, or a class that it does not know."""
 
 
 class SourceError(VisavisError):
@@ -162,6 +169,18 @@ class ModelDownloadError(ModelError):
 
 class TextUnsupportedError(ModelError):
     """Words were asked of a model that only sees pictures."""
+
+    http_status = 422
+
+
+class ClassesUnsupportedError(ModelError):
+    """A class, or tags, were asked of a model that has no classifier and reads no words."""
+
+    http_status = 422
+
+
+class WordVectorsError(ModelError):
+    """A file of word vectors, or a table of words, that cannot be read."""
 
     http_status = 422
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypedDict, Unpack
+from typing import Self, Unpack
 
 from visavis import reindex as flows
-from visavis.binding import Binding
+from visavis.binding import Binding, IndexOptions
 from visavis.embedders.base import Embedder
 from visavis.embedders.registry import DEFAULT_MODEL, load_embedder
 from visavis.errors import IndexIncompatibleError, IndexMissingError, SourceError, UsageError
@@ -18,12 +18,14 @@ from visavis.images.decode import MAX_PIXELS
 from visavis.images.fetch import Fetcher
 from visavis.images.files import path_text
 from visavis.images.sources import Location, as_source, read_anywhere
+from visavis.images.uploads import Uploads
 from visavis.ingest import IngestOptions, Progress, ingest
 from visavis.search import Question, as_terms, search
 from visavis.store.base import StoreInfo
 from visavis.store.filters import Where, as_filter
-from visavis.store.lock import writer_lock
+from visavis.store.lock import WriterLock, writer_lock
 from visavis.store.sqlite import SqliteStore
+from visavis.tagging import Tagging
 from visavis.types import (
     ImageRecord,
     IndexReport,
@@ -32,19 +34,6 @@ from visavis.types import (
     SearchResult,
     merged,
 )
-
-
-class IndexOptions(TypedDict, total=False):
-    """How an index uses the machine; each may be left out."""
-
-    device: str
-    """Where the model runs: cpu (the default), cuda, coreml or openvino."""
-    jobs: int | None
-    """Threads that decode and embed; None, the default: one a core."""
-    max_pixels: int
-    """Pictures with more pixels are refused before they are decoded; 100 million if not given."""
-    lock_seconds: float
-    """How long writing methods wait for another writer; 10 if not given."""
 
 
 class ImageIndex:
@@ -58,8 +47,9 @@ class ImageIndex:
     ```
 
     Any process may read while one writes; writing methods wait `lock_seconds` for another writer
-    and then raise IndexLockedError. All methods raise VisavisError's kin and nothing else on
-    purpose; none prints.
+    and then raise IndexLockedError. `with index.writing():` holds the lock over several of them.
+    `index.tagging` finds words for pictures, and writes them to records (see `Tagging`).
+    All methods raise VisavisError's kin and nothing else on purpose; none prints.
     """
 
     def __init__(self, store: SqliteStore, **options: Unpack[IndexOptions]) -> None:
@@ -70,8 +60,11 @@ class ImageIndex:
         if self._jobs < 1:
             raise UsageError(f"jobs must be 1 or more, not {self._jobs}")
         self._max_pixels = options.get("max_pixels", MAX_PIXELS)
-        self._lock_seconds = options.get("lock_seconds", 10.0)
+        self.writing = WriterLock(store.folder, options.get("lock_seconds", 10.0))
         self._model = Binding(store, self._device)
+        self.tagging = Tagging(
+            store, self._model.embedder, self.writing, self._jobs, self._max_pixels
+        )
         self._repairing: threading.Thread | None = None
 
     @classmethod
@@ -176,7 +169,7 @@ class ImageIndex:
                 others have been indexed.
             IndexLockedError: another process is writing.
         """
-        options = IngestOptions(self._jobs, self._max_pixels)
+        options = IngestOptions(self._jobs, self._max_pixels, self.tagging.made)
         done: list[IndexReport] = []
         refused: list[str] = []
 
@@ -184,7 +177,7 @@ class ImageIndex:
             if progress is not None:
                 progress(merged([*done, report]))
 
-        with writer_lock(self._store.folder, self._lock_seconds):
+        with self.writing():
             embedder = self.embedder(threads=1)  # only now can no other process change the model
             for location in locations:
                 source = as_source(
@@ -220,7 +213,7 @@ class ImageIndex:
         chosen = as_filter(where)
         if not ids and chosen is None and source is None:
             raise UsageError("say which records to remove: ids, a filter, or a source")
-        with writer_lock(self._store.folder, self._lock_seconds):
+        with self.writing():
             removed = self._store.remove(ids) if ids else 0
             if chosen is not None:
                 removed += self._store.remove_where(chosen)
@@ -255,7 +248,7 @@ class ImageIndex:
         options = IngestOptions(self._jobs, self._max_pixels)
         fetcher = Fetcher(allow_private=allow_private)
         try:
-            with writer_lock(self._store.folder, self._lock_seconds):
+            with self.writing():
                 report = flows.reindex(
                     self._store,
                     embedder,
@@ -271,10 +264,12 @@ class ImageIndex:
     def compact(self) -> None:
         """Check the whole file, make the caches again, and give free space back to the disk.
 
+        Uploaded pictures that no record names are deleted: a server that was killed may leave some.
         Raises IndexDamagedError when the check fails.
         """
-        with writer_lock(self._store.folder, self._lock_seconds):
+        with self.writing():
             self._store.finish(thorough=True)
+            Uploads(self.path).sweep(record.uri for record in self.records())
 
     # -- reading ---------------------------------------------------------------------------------
 
@@ -303,7 +298,7 @@ class ImageIndex:
         Raises:
             UsageError: the question makes no sense (FilterError, RecordNotFoundError).
             ImageError: the picture cannot be used.
-            TextUnsupportedError: words, and the model only sees.
+            TextUnsupportedError: words, and the model only sees (ClassesUnsupportedError).
         """
         if not isinstance(query, Query):
             query = Query(as_terms(query), as_filter(where), limit, offset, min_score)

@@ -27,7 +27,8 @@ from visavis.images.sources import Source
 from visavis.pruning import prune, shown_to_be_there
 from visavis.store.base import Change, Known, VectorStore
 from visavis.store.rows import stored_fields
-from visavis.types import Entry, Failure, ImageRecord, IndexReport, Vectors
+from visavis.store.tagged import kept_tags
+from visavis.types import Entry, Failure, Fields, ImageRecord, IndexReport, Vectors
 
 Progress = Callable[[IndexReport], None]
 """Called after every commit with the report so far; what it counts is safely on disk."""
@@ -46,6 +47,8 @@ class IngestOptions:
     """Threads that decode and embed."""
     max_pixels: int = MAX_PIXELS
     """Pictures with more pixels (in the header) are refused."""
+    keep_tags: bool = False
+    """Whether records have tags that visavis made: no source names them, and they are kept."""
 
 
 class _Loaded(NamedTuple):
@@ -206,11 +209,18 @@ class _Run:
             return False
         self._mark(before.number)
         self._pending.unchanged += 1
-        if self._source.kind == "catalogue" and stored_fields(entry.fields) != before.fields:
+        fields = self._with_tags(entry, before)
+        if self._source.kind == "catalogue" and stored_fields(fields) != before.fields:
             self._pending.changes.append(
-                Change(before.number, before.size, before.modified, entry.uri, entry.fields)
+                Change(before.number, before.size, before.modified, entry.uri, fields)
             )
         return True
+
+    def _with_tags(self, entry: Entry, before: Known) -> Fields:
+        """The entry's fields, and the tags that its unchanged picture has."""
+        if not self._options.keep_tags:
+            return entry.fields
+        return {**kept_tags(before.fields), **entry.fields}
 
     def _mark(self, number: int) -> None:
         if number <= self._newest:
@@ -274,7 +284,12 @@ class _Run:
         if before is not None and own and before.sha256 == bytes.fromhex(loaded.sha256):
             self._pending.unchanged += 1  # touched, not changed
             self._pending.changes.append(
-                Change(before.number, *_facts(entry, loaded.data), entry.uri, entry.fields)
+                Change(
+                    before.number,
+                    *_facts(entry, loaded.data),
+                    entry.uri,
+                    self._with_tags(entry, before),
+                )
             )
             return True
         held = self._store.held([loaded.sha256]).get(loaded.sha256)

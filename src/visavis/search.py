@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from visavis.embedders.base import Embedder, TextEmbedder, embed
+from visavis.embedders.base import Embedder, TextEmbedder, classes_of, embed, text_notes
+from visavis.embedders.registry import reading_models
 from visavis.errors import ImageUnreadableError, TextUnsupportedError, UsageError
 from visavis.images.decode import crop, decode
 from visavis.images.files import path_text, read_file, stat_file
@@ -17,6 +18,7 @@ from visavis.store.filters import described
 from visavis.types import (
     RGB,
     Box,
+    ClassTerm,
     ImageTerm,
     Query,
     RecordTerm,
@@ -57,6 +59,21 @@ def parse_term(text: str, weight: float = 1.0) -> Term:
     if not text.strip():
         raise UsageError("an empty term; give a picture, id:ID, or words")
     return TextTerm(text, weight)
+
+
+def parse_class(text: str, sign: float = 1.0) -> ClassTerm:
+    """A class as people write it, with a weight in front if they like.
+
+    >>> parse_class("0.5:Siamese cat", -1)
+    ClassTerm(name='Siamese cat', weight=-0.5)
+
+    Raises UsageError for an empty name.
+    """
+    found = _WEIGHTED.fullmatch(text)
+    name, weight = (found["rest"], float(found["weight"])) if found else (text, 1.0)
+    if not name.strip():
+        raise UsageError("an empty class; give its name, such as 'Siamese cat'")
+    return ClassTerm(name.strip(), sign * weight)
 
 
 def parse_terms(words: Sequence[str], box: Box | None = None) -> tuple[Term, ...]:
@@ -120,7 +137,7 @@ Question = Term | str | Path | bytes | RGB | Sequence[Term]
 
 def as_terms(question: Question) -> tuple[Term, ...]:
     """The terms of a question. Raises as `parse_term` does."""
-    if isinstance(question, ImageTerm | RecordTerm | TextTerm):
+    if isinstance(question, Term):
         return (question,)
     if isinstance(question, str):
         return (parse_term(question),)
@@ -148,7 +165,8 @@ def search(
     if query.min_score is not None and not math.isfinite(query.min_score):
         raise UsageError(f"min_score must be a number, not {query.min_score}")
     vector = query_vector(query.terms, store, embedder, fetch, max_pixels)
-    return rank(vector, query, store, started, without)
+    notes = term_notes(query.terms, embedder)
+    return rank(vector, query, store, started, without, notes)
 
 
 def rank(
@@ -157,12 +175,13 @@ def rank(
     store: VectorStore,
     started: float,
     without: str | None = None,
+    notes: tuple[str, ...] = (),
 ) -> SearchResult:
     """The answer to a query whose vector is known; `started` is when (perf_counter) it began."""
     answer = store.search(vector, query.limit, query.offset, query.where, query.min_score, without)
     reason = None if answer.matches else _reason(query, answer.total)
     took = (time.perf_counter() - started) * 1000
-    return SearchResult(answer.matches, answer.total, store.model(), took, reason)
+    return SearchResult(answer.matches, answer.total, store.model(), took, reason, notes)
 
 
 def _reason(query: Query, total: int) -> str:
@@ -184,7 +203,10 @@ def query_vector(
     fetch: Fetch,
     max_pixels: int,
 ) -> Vectors:
-    """The terms' unit vectors, summed with their weights and made unit length: (dim,)."""
+    """The terms' unit vectors, summed with their weights and made unit length: (dim,).
+
+    A class's vector is the direction in which its evidence grows (embedders/class_weights.py).
+    """
     terms = tuple(terms)
     if not terms:
         raise UsageError(_NOTHING)
@@ -203,6 +225,12 @@ def query_vector(
     return np.asarray(total / length, np.float32)
 
 
+def term_notes(terms: Iterable[Term], embedder: Callable[[], Embedder]) -> tuple[str, ...]:
+    """What of the terms' words the model passed over, in sentences for people."""
+    texts = [term.text for term in terms if isinstance(term, TextTerm)]
+    return tuple(note for text in texts for note in text_notes(embedder(), text))
+
+
 def _term_vector(
     term: Term, store: VectorStore, embedder: Callable[[], Embedder], fetch: Fetch, max_pixels: int
 ) -> Vectors:
@@ -210,17 +238,23 @@ def _term_vector(
         return store.vector(term.id)
     model = embedder()
     if isinstance(term, TextTerm):
-        if not isinstance(model, TextEmbedder):
-            raise TextUnsupportedError(
-                f"{term.text!r} is no picture that exists, and the index's model {model.name!r} "
-                "does not read words; give a picture as ./file.jpg, or index with a model that has "
-                "a text side (visavis models list)"
-            )
-        return np.asarray(model.embed_texts([term.text])[0])
-    return np.asarray(embed(model, [_pixels(term, model.side, fetch, max_pixels)])[0])
+        return np.asarray(_reader(model, term).embed_texts([term.text])[0])
+    if isinstance(term, ClassTerm):
+        return np.asarray(classes_of(model).directions([term.name])[0])
+    return np.asarray(embed(model, [term_pixels(term, model.side, fetch, max_pixels)])[0])
 
 
-def _pixels(term: ImageTerm, side: int | None, fetch: Fetch, max_pixels: int) -> RGB:
+def _reader(model: Embedder, term: TextTerm) -> TextEmbedder:
+    if isinstance(model, TextEmbedder):
+        return model
+    raise TextUnsupportedError(
+        f"{term.text!r} is no picture that exists, and the index's model {model.name!r} does not "
+        "read words; give a picture as ./file.jpg, or index with a model that has a text side: "
+        f"{', '.join(reading_models())}"
+    )
+
+
+def term_pixels(term: ImageTerm, side: int | None, fetch: Fetch, max_pixels: int) -> RGB:
     """What the term shows: the picture or its box, no smaller than the model wants."""
     if isinstance(term.image, np.ndarray):
         pixels = _checked(term.image)

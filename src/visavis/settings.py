@@ -31,6 +31,8 @@ class Settings:
     """Where networks run: cpu, cuda, coreml or openvino."""
     max_megapixels: float = 100.0
     """Pictures with more pixels are refused, before they are decoded."""
+    words: str = ""
+    """File of word vectors for `visavis words` and `visavis models conse`; empty: none."""
 
     def __post_init__(self) -> None:
         """Refuse numbers that mean nothing."""

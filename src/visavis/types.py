@@ -98,7 +98,27 @@ class TextTerm:
     weight: float = 1.0
 
 
-Term = ImageTerm | RecordTerm | TextTerm
+@dataclass(frozen=True, slots=True)
+class ClassTerm:
+    """A class that the model's classifier knows, such as "Siamese cat": more of it, or less."""
+
+    name: str
+    weight: float = 1.0
+
+
+Term = ImageTerm | RecordTerm | TextTerm | ClassTerm
+
+
+class Tag(NamedTuple):
+    """A word for what a picture shows."""
+
+    name: str
+    score: float
+    """Of a vocabulary's words: cosine similarity. Of classes: the classifier's probability."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON shape of a tag."""
+        return {"name": self.name, "score": round(self.score, 6)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +164,8 @@ class SearchResult:
     took_ms: float
     reason: str | None = None
     """Why there are no matches; None when there are some."""
+    notes: tuple[str, ...] = ()
+    """What was passed over in the question, such as a word that the model does not know."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON shape of an answer, the same in the CLI, the library and over HTTP."""
@@ -153,7 +175,9 @@ class SearchResult:
             "model": self.model,
             "took_ms": round(self.took_ms, 3),
         }
-        return shape if self.reason is None else shape | {"reason": self.reason}
+        if self.reason is not None:
+            shape["reason"] = self.reason
+        return shape | {"notes": list(self.notes)} if self.notes else shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +200,8 @@ class IndexReport:
     unchanged: int = 0
     moved: int = 0
     removed: int = 0
+    tagged: int = 0
+    """Records that were given tags; they are counted above as well."""
     failed: list[Failure] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     """Things worth telling that are no failures, such as a duplicate id."""
@@ -188,6 +214,7 @@ class IndexReport:
             "unchanged": self.unchanged,
             "moved": self.moved,
             "removed": self.removed,
+            "tagged": self.tagged,
             "failed": [failure.to_dict() for failure in self.failed],
             "notes": list(self.notes),
             "seconds": round(self.seconds, 3),
@@ -202,6 +229,7 @@ def merged(reports: Iterable[IndexReport]) -> IndexReport:
         total.unchanged += report.unchanged
         total.moved += report.moved
         total.removed += report.removed
+        total.tagged += report.tagged
         total.failed += report.failed
         total.notes += report.notes
         total.seconds += report.seconds

@@ -11,7 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from two_sided import write_clip
 
+from visavis.embedders.adding import add_folder
 from visavis.embedders.base import Embedder
 from visavis.embedders.registry import load_embedder
 from visavis.types import RGB
@@ -67,6 +69,7 @@ def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "classic",
         "onnx",
         "combined",
+        "two-sided",
         pytest.param("mobilenet-v2", marks=pytest.mark.shared),
         pytest.param("squeezenet", marks=pytest.mark.shared),
     ]
@@ -84,6 +87,9 @@ def embedder(
         "onnx": str(model_folder),
         "combined": f"0.7:{model_folder}+0.3:classic",
     }
+    if kind == "two-sided":
+        monkeypatch.setenv("VISAVIS_MODELS", str(tmp_path / "models"))
+        refs[kind] = add_folder(write_clip(tmp_path / "clip")).name
     if kind in refs:
         return load_embedder(refs[kind], threads=1)
     if not (SHARED / kind / "model.onnx").is_file():

@@ -65,7 +65,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     }
     for name, value in places.items():
         monkeypatch.setenv(name, value)
-    for name in ("INDEX", "MODEL", "MODELS", "JOBS", "DEVICE", "MAX_MEGAPIXELS"):
+    for name in ("INDEX", "MODEL", "MODELS", "JOBS", "DEVICE", "MAX_MEGAPIXELS", "WORDS"):
         monkeypatch.delenv(f"VISAVIS_{name}", raising=False)
     monkeypatch.chdir(tmp_path)
     return places

@@ -12,7 +12,7 @@ import pytest
 
 Cli = Callable[..., Any]
 
-REPORT = {"added", "unchanged", "moved", "removed", "failed", "notes", "seconds"}
+REPORT = {"added", "unchanged", "moved", "removed", "tagged", "failed", "notes", "seconds"}
 
 
 def counts(shape: dict[str, Any]) -> tuple[int, ...]:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis import (
+    ClassTerm,
     Embedder,
     Failure,
     Filter,
@@ -19,6 +20,7 @@ from visavis import (
     Query,
     RecordTerm,
     SearchResult,
+    Tag,
     TextEmbedder,
     TextTerm,
     VisavisError,
@@ -58,6 +60,18 @@ def searching(index: ImageIndex, pixels: NDArray[np.uint8]) -> None:
         assert_type(match.record, ImageRecord)
         assert_type(match.record.fields, Mapping[str, str | int | float | bool])
     assert_type(result.reason, str | None)
+
+
+def words(index: ImageIndex) -> None:
+    result = index.search([TextTerm("a dog"), ClassTerm("Siamese cat", 0.5), ClassTerm("lamp", -1)])
+    assert_type(result.notes, tuple[str, ...])
+    tags = index.tagging.of("query.jpg", limit=5)
+    assert_type(tags, tuple[Tag, ...])
+    for tag in tags:
+        assert_type(tag.name, str)
+        assert_type(tag.score, float)
+    assert_type(index.tagging.write(5, vocabulary=["dog", "cat"], progress=told), IndexReport)
+    assert_type(index.tagging.made, bool)
 
 
 def records(index: ImageIndex, where: Filter) -> list[ImageRecord]:

@@ -12,6 +12,7 @@ from PIL import Image
 from visavis_fake import FakeEmbedder
 
 from visavis.errors import (
+    ClassesUnsupportedError,
     FilterError,
     ImageUnreadableError,
     RecordNotFoundError,
@@ -26,6 +27,7 @@ from visavis.store.filters import parse_all
 from visavis.store.sqlite import SqliteStore
 from visavis.types import (
     Box,
+    ClassTerm,
     ImageTerm,
     Query,
     RecordTerm,
@@ -243,6 +245,59 @@ def test_a_picture_that_cannot_be_read_is_a_sentence(
 def test_words_are_refused_where_the_model_only_sees(ask: Callable[..., SearchResult]) -> None:
     with pytest.raises(TextUnsupportedError, match=r"'red shoes'.*'fake'.*does not read words"):
         ask(TextTerm("red shoes"))
+
+
+def test_the_refusal_of_words_names_models_that_read_them(ask: Callable[..., SearchResult]) -> None:
+    with pytest.raises(TextUnsupportedError, match=r"clip-vit-b32, .*siglip2-b16"):
+        ask(TextTerm("red shoes"))
+
+
+class Telling(FakeEmbedder):
+    """Tells two classes, red and blue, by where they lie."""
+
+    class classes:
+        labels = ("red", "blue")
+
+        @staticmethod
+        def scores(images: list[Any]) -> Any:
+            raise AssertionError("a search needs no scores")
+
+        @staticmethod
+        def directions(names: list[str]) -> Vectors:
+            colours = {"red": unit(1, 0, 0), "blue": unit(0, 0, 1)}
+            return np.stack([colours[name] for name in names])
+
+
+def test_a_class_is_one_more_term_of_the_sum(store: SqliteStore, draw: Draw) -> None:
+    def asked(*terms: Term) -> SearchResult:
+        return search(Query(terms), store, Telling, fetched, 10**6)
+
+    assert ids(asked(ClassTerm("blue")))[0] == "blue.png"
+    picture = ImageTerm(draw("query.png", (200, 40, 40)))
+    assert ids(asked(picture))[0] == "red.png"
+    assert ids(asked(picture, ClassTerm("blue", 2.0)))[0] == "blue.png"
+    result = asked(picture, ClassTerm("red", -0.9))
+    wanted = unit(*(unit(200, 40, 40) - 0.9 * unit(1, 0, 0)))
+    assert result.matches[0].score == pytest.approx(float(unit(*WHITE) @ wanted), abs=0.02)
+
+
+def test_a_class_is_refused_where_the_model_tells_none(ask: Callable[..., SearchResult]) -> None:
+    with pytest.raises(ClassesUnsupportedError, match="'fake' has no classifier"):
+        ask(ClassTerm("red"))
+
+
+def test_what_a_model_passes_over_is_told_with_the_answer(store: SqliteStore) -> None:
+    class Picky(FakeEmbedder):
+        def embed_texts(self, texts: list[str]) -> Vectors:
+            return np.stack([unit(1, 0, 0) for _ in texts])
+
+        def text_notes(self, text: str) -> tuple[str, ...]:
+            return (f"{text} was half understood",)
+
+    terms = (TextTerm("this"), RecordTerm("red.png"), TextTerm("that", 0.5))
+    result = search(Query(terms), store, Picky, fetched, 10**6)
+    assert result.notes == ("this was half understood", "that was half understood")
+    assert search(Query(terms[1:2]), store, Picky, fetched, 10**6).notes == ()
 
 
 def test_words_and_pictures_are_summed_where_the_model_reads(store: SqliteStore) -> None:

@@ -7,8 +7,9 @@ import pytest
 from visavis.errors import (
     UsageError,
 )
-from visavis.search import parse_term, parse_terms
+from visavis.search import parse_class, parse_term, parse_terms
 from visavis.types import (
+    ClassTerm,
     ImageTerm,
     RecordTerm,
     Term,
@@ -110,3 +111,22 @@ def test_a_box_belongs_to_the_first_picture(files: Path) -> None:
     assert [getattr(term, "box", "words") for term in found] == ["words", box, None]
     with pytest.raises(UsageError, match="a box needs a picture"):
         parse_terms(["red"], box)
+
+
+@pytest.mark.parametrize(
+    ("text", "sign", "term"),
+    [
+        ("Siamese cat", 1.0, ClassTerm("Siamese cat")),
+        ("0.5:Siamese cat", -1.0, ClassTerm("Siamese cat", -0.5)),
+        (" bottle ", -1.0, ClassTerm("bottle", -1.0)),
+        ("2:1", 1.0, ClassTerm("1", 2.0)),
+    ],
+)
+def test_a_class_is_a_name_with_a_weight(text: str, sign: float, term: ClassTerm) -> None:
+    assert parse_class(text, sign) == term
+
+
+@pytest.mark.parametrize("text", ["", " ", "0.5: "])
+def test_an_empty_class_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="empty class"):
+        parse_class(text)

@@ -32,7 +32,10 @@ def evaluate(
     ] = None,
     index: options.Index = None,
     model: Annotated[
-        str | None, typer.Option("--model", metavar="MODEL", help="The model, with SOURCE.")
+        list[str] | None,
+        typer.Option(
+            "--model", metavar="MODEL", help="The model, with SOURCE; several are compared."
+        ),
     ] = None,
     same: Annotated[
         str | None,
@@ -86,7 +89,7 @@ def evaluate(
     The right answers are told by a shared field, by a file, or are originals of edited copies.
 
     Each figure comes with its 95 % interval. Two reports of the same questions are compared query
-    by query with --against.
+    by query with --against, and so are several models on the same SOURCE.
     """
     from visavis.cli.report_page import check_page_path
     from visavis.evaluation.report import evaluate as measure
@@ -98,9 +101,22 @@ def evaluate(
         check_page_path(Path(report))
     other = None if against is None else read_report(Path(against))
     depths = _depths(ks)
-    given = options.settings(index, device, model=model)
+    models = model or []
+    only = models[0] if models else None
+    given = options.settings(index, device, model=only)
     chosen = Options(tuple(where or ()), queries, sample, seed, given.device)
-    with _opened(source, index, model, given.device) as target:
+    if len(models) > 1:
+        from visavis.cli.evaluating_several import refuse_single_options, show_models
+
+        refuse_single_options(out=out, against=against, report=report)
+
+        def measured(name: str) -> "Report":
+            with _opened(source, index, name, given.device) as target:
+                return measure(target, _task(target, same, truth, originals, chosen), depths)[0]
+
+        show_models(models, measured, json_output=json_output)
+        return
+    with _opened(source, index, only, given.device) as target:
         task = _task(target, same, truth, originals, chosen)
         found, run = measure(target, task, depths)
         comparison = None if other is None else _compared(found, other, str(against))

@@ -50,6 +50,17 @@ def index(
     rebuild: Annotated[
         bool, typer.Option("--rebuild", help="Make every vector again, with --model if given.")
     ] = False,
+    tag: Annotated[
+        int | None,
+        typer.Option(
+            "--tag",
+            min=0,
+            metavar="N",
+            help="Give every record up to N tags in the field tags, for --where tags~dog; 0 takes "
+            "them away.",
+        ),
+    ] = None,
+    vocabulary: options.Vocabulary = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit with 4 when files were skipped.")
     ] = False,
@@ -73,8 +84,12 @@ def index(
     from visavis.types import merged
 
     given = options.settings(index, device, jobs, max_megapixels, model)
-    if not sources and not rebuild:
-        raise UsageError("nothing to index; give folders, catalogues or pictures, or --rebuild")
+    if not sources and not rebuild and tag is None:
+        raise UsageError(
+            "nothing to index; give folders, catalogues or pictures, --rebuild or --tag"
+        )
+    if vocabulary is not None and not tag:
+        raise UsageError("--vocabulary is for --tag N")
     _refuse_idle_options(sources or [], image_column or id_column, exclude)
     # Opened before the index is made: a wrong name must not leave an empty index behind.
     opened = _opened(
@@ -84,7 +99,7 @@ def index(
         exclude=exclude or [],
         allow_private=allow_private,
     )
-    if rebuild:
+    if rebuild or not opened:
         target = options.open_index(given)
     else:
         target = ImageIndex.create(
@@ -97,13 +112,22 @@ def index(
     columns = {"image_column": image_column, "id_column": id_column}
     with target, IndexProgress(sources or [], exclude or [], **columns) as progress:
         reports = []
+        words = _vocabulary(vocabulary)
+        if tag and not rebuild:
+            target.tagging.check(words)
         if rebuild:
             reports.append(
                 target.rebuild(model, allow_private=allow_private, progress=progress.update)
             )
         if opened:
             reports.append(target.add(*opened, progress=progress.update))
+        if tag is not None:
+            tagged = target.tagging.write(
+                tag, vocabulary=words, allow_private=allow_private, progress=progress.tagging
+            )
+            reports.append(tagged)
         report = merged(reports)
+        _tell_untagged(target, report, tag)
         progress.stop()
         _show(report, target, json_output)
     return SKIPPED if strict and report.failed else 0
@@ -121,6 +145,21 @@ def _refuse_idle_options(sources: list[str], column: str | None, exclude: list[s
         raise UsageError("--image-column and --id-column are for catalogues; none was given")
     if exclude and not any(Path(source).is_dir() for source in sources):
         raise UsageError("--exclude is for folders; none was given")
+
+
+def _vocabulary(file: str | None) -> list[str] | None:
+    if file is None:
+        return None
+    from pathlib import Path
+
+    from visavis.embedders.tagger import read_vocabulary
+
+    return read_vocabulary(Path(file))
+
+
+def _tell_untagged(index: "ImageIndex", report: "IndexReport", tag: int | None) -> None:
+    if tag is None and report.added and index.tagging.made:
+        report.notes.append("the new pictures have no tags yet; give them some with --tag N")
 
 
 def _exists(index: str) -> bool:
@@ -156,6 +195,7 @@ def _show(report: "IndexReport", index: "ImageIndex", json_output: bool) -> None
     counts = [
         f"{getattr(report, name)} {name}" for name in ("added", "unchanged", "moved", "removed")
     ]
+    counts += [f"{report.tagged} tagged"] if report.tagged else []
     rate = report.added / report.seconds if report.seconds > 0 else 0.0
     pace = f" ({rate:.0f} images a second)" if report.added and rate >= 1 else ""
     typer.echo(f"{', '.join(counts)}, {len(report.failed)} skipped in {report.seconds:.1f} s{pace}")

@@ -12,7 +12,19 @@ import typer
 import typer.main
 
 from visavis import __version__
-from visavis.cli import demo, evaluating, indexing, models, searching, serving, upkeep
+from visavis.cli import (
+    comparing,
+    demo,
+    evaluating,
+    indexing,
+    models,
+    searching,
+    serving,
+    tagging,
+    training,
+    upkeep,
+    words,
+)
 from visavis.errors import VisavisError
 
 USAGE = 2
@@ -48,6 +60,7 @@ def _options(
 
 app.command("index")(indexing.index)
 app.command("search")(searching.search)
+app.command("tag")(tagging.tag)
 app.command("status")(upkeep.status)
 app.command("remove")(upkeep.remove)
 app.command("compact")(upkeep.compact)
@@ -55,7 +68,10 @@ app.command("doctor")(upkeep.doctor)
 app.command("serve")(serving.serve)
 app.command("demo")(demo.demo)
 app.command("evaluate")(evaluating.evaluate)
+app.command("compare")(comparing.compare)
+app.add_typer(training.app, name="train")
 app.add_typer(models.app, name="models")
+app.add_typer(words.app, name="words")
 
 
 def main() -> None:

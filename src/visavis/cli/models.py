@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="List, add and check models.", rich_markup_mode=None)
 
+_SHOWN = 10  # classes without a known word; --json has them all
+
 Name = Annotated[str, typer.Argument(metavar="MODEL", help="Name or folder.", show_default=False)]
 
 
@@ -44,9 +46,13 @@ def list_(
 
 def _row(info: "ModelInfo") -> tuple[str, ...]:
     about = info.problem or info.origin
-    size = f"{info.bytes / 1e6:.0f} MB" if info.bytes else ""
-    dim = f"{info.dim} numbers" if info.dim else ""
-    return (info.name, info.kind, ", ".join(filter(None, (dim, size))), info.license, about)
+    facts = [
+        f"{info.dim} numbers" if info.dim else "",
+        f"{info.bytes / 1e6:.0f} MB" if info.bytes else "",
+        "reads words" if info.text else "",
+        "tells classes" if info.classes else "",
+    ]
+    return (info.name, info.kind, ", ".join(filter(None, facts)), info.license, about)
 
 
 def _print_rows(rows: list[tuple[str, ...]]) -> None:
@@ -69,7 +75,7 @@ def info(model: Name, json_output: options.Json = False) -> None:
         options.echo_json(shape)
         return
     for key, value in shape.items():
-        if value not in (None, ""):
+        if value not in (None, "", False):
             typer.echo(f"{key.ljust(12)} {value}")
 
 
@@ -78,7 +84,7 @@ def check(model: Name, device: options.Device = None, json_output: options.Json 
     """See whether a model works, and how fast.
 
     Its files are compared with their checksums, and two drawn pictures have to get two different
-    vectors.
+    vectors, as have two words.
     """
     from visavis.embedders.checking import check_model
     from visavis.embedders.registry import model_info
@@ -96,6 +102,10 @@ def check(model: Name, device: options.Device = None, json_output: options.Json 
         f"{report.name} works: {report.dim} numbers, {report.image_ms:.1f} ms a picture on one "
         f"core, loaded in {report.load_ms:.0f} ms"
     )
+    if report.text_ms is not None:
+        typer.echo(f"it reads words: {report.text_ms:.1f} ms a text")
+    if report.note is not None:
+        typer.echo(f"note: {report.note}", err=True)
 
 
 @app.command()
@@ -134,6 +144,13 @@ def add(
     license: Annotated[
         str | None, typer.Option(metavar="NAME", help="For an .onnx file: its licence.")
     ] = None,
+    labels: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="For the .onnx file of a classifier: its classes, one a line.",
+        ),
+    ] = None,
     replace: Annotated[
         bool, typer.Option("--replace", help="Replace a model of the same name.")
     ] = False,
@@ -147,11 +164,28 @@ def add(
 
     path = Path(source)
     for_files = {"--output": output, "--pool": pool, "--preprocess": preprocess}
-    for_files["--license"] = license
+    for_files |= {"--license": license, "--labels": labels}
     if yes and path.exists():
         raise UsageError("--yes is for downloads; a folder or file is added without asking")
     if path.suffix == ".onnx":
-        _add_file(path, name, output, pool, preprocess, license or "", replace)
+        if preprocess is None:
+            raise UsageError(
+                f'{path}: say how its input is made, such as --preprocess \'{{"size": 224, "mean": '
+                '[0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}\''
+            )
+        from visavis.embedders.adding import add_onnx
+
+        made = add_onnx(
+            path,
+            _preprocess(preprocess),
+            name=name,
+            output=output,
+            pool=pool,
+            license=license or "",
+            labels=None if labels is None else Path(labels),
+            replace=replace,
+        )
+        typer.echo(f"added {made.name}: {made.dim} numbers")
         return
     _refuse(for_files, "are for an .onnx file")
     if path.is_dir():
@@ -170,35 +204,6 @@ def _refuse(given: dict[str, Any], why: str) -> None:
     idle = [option for option, value in given.items() if value is not None]
     if idle:
         raise UsageError(f"{', '.join(idle)} {why}")
-
-
-def _add_file(
-    path: Path,
-    name: str | None,
-    output: str | None,
-    pool: str | None,
-    preprocess: str | None,
-    license: str,
-    replace: bool,
-) -> None:
-    from visavis.embedders.adding import add_onnx
-    from visavis.errors import UsageError
-
-    if preprocess is None:
-        raise UsageError(
-            f'{path}: say how its input is made, such as --preprocess \'{{"size": 224, "mean": '
-            '[0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}\''
-        )
-    added = add_onnx(
-        path,
-        _preprocess(preprocess),
-        name=name,
-        output=output,
-        pool=pool,
-        license=license,
-        replace=replace,
-    )
-    typer.echo(f"added {added.name}: {added.dim} numbers")
 
 
 def _preprocess(text: str) -> "PreprocessSpec":
@@ -236,3 +241,76 @@ def _described(plan: "DownloadPlan") -> str:
         f"{plan.name} from {plan.preset.repo}: {plan.total_bytes / 1e6:.0f} MB, "
         f"licence {plan.license}{warning}"
     )
+
+
+@app.command()
+def conse(
+    classifier: Annotated[
+        str,
+        typer.Option(
+            "--classifier",
+            metavar="MODEL",
+            help="A model that tells classes: its name or folder.",
+            show_default=False,
+        ),
+    ],
+    out: Annotated[
+        str,
+        typer.Option("--out", metavar="DIR", help="The new model folder.", show_default=False),
+    ],
+    words: options.Words = None,
+    aliases: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Other words for words that the vectors lack, as lines: word = other word.",
+        ),
+    ] = None,
+    top: Annotated[
+        int, typer.Option("--top", "-k", min=1, metavar="N", help="Classes that count a picture.")
+    ] = 10,
+    keep: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Keep the N commonest words. [default: all]",
+            show_default=False,
+        ),
+    ] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace the model folder.")] = False,
+    json_output: options.Json = False,
+) -> None:
+    """Let a classifier be searched by words, without training.
+
+    A picture's vector is the mean of the word vectors of its most probable classes (ConSE). Index
+    with the new folder, then search by any word of the file.
+    """
+    from visavis.embedders.conse import make_conse
+    from visavis.errors import UsageError
+
+    given = options.settings(words=words)
+    if not given.words:
+        raise UsageError("say which word vectors: --words FILE, or words in visavis.toml")
+    report = make_conse(
+        classifier,
+        Path(given.words).expanduser(),
+        Path(out),
+        aliases=None if aliases is None else Path(aliases),
+        top=top,
+        keep=keep,
+        replace=replace,
+    )
+    if json_output:
+        options.echo_json(report.to_dict())
+        return
+    for note in report.notes:
+        typer.echo(f"note: {note}", err=True)
+    if report.unknown:
+        shown = "; ".join(report.unknown[:_SHOWN]) + (" …" if len(report.unknown) > _SHOWN else "")
+        typer.echo(
+            f"note: {len(report.unknown)} of {report.classes} classes have no known word and say "
+            f"nothing: {shown}",
+            err=True,
+        )
+    typer.echo(f"made {report.folder}: {report.dim} numbers, {report.words} words")

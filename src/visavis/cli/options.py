@@ -38,6 +38,24 @@ MaxMegapixels = Annotated[
         show_default=False,
     ),
 ]
+Words = Annotated[
+    str | None,
+    typer.Option(
+        "--words",
+        metavar="FILE",
+        help="Word vectors of GloVe, word2vec or fastText (.txt .vec .bin, also .gz). "
+        "[default: $VISAVIS_WORDS]",
+        show_default=False,
+    ),
+]
+Vocabulary = Annotated[
+    str | None,
+    typer.Option(
+        "--vocabulary",
+        metavar="FILE",
+        help="Choose tags from these words, one a line, for models that read words.",
+    ),
+]
 AllowPrivate = Annotated[
     bool,
     typer.Option(
@@ -52,6 +70,7 @@ def settings(
     jobs: int | None = None,
     max_megapixels: float | None = None,
     model: str | None = None,
+    words: str | None = None,
 ) -> "Settings":
     """The settings in force, the given flags first."""
     from visavis.settings import load_settings
@@ -63,6 +82,7 @@ def settings(
             "jobs": jobs,
             "max_megapixels": max_megapixels,
             "model": model,
+            "words": words,
         }
     )
 

@@ -77,6 +77,12 @@ class IndexProgress:
             skipped=f"{len(report.failed)} skipped" if report.failed else "",
         )
 
+    def tagging(self, report: IndexReport) -> None:
+        """Show how many records have been tagged."""
+        self._bar.update(
+            self._task, description="tagging", completed=report.tagged, total=None, rate=""
+        )
+
     def _count(self) -> None:
         if self._stopped.wait(_COUNT_AFTER):
             return

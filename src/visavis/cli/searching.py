@@ -21,15 +21,28 @@ _PREVIEW_HEIGHT = 160  # pixels
 
 def search(
     terms: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
             metavar="TERM...",
             help="./photo.jpg · https://… · id:ID · words; joined by + and - with weights: "
             "./a.jpg + 0.5:red - ./b.jpg",
             show_default=False,
         ),
-    ],
+    ] = None,
     index: options.Index = None,
+    classes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--class",
+            metavar="NAME",
+            help="More of a class that the model knows, such as 'Siamese cat' or, with a weight, "
+            "'0.5:Siamese cat'; several add up.",
+        ),
+    ] = None,
+    not_classes: Annotated[
+        list[str] | None,
+        typer.Option("--not-class", metavar="NAME", help="Less of a class; several add up."),
+    ] = None,
     top: Annotated[
         int, typer.Option("--top", "-k", min=1, metavar="N", help="How many results.")
     ] = 10,
@@ -76,10 +89,11 @@ def search(
     """Find the pictures that look like this.
 
     A term is a picture, an address, a record of the index, or words; several are a weighted mix.
+    Words need a model that reads them, and --class one with a classifier.
     """
     from pathlib import Path
 
-    from visavis.search import parse_terms
+    from visavis.search import parse_class, parse_terms
     from visavis.store.filters import parse_all
     from visavis.types import Query
 
@@ -91,7 +105,11 @@ def search(
 
         check_sheet_path(Path(sheet))
     given = options.settings(index, device, max_megapixels=max_megapixels)
-    parsed = parse_terms(terms, None if box is None else _box(box))
+    named = [parse_class(name) for name in classes or []]
+    named += [parse_class(name, -1) for name in not_classes or []]
+    parsed: tuple[Term, ...] = tuple(named)
+    if terms or box is not None or not named:
+        parsed = (*parse_terms(terms or [], None if box is None else _box(box)), *named)
     query = Query(parsed, parse_all(where or []), top, offset, min_score)
     with options.open_index(given) as target:
         result = target.search(query, allow_private=allow_private)
@@ -104,6 +122,8 @@ def search(
             _print_paths(result, b"\0" if print0 else b"\n")
         else:
             _print_table(result, preview)
+        for note in result.notes:
+            typer.echo(f"note: {note}", err=True)
         if sheet is not None:
             _write_sheet(Path(sheet), target, parsed, result)
         if target.repairing:

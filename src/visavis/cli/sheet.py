@@ -14,6 +14,7 @@ from visavis.errors import UsageError
 from visavis.types import (
     RGB,
     Box,
+    ClassTerm,
     FieldValue,
     ImageRecord,
     ImageTerm,
@@ -123,6 +124,8 @@ def term_card(term: Term, pixels: RGB | None) -> Card:
     match term:
         case TextTerm():
             return Card(None, "", detail, good=good, words=term.text)
+        case ClassTerm():
+            return Card(None, "", detail, good=good, words=term.name)
         case RecordTerm():
             return Card(pixels, f"id:{term.id}", detail, good=good)
         case ImageTerm():

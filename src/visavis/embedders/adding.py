@@ -16,13 +16,15 @@ import numpy as np
 
 from visavis.embedders.checking import check_model
 from visavis.embedders.checksum import file_sha256, verify
+from visavis.embedders.classes import read_labels
 from visavis.embedders.graph import Graph, last_feature_tensor, read_graph, read_outputs
-from visavis.embedders.layouts import read_preprocess
-from visavis.embedders.onnx import Network, input_shape
+from visavis.embedders.layouts import TextFacts, read_preprocess, read_text_facts
+from visavis.embedders.network import Network, input_shape, output_ranks
 from visavis.embedders.pooling import pooled
 from visavis.embedders.registry import ModelInfo, free_place, model_info, models_folder
 from visavis.embedders.spec import (
     SPEC_FILE,
+    ClassesSpec,
     ModelSpec,
     PreprocessSpec,
     TextSpec,
@@ -47,7 +49,7 @@ class TextParts:
 
     graph: Path
     tokenizer: Path
-    context: int
+    facts: TextFacts
     prompt: str = "{}"
 
 
@@ -65,6 +67,8 @@ class Parts:
     license: str = ""
     origin: str = ""
     text: TextParts | None = None
+    labels: Path | None = None
+    """The classes of a classifier, one a line; its scores are the graph's first output."""
 
 
 def add_folder(
@@ -100,6 +104,7 @@ def add_onnx(
     output: str | None = None,
     pool: str | None = None,
     license: str = "",
+    labels: Path | None = None,
     models: Path | None = None,
     replace: bool = False,
 ) -> ModelInfo:
@@ -112,6 +117,8 @@ def add_onnx(
         output: The tensor to take; None: `default_output` decides.
         pool: "none", "average" or "gem"; None: average for a map, none for anything else.
         license: Told by `models info`.
+        labels: The classes of a classifier, one a line: then it gives tags, and can be asked for
+            more of a class.
         models: None: `models_folder()`.
         replace: Whether a model of that name is replaced.
 
@@ -119,7 +126,7 @@ def add_onnx(
         ModelError: the file does not work with this preprocessing.
     """
     origin = f"added from {file.name}"
-    parts = Parts(name or file.stem, file, preprocess, output, pool, license, origin)
+    parts = Parts(name or file.stem, file, preprocess, output, pool, license, origin, labels=labels)
     return add_parts(parts, models=models, replace=replace)
 
 
@@ -151,6 +158,7 @@ def assemble(parts: Parts, into: Path) -> ModelSpec:
         preprocess=preprocess,
         license=parts.license,
         origin=parts.origin,
+        classes=None if parts.labels is None else _classes_spec(parts.labels, parts.graph, into),
         text=None if parts.text is None else _text_spec(parts.text, into),
     )
     parse_spec(json.loads(spec.to_json()), into / SPEC_FILE)  # what is written can be read again
@@ -204,21 +212,21 @@ def parts_of_layout(folder: Path, name: str) -> Parts:
     tokenizer = folder / "tokenizer.json"
     sides = None
     if graph.name == "vision_model.onnx" and text.is_file() and tokenizer.is_file():
-        sides = TextParts(text, tokenizer, text_context(folder))
+        sides = TextParts(text, tokenizer, text_facts(text, tokenizer))
     preprocess = fit_to_graph(graph, read_preprocess(config))
     return Parts(name, graph, preprocess, origin=f"added from a folder {name}", text=sides)
 
 
-def text_context(folder: Path, default: int = 77) -> int:
-    """How many tokens the text side takes, by config.json; CLIP's 77 where it does not say."""
-    config = folder / "config.json"
-    if not config.is_file():
-        return default
-    try:
-        shape = json.loads(config.read_text(encoding="utf-8"))
-        return int(shape.get("text_config", {}).get("max_position_embeddings", default))
-    except (ValueError, TypeError, AttributeError) as error:
-        raise ModelSpecError(f"{config} cannot be read ({error})") from error
+def text_facts(graph: Path, tokenizer: Path, known: TextFacts | None = None) -> TextFacts:
+    """How the text side wants its tokens, by its files, or as is known and fits the graph.
+
+    Raises ModelError where a file cannot be read.
+    """
+    shape = input_shape(graph)
+    length = shape[1] if len(shape) == 2 else None
+    if known is None:
+        return read_text_facts(tokenizer, length)
+    return known if length is None else TextFacts(length, known.pad or 0, known.lower)
 
 
 def _install(
@@ -266,6 +274,12 @@ def _copy_graph(graph: Path, target: Path) -> None:
         shutil.copyfile(graph.parent / name, target.parent / name)
 
 
+def _classes_spec(labels: Path, graph: Path, into: Path) -> ClassesSpec:
+    read_labels(labels)  # that it can be read, before it is copied
+    shutil.copyfile(labels, into / "labels.txt")
+    return ClassesSpec(read_outputs(graph)[0], "labels.txt")
+
+
 def _text_spec(text: TextParts, into: Path) -> TextSpec:
     outputs = read_outputs(text.graph)
     output = next((name for name in TEXT_NAMES if name in outputs), outputs[0] if outputs else None)
@@ -273,7 +287,17 @@ def _text_spec(text: TextParts, into: Path) -> TextSpec:
         raise ModelSpecError(f"{text.graph} declares no output")
     _copy_graph(text.graph, into / "text.onnx")
     shutil.copyfile(text.tokenizer, into / "tokenizer.json")
-    return TextSpec("text.onnx", "tokenizer.json", text.context, output, text.prompt)
+    return TextSpec(
+        file="text.onnx",
+        tokenizer="tokenizer.json",
+        context=text.facts.context,
+        output=output,
+        prompt=text.prompt,
+        # With a vector for each token, the end of the text is where CLIP and its kin sum up.
+        pool="last" if output_ranks(text.graph).get(output) == 3 else "none",
+        pad=text.facts.pad,
+        lower=text.facts.lower,
+    )
 
 
 def _pool_and_width(

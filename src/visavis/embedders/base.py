@@ -6,7 +6,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.errors import ModelError
+from visavis.errors import ClassesUnsupportedError, ModelError
 from visavis.types import RGB, Vectors
 
 
@@ -52,12 +52,54 @@ class Embedder(Protocol):
 
 
 @runtime_checkable
+class ClassSide(Protocol):
+    """What a model with a classifier knows of classes: the attribute `classes` of its embedder."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """A label for each class, which may be several names: "tabby, tabby cat"."""
+        ...
+
+    def scores(self, images: Sequence[RGB]) -> NDArray[np.float32]:
+        """The probability of each class for each picture: (n, classes)."""
+        ...
+
+    def directions(self, names: Sequence[str]) -> Vectors:
+        """A unit vector for each class name, toward pictures of that class: (n, dim).
+
+        Raises UnknownWordError for a name that is no class, ClassesUnsupportedError where classes
+        have no place among the embeddings.
+        """
+        ...
+
+
+def classes_of(embedder: Embedder) -> ClassSide:
+    """The classifier of a model. Raises ClassesUnsupportedError when it has none."""
+    side = getattr(embedder, "classes", None)
+    if isinstance(side, ClassSide):
+        return side
+    raise ClassesUnsupportedError(
+        f"the model {embedder.name!r} has no classifier; use a model folder whose model.json names "
+        "one under classes"
+    )
+
+
+@runtime_checkable
 class TextEmbedder(Embedder, Protocol):
     """An embedder that puts words into the same space as pictures."""
 
     def embed_texts(self, texts: Sequence[str]) -> Vectors:
         """One unit vector for each text, in order: (n, dim) float32; (0, dim) for none."""
         ...
+
+
+def text_notes(embedder: Embedder, text: str) -> tuple[str, ...]:
+    """What of a text a model passes over, in sentences for people; () from models that do not say.
+
+    A `TextEmbedder` tells by a method of this name.
+    """
+    tell = getattr(embedder, "text_notes", None)
+    return tuple(tell(text)) if callable(tell) else ()
 
 
 def unit_rows(matrix: NDArray[Any]) -> Vectors:

@@ -1,12 +1,17 @@
-"""Several embedders as one: `0.7:mobilenet-v2+0.3:classic`."""
+"""Several embedders as one: `0.7:mobilenet-v2+0.3:classic`.
+
+Words and classes that a part knows lie in that part's numbers of the whole, the others being 0. So
+the whole reads words as soon as one part does, and tells classes as its first part that does.
+"""
 
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from visavis.embedders.base import Embedder, unit_rows
+from visavis.embedders.base import ClassSide, Embedder, TextEmbedder, text_notes, unit_rows
 from visavis.errors import ModelError
 from visavis.types import RGB, Vectors
 
@@ -48,6 +53,16 @@ class CombinedEmbedder:
         )
         self.fingerprint = hashlib.sha256(recipe.encode()).hexdigest()[:16]
 
+        ends = np.cumsum([part.embedder.dim for part in parts]).tolist()
+        self.places = [slice(end - p.embedder.dim, end) for end, p in zip(ends, parts, strict=True)]
+        """Where each part's numbers are."""
+        self.classes: ClassSide | None = None
+        """The classifier of the first part that has one."""
+        for part, place in zip(parts, self.places, strict=True):
+            side: object = getattr(part.embedder, "classes", None)
+            if self.classes is None and isinstance(side, ClassSide):
+                self.classes = PartClasses(side, place, self.dim)
+
     def embed_images(self, images: Sequence[RGB]) -> Vectors:
         """One unit vector for each picture, in order: (n, dim) float32."""
         blocks = [
@@ -55,6 +70,50 @@ class CombinedEmbedder:
             for share, part in zip(self._shares, self.parts, strict=True)
         ]
         return unit_rows(np.hstack(blocks))
+
+
+class CombinedTextEmbedder(CombinedEmbedder):
+    """A combination of which at least one part reads words."""
+
+    def embed_texts(self, texts: Sequence[str]) -> Vectors:
+        """One unit vector for each text, in order: (n, dim) float32; errors as of the parts."""
+        rows = np.zeros((len(texts), self.dim), np.float32)
+        for share, part, place in zip(self._shares, self.parts, self.places, strict=True):
+            if isinstance(part.embedder, TextEmbedder):
+                rows[:, place] = np.float32(share**0.5) * part.embedder.embed_texts(texts)
+        return unit_rows(rows)
+
+    def text_notes(self, text: str) -> tuple[str, ...]:
+        """What of a text is passed over by a part, in sentences for people."""
+        return tuple(note for part in self.parts for note in text_notes(part.embedder, text))
+
+
+def combined(parts: Sequence[Part]) -> CombinedEmbedder:
+    """The parts as one; a `TextEmbedder` if one of them is."""
+    reads = any(isinstance(part.embedder, TextEmbedder) for part in parts)
+    return (CombinedTextEmbedder if reads else CombinedEmbedder)(parts)
+
+
+class PartClasses:
+    """The classes of one part, among the numbers of the whole; a `ClassSide`."""
+
+    def __init__(self, side: ClassSide, place: slice, dim: int) -> None:
+        self._side, self._place, self._dim = side, place, dim
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """A label for each class."""
+        return self._side.labels
+
+    def scores(self, images: Sequence[RGB]) -> NDArray[np.float32]:
+        """The probability of each class for each picture: (n, classes)."""
+        return self._side.scores(images)
+
+    def directions(self, names: Sequence[str]) -> Vectors:
+        """A unit vector for each class name: (n, dim)."""
+        rows = np.zeros((len(names), self._dim), np.float32)
+        rows[:, self._place] = self._side.directions(names)
+        return rows
 
 
 def _term(weight: float, name: str, weighted: bool) -> str:

@@ -3,7 +3,6 @@
 An .onnx file is a protobuf message, and the core does without the `onnx` package (20 MB and more).
 Only names are read here; weights are stepped over, so a file of 350 MB costs milliseconds.
 Field numbers: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto3
-Wire format: https://protobuf.dev/programming-guides/encoding/
 """
 
 import mmap
@@ -12,18 +11,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from visavis.embedders.protobuf import Data, delimited, fields, strings, varint
 from visavis.errors import ModelError
 
 T = TypeVar("T")
 
 _MODEL_GRAPH = 7
 _GRAPH_NODE, _GRAPH_INITIALIZER, _GRAPH_INPUT, _GRAPH_OUTPUT = 1, 5, 11, 12
-_NODE_INPUT, _NODE_OUTPUT, _NODE_OP = 1, 2, 4
+_NODE_INPUT, _NODE_OUTPUT, _NODE_OP, _NODE_ATTRIBUTE = 1, 2, 4, 5
+_ATTRIBUTE_NAME, _ATTRIBUTE_INT = 1, 3
 _VALUE_NAME = 1
 _TENSOR_NAME = 8
 _TENSOR_EXTERNAL = 13
-
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +32,8 @@ class Node:
     op: str
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
+    numbers: tuple[tuple[str, int], ...] = ()
+    """Those of its attributes that are one whole number, such as axis and transB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ def read_outputs(path: Path) -> tuple[str, ...]:
     return _read(path, parse_outputs)
 
 
-def _read(path: Path, parse: Callable[[bytes | mmap.mmap], T]) -> T:
+def _read(path: Path, parse: Callable[[Data], T]) -> T:
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             return parse(data)
@@ -69,7 +70,7 @@ def _read(path: Path, parse: Callable[[bytes | mmap.mmap], T]) -> T:
         raise ModelError(f"{path} cannot be read as an ONNX model ({error})") from error
 
 
-def parse_graph(model: bytes | mmap.mmap) -> Graph:
+def parse_graph(model: Data) -> Graph:
     """The names in a serialised ONNX model; ValueError or IndexError where it is none.
 
     Repeated graph fields are joined, as protobuf itself does.
@@ -81,26 +82,26 @@ def parse_graph(model: bytes | mmap.mmap) -> Graph:
     external: dict[str, None] = {}
     for field, begin, end in _graph_fields(model):
         if field == _GRAPH_NODE:
-            nodes.append(_node(model, begin, end))
+            nodes.append(parse_node(model, begin, end))
         elif field == _GRAPH_INITIALIZER:
-            weights.update(_strings(model, begin, end, _TENSOR_NAME))
+            weights.update(strings(model, begin, end, _TENSOR_NAME))
             external |= dict.fromkeys(_locations(model, begin, end))
         elif field == _GRAPH_INPUT:
-            inputs += _strings(model, begin, end, _VALUE_NAME)
+            inputs += strings(model, begin, end, _VALUE_NAME)
         elif field == _GRAPH_OUTPUT:
-            outputs += _strings(model, begin, end, _VALUE_NAME)
+            outputs += strings(model, begin, end, _VALUE_NAME)
     if not nodes:
         raise ValueError("no graph in it")
     real_inputs = tuple(name for name in inputs if name not in weights)
     return Graph(tuple(nodes), real_inputs, tuple(dict.fromkeys(outputs)), tuple(external))
 
 
-def parse_outputs(model: bytes | mmap.mmap) -> tuple[str, ...]:
+def parse_outputs(model: Data) -> tuple[str, ...]:
     """The declared outputs of a serialised ONNX model; errors as `parse_graph`."""
     names: list[str] = []
     for field, begin, end in _graph_fields(model):
         if field == _GRAPH_OUTPUT:
-            names += _strings(model, begin, end, _VALUE_NAME)
+            names += strings(model, begin, end, _VALUE_NAME)
     return tuple(dict.fromkeys(names))
 
 
@@ -111,8 +112,8 @@ def output_suffix(tensor: str) -> bytes:
     repeated fields ("Last One Wins" on the encoding page), so nothing has to be rewritten. The
     value's type is left out: ONNX Runtime infers it.
     """
-    value = _delimited(_VALUE_NAME, tensor.encode())
-    return _delimited(_MODEL_GRAPH, _delimited(_GRAPH_OUTPUT, value))
+    value = delimited(_VALUE_NAME, tensor.encode())
+    return delimited(_MODEL_GRAPH, delimited(_GRAPH_OUTPUT, value))
 
 
 def last_feature_tensor(graph: Graph) -> str | None:
@@ -143,76 +144,33 @@ def _before_quantizing(name: str, maker: Mapping[str, Node]) -> str:
     return name
 
 
-def _graph_fields(data: bytes | mmap.mmap) -> Iterator[tuple[int, int, int]]:
-    for field, start, end in _fields(data, 0, len(data)):
+def _graph_fields(data: Data) -> Iterator[tuple[int, int, int]]:
+    for field, start, end in fields(data, 0, len(data)):
         if field == _MODEL_GRAPH:
-            yield from _fields(data, start, end)
+            yield from fields(data, start, end)
 
 
-def _fields(data: bytes | mmap.mmap, start: int, end: int) -> Iterator[tuple[int, int, int]]:
-    """(field number, start, end) of each field's payload between two positions."""
-    position = start
-    while position < end:
-        key, position = _varint(data, position)
-        kind = key & 7
-        begin = position
-        if kind == _VARINT:
-            _, position = _varint(data, position)
-        elif kind == _BYTES:
-            length, begin = _varint(data, position)
-            position = begin + length
-        elif kind == _FIXED64:
-            position += 8
-        elif kind == _FIXED32:
-            position += 4
-        else:
-            raise ValueError("not a protobuf message")
-        if position > end:
-            raise ValueError("it ends too early")
-        yield key >> 3, begin, position
-
-
-def _varint(data: bytes | mmap.mmap, position: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = data[position]
-        position += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, position
-        shift += 7
-        if shift > 63:
-            raise ValueError("not a protobuf message")
-
-
-def _strings(data: bytes | mmap.mmap, start: int, end: int, wanted: int) -> list[str]:
-    fields = _fields(data, start, end)
-    return [data[begin:stop].decode() for field, begin, stop in fields if field == wanted]
-
-
-def _node(data: bytes | mmap.mmap, start: int, end: int) -> Node:
+def parse_node(data: Data, start: int, end: int) -> Node:
+    """The operation that a field between two positions describes."""
     return Node(
-        op="".join(_strings(data, start, end, _NODE_OP)),
-        inputs=tuple(_strings(data, start, end, _NODE_INPUT)),
-        outputs=tuple(_strings(data, start, end, _NODE_OUTPUT)),
+        op="".join(strings(data, start, end, _NODE_OP)),
+        inputs=tuple(strings(data, start, end, _NODE_INPUT)),
+        outputs=tuple(strings(data, start, end, _NODE_OUTPUT)),
+        numbers=tuple(_whole_numbers(data, start, end)),
     )
 
 
-def _locations(data: bytes | mmap.mmap, start: int, end: int) -> Iterator[str]:
+def _whole_numbers(data: Data, start: int, end: int) -> Iterator[tuple[str, int]]:
+    for field, begin, stop in fields(data, start, end):
+        if field == _NODE_ATTRIBUTE:
+            found = {kind: at for kind, at, _ in fields(data, begin, stop)}
+            if _ATTRIBUTE_INT in found:
+                name = "".join(strings(data, begin, stop, _ATTRIBUTE_NAME))
+                yield name, varint(data, found[_ATTRIBUTE_INT])[0]
+
+
+def _locations(data: Data, start: int, end: int) -> Iterator[str]:
     """The "location" among TensorProto.external_data, which are pairs of key and value."""
-    for field, begin, stop in _fields(data, start, end):
-        if field == _TENSOR_EXTERNAL and _strings(data, begin, stop, 1) == ["location"]:
-            yield from _strings(data, begin, stop, 2)
-
-
-def _delimited(field: int, payload: bytes) -> bytes:
-    return _as_varint(field << 3 | _BYTES) + _as_varint(len(payload)) + payload
-
-
-def _as_varint(value: int) -> bytes:
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
+    for field, begin, stop in fields(data, start, end):
+        if field == _TENSOR_EXTERNAL and strings(data, begin, stop, 1) == ["location"]:
+            yield from strings(data, begin, stop, 2)

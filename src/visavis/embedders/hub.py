@@ -14,7 +14,7 @@ from dataclasses import replace as with_changes
 from pathlib import Path
 from typing import Any
 
-from visavis.embedders.adding import Parts, TextParts, assemble, fit_to_graph, text_context
+from visavis.embedders.adding import Parts, TextParts, assemble, fit_to_graph, text_facts
 from visavis.embedders.checking import check_model
 from visavis.embedders.checksum import file_sha256
 from visavis.embedders.layouts import read_preprocess
@@ -250,15 +250,12 @@ def _parts(preset: Preset, scratch: Path) -> Parts:
     if preprocess is None:
         config = next(file for file in preset.extras if file.name in _CONFIGS)
         preprocess = read_preprocess(scratch / config.path)
-    graph = scratch / preset.vision.path
     text = None
     if preset.text is not None:
         tokenizer = next(file for file in preset.extras if file.name == "tokenizer.json")
-        config_folder = (scratch / tokenizer.path).parent
-        context = preset.context or text_context(config_folder)
-        text = TextParts(
-            scratch / preset.text.path, scratch / tokenizer.path, context, preset.prompt
-        )
+        graph, path = scratch / preset.text.path, scratch / tokenizer.path
+        text = TextParts(graph, path, text_facts(graph, path, preset.reads), preset.prompt)
+    graph = scratch / preset.vision.path
     return Parts(
         name=preset.name,
         graph=graph,

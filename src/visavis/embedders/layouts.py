@@ -1,4 +1,4 @@
-"""Preprocessing as others write it down, read into a PreprocessSpec.
+"""Preprocessing and text sides as others write them down.
 
 What cannot be said in a PreprocessSpec is an error, never a guess: a wrong crop or a wrong mean
 gives embeddings that look fine and find badly.
@@ -6,7 +6,7 @@ gives embeddings that look fine and find badly.
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ from visavis.errors import ModelSpecError
 _RESAMPLE = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic", 4: "box"}
 _SQUASHING = ("ViT", "Siglip", "Beit", "Deit")
 """Processors that take one number as "both sides"; for the others it is the shorter side."""
+_CLIP_CONTEXT, _SIGLIP_CONTEXT = 77, 64
+"""Tokens, for a config.json that leaves out what is the default."""
 _SMALL_CONVNEXT = 384
 """ConvNextImageProcessor crops below this size and squashes from it on."""
 
@@ -27,12 +29,7 @@ def read_preprocess(path: Path) -> PreprocessSpec:
     Raises:
         ModelSpecError: it cannot be read, or asks for something that visavis does not do.
     """
-    try:
-        shape = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelSpecError(f"{path} cannot be read ({error})") from error
-    if not isinstance(shape, Mapping):
-        raise ModelSpecError(f"{path} must be a JSON object")
+    shape = _json(path)
     try:
         spec = from_stages(shape) if "stages" in shape else from_processor(shape)
     except (KeyError, TypeError, ValueError, IndexError) as error:
@@ -41,6 +38,62 @@ def read_preprocess(path: Path) -> PreprocessSpec:
             f"{path}: {reason}; write a model.json by hand, or give the preprocessing yourself"
         ) from error
     return check_preprocess(spec, path)
+
+
+@dataclass(frozen=True, slots=True)
+class TextFacts:
+    """How a text side wants its tokens; see TextSpec."""
+
+    context: int
+    pad: int | None = None
+    lower: bool = False
+
+
+def read_text_facts(tokenizer: Path, length: int | None = None) -> TextFacts:
+    """What a tokenizer.json and the config.json beside it say of the text side.
+
+    `length` is the number of tokens that the graph fixes, if it does. SigLIP and SigLIP 2 are told
+    by their config: they read lower case, and always all their tokens, padding included.
+
+    Raises:
+        ModelSpecError: one of the files cannot be read.
+    """
+    shape = _json(tokenizer)
+    config_path = tokenizer.with_name("config.json")
+    config = _json(config_path) if config_path.is_file() else {}
+    inner = config.get("text_config")
+    text = inner if isinstance(inner, Mapping) else {}
+    siglip = str(config.get("model_type") or text.get("model_type") or "").startswith("siglip")
+    default = _SIGLIP_CONTEXT if siglip else _CLIP_CONTEXT
+    padding = shape.get("padding")
+    padding = padding if isinstance(padding, Mapping) else {}
+    strategy = padding.get("strategy")
+    fixed = strategy.get("Fixed") if isinstance(strategy, Mapping) else None
+    try:
+        context = int(length or fixed or text.get("max_position_embeddings") or default)
+        pad = int(padding.get("pad_id", _pad_token(shape)))
+    except (TypeError, ValueError) as error:
+        raise ModelSpecError(f"{tokenizer}: its padding cannot be read ({error})") from error
+    return TextFacts(context, pad if length or fixed or siglip else None, siglip)
+
+
+def _pad_token(tokenizer: Mapping[str, Any]) -> int:
+    """The token that fills up; 0, as open_clip has it, where none is called so."""
+    added = tokenizer.get("added_tokens")
+    for token in added if isinstance(added, list) else ():
+        if isinstance(token, Mapping) and token.get("content") in ("<pad>", "[PAD]"):
+            return int(token.get("id", 0))
+    return 0
+
+
+def _json(path: Path) -> Mapping[str, Any]:
+    try:
+        shape = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelSpecError(f"{path} cannot be read ({error})") from error
+    if not isinstance(shape, Mapping):
+        raise ModelSpecError(f"{path} must be a JSON object")
+    return shape
 
 
 def from_processor(config: Mapping[str, Any]) -> PreprocessSpec:

@@ -7,6 +7,7 @@ they are known; for the others the hub is asked before the download.
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from visavis.embedders.layouts import TextFacts
 from visavis.embedders.spec import PreprocessSpec
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -48,7 +49,8 @@ class Preset:
     preprocess: PreprocessSpec | None = None
     """None: read from preprocessor_config.json or preprocess.json among `extras`."""
     text: HubFile | None = None
-    context: int | None = None
+    reads: TextFacts | None = None
+    """How the text side wants its tokens; None: read from tokenizer.json and config.json."""
     prompt: str = "{}"
     extras: tuple[HubFile, ...] = field(default=())
     """preprocessor_config.json, tokenizer.json, config.json, weights in a second file."""
@@ -64,6 +66,7 @@ class Preset:
 _CONFIG = HubFile("preprocessor_config.json")
 _TOKENIZER = HubFile("tokenizer.json")
 _CLIP = PreprocessSpec(224, "shortest", "center", "bicubic", "RGB", CLIP_MEAN, CLIP_STD)
+_CLIP_TEXT = TextFacts(77)
 _IMAGENET = PreprocessSpec(
     224, "shortest", "center", "bilinear", "RGB", IMAGENET_MEAN, IMAGENET_STD, resize_to=256
 )
@@ -86,7 +89,7 @@ _ALL = (
         extras=(_TOKENIZER,),
         preprocess=_CLIP,
         output="image_embeds",
-        context=77,
+        reads=_CLIP_TEXT,
         prompt="a photo of {}",
     ),
     Preset(
@@ -106,7 +109,7 @@ _ALL = (
         extras=(_TOKENIZER,),
         preprocess=_CLIP,
         output="image_embeds",
-        context=77,
+        reads=_CLIP_TEXT,
         prompt="a photo of {}",
     ),
     Preset(
@@ -119,7 +122,7 @@ _ALL = (
         extras=(_TOKENIZER,),
         preprocess=_CLIP,
         output="image_embeds",
-        context=77,
+        reads=_CLIP_TEXT,
         prompt="a photo of {}",
     ),
     Preset(
@@ -132,7 +135,7 @@ _ALL = (
         extras=(_TOKENIZER,),
         preprocess=_CLIP,
         output="image_embeds",
-        context=77,
+        reads=_CLIP_TEXT,
         prompt="a photo of {}",
     ),
     Preset(
@@ -145,7 +148,9 @@ _ALL = (
         extras=(_TOKENIZER,),
         preprocess=PreprocessSpec(224, "squash", "none", "bilinear", "RGB", HALF, HALF),
         output="pooler_output",
-        context=64,
+        # "transforming the text to lower case", SigLIP 2, section 2; the template of its processor
+        reads=TextFacts(64, pad=0, lower=True),
+        prompt="this is a photo of {}.",
     ),
     Preset(
         name="mobileclip-s0",
@@ -165,7 +170,7 @@ _ALL = (
             "fc8d87978623385c17a46331ffb9cb5ab7fe8b61c513c094602b85f08edd0a0b",
         ),
         extras=(_CONFIG, _TOKENIZER),
-        context=77,
+        reads=TextFacts(77, pad=0),  # the length is fixed, and Apple trained it on zeros
         prompt="a photo of {}",
     ),
     Preset(

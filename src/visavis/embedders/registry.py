@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from visavis.embedders.base import Embedder
 from visavis.embedders.classic import ClassicEmbedder
-from visavis.embedders.combined import CombinedEmbedder, Part
+from visavis.embedders.combined import Part, combined
 from visavis.errors import ModelError, ModelNotFoundError
 
 if TYPE_CHECKING:
@@ -50,6 +50,10 @@ class ModelInfo:
     """All files of the folder."""
     license: str = ""
     origin: str = ""
+    text: bool = False
+    """Whether it reads words."""
+    classes: bool = False
+    """Whether it tells classes."""
     problem: str | None = None
     """Why it cannot be loaded; None when nothing is known against it."""
 
@@ -61,6 +65,7 @@ class ModelInfo:
         }
         shape |= {"folder": None if self.folder is None else str(self.folder)}
         shape |= {"license": self.license, "origin": self.origin}
+        shape |= {"text": self.text, "classes": self.classes}
         return shape if self.problem is None else shape | {"problem": self.problem}
 
 
@@ -100,8 +105,7 @@ def load_embedder(
     load = partial(_load_one, threads=threads, device=device, models=folder)
     if "+" not in text or _is_there(text) or _is_known(text, folder):
         return load(text)
-    parts = [Part(load(name), weight) for weight, name in _split(text)]
-    return CombinedEmbedder(parts)
+    return combined([Part(load(name), weight) for weight, name in _split(text)])
 
 
 def list_models(models: Path | None = None) -> tuple[ModelInfo, ...]:
@@ -123,6 +127,14 @@ def model_info(model: str | os.PathLike[str], models: Path | None = None) -> Mod
     if _is_there(text) and Path(text).is_dir():
         return _folder_info(Path(text).absolute(), "folder")
     raise not_found(text, models or models_folder())
+
+
+def reading_models(models: Path | None = None) -> tuple[str, ...]:
+    """Names of models that read words: those on this machine, or presets where there are none."""
+    from visavis.embedders.presets import PRESETS
+
+    here = tuple(info.name for info in list_models(models) if info.text)
+    return here or tuple(preset.name for preset in PRESETS.values() if preset.text is not None)
 
 
 def free_place(name: str, models: Path, *, replace: bool) -> Path:
@@ -168,10 +180,10 @@ def not_found(name: str, models: Path) -> ModelNotFoundError:
 def _load_one(name: str, *, threads: int | None, device: str, models: Path) -> Embedder:
     if name == "classic":
         return ClassicEmbedder()
-    from visavis.embedders.onnx import OnnxEmbedder  # `classic` starts without
-    from visavis.embedders.spec import SPEC_FILE
+    from visavis.embedders.spec import SPEC_FILE  # `classic` starts without
+    from visavis.embedders.two_sided import open_folder
 
-    load = partial(OnnxEmbedder, threads=threads, device=device)
+    load = partial(open_folder, threads=threads, device=device)
     for home in (_builtin_folder(), models):
         if _is_name(name) and (home / name / SPEC_FILE).is_file():
             return load(home / name, ref=name)
@@ -266,6 +278,8 @@ def _folder_info(folder: Path, kind: str, name: str | None = None) -> ModelInfo:
         bytes=sum(path.stat().st_size for path in folder.iterdir() if path.is_file()),
         license=spec.license,
         origin=spec.origin,
+        text=spec.text is not None,
+        classes=spec.classes is not None,
     )
 
 

@@ -22,6 +22,7 @@ INTERPOLATIONS = ("nearest", "box", "bilinear", "bicubic", "lanczos")
 CHANNELS = ("RGB", "BGR")
 LAYOUTS = ("NCHW", "NHWC")
 POOLS = ("none", "average", "gem")
+TEXT_POOLS = ("none", "first", "average", "last")
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _LARGEST_SIDE = 4096
@@ -62,17 +63,36 @@ class ClassesSpec:
 
     output: str
     labels: str
+    weights: str | None = None
+    """The tensor with the weights of the last layer; None: the one before `output` in the graph."""
 
 
 @dataclass(frozen=True, slots=True)
 class TextSpec:
-    """The text side: its graph, its tokenizer, the number of tokens, and how to word a query."""
+    """A text side that is a network: its graph, its tokenizer, and how a query is worded."""
 
     file: str
     tokenizer: str
     context: int
+    """The most tokens, the marks of beginning and end included."""
     output: str
     prompt: str = "{}"
+    pool: str = "none"
+    """none: the output is a vector. Of a tensor with one for each token: the first, the average,
+    or the last that is no padding (the end of text)."""
+    pad: int | None = None
+    """The token that fills up to `context`; None: texts are as long as they are."""
+    lower: bool = False
+    """Whether the network was trained on lower case and its tokenizer does not see to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class WordsSpec:
+    """A text side that is a table of words (see word_table.py): a text is the mean of its words."""
+
+    words: str
+    aliases: str | None = None
+    """A file of other words for words that the table lacks, besides those that are built in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +109,7 @@ class ModelSpec:
     license: str = ""
     origin: str = ""
     classes: ClassesSpec | None = None
-    text: TextSpec | None = None
+    text: TextSpec | WordsSpec | None = None
 
     def to_json(self) -> str:
         """The text of model.json; optional parts that are not there are left out."""
@@ -186,19 +206,30 @@ def _preprocess(part: "_Section") -> PreprocessSpec:
 
 
 def _classes(part: "_Section") -> ClassesSpec:
-    spec = ClassesSpec(part.take("output", _text), part.take("labels", _file_name))
+    spec = ClassesSpec(
+        part.take("output", _text),
+        part.take("labels", _file_name),
+        part.take("weights", _text, None),
+    )
     part.close()
     return spec
 
 
-def _text_side(part: "_Section") -> TextSpec:
-    spec = TextSpec(
-        file=part.take("file", _file_name),
-        tokenizer=part.take("tokenizer", _file_name),
-        context=part.take("context", _count(1, 100_000)),
-        output=part.take("output", _text),
-        prompt=part.take("prompt", _prompt, "{}"),
-    )
+def _text_side(part: "_Section") -> TextSpec | WordsSpec:
+    spec: TextSpec | WordsSpec
+    if "words" in part:
+        spec = WordsSpec(part.take("words", _file_name), part.take("aliases", _file_name, None))
+    else:
+        spec = TextSpec(
+            file=part.take("file", _file_name),
+            tokenizer=part.take("tokenizer", _file_name),
+            context=part.take("context", _count(1, 100_000)),
+            output=part.take("output", _text),
+            prompt=part.take("prompt", _prompt, "{}"),
+            pool=part.take("pool", _one_of(TEXT_POOLS), "none"),
+            pad=part.take("pad", _count(0, 10_000_000), None),
+            lower=part.take("lower", _yes_or_no, False),
+        )
     part.close()
     return spec
 
@@ -278,6 +309,12 @@ def _digest(value: Any) -> str:
 def _prompt(value: Any) -> str:
     if not isinstance(value, str) or value.count("{}") != 1:
         raise ValueError("a text with one {} in it")
+    return value
+
+
+def _yes_or_no(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("true or false")
     return value
 
 

@@ -6,11 +6,13 @@ import numpy as np
 import onnx
 import pytest
 from onnx import helper
+from two_sided import SIGLIP_CONTEXT, write_clip, write_siglip
 
 from visavis.embedders.adding import add_folder, add_onnx, default_output, fit_to_graph
+from visavis.embedders.base import TextEmbedder
 from visavis.embedders.checking import check_model
 from visavis.embedders.registry import load_embedder
-from visavis.embedders.spec import PreprocessSpec, read_spec
+from visavis.embedders.spec import PreprocessSpec, TextSpec, read_spec
 from visavis.errors import ModelChecksumError, ModelError, ModelNotFoundError, ModelSpecError
 from visavis.types import RGB
 
@@ -18,14 +20,6 @@ MakeModel = Callable[..., Path]
 MakeNetwork = Callable[..., onnx.ModelProto]
 
 PREPROCESS = PreprocessSpec(32)
-CLIP = {
-    "do_center_crop": True,
-    "crop_size": 32,
-    "size": 32,
-    "image_mean": [0.5, 0.5, 0.5],
-    "image_std": [0.5, 0.5, 0.5],
-    "resample": 3,
-}
 
 
 def written(network: onnx.ModelProto, path: Path) -> Path:
@@ -133,25 +127,6 @@ def test_preprocessing_that_makes_no_sense_is_refused(
         add_onnx(file, PreprocessSpec(48))
 
 
-def test_of_a_network_with_two_textual_outputs_the_embedding_is_noted(
-    tiny_network: MakeNetwork, tmp_path: Path
-) -> None:
-    folder = tmp_path / "clip"
-    vision = tiny_network(outputs=("features",), classifier=False)
-    text = tiny_network(outputs=("prob", "features"))
-    text.graph.output[1].name = "text_embeds"
-    text.graph.node[3].output[0] = "text_embeds"
-    text.graph.node[4].input[0] = "text_embeds"
-    written(vision, folder / "onnx" / "vision_model.onnx")
-    written(text, folder / "onnx" / "text_model.onnx")
-    (folder / "tokenizer.json").write_text("{}")
-    (folder / "preprocessor_config.json").write_text(json.dumps(CLIP))
-    (folder / "config.json").write_text('{"text_config": {"max_position_embeddings": 64}}')
-    text_side = read_spec(Path(str(add_folder(folder).folder))).text
-    assert text_side is not None
-    assert (text_side.output, text_side.context) == ("text_embeds", 64)
-
-
 @pytest.mark.parametrize("location", ["../outside", "/etc/hostname"])
 def test_weights_outside_the_folder_are_refused(
     tiny_network: MakeNetwork, tmp_path: Path, location: str
@@ -178,22 +153,55 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         add_onnx(tmp_path / "gone.onnx", PREPROCESS)
 
 
-def test_a_folder_in_the_layout_of_the_hub_is_added(
-    tiny_network: MakeNetwork, tmp_path: Path
-) -> None:
-    folder = tmp_path / "downloaded"
-    vision = tiny_network(outputs=("features",), classifier=False)
-    written(vision, folder / "onnx" / "vision_model.onnx")
-    written(vision, folder / "onnx" / "text_model.onnx")
-    (folder / "tokenizer.json").write_text("{}")
-    (folder / "preprocessor_config.json").write_text(json.dumps(CLIP))
-    added = add_folder(folder, name="clip").folder
+def test_a_folder_in_the_layout_of_the_hub_is_added_with_both_sides(tmp_path: Path) -> None:
+    added = add_folder(write_clip(tmp_path / "downloaded"), name="clip").folder
     assert added is not None
     spec = read_spec(added)
-    assert spec.text is not None
-    assert (spec.text.file, spec.text.context, spec.text.output) == ("text.onnx", 77, "features")
+    assert spec.text == TextSpec("text.onnx", "tokenizer.json", 77, "text_embeds")
     assert spec.preprocess.resize == "shortest"
     assert {"model.onnx", "text.onnx", "tokenizer.json"} < {path.name for path in added.iterdir()}
+
+
+def test_a_siglip_is_padded_and_lowered_as_it_was_trained(tmp_path: Path) -> None:
+    added = add_folder(write_siglip(tmp_path / "downloaded"), name="siglip").folder
+    assert added is not None
+    text = read_spec(added).text
+    assert text == TextSpec(
+        "text.onnx", "tokenizer.json", SIGLIP_CONTEXT, "pooler_output", pad=0, lower=True
+    )
+
+
+def test_a_length_that_the_graph_fixes_is_padded_to(tmp_path: Path) -> None:
+    folder = write_clip(tmp_path / "downloaded")
+    path = folder / "onnx" / "text_model.onnx"
+    graph = onnx.load(path)
+    graph.graph.input[0].type.tensor_type.shape.dim[1].dim_value = 12
+    onnx.save(graph, path)
+    text = read_spec(Path(str(add_folder(folder).folder))).text
+    assert isinstance(text, TextSpec)
+    assert (text.context, text.pad) == (12, 0)
+    model = load_embedder("downloaded")
+    assert isinstance(model, TextEmbedder)
+    assert model.embed_texts(["blue"])[0].argmax() == 2
+
+
+def test_a_text_side_with_a_vector_for_each_token_is_read_at_the_end(tmp_path: Path) -> None:
+    folder = write_clip(tmp_path / "downloaded")
+    path = folder / "onnx" / "text_model.onnx"
+    graph = onnx.load(path)
+    del graph.graph.output[0]
+    onnx.save(graph, path)
+    text = read_spec(Path(str(add_folder(folder).folder))).text
+    assert isinstance(text, TextSpec)
+    assert (text.output, text.pool) == ("last_hidden_state", "last")
+
+
+@pytest.mark.parametrize("tokenizer", ["{}", '{"version": "1.0", "model": null}', "nothing"])
+def test_a_tokenizer_without_its_model_is_named(tmp_path: Path, tokenizer: str) -> None:
+    folder = write_clip(tmp_path / "downloaded")
+    (folder / "tokenizer.json").write_text(tokenizer)
+    with pytest.raises(ModelError, match=r"tokenizer\.json"):
+        add_folder(folder)
 
 
 def test_a_folder_of_no_known_layout_says_what_it_lacks(tmp_path: Path) -> None:

@@ -15,12 +15,14 @@ from pathlib import Path
 
 import onnx
 import pytest
+from two_sided import write_clip
 
 from visavis.embedders import hub
+from visavis.embedders.base import TextEmbedder
 from visavis.embedders.hub import DownloadPlan, add_from_hub, fetch, plan_download
 from visavis.embedders.presets import PRESETS, HubFile, Preset
 from visavis.embedders.registry import load_embedder
-from visavis.embedders.spec import PreprocessSpec, read_spec
+from visavis.embedders.spec import PreprocessSpec, TextSpec, read_spec
 from visavis.errors import (
     ExtraMissingError,
     ModelChecksumError,
@@ -31,17 +33,6 @@ from visavis.errors import (
 from visavis.types import RGB
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
-CLIP_CONFIG = {
-    "crop_size": 32,
-    "do_center_crop": True,
-    "do_normalize": True,
-    "do_resize": True,
-    "feature_extractor_type": "CLIPFeatureExtractor",
-    "image_mean": [0.48, 0.45, 0.4],
-    "image_std": [0.26, 0.26, 0.27],
-    "resample": 3,
-    "size": 32,
-}
 
 
 @dataclass
@@ -127,16 +118,13 @@ def fake_hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FakeHu
 
 
 @pytest.fixture
-def clip_repo(fake_hub: FakeHub, tiny_network: Callable[..., onnx.ModelProto]) -> FakeHub:
-    network = tiny_network(outputs=("features",), classifier=False).SerializeToString()
-    fake_hub.files = {
-        "someone/tiny-clip/onnx/vision_model.onnx": network,
-        "someone/tiny-clip/onnx/text_model.onnx": network,
-        "someone/tiny-clip/onnx/model.onnx": b"both sides in one: not wanted",
-        "someone/tiny-clip/preprocessor_config.json": json.dumps(CLIP_CONFIG).encode(),
-        "someone/tiny-clip/tokenizer.json": b"{}",
-        "someone/tiny-clip/config.json": b'{"text_config": {"max_position_embeddings": 64}}',
-    }
+def clip_repo(fake_hub: FakeHub, tmp_path: Path) -> FakeHub:
+    folder = write_clip(tmp_path / "repo", text_config={"max_position_embeddings": 64})
+    for path in folder.rglob("*"):
+        if path.is_file():
+            name = path.relative_to(folder).as_posix()
+            fake_hub.files[f"someone/tiny-clip/{name}"] = path.read_bytes()
+    fake_hub.files["someone/tiny-clip/onnx/model.onnx"] = b"both sides in one: not wanted"
     return fake_hub
 
 
@@ -155,8 +143,8 @@ def test_a_repository_in_the_transformers_layout_becomes_a_working_model(
 ) -> None:
     folder = add_from_hub(plan_download("someone/tiny-clip"))
     spec = read_spec(folder)
-    assert spec.text is not None
-    assert (spec.dim, spec.output, spec.text.context) == (8, "features", 64)
+    assert isinstance(spec.text, TextSpec)
+    assert (spec.dim, spec.output, spec.text.context) == (3, "image_embeds", 64)
     assert spec.preprocess.resize == "shortest"
     assert COMMIT in spec.origin
     assert {path.name for path in folder.iterdir()} == {
@@ -165,7 +153,10 @@ def test_a_repository_in_the_transformers_layout_becomes_a_working_model(
         "text.onnx",
         "tokenizer.json",
     }
-    assert load_embedder("tiny-clip").embed_images(pictures).shape == (5, 8)
+    model = load_embedder("tiny-clip")
+    assert model.embed_images(pictures).shape == (5, 3)
+    assert isinstance(model, TextEmbedder)
+    assert model.embed_texts(["red"])[0].argmax() == 0
     assert {path.name for path in folder.parent.iterdir()} == {"tiny-clip"}
 
 
@@ -269,7 +260,7 @@ def test_a_non_commercial_licence_is_told() -> None:
 def test_each_preset_can_be_made_into_a_model_folder(preset: Preset) -> None:
     names = {file.name for file in preset.extras}
     assert preset.preprocess is not None or "preprocessor_config.json" in names
-    assert preset.text is None or ("tokenizer.json" in names and preset.context)
+    assert preset.text is None or ("tokenizer.json" in names and preset.reads)
     assert preset.license
 
 

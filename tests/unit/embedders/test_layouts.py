@@ -1,4 +1,4 @@
-"""Settings as they are published, read into a PreprocessSpec."""
+"""Settings as they are published, of pictures and of texts."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from visavis.embedders.layouts import from_processor, from_stages, read_preprocess
+from visavis.embedders.layouts import (
+    TextFacts,
+    from_processor,
+    from_stages,
+    read_preprocess,
+    read_text_facts,
+)
 from visavis.embedders.spec import PreprocessSpec
 from visavis.errors import ModelSpecError
 
@@ -147,3 +153,46 @@ def test_what_cannot_be_done_faithfully_is_an_error_and_never_a_guess(
     with pytest.raises(ModelSpecError, match=r"preprocessor_config\.json") as caught:
         read_preprocess(path)
     assert reason in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("tokenizer", "config", "length", "facts"),
+    [
+        ({}, None, None, TextFacts(77)),
+        ({}, {"text_config": {"max_position_embeddings": 32}}, None, TextFacts(32)),
+        ({}, {"model_type": "clip"}, 77, TextFacts(77, pad=0)),
+        (
+            {"added_tokens": [{"id": 5, "content": "<pad>"}]},
+            {"model_type": "siglip"},
+            None,
+            TextFacts(64, pad=5, lower=True),
+        ),
+        (
+            {"padding": {"strategy": {"Fixed": 64}, "pad_id": 0}},
+            {"model_type": "siglip2", "text_config": {"max_position_embeddings": 99}},
+            None,
+            TextFacts(64, pad=0, lower=True),
+        ),
+        ({"padding": {"strategy": "BatchLongest", "pad_id": 3}}, None, None, TextFacts(77)),
+        ({"padding": {"strategy": "BatchLongest", "pad_id": 3}}, None, 40, TextFacts(40, pad=3)),
+        ({"padding": None}, {"text_config": None}, None, TextFacts(77)),
+    ],
+)
+def test_length_padding_and_case_of_a_text_side_are_read_off_its_files(
+    tmp_path: Path,
+    tokenizer: dict[str, object],
+    config: dict[str, object] | None,
+    length: int | None,
+    facts: TextFacts,
+) -> None:
+    (tmp_path / "tokenizer.json").write_text(json.dumps(tokenizer))
+    if config is not None:
+        (tmp_path / "config.json").write_text(json.dumps(config))
+    assert read_text_facts(tmp_path / "tokenizer.json", length) == facts
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"padding": {"pad_id": "x"}}'])
+def test_a_tokenizer_that_cannot_be_read_is_named(tmp_path: Path, text: str) -> None:
+    (tmp_path / "tokenizer.json").write_text(text)
+    with pytest.raises(ModelSpecError, match=r"tokenizer\.json"):
+        read_text_facts(tmp_path / "tokenizer.json")

@@ -1,0 +1,139 @@
+"""`visavis tag`: words for what pictures show."""
+
+import sys
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from visavis.cli import options
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from visavis.settings import Settings
+    from visavis.types import Tag
+
+    Tags = Callable[[str], Sequence[Tag]]
+
+UNUSABLE = 2  # exit code when no picture could be used
+
+
+def tag(
+    images: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="IMAGE...",
+            help="Pictures, addresses, or records of the index as id:ID.",
+            show_default=False,
+        ),
+    ],
+    index: options.Index = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            metavar="MODEL",
+            help="Name or folder. [default: the model of the index, if there is one]",
+            show_default=False,
+        ),
+    ] = None,
+    top: Annotated[
+        int, typer.Option("--top", "-k", min=1, metavar="N", help="How many tags.")
+    ] = 10,
+    vocabulary: options.Vocabulary = None,
+    device: options.Device = None,
+    max_megapixels: options.MaxMegapixels = None,
+    allow_private: options.AllowPrivate = False,
+    json_output: options.Json = False,
+) -> int:
+    """Say in words what pictures show.
+
+    By a model with a classifier, its classes with their probabilities; by a model that reads words,
+    the words nearest to the picture.
+    """
+    from visavis.errors import ImageError
+
+    given = options.settings(index, device, max_megapixels=max_megapixels, model=model)
+    words = _vocabulary(vocabulary)
+    by = _by_index if model is None and _exists(given.index) else _by_model
+    shapes = []
+    with by(given, top, words, allow_private) as find:
+        for image in images:
+            try:
+                tags = find(image)
+            except ImageError as error:
+                typer.echo(f"skipped {error}", err=True)
+                continue
+            shapes.append({"image": image, "tags": [tag.to_dict() for tag in tags]})
+            if not json_output:
+                _print(image, tags, several=len(images) > 1)
+    if json_output:
+        options.echo_json(shapes)
+    return 0 if shapes else UNUSABLE
+
+
+def _vocabulary(file: str | None) -> list[str] | None:
+    if file is None:
+        return None
+    from pathlib import Path
+
+    from visavis.embedders.tagger import read_vocabulary
+
+    return read_vocabulary(Path(file))
+
+
+def _exists(index: str) -> bool:
+    from pathlib import Path
+
+    return (Path(index) / "index.sqlite").exists()
+
+
+@contextmanager
+def _by_index(
+    given: "Settings", top: int, words: list[str] | None, allow_private: bool
+) -> "Iterator[Tags]":
+    """By the model of the index."""
+    with options.open_index(given) as target:
+        yield partial(target.tagging.of, limit=top, vocabulary=words, allow_private=allow_private)
+
+
+@contextmanager
+def _by_model(
+    given: "Settings", top: int, words: list[str] | None, allow_private: bool
+) -> "Iterator[Tags]":
+    """By a model alone."""
+    from visavis.embedders.registry import DEFAULT_MODEL, load_embedder
+    from visavis.embedders.tagger import make_tagger
+    from visavis.errors import UsageError
+    from visavis.images.fetch import Fetcher
+    from visavis.search import parse_term, term_pixels
+    from visavis.types import ImageTerm
+
+    embedder = load_embedder(given.model or DEFAULT_MODEL, device=given.device)
+    tagger = make_tagger(embedder, words)
+    fetcher = Fetcher(allow_private=allow_private)
+
+    def find(image: str) -> "Sequence[Tag]":
+        term = parse_term(image)
+        if not isinstance(term, ImageTerm):
+            raise UsageError(f"{image!r} is no picture that exists; give a file or an address")
+        pixels = term_pixels(term, embedder.side, fetcher.fetch, given.max_pixels)
+        return tagger.of_images([pixels], top)[0]
+
+    try:
+        yield find
+    finally:
+        fetcher.close()
+
+
+def _print(image: str, tags: "Sequence[Tag]", several: bool) -> None:
+    if not sys.stdout.isatty():
+        for one in tags:
+            typer.echo(f"{one.score:.6f}\t{one.name}\t{image}")
+        return
+    if several:
+        typer.echo(image)
+    for one in tags:
+        typer.echo(f"{one.score:.3f}  {one.name}")

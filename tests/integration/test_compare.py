@@ -1,0 +1,135 @@
+"""`visavis compare`, and `visavis evaluate` with several models."""
+
+import json
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from labelled import write_base
+from PIL import Image
+from tests.integration.conftest import COUNT, Cli
+
+TWO = ("--model", "classic", "--model", "fake")
+
+
+def test_two_models_are_measured_on_the_same_pictures(cli: Cli, drawn: Path, plug_in: None) -> None:
+    command = ("evaluate", drawn / "catalogue.csv", *TWO, "--same", "product")
+    outcome = cli(*command, "--json")
+    assert outcome.code == 0
+    shape = json.loads(outcome.out)
+    assert shape["models"] == ["classic", "fake"]
+    classic, fake = shape["reports"]
+    assert classic["data"]["hash"] == fake["data"]["hash"]
+    (comparison,) = shape["comparisons"]
+    assert (comparison["model"], comparison["against"]) == ("fake", "classic")
+    found = comparison["differences"]["map"]
+    difference = fake["metrics"]["map"] - classic["metrics"]["map"]
+    assert found["difference"] == pytest.approx(difference, abs=1e-4)
+    assert found["verdict"] == "worse"  # a mean colour against colour and shape
+
+    rows = [line.split("\t") for line in cli(*command).out.splitlines()]
+    assert rows[0][:2] == ["recall@1", "classic"]
+    assert rows[1][:2] == ["recall@1", "fake"]
+    assert ["map difference", "fake - classic"] in [row[:2] for row in rows]
+
+
+def test_the_table_for_people_names_what_is_clear(
+    cli: Cli, drawn: Path, plug_in: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.setenv("TERM", "dumb")  # no bold
+    outcome = cli("evaluate", drawn / "catalogue.csv", *TWO, "--same", "product")
+    assert outcome.code == 0
+    head = next(line for line in outcome.out.splitlines() if "fake" in line)
+    assert head.split() == ["classic", "fake"]
+    assert "fake is worse than classic: recall@1 -0." in outcome.out
+    assert "from a picture file" in outcome.out
+
+
+def test_models_of_one_name_are_called_as_they_were_given(
+    cli: Cli, drawn: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("onnx")
+    one, other = (str(write_base(tmp_path / place / "mine")) for place in ("one", "other"))
+    twice = ("--model", one, "--model", other)
+    command = ("evaluate", drawn / "catalogue.csv", *twice, "--same", "product", "--json")
+    shape = json.loads(cli(*command).out)
+    assert shape["models"] == [one, other]
+    verdicts = [d["verdict"] for d in shape["comparisons"][0]["differences"].values()]
+    assert set(verdicts) == {"no clear difference"}
+
+
+@pytest.mark.parametrize("option", ["--out", "--against", "--report"])
+def test_what_is_about_one_model_is_refused_for_several(
+    option: str, cli: Cli, drawn: Path, drawn_index: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / ("a.html" if option == "--report" else "a.json")
+    if option == "--against":
+        cli("evaluate", "--index", drawn_index, "--same", "product", "--out", file)
+    outcome = cli("evaluate", drawn / "catalogue.csv", *TWO, "--same", "product", option, file)
+    assert outcome.code == 2
+    assert f"{option} is for one --model" in outcome.err
+
+
+def test_the_answers_of_several_models_come_side_by_side(
+    cli: Cli, drawn: Path, plug_in: None, tmp_path: Path
+) -> None:
+    query, sheet = drawn / "images" / "lamp-01-close.jpg", tmp_path / "sheet.html"
+    source = ("--source", drawn / "catalogue.csv")
+    outcome = cli("compare", query, "id:mug-01-front", *TWO, *source, "-k", 3, "--sheet", sheet)
+    assert outcome.code == 0, outcome.err
+    rows = [line.split("\t") for line in outcome.out.splitlines()]
+    assert len(rows) == 2 * 2 * 3
+    assert [row[1] for row in rows] == (["classic"] * 3 + ["fake"] * 3) * 2
+    assert rows[0][4] == "lamp-01-close"
+    assert {row[2] for row in rows} == {"1", "2", "3"}
+    page = _Text(sheet.read_text("utf-8")).text
+    assert page.count("classic") >= 2
+    assert page.count("fake") >= 2
+
+
+def test_an_index_lends_its_records_and_its_own_vectors(
+    cli: Cli, drawn_index: Path, plug_in: None, tmp_path: Path
+) -> None:
+    sheet = tmp_path / "sheet.png"
+    outcome = cli(
+        *("compare", "id:mug-01-front", *TWO, "--index", drawn_index, "-k", 2),
+        *("--sheet", sheet, "--json"),
+    )
+    classic, fake = json.loads(outcome.out)
+    assert (classic["model"], fake["model"]) == ("classic", "fake")
+    assert classic["total_searched"] == fake["total_searched"] == COUNT
+    searched = json.loads(
+        cli("search", "id:mug-01-front", "--index", drawn_index, "-k", 2, "--json").out
+    )
+    assert classic["results"] == searched["results"]
+    with Image.open(sheet) as picture:
+        assert picture.format == "PNG"
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (["--model", "classic"], "name two models or more"),
+        ([*TWO, "--source", "photos", "--index", "an.index"], "not both"),
+        ([*TWO, "--sheet", "out.pdf"], "must end in .png or .html"),
+    ],
+)
+def test_a_mistake_is_one_sentence(given: list[str], told: str, cli: Cli, drawn: Path) -> None:
+    outcome = cli("compare", drawn / "images" / "lamp-01-close.jpg", *given)
+    assert outcome.code == 2
+    assert told in outcome.err
+    assert len(outcome.err.strip().splitlines()) == 1
+
+
+class _Text(HTMLParser):
+    """The text of a page."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__()
+        self.text = ""
+        self.feed(source)
+
+    def handle_data(self, data: str) -> None:
+        self.text += data

@@ -1,0 +1,287 @@
+"""What training gains, on objects, products and pictures that were never trained on.
+
+    python -m benchmarks.training_quality --data ../shared/data --base FOLDER-OF-MOBILENET-V2
+
+Every set and model gives a report in benchmarks/results/training, and docs/results.md is made
+again. Everything is drawn by seeds: which objects are trained on, and the trainings themselves.
+No setting was chosen by these figures: the defaults come from validations within the training
+objects, and every variant that is measured is shown.
+"""
+
+import argparse
+import csv
+import json
+import tempfile
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.training_table import RESULTS
+from visavis.embedders.spec import ModelSpec, PreprocessSpec
+from visavis.evaluation.compare import compare
+from visavis.evaluation.report import Report, evaluate, summary
+from visavis.evaluation.tasks import Options, same_task
+from visavis.image_index import ImageIndex
+from visavis.images.sources import open_source
+
+SEEDS = (0, 1, 2)
+
+
+@dataclass(frozen=True)
+class Question:
+    """One protocol on a set's held-out half."""
+
+    name: str
+    options: Options = field(default_factory=Options)
+
+
+@dataclass(frozen=True)
+class Half:
+    """A set whose labels are divided: some to train on, the others to measure on."""
+
+    set: str
+    label: str
+    train: int
+    """How many labels are trained on."""
+    questions: tuple[Question, ...]
+
+
+HALVES = (
+    Half("ukbench", "object_id", 62, (Question("ukbench"),)),
+    Half(
+        "grocery",
+        "label",
+        60,
+        (
+            Question("grocery-iconic", Options(("kind=iconic",), "kind=natural")),
+            Question("grocery-natural", Options(("kind=natural",))),
+        ),
+    ),
+)
+VARIANTS: dict[str, dict[str, Any]] = {
+    "head": {},
+    "head-pixels": {"pixels": True},
+    "head-pixels-multi-similarity": {"pixels": True, "loss": "multi-similarity"},
+    "head-multi-similarity": {"loss": "multi-similarity"},
+    "head-arcface": {"loss": "arcface"},
+    "head-hard-mining": {"mining": "hard"},
+    "head-chi2": {"metric": "chi2"},
+    "linear": {"layers": (256,)},
+    "dense-from-chance": {"straight": False},
+}
+WHOLE = (
+    ("ukbench", "object_id"),
+    ("clothing", "label"),
+    ("grocery", "label"),
+    ("pascal", "label"),
+)
+
+
+def main() -> None:
+    given = _parser().parse_args()
+    data, base = given.data.resolve(), str(given.base.resolve())
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as work:
+        if given.only != "autoencoder":
+            for half in HALVES:
+                _heads(half, data, base, Path(work), given.variants or list(VARIANTS))
+        if given.only != "heads":
+            _autoencoder(data, base, Path(work), given.epochs)
+    from benchmarks.quality import write_page
+
+    write_page()
+
+
+def _heads(half: Half, data: Path, base: str, work: Path, variants: list[str]) -> None:
+    trained_on, held_out = _halves(half, data, work)
+    before = _measured(half, base, held_out, work)
+    for question, report in before.items():
+        _keep(f"{question}-base", question, "mobilenet-v2", report)
+    for variant in variants:
+        runs = []
+        for seed in SEEDS:
+            folder = work / half.set / str(seed) / variant
+            facts = _train_head(trained_on, half.label, base, folder, VARIANTS[variant], seed)
+            runs.append((_measured(half, str(folder), held_out, work), facts))
+        for question, report in runs[0][0].items():
+            report["training"] = runs[0][1]
+            report["against_base"] = {
+                d.measure: d.to_dict() for d in compare(report, before[question], "the base")
+            }
+            report["seeds"] = [run[question]["metrics"] for run, _ in runs]
+            _keep(f"{question}-{variant}", question, variant, report)
+
+
+def _halves(half: Half, data: Path, work: Path) -> tuple[Path, Path]:
+    """Two catalogues of the set: the labels that are trained on, and the others."""
+    with (data / half.set / "labels.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    labels = sorted({row[half.label] for row in rows})
+    drawn = np.random.default_rng(0).permutation(len(labels))
+    held = {labels[at] for at in drawn[: len(labels) - half.train].tolist()}
+    paths = []
+    for place, chosen in (("trained-on", False), ("held-out", True)):
+        path = work / place / f"{half.set}.csv"
+        path.parent.mkdir(exist_ok=True)
+        _write(path, [row for row in rows if (row[half.label] in held) == chosen], data / half.set)
+        paths.append(path)
+    return paths[0], paths[1]
+
+
+def _write(path: Path, rows: list[dict[str, str]], folder: Path) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        table = csv.DictWriter(file, ["id", *rows[0]])
+        table.writeheader()
+        for row in rows:
+            table.writerow({"id": row["path"], **row, "path": str(folder / row["path"])})
+
+
+def _train_head(
+    catalogue: Path, label: str, base: str, out: Path, variant: dict[str, Any], seed: int
+) -> dict[str, Any]:
+    """Train as `visavis train triplet` does; what its records say."""
+    from visavis.training.fitting import LoopSettings
+    from visavis.training.metric_losses import LossSettings
+    from visavis.training.triplet import prepare, train
+    from visavis.training.triplet_settings import TripletSettings
+
+    loss = {key: variant[key] for key in ("loss", "metric", "mining") if key in variant}
+    rest = {key: value for key, value in variant.items() if key not in loss}
+    settings = replace(TripletSettings(), loss=LossSettings(**loss), **rest)
+    cache = catalogue.parent / "cache"
+    made = prepare(open_source(catalogue), label, base, settings, seed=seed, cache=cache)
+    result = train(made, out, LoopSettings(seed=seed, device="cpu"))
+    assert result is not None
+    recipe = json.loads((out / "recipe.json").read_text(encoding="utf-8"))
+    split = result.metrics["split"]
+    return {
+        "data": recipe["data"],
+        "labels_trained": split["train"]["labels"],
+        "labels_validated": len(split["validation"]["labels"]),
+        "epochs": result.metrics["epochs"],
+        "best_epoch": result.metrics["best_epoch"],
+        "validation": result.metrics["validation"],
+        "validation_of_base": result.metrics["base"],
+    }
+
+
+def _measured(half: Half, model: str, catalogue: Path, work: Path) -> dict[str, Report]:
+    found = {}
+    with (
+        tempfile.TemporaryDirectory(dir=work) as folder,
+        ImageIndex.create(Path(folder) / "index", model) as index,
+    ):
+        index.add(catalogue)
+        for question in half.questions:
+            task = same_task(index, half.label, question.options)
+            found[question.name] = evaluate(index, task)[0]
+    return found
+
+
+def _autoencoder(data: Path, base: str, work: Path, epochs: int) -> None:
+    models = {
+        "raw pixels": str(_pixels_model(work / "raw-pixels", centred=False)),
+        "raw pixels, less their mean": str(_pixels_model(work / "centred-pixels", centred=True)),
+        "classic": "classic",
+        "mobilenet-v2": base,
+    }
+    out = work / "autoencoder"
+    facts = _train_autoencoder(data / "train-mix", work, out, epochs)
+    models["autoencoder"] = str(out)
+    for name, label in WHOLE:
+        catalogue = work / "whole" / f"{name}.csv"
+        catalogue.parent.mkdir(exist_ok=True)
+        with (data / name / "labels.csv").open(newline="", encoding="utf-8") as file:
+            _write(catalogue, list(csv.DictReader(file)), data / name)
+        half = Half(name, label, 0, (Question(f"{name}-whole"),))
+        reports = {
+            called: _measured(half, model, catalogue, work)[f"{name}-whole"]
+            for called, model in models.items()
+        }
+        for called, report in reports.items():
+            if called == "autoencoder":
+                report["training"] = facts
+                report["against_pixels"] = {
+                    d.measure: d.to_dict()
+                    for d in compare(report, reports["raw pixels"], "raw pixels")
+                }
+            file_name = f"{name}-whole-{called.replace(', ', '-').replace(' ', '-')}"
+            _keep(file_name, f"{name}-whole", called, report)
+
+
+def _train_autoencoder(folder: Path, work: Path, out: Path, epochs: int) -> dict[str, Any]:
+    from visavis.training.autoencoder import prepare, train
+    from visavis.training.autoencoder_settings import AutoencoderSettings
+    from visavis.training.fitting import LoopSettings
+
+    settings = AutoencoderSettings(side=64, dim=256)
+    made = prepare(open_source(folder / "labels.csv"), settings, cache=work / "cache")
+    result = train(made, out, LoopSettings(epochs, device="cpu"))
+    assert result is not None
+    recipe = json.loads((out / "recipe.json").read_text(encoding="utf-8"))
+    return {
+        "data": recipe["data"],
+        "settings": recipe["settings"],
+        "epochs": result.metrics["epochs"],
+        "validation": result.metrics["validation"],
+    }
+
+
+def _pixels_model(folder: Path, *, centred: bool) -> Path:
+    """A model folder whose vectors are the pixels themselves, 32 × 32 of them."""
+    import hashlib
+
+    from onnx import TensorProto, helper
+
+    nodes = [helper.make_node("Flatten", ["input"], ["flat"])]
+    if centred:
+        nodes.append(helper.make_node("ReduceMean", ["flat"], ["mean"], axes=[1], keepdims=1))
+        nodes.append(helper.make_node("Sub", ["flat", "mean"], ["pixels"]))
+    else:
+        nodes.append(helper.make_node("Identity", ["flat"], ["pixels"]))
+    dim = 3 * 32 * 32
+    graph = helper.make_graph(
+        nodes,
+        "pixels",
+        [helper.make_tensor_value_info("input", TensorProto.FLOAT, ["N", 3, 32, 32])],
+        [helper.make_tensor_value_info("pixels", TensorProto.FLOAT, ["N", dim])],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    content = model.SerializeToString()
+    folder.mkdir()
+    (folder / "model.onnx").write_bytes(content)
+    preprocess = PreprocessSpec(size=32)
+    digest = hashlib.sha256(content).hexdigest()
+    spec = ModelSpec(folder.name, "model.onnx", digest, "pixels", "none", dim, preprocess)
+    (folder / "model.json").write_text(spec.to_json())
+    return folder
+
+
+def _keep(name: str, question: str, called: str, report: Report) -> None:
+    """The report without single queries, classes, and what depends on the machine's mood."""
+    kept = summary(report)
+    for key in ("curves", "seconds", "by_class", "latency"):
+        kept.pop(key, None)
+    kept["set"], kept["model"]["name"] = question, called
+    path = RESULTS / f"{name}.json"
+    path.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    print(path.name, kept["metrics"], flush=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.training_quality", description=__doc__
+    )
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--data", type=Path, required=True, help="folder of the sets")
+    parser.add_argument("--base", type=Path, required=True, help="folder of mobilenet-v2")
+    parser.add_argument("--only", choices=["heads", "autoencoder"])
+    parser.add_argument("--variant", dest="variants", action="append", choices=list(VARIANTS))
+    parser.add_argument("--epochs", type=int, default=12, help="of the autoencoder")
+    return parser
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,207 @@
+"""`visavis compare`: what several models find for the same queries, side by side."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
+
+import typer
+
+from visavis.cli import options
+
+if TYPE_CHECKING:
+    from visavis.image_index import ImageIndex
+    from visavis.images.sources import Source
+    from visavis.settings import Settings
+    from visavis.types import Entry, Failure, ImageRecord, SearchResult, Term
+
+
+class _Answer(NamedTuple):
+    """What one model found for one query."""
+
+    query: str
+    terms: "tuple[Term, ...]"
+    model: str
+    result: "SearchResult"
+
+
+def compare(
+    queries: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="QUERY...",
+            help="Pictures, or id:ID of records that are searched.",
+            show_default=False,
+        ),
+    ],
+    model: Annotated[
+        list[str] | None,
+        typer.Option(metavar="MODEL", help="Name or folder; give two or more."),
+    ] = None,
+    index: options.Index = None,
+    source: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SOURCE",
+            help="Search this folder or catalogue. [default: the records of --index]",
+            show_default=False,
+        ),
+    ] = None,
+    top: Annotated[
+        int, typer.Option("--top", "-k", min=1, metavar="N", help="How many results of each.")
+    ] = 8,
+    sheet: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Write them as pictures: out.html or out.png."),
+    ] = None,
+    device: options.Device = None,
+    json_output: options.Json = False,
+) -> None:
+    """Show what several models find for the same queries.
+
+    The pictures are indexed by each model in a place that is gone afterwards; an index that one of
+    the models made is used as it is.
+    """
+    from visavis.cli.sheet import check_sheet_path
+    from visavis.errors import UsageError
+    from visavis.search import parse_terms
+
+    if len(model or []) < 2:
+        raise UsageError("name two models or more to compare: --model A --model B")
+    if source is not None and index is not None:
+        raise UsageError("give a --source or an --index, not both")
+    if sheet is not None:
+        check_sheet_path(Path(sheet))
+    given = options.settings(index, device)
+    asked = [(query, parse_terms([query])) for query in queries]
+    with ExitStack() as opened:
+        places = [_indexed(name, source, given, opened) for name in model or []]
+        names = _names(model or [], places)
+        answers = [
+            _Answer(query, terms, name, place.search(*terms, limit=top))
+            for query, terms in asked
+            for name, place in zip(names, places, strict=True)
+        ]
+        if sheet is not None:
+            _write(Path(sheet), answers, places[0])
+    if json_output:
+        options.echo_json(
+            [{"query": a.query, "model": a.model} | a.result.to_dict() for a in answers]
+        )
+    else:
+        _print(answers)
+
+
+def _indexed(model: str, source: str | None, given: "Settings", opened: ExitStack) -> "ImageIndex":
+    """The pictures as a model sees them."""
+    from visavis.cli.progress import IndexProgress
+    from visavis.embedders.registry import load_embedder
+    from visavis.errors import UsageError
+    from visavis.image_index import ImageIndex
+
+    if source is None:
+        target = opened.enter_context(options.open_index(given))
+        if load_embedder(model, device=given.device).fingerprint == target.info().fingerprint:
+            return target
+        taken: str | Source = _Records(target)
+    else:
+        taken = source
+    folder = opened.enter_context(TemporaryDirectory(prefix="visavis-"))
+    made = opened.enter_context(
+        ImageIndex.create(
+            Path(folder) / "index",
+            model,
+            device=given.device,
+            jobs=given.jobs or None,
+            max_pixels=given.max_pixels,
+        )
+    )
+    with IndexProgress([] if source is None else [source], []) as progress:
+        report = made.add(taken, progress=progress.update)
+    for failure in report.failed:
+        typer.echo(f"skipped {failure.uri}: {failure.reason}", err=True)
+    if not len(made):
+        raise UsageError(f"{source or given.index}: there is no picture in it to search")
+    return made
+
+
+class _Records:
+    """The records of an index as a source."""
+
+    kind: Literal["list"] = "list"
+    uri = "list"
+    prunes = False
+    readers = 4
+
+    def __init__(self, index: "ImageIndex") -> None:
+        from visavis.images.fetch import Fetcher
+
+        self._index, self._fetcher = index, Fetcher()
+
+    def entries(self) -> "Iterator[Entry | Failure]":
+        """Every record, by the id that it has."""
+        from visavis.types import Entry
+
+        for record in self._index:
+            yield Entry(record.id, record.uri, record.size, record.modified, record.fields)
+
+    def read(self, entry: "Entry") -> bytes:
+        """The bytes of its picture; raises ImageError."""
+        from visavis.images.sources import read_anywhere
+
+        return read_anywhere(entry.uri, self._fetcher)
+
+    def close(self) -> None:
+        """Close connections that are still open."""
+        self._fetcher.close()
+
+
+def _names(models: Sequence[str], places: "Sequence[ImageIndex]") -> list[str]:
+    """What each model is called; as it was given where two have the same name."""
+    called = [place.info().model for place in places]
+    return called if len(set(called)) == len(called) else list(models)
+
+
+def _print(answers: Sequence[_Answer]) -> None:
+    for answer in answers:
+        if answer.result.reason is not None:
+            typer.echo(f"{answer.query}, {answer.model}: {answer.result.reason}", err=True)
+        if sys.stdout.isatty():
+            typer.echo(f"\n{answer.query} · {answer.model}")
+        for rank, match in enumerate(answer.result.matches, 1):
+            if sys.stdout.isatty():
+                typer.echo(f"  {rank:2}  {match.score:.3f}  {match.record.id}")
+            else:
+                row = (answer.query, answer.model, str(rank), f"{match.score:.6f}", match.record.id)
+                typer.echo("\t".join(row))
+
+
+def _write(path: Path, answers: Sequence[_Answer], index: "ImageIndex") -> None:
+    """A row for each query and model, one below the other, so that ranks are in columns."""
+    from dataclasses import replace
+
+    from visavis.cli.searching import read_picture
+    from visavis.cli.sheet import Sheet, search_sheet, write_sheet
+    from visavis.types import ImageRecord, ImageTerm, RecordTerm
+
+    def picture(term: "Term") -> "ImageRecord | None":
+        if isinstance(term, RecordTerm):
+            return index.get(term.id)
+        if isinstance(term, ImageTerm):
+            return ImageRecord("", str(term.image), 0, 0.0, "", 0, 0)
+        return None
+
+    rows = []
+    for answer in answers:
+        records = [picture(term) for term in answer.terms]
+        pictures = [None if record is None else read_picture(record) for record in records]
+        drawn = search_sheet(answer.terms, pictures, answer.result, read_picture).rows[0]
+        rows.append(replace(drawn, heading=answer.model))
+    models = list(dict.fromkeys(answer.model for answer in answers))
+    searched = answers[0].result.total_searched
+    write_sheet(
+        path, Sheet("Models compared", rows, f"{searched:,} searched · {' · '.join(models)}")
+    )
+    typer.echo(f"wrote {path}", err=True)

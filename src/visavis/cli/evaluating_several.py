@@ -1,0 +1,128 @@
+"""`visavis evaluate` with several models: one table, and which differences mean something."""
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from itertools import combinations
+from typing import NamedTuple
+
+import typer
+
+from visavis.cli import options
+from visavis.errors import UsageError
+from visavis.evaluation.compare import Difference, compare
+from visavis.evaluation.report import Report
+
+
+class _Pair(NamedTuple):
+    """Two models on the same questions."""
+
+    model: str
+    against: str
+    differences: list[Difference]
+
+
+def refuse_single_options(**given: str | None) -> None:
+    """Raise UsageError for an option that is about one model."""
+    for option, value in given.items():
+        if value is not None:
+            raise UsageError(f"--{option} is for one --model; --json has the reports of all")
+
+
+def show_models(
+    models: Sequence[str], measured: Callable[[str], Report], *, json_output: bool
+) -> None:
+    """Measure all models on the same pictures, and print them side by side."""
+    reports = [measured(model) for model in models]
+    names = _names(models, reports)
+    pairs = [
+        _Pair(names[later], names[first], compare(reports[later], reports[first], names[first]))
+        for first, later in combinations(range(len(names)), 2)
+    ]
+    if json_output:
+        options.echo_json(_shape(names, reports, pairs))
+    elif sys.stdout.isatty():
+        _print_table(names, reports)
+        for pair in pairs:
+            for line in _sentences(pair):
+                typer.echo(line)
+    else:
+        _print_lines(names, reports, pairs)
+
+
+def _names(models: Sequence[str], reports: Sequence[Report]) -> list[str]:
+    """What each model is called; as it was given where two have the same name."""
+    called = [str(report["model"]["name"]) for report in reports]
+    return called if len(set(called)) == len(called) else list(models)
+
+
+def _shape(names: Sequence[str], reports: Sequence[Report], pairs: Sequence[_Pair]) -> Report:
+    return {
+        "models": list(names),
+        "reports": list(reports),
+        "comparisons": [
+            {
+                "model": pair.model,
+                "against": pair.against,
+                "differences": {d.measure: d.to_dict() for d in pair.differences},
+            }
+            for pair in pairs
+        ],
+    }
+
+
+def _print_lines(names: Sequence[str], reports: Sequence[Report], pairs: Sequence[_Pair]) -> None:
+    """Plain text with tabs, for programs."""
+    for measure in reports[0]["metrics"]:
+        for name, report in zip(names, reports, strict=True):
+            low, high = report["intervals"][measure]
+            value = report["metrics"][measure]
+            typer.echo(f"{measure}\t{name}\t{value:.6f}\t{low:.6f}\t{high:.6f}")
+    for pair in pairs:
+        for d in pair.differences:
+            typer.echo(
+                f"{d.measure} difference\t{pair.model} - {pair.against}\t{d.difference:.6f}\t"
+                f"{d.low:.6f}\t{d.high:.6f}\t{d.verdict}"
+            )
+
+
+def _print_table(names: Sequence[str], reports: Sequence[Report]) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from visavis.cli.report_page import described, shown
+
+    table = Table(box=box.SIMPLE)
+    table.add_column("")
+    for name in names:
+        table.add_column(Text(name), justify="right")
+    for measure in reports[0]["metrics"]:
+        cells = []
+        for report in reports:
+            low, high = report["intervals"][measure]
+            cells.append(f"{report['metrics'][measure]:.3f}  {low:.3f}…{high:.3f}")
+        table.add_row(shown(measure), *cells)
+    if all("picture_ms" in report["latency"] for report in reports):
+        took = [f"{report['latency']['picture_ms']:.1f} ms" for report in reports]
+        table.add_row("from a picture file", *took)
+    console = Console()
+    console.print(Text(described(reports[0]), style="bold"))
+    console.print(table)
+
+
+def _sentences(pair: _Pair) -> Iterator[str]:
+    """Which differences are more than chance, and which may be none."""
+    from visavis.cli.report_page import shown
+
+    for verdict in ("better", "worse"):
+        found = [d for d in pair.differences if d.verdict == verdict]
+        if found:
+            told = ", ".join(
+                f"{shown(d.measure)} {d.difference:+.3f} ({d.low:+.3f} … {d.high:+.3f})"
+                for d in found
+            )
+            yield f"{pair.model} is {verdict} than {pair.against}: {told}"
+    unclear = [shown(d.measure) for d in pair.differences if d.verdict == "no clear difference"]
+    if unclear:
+        yield f"no clear difference of {pair.model} to {pair.against}: {', '.join(unclear)}"

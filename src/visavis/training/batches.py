@@ -1,0 +1,121 @@
+"""Batches in an order that follows from the seed and the epoch, so that a resumed training sees
+what an unbroken one would have seen.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+
+from visavis.training.samples import Numbers
+
+Batch = TypeVar("Batch")
+
+Draw = Callable[[int], Sequence[Numbers]]
+"""The batches of an epoch, as numbers of samples: always as many."""
+
+
+def shuffled(numbers: Numbers, size: int, seed: int) -> Draw:
+    """All samples in a new order in each epoch; the last few that fill no batch are left out."""
+
+    def draw(epoch: int) -> Sequence[Numbers]:
+        order = np.random.default_rng([seed, 2, epoch]).permutation(numbers)
+        count = max(1, len(order) // size)
+        return [order[at * size : (at + 1) * size] for at in range(count)]
+
+    return draw
+
+
+class LabelBatches:
+    """Batches of P labels with up to K pictures each.
+
+    An epoch has about as many pictures as there are. Labels take turns, whatever their number of
+    pictures, and so do the pictures of a label. Pictures whose label has no other are put together
+    in groups of K, which take turns like labels: they are negatives for all others.
+
+    Args:
+        numbers: (n,) of the samples.
+        labels: (n,) the label of each, as a number.
+        p: Groups in a batch.
+        k: Pictures in a group.
+        seed: Of the order.
+    """
+
+    def __init__(self, numbers: Numbers, labels: Numbers, p: int, k: int, seed: int) -> None:
+        groups = [numbers[labels == label] for label in np.unique(labels)]
+        self._groups = [group for group in groups if len(group) > 1]
+        self._single = np.concatenate([group for group in groups if len(group) == 1] or [[]])
+        self._p, self._k, self._seed = p, k, seed
+        self.count = max(1, round(len(numbers) / (p * k)))
+
+    def __call__(self, epoch: int) -> Sequence[Numbers]:
+        """The batches of an epoch, no picture twice in one."""
+        chance = np.random.default_rng([self._seed, 3, epoch])
+        single = chance.permutation(self._single).astype(np.int64)
+        groups = [*self._groups]
+        groups += [single[at : at + self._k] for at in range(0, len(single), self._k)]
+        decks = [_Deck(group, chance) for group in groups]
+        turns = _Deck(np.arange(len(groups)), chance)
+        size = min(self._p, len(groups))
+        return [
+            np.concatenate([decks[turn].draw(self._k) for turn in turns.draw(size).tolist()])
+            for _ in range(self.count)
+        ]
+
+
+class _Deck:
+    """Things that are drawn in turn; when too few are left all are shuffled again."""
+
+    def __init__(self, things: Numbers, chance: np.random.Generator) -> None:
+        self._things, self._chance = things, chance
+        self._left = chance.permutation(things)
+
+    def draw(self, count: int) -> Numbers:
+        """The next few, all different."""
+        count = min(count, len(self._things))
+        if len(self._left) < count:
+            self._left = self._chance.permutation(self._things)
+        drawn, self._left = self._left[:count], self._left[count:]
+        return drawn
+
+
+class Batches(Generic[Batch]):
+    """What the loop iterates over: each batch is made when its turn comes.
+
+    It can be stopped within an epoch and go on there: `state_dict` tells how far it is. Several
+    processes share an epoch, each taking every `world`th batch.
+    """
+
+    def __init__(self, draw: Draw, make: Callable[[Numbers], Batch]) -> None:
+        self._draw, self._make = draw, make
+        self._count = len(draw(0))
+        self._epoch = self._done = 0
+        self.rank, self.world = 0, 1
+
+    @property
+    def sampler(self) -> "Batches[Batch]":
+        """What Lightning tells the epoch to."""
+        return self
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called before each epoch."""
+        self._epoch = epoch
+
+    def __len__(self) -> int:
+        return max(1, self._count // self.world)
+
+    def __iter__(self) -> Iterator[Batch]:
+        batches = self._draw(self._epoch)
+        self._done %= len(self)  # a loop that counts never asks for the end of an epoch
+        while self._done < len(self):
+            at = self.rank + self._done * self.world
+            self._done += 1
+            yield self._make(batches[at % len(batches)])
+
+    def state_dict(self) -> dict[str, Any]:
+        """How many batches of the epoch were handed out; 0 when it is over."""
+        return {"done": self._done % len(self)}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on after so many batches."""
+        self._done = state["done"]

@@ -1,0 +1,187 @@
+"""A trained embedding to a model folder, which the engine loads without torch.
+
+Before anything is written the graph is run beside torch; when they disagree, nothing is.
+"""
+
+import hashlib
+import json
+import tempfile
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from visavis.embedders.preprocess import Preprocess
+from visavis.embedders.spec import SPEC_FILE, ModelSpec, PreprocessSpec
+from visavis.errors import ModelError
+from visavis.training.embedding_network import EmbeddingNetwork, OnTop
+from visavis.training.export import graph, merged
+from visavis.training.frozen_base import FrozenBase, Pooled, as_pictures
+from visavis.training.graph_join import joined, opset
+from visavis.training.pixel_branch import FromInput
+from visavis.types import RGB
+
+TOLERANCE = 1e-4
+"""Largest difference between torch's vectors and the graph's, in any number of them."""
+
+_LARGEST = 2_000_000_000  # bytes; a protobuf message of 2 GB cannot be read
+
+
+def graph_on_base(
+    network: EmbeddingNetwork, base: FrozenBase, pictures: Sequence[RGB]
+) -> tuple[onnx.ModelProto, float]:
+    """Base and head in one graph, and how far it is from torch on these pictures."""
+    spec = base.embedder.spec
+    on_top = OnTop(
+        network,
+        Pooled(spec.pool, spec.dim),
+        FromInput(spec.preprocess, normalised=base.dtype is not np.uint8),
+    )
+    alone = merged(on_top)
+    assert isinstance(alone, OnTop)
+    picture = Preprocess(spec.preprocess, base.dtype)(pictures[:1])
+    examples = [torch.from_numpy(_run(base.graph, picture, spec.output))]
+    links = {"tensor": spec.output}
+    if network.branch is not None:
+        examples.append(torch.from_numpy(picture))
+        links["picture"] = base.input
+    top = _traced(alone, tuple(examples), list(links), opset(base.graph))
+    rows = torch.from_numpy(base.embedder.embed_images(pictures))
+    with torch.inference_mode():
+        ours = alone.network.vectors(rows, _looked_at(pictures, spec.preprocess))
+    model = joined(base.graph, top, links, ours.shape[1])
+    theirs = _one_by_one(model, pictures, spec.preprocess, base.dtype)
+    return model, float(np.abs(ours.numpy() - theirs).max())
+
+
+def graph_of(
+    network: nn.Module, spec: PreprocessSpec, pictures: Sequence[RGB]
+) -> tuple[onnx.ModelProto, float]:
+    """The graph of a network that takes pictures in -1…1, and how far it is from torch."""
+    alone = merged(network)
+    model = graph(alone, spec.size, ("embedding",))
+    with torch.inference_mode():
+        ours = alone(_looked_at(pictures, spec))
+    theirs = _one_by_one(model, pictures, spec, np.float32)
+    return model, float(np.abs(ours.numpy() - theirs).max())
+
+
+def write_model(
+    folder: Path,
+    model: onnx.ModelProto,
+    difference: float,
+    *,
+    name: str,
+    dim: int,
+    preprocess: PreprocessSpec,
+    license: str,
+    origin: str,
+    records: Mapping[str, Any],
+) -> ModelSpec:
+    """Write the model folder.
+
+    `difference` is how far the graph is from torch: above `TOLERANCE` nothing is written and a
+    ModelError is raised. `records` are JSON files to put beside the model, by name without suffix.
+    """
+    if not difference <= TOLERANCE:
+        raise ModelError(
+            f"{folder}: the model was not written, as its ONNX graph and torch differ by "
+            f"{difference:.2g} (at most {TOLERANCE:g} is rounding); please report this"
+        )
+    if model.ByteSize() > _LARGEST:
+        raise ModelError(
+            f"{folder}: the model was not written, as base and head together are larger than 2 GB; "
+            "use a smaller --base"
+        )
+    content = model.SerializeToString()
+    spec = ModelSpec(
+        name=name,
+        file="model.onnx",
+        sha256=hashlib.sha256(content).hexdigest(),
+        output="embedding",
+        pool="none",
+        dim=dim,
+        preprocess=preprocess,
+        license=license,
+        origin=origin,
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    _replace(folder / spec.file, content)
+    for record, shape in records.items():
+        text = json.dumps(shape, indent=2, ensure_ascii=False) + "\n"
+        _replace(folder / f"{record}.json", text.encode())
+    # Last: a folder with a model.json is whole.
+    _replace(folder / SPEC_FILE, spec.to_json().encode())
+    return spec
+
+
+def _traced(
+    module: nn.Module, examples: tuple[Tensor, ...], names: list[str], version: int
+) -> onnx.ModelProto:
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        # The exporter that torch prefers by now needs a package more and writes the same graph.
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            module,
+            examples,
+            Path(folder) / "graph.onnx",
+            input_names=names,
+            output_names=["embedding"],
+            dynamic_axes={name: {0: "N"} for name in (*names, "embedding")},
+            opset_version=version,
+            dynamo=False,
+        )
+        return onnx.load(str(Path(folder) / "graph.onnx"))
+
+
+def _looked_at(pictures: Sequence[RGB], spec: PreprocessSpec) -> Tensor:
+    resized = Preprocess(spec).resized
+    return as_pictures(np.stack([np.asarray(resized(picture)) for picture in pictures]))
+
+
+def _one_by_one(
+    model: onnx.ModelProto, pictures: Sequence[RGB], spec: PreprocessSpec, dtype: type[np.generic]
+) -> NDArray[np.float32]:
+    """The graph's vectors; one picture at a time, which graphs of a fixed batch take too."""
+    prepare = Preprocess(spec, dtype)
+    session = _session(model)
+    rows = [
+        session.run(["embedding"], {session.get_inputs()[0].name: prepare([picture])})[0]
+        for picture in pictures
+    ]
+    return np.concatenate(rows)
+
+
+def _run(model: onnx.ModelProto, picture: NDArray[Any], tensor: str) -> NDArray[Any]:
+    """Any tensor of a graph for one picture."""
+    opened = onnx.ModelProto()
+    opened.CopyFrom(model)
+    if tensor not in [value.name for value in model.graph.output]:
+        opened.graph.output.append(onnx.ValueInfoProto(name=tensor))
+    session = _session(opened)
+    (value,) = session.run([tensor], {session.get_inputs()[0].name: picture})
+    result: NDArray[Any] = value
+    return result
+
+
+def _session(model: onnx.ModelProto) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    options.intra_op_num_threads = 1
+    return onnxruntime.InferenceSession(
+        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+
+
+def _replace(path: Path, content: bytes) -> None:
+    partial = path.with_name(f"{path.name}.partial")
+    partial.write_bytes(content)
+    partial.replace(path)

@@ -1,0 +1,112 @@
+"""The triplet recipe's learner: the network with its loss and its validation."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Generator, Tensor, nn
+
+from visavis.training.embedding_network import EmbeddingNetwork
+from visavis.training.inputs import Inputs, mirrored, reframed
+from visavis.training.learner import Batch, Learner, Rates
+from visavis.training.metric_losses import MetricLoss
+from visavis.training.samples import Numbers, label_numbers
+from visavis.training.splits import Split
+from visavis.training.validation import retrieval_figures
+from visavis.types import Vectors
+
+_BLOCK = 256  # samples embedded at once
+
+
+class TripletLearner(Learner):
+    """Learns which samples belong together.
+
+    Args:
+        network: What is trained.
+        loss: Of its embeddings.
+        data: All samples.
+        parts: Which are trained on and which are kept for validation.
+        rates: How weights follow their gradients.
+        seed: Of all chance.
+        slowly: Whether the network's own base has learned before.
+    """
+
+    measure = "map"
+    higher_is_better = True
+
+    def __init__(
+        self,
+        network: EmbeddingNetwork,
+        loss: MetricLoss,
+        data: Inputs,
+        parts: Split,
+        rates: Rates,
+        seed: int,
+        *,
+        slowly: bool = False,
+    ) -> None:
+        super().__init__(rates, seed)
+        self.network, self.loss = network, loss
+        self._data, self._parts, self._slowly = data, parts, slowly
+        self._labels = label_numbers(data.labels)
+        train = np.unique(self._labels[parts.train])
+        self._classes = np.searchsorted(train, self._labels)  # of what is trained on: 0, 1, 2 …
+
+    def batch(self, numbers: Numbers) -> dict[str, Tensor]:
+        """What a step takes."""
+        return self._data.take(numbers) | {"labels": torch.from_numpy(self._classes[numbers])}
+
+    def losses(self, batch: Batch) -> Tensor:
+        """The metric loss; pictures are mirrored by chance, and reframed where a base sees them."""
+        pictures = batch.get("pictures")
+        if pictures is not None:
+            generator = Generator().manual_seed(self.seed * 1_000_003 + self.global_step)
+            pictures = mirrored(pictures, generator)
+            if self.network.base is not None:
+                pictures = reframed(pictures, generator)
+        embeddings = self.network(batch.get("rows"), pictures)
+        with self.exactly():
+            value: Tensor = self.loss(embeddings.float(), batch["labels"])
+        return value
+
+    def figures(self) -> dict[str, float]:
+        """mAP and recall@1 of the validation's samples among themselves."""
+        numbers = self._parts.validation
+        if not len(numbers):
+            return {}
+        return retrieval_figures(self.vectors(numbers), self._labels[numbers], self.seed)
+
+    @torch.no_grad()
+    def vectors(self, numbers: Numbers) -> Vectors:
+        """What an index would hold of these samples."""
+        return np.concatenate(
+            [
+                self.network.vectors(part.get("rows"), part.get("pictures")).float().cpu().numpy()
+                for part in self._parts_of(numbers)
+            ]
+        )
+
+    @torch.no_grad()
+    def start(self, most: int = 20_000) -> None:
+        """Let the head begin from what the base knows of the training's samples."""
+        numbers = self._parts.train
+        if len(numbers) > most:
+            drawn = np.random.default_rng([self.seed, 4]).choice(len(numbers), most, replace=False)
+            numbers = numbers[np.sort(drawn)]
+        self.eval()
+        rows = [
+            self.network.joined(part.get("rows"), part.get("pictures"))
+            for part in self._parts_of(numbers)
+        ]
+        self.network.head.start(torch.cat(rows), self.seed)
+        self.train()
+
+    def slow(self) -> Iterator[nn.Parameter]:
+        """The weights of a base that has learned before."""
+        if self._slowly and self.network.base is not None:
+            yield from self.network.base.parameters()
+
+    def _parts_of(self, numbers: Numbers) -> Iterator[dict[str, Tensor]]:
+        for start in range(0, len(numbers), _BLOCK):
+            taken = self._data.take(numbers[start : start + _BLOCK])
+            yield {name: part.to(self.device) for name, part in taken.items()}

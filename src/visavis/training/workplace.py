@@ -1,0 +1,91 @@
+"""The folder that a training writes into: what may be there, and what is written beside a model."""
+
+import json
+import os
+import platform
+import re
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from visavis.embedders.spec import SPEC_FILE
+from visavis.errors import UsageError
+
+STATE = "training"
+"""Folder of checkpoints, within the model folder."""
+
+_BEGUN = "begun.json"
+_PACKAGES = ("visavis", "torch", "lightning", "pytorch-metric-learning", "onnx", "numpy")
+
+
+def is_first() -> bool:
+    """Whether this is the only process of a training, or the first of several.
+
+    torchrun numbers them all in $RANK; those that Lightning starts itself have a $LOCAL_RANK.
+    """
+    return int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0"))) == 0
+
+
+def check_out(out: Path, *, resume: bool) -> None:
+    """Raise UsageError when a training must not write there; before any work is done."""
+    if not is_first():
+        return  # the first process has seen to it, and may have begun
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"{out} is a file; name a folder with --out")
+    if resume and not (out / STATE / _BEGUN).is_file():
+        raise UsageError(f"{out}: no training was begun there; leave out --resume to begin one")
+    if resume:
+        return
+    if (out / STATE / _BEGUN).is_file():
+        raise UsageError(
+            f"{out}: a training was begun there; go on with --resume, or name another --out"
+        )
+    if (out / SPEC_FILE).exists():
+        raise UsageError(f"{out}: there is a model already; name another --out")
+
+
+def begin(out: Path, recipe: Mapping[str, Any], *, resume: bool) -> None:
+    """Note what is trained, on what; or see that a training that goes on is still the same.
+
+    Raises UsageError that names what differs.
+    """
+    if not is_first():
+        return
+    path = out / STATE / _BEGUN
+    shape = json.loads(json.dumps({k: v for k, v in recipe.items() if k != "versions"}))
+    if not resume:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(shape, indent=1) + "\n", encoding="utf-8")
+        return
+    before = json.loads(path.read_text(encoding="utf-8"))
+    differing = sorted(_differing(before, shape))
+    if differing:
+        raise UsageError(
+            f"{out}: the training that was begun there is another one ({', '.join(differing)} "
+            "differ); repeat its options and pictures, or name another --out"
+        )
+
+
+def versions() -> dict[str, str]:
+    """Python and the packages that a training depends on."""
+    return {"python": platform.python_version()} | {name: version(name) for name in _PACKAGES}
+
+
+def model_name(out: Path) -> str:
+    """What a model in this folder is called."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", out.absolute().name).lstrip("._-") or "trained"
+
+
+def last_part(uri: str) -> str:
+    """The last part of a source's name, two of a file's: records should not tell of a machine."""
+    parts = [part for part in uri.split("/") if part]
+    return "/".join(parts[-2:] if Path(uri).suffix else parts[-1:])
+
+
+def _differing(before: Any, now: Any, name: str = "") -> list[str]:
+    if isinstance(before, dict) and isinstance(now, dict):
+        keys = before.keys() | now.keys()
+        found = (_differing(before.get(k), now.get(k), f"{name}.{k}".strip(".")) for k in keys)
+        return [one for several in found for one in several]
+    return [] if before == now else [name]

@@ -1,0 +1,230 @@
+"""The loop on a network of a few weights: what it keeps, and that nothing is lost by a stop."""
+
+import json
+import threading
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Generator, Tensor, nn
+
+from visavis.errors import ModelError, UsageError
+from visavis.training.batches import Batches, shuffled
+from visavis.training.fitting import Fitted, LoopSettings, fit, settled
+from visavis.training.learner import Batch, Learner, Rates
+from visavis.training.progress import Progress, Tell, silent
+from visavis.training.samples import Numbers
+
+X = torch.randn(40, 4, generator=Generator().manual_seed(1))
+Y = X.sum(dim=1, keepdim=True)
+STEPS = 5  # in an epoch
+
+
+def batch(numbers: Numbers) -> dict[str, Tensor]:
+    return {"x": X[numbers], "y": Y[numbers]}
+
+
+class Sums(Learner):
+    """Learns to add, with dropout and noise, so that chance matters."""
+
+    measure = "error"
+    higher_is_better = False
+
+    def __init__(self, errors: list[float] | None = None, seed: int = 3) -> None:
+        super().__init__(Rates(rate=0.03), seed)
+        torch.manual_seed(seed)
+        self.last = nn.Linear(8, 1)
+        self.body = nn.Sequential(nn.Linear(4, 8), nn.Dropout(0.2), self.last)
+        self.errors = errors
+
+    def losses(self, batch: Batch) -> Tensor:
+        found: Tensor = self.body(batch["x"] + torch.randn_like(batch["x"]) * 0.05)
+        return (found - batch["y"]).square().mean()
+
+    def figures(self) -> dict[str, float]:
+        if self.errors is not None:
+            return {"error": self.errors[self.current_epoch]} if self.errors else {}
+        return {"error": (self.body(X) - Y).square().mean().item()}
+
+
+def run(
+    folder: Path,
+    learner: Learner | None = None,
+    *,
+    resume: bool = False,
+    stop: threading.Event | None = None,
+    tell: Tell = silent,
+    **settings: Any,
+) -> tuple[Fitted, Learner]:
+    learner = learner or Sums()
+    batches = Batches(shuffled(np.arange(40), 8, 0), batch)
+    loop = replace(LoopSettings(4, device="cpu", threads=1), **settings)
+    return (
+        fit(learner, batches, folder / "training", loop, resume=resume, stop=stop, tell=tell),
+        learner,
+    )
+
+
+def state(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = torch.load(folder / "training" / "last.ckpt", weights_only=True)
+    return found
+
+
+def same(a: Any, b: Any) -> bool:
+    """Bit by bit."""
+    if isinstance(a, Tensor):
+        return torch.equal(a, b)
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
+    if isinstance(a, list | tuple):
+        return len(a) == len(b) and all(same(x, y) for x, y in zip(a, b, strict=True))
+    return bool(a == b)
+
+
+def stop_after(steps: int) -> tuple[threading.Event, Tell]:
+    stop, seen = threading.Event(), []
+
+    def tell(progress: Progress) -> None:
+        seen.append(progress)
+        if len([p for p in seen if p.done]) == steps:
+            stop.set()
+
+    return stop, tell
+
+
+def test_the_loss_falls_and_the_best_weights_are_taken(tmp_path: Path) -> None:
+    fitted, learner = run(tmp_path, epochs=12)
+    assert fitted.finished
+    assert fitted.rows[-1]["loss"] < fitted.rows[0]["loss"] / 4
+    assert [row["epoch"] for row in fitted.rows] == list(range(1, 13))
+    best = min(fitted.rows, key=lambda row: row["error"])
+    assert (fitted.best_epoch, fitted.figures) == (best["epoch"], {"error": best["error"]})
+    assert learner.figures()["error"] == pytest.approx(best["error"], rel=1e-6)
+
+
+def test_the_same_seed_makes_the_same_losses_and_another_one_others(tmp_path: Path) -> None:
+    seeds = {"first": 3, "again": 3, "other": 4}
+    rows = [run(tmp_path / name, Sums(seed=seed))[0].rows for name, seed in seeds.items()]
+    first, again, other = rows
+    assert first == again
+    assert first != other
+
+
+@pytest.mark.parametrize("steps", [1, 3, STEPS, STEPS + 2, 3 * STEPS - 1])
+def test_a_stopped_training_goes_on_bit_by_bit_as_if_nothing_had_been(
+    steps: int, tmp_path: Path
+) -> None:
+    whole, learner = run(tmp_path / "whole")
+    stop, tell = stop_after(steps)
+    stopped, _ = run(tmp_path / "stopped", stop=stop, tell=tell)
+    assert not stopped.finished
+    resumed, again = run(tmp_path / "stopped", resume=True)
+    assert resumed == whole
+    assert same(again.state_dict(), learner.state_dict())
+    assert same(state(tmp_path / "stopped"), state(tmp_path / "whole"))
+
+
+def test_a_training_that_is_over_is_not_trained_on(tmp_path: Path) -> None:
+    whole, _ = run(tmp_path)
+    before = state(tmp_path)
+    again, learner = run(tmp_path, resume=True)
+    assert again == whole
+    assert same(state(tmp_path), before)
+    assert learner.figures() == {"error": pytest.approx(whole.figures["error"])}
+
+
+def test_it_ends_when_nothing_gets_better_and_a_resumed_one_does_too(tmp_path: Path) -> None:
+    errors = [3.0, 2.0, 2.5, 2.4, 2.3, 1.0, 0.5]
+    whole, _ = run(tmp_path / "whole", Sums(errors), epochs=7, patience=3)
+    assert (len(whole.rows), whole.best_epoch) == (5, 2)
+    stop, tell = stop_after(4 * STEPS - 2)
+    run(tmp_path / "stopped", Sums(errors), epochs=7, patience=3, stop=stop, tell=tell)
+    resumed, _ = run(tmp_path / "stopped", Sums(errors), epochs=7, patience=3, resume=True)
+    assert resumed == whole
+
+
+def test_without_validation_the_last_epoch_is_taken(tmp_path: Path) -> None:
+    fitted, _ = run(tmp_path, Sums(errors=[]), patience=1)
+    assert (len(fitted.rows), fitted.best_epoch, fitted.figures) == (4, 4, {})
+
+
+def test_curves_are_written_after_each_epoch(tmp_path: Path) -> None:
+    fitted, _ = run(tmp_path)
+    assert json.loads((tmp_path / "curves.json").read_text()) == fitted.rows
+
+
+def test_it_tells_each_step_and_each_epoch(tmp_path: Path) -> None:
+    told: list[Progress] = []
+    fitted, _ = run(tmp_path, epochs=2, tell=told.append)
+    assert [(p.epoch, p.done) for p in told] == [
+        (epoch, done) if done <= STEPS else (epoch + 1, 0)
+        for epoch in range(2)
+        for done in range(1, STEPS + 2)
+    ]
+    finished = [p for p in told if p.done == 0]
+    assert [dict(p.figures) for p in finished] == [
+        {name: value for name, value in row.items() if name != "epoch"} for row in fitted.rows
+    ]
+
+
+def test_bfloat16_trains_too(tmp_path: Path) -> None:
+    fitted, learner = run(tmp_path, epochs=8, precision="bf16")
+    assert fitted.rows[-1]["loss"] < fitted.rows[0]["loss"] / 2
+    assert {value.dtype for value in learner.state_dict().values()} == {torch.float32}
+
+
+def test_a_network_that_gains_nothing_stays_exact() -> None:
+    assert settled(LoopSettings(), gains=False).precision == "32"
+    assert settled(LoopSettings(precision="bf16"), gains=False).precision == "bf16"
+    assert settled(LoopSettings(), gains=True).precision in ("32", "bf16")
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"epochs": 0}, "--epochs must be 1 or more, not 0"),
+        ({"nodes": 0}, "--nodes must be 1 or more"),
+        ({"precision": "64"}, "--precision is one of auto, 32, bf16, not '64'"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(given: dict[str, Any], told: str) -> None:
+    with pytest.raises(UsageError, match=told):
+        LoopSettings(**given)
+
+
+def test_a_loss_that_is_no_number_ends_the_training_with_a_sentence(tmp_path: Path) -> None:
+    learner = Sums()
+    torch.nn.init.constant_(learner.last.bias, float("nan"))
+    with pytest.raises(ModelError, match="the loss is no number after epoch 1"):
+        run(tmp_path, learner)
+
+
+@pytest.mark.slow
+def test_two_processes_train_together(tmp_path: Path) -> None:
+    import subprocess
+    import sys
+
+    script = (
+        "import sys\nfrom pathlib import Path\n"
+        f"sys.path.insert(0, {str(Path(__file__).parents[3])!r})\n"
+        "from tests.unit.training.test_fitting import run\n"
+        "fitted, learner = run(Path(sys.argv[1]), devices=2)\n"
+        "print(fitted.first, fitted.rows[-1]['error'], float(learner.body[0].weight.sum()))\n"
+    )
+    file = tmp_path / "together.py"  # Lightning starts the others by the name of the script
+    file.write_text(script)
+    ran = subprocess.run(
+        [sys.executable, "-W", "ignore", str(file), str(tmp_path / "out")],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert ran.returncode == 0, ran.stderr
+    lines = sorted(line.split() for line in ran.stdout.splitlines())
+    assert [line[0] for line in lines] == ["False", "True"]
+    assert lines[0][1:] == lines[1][1:]  # both have the same weights
+    assert state(tmp_path / "out")["global_step"] == 4 * (STEPS // 2)

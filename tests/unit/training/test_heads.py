@@ -1,0 +1,60 @@
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from visavis.training.heads import Head, principal_components
+
+
+def rows(count: int, dim: int) -> Tensor:
+    generator = torch.Generator().manual_seed(count)
+    spread = torch.arange(1, dim + 1) / dim
+    return torch.randn(count, dim, generator=generator) * spread + 2
+
+
+def test_a_head_starts_as_the_principal_components_of_what_it_is_shown() -> None:
+    known = rows(200, 12)
+    head = Head(12, (32, 4)).eval()
+    head.start(known)
+    found = head(known).detach().double().numpy()
+    centred = (known - known.mean(dim=0)).double().numpy()
+    _, _, directions = np.linalg.svd(centred, full_matrices=False)
+    wanted = centred @ directions[:4].T
+    scale = np.linalg.norm(wanted) / np.linalg.norm(found)
+    assert np.allclose(np.abs(found) * scale, np.abs(wanted), atol=1e-4)
+    assert np.linalg.norm(found, axis=1).mean() == pytest.approx(1, abs=1e-4)
+
+
+def test_few_pictures_do_not_cost_the_directions_that_others_may_need() -> None:
+    few, others = rows(5, 64), rows(50, 64)
+    head = Head(64, (32,)).eval()
+    head.start(few)
+    mean = few.mean(dim=0)
+    seen = torch.nn.functional.normalize(head(others).detach())
+    wanted = torch.nn.functional.normalize(others - mean)
+    error = (seen @ seen.T - wanted @ wanted.T).abs().mean()
+    assert error < 0.12  # a random rotation into half the numbers keeps angles so well
+    assert torch.linalg.matrix_rank(head.straight.weight.detach()) == 32  # type: ignore[union-attr]
+
+
+def test_a_wider_result_than_the_base_keeps_all_angles() -> None:
+    known = rows(100, 6)
+    found = principal_components((known - known.mean(dim=0)).double(), 10, 0)
+    assert found.shape == (6, 10)
+    assert torch.allclose(found @ found.T, torch.eye(6, dtype=torch.float64), atol=1e-9)
+
+
+@pytest.mark.parametrize("straight", [True, False])
+@pytest.mark.parametrize("layers", [(8,), (16, 8), (16, 16, 8)])
+def test_every_weight_gets_a_gradient(layers: tuple[int, ...], straight: bool) -> None:
+    torch.manual_seed(0)
+    head = Head(12, layers, straight=straight)
+    head.start(rows(40, 12))
+    optimizer = torch.optim.SGD(head.parameters(), lr=0.1)
+    for _ in range(4):  # the dense layers' last weights begin at zero: gradients come through later
+        optimizer.zero_grad()
+        (head(rows(10, 12)) * torch.linspace(-1, 1, 8)).square().sum().backward()
+        optimizer.step()
+    for name, parameter in head.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.abs().sum() > 0, name

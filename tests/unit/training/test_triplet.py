@@ -1,0 +1,228 @@
+"""The triplet recipe on drawn pictures and bases of one convolution."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from labelled import draw_labelled, write_base, write_catalogue
+
+from visavis.embedders.registry import load_embedder
+from visavis.errors import ModelError, UsageError
+from visavis.images.decode import decode
+from visavis.images.sources import open_source
+from visavis.training.fitting import LoopSettings
+from visavis.training.metric_losses import LOSSES, Loss, LossSettings
+from visavis.training.networks import Shape
+from visavis.training.samples import label_numbers
+from visavis.training.triplet import Prepared, learner_of, prepare, train
+from visavis.training.triplet_learner import TripletLearner
+from visavis.training.triplet_settings import TripletSettings
+from visavis.training.validation import retrieval_figures
+
+TINY = TripletSettings(layers=(16, 8), p=4, k=3, validation=0.3)
+OWN = replace(
+    TINY,
+    unfreeze=True,
+    side=32,
+    shape=Shape(8, (8, 12, 16, 24), (1, 1, 1, 1), learned=8, copy=4, classes=5, hints=()),
+)
+LOOP = LoopSettings(epochs=3, device="cpu", precision="32", threads=1)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return draw_labelled(tmp_path / "pictures", labels=10, each=4)
+
+
+@pytest.fixture
+def base(tmp_path: Path) -> str:
+    return str(write_base(tmp_path / "a-base"))
+
+
+def prepared(
+    folder: Path, base: str | None, settings: TripletSettings = TINY, labels: str = "folder"
+) -> Prepared:
+    source = open_source(folder)
+    return prepare(source, labels, base, settings, cache=folder.parent / "cache")
+
+
+def shown(made: Prepared, out: Path) -> np.ndarray[Any, np.dtype[np.float32]]:
+    """What the model in a folder says of all samples."""
+    source = made.source
+    pictures = [decode(source.read(s.entry), s.entry.uri).pixels for s in made.data.samples]
+    return load_embedder(out).embed_images(pictures)
+
+
+def test_the_model_finds_labels_that_it_never_saw_better_than_its_base(
+    base: str, tmp_path: Path
+) -> None:
+    folder = draw_labelled(tmp_path / "more", labels=16, each=6)
+    made = prepared(folder, base, replace(TINY, layers=(32, 16), p=6, k=4, pixels=True))
+    result = train(made, tmp_path / "mine", replace(LOOP, epochs=12))
+    assert result is not None
+    assert result.metrics["split"]["by"] == "label"
+    assert result.metrics["validation"]["map"] > result.metrics["base"]["map"] + 0.03
+    held = made.parts.validation
+    again = retrieval_figures(
+        shown(made, tmp_path / "mine")[held], label_numbers(made.data.labels)[held]
+    )
+    assert again == pytest.approx(result.metrics["validation"], abs=1e-3)
+
+
+def test_records_say_what_was_trained_on_what(folder: Path, base: str, tmp_path: Path) -> None:
+    train(prepared(folder, base), tmp_path / "mine", LOOP)
+    recipe = json.loads((tmp_path / "mine" / "recipe.json").read_text())
+    assert recipe["base"]["name"] == "a-base"
+    assert recipe["settings"]["layers"] == [16, 8]
+    assert recipe["data"] | {"sha256": ""} == {
+        "source": "pictures",
+        "labels": "folder",
+        "pictures": 40,
+        "sha256": "",
+    }
+    assert recipe["versions"].keys() >= {"torch", "lightning", "visavis"}
+    text = (tmp_path / "mine" / "recipe.json").read_text()
+    assert str(tmp_path) not in text + (tmp_path / "mine" / "model.json").read_text()
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("own", [False, True], ids=["frozen base", "own base"])
+def test_every_weight_gets_a_gradient(loss: Loss, own: bool, folder: Path, base: str) -> None:
+    settings = replace(OWN if own else TINY, pixels=True, loss=LossSettings(loss))
+    learner = learner_of(prepared(folder, None if own else base, settings))
+    stirred(learner)
+    learner.train()
+    learner.losses(learner.batch(learner._parts.train)).backward()  # type: ignore[no-untyped-call]
+    for name, parameter in learner.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.abs().sum() > 0, name
+
+
+def stirred(learner: TripletLearner) -> None:
+    """As if some steps had been made: what begins at zero lets no gradient through."""
+    torch.manual_seed(5)
+    for module in learner.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            torch.nn.init.constant_(module.weight, 0.5)
+    dense = learner.network.head.dense
+    assert dense is not None
+    last = dense[-1]
+    assert isinstance(last, torch.nn.Linear)
+    torch.nn.init.normal_(last.weight)
+
+
+@pytest.mark.parametrize("metric", ["cosine", "euclidean", "manhattan", "chi2"])
+def test_ten_pictures_are_learned_by_heart_in_seconds(
+    metric: Any, tmp_path: Path, base: str
+) -> None:
+    folder = draw_labelled(tmp_path / "ten", labels=5, each=2)
+    settings = replace(TINY, validation=0, loss=LossSettings(metric=metric, mining="all"))
+    learner = learner_of(prepared(folder, base, settings))
+    batch, optimizer = learner.batch(np.arange(10)), torch.optim.AdamW(learner.parameters(), 3e-3)
+    learner.eval()  # without dropout
+    for _ in range(150):
+        loss = learner.losses(batch)
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+    assert loss.item() < 0.005
+    labels = label_numbers(learner._data.labels)
+    found = retrieval_figures(learner.vectors(np.arange(10)), labels)["map"]
+    assert found == 1 or metric == "manhattan"  # which the dot product follows least
+
+
+def test_the_same_seed_makes_the_same_model(folder: Path, base: str, tmp_path: Path) -> None:
+    hashes = []
+    for name, seed in (("one", 1), ("two", 1), ("three", 2)):
+        made = prepare(open_source(folder), "folder", base, TINY, seed=seed, cache=tmp_path / "c")
+        (tmp_path / name).mkdir()
+        result = train(made, tmp_path / name / "mine", replace(LOOP, seed=seed))
+        assert result is not None
+        hashes.append(result.spec.sha256)
+    assert hashes[0] == hashes[1] != hashes[2]
+
+
+def test_a_base_can_be_trained_from_scratch(folder: Path, tmp_path: Path) -> None:
+    made = prepared(folder, None, OWN)
+    result = train(made, tmp_path / "mine", replace(LOOP, epochs=2))
+    assert result is not None
+    assert "base" not in result.metrics
+    assert result.spec.preprocess.size == 32
+    vectors = shown(made, tmp_path / "mine")
+    assert vectors.shape == (40, 8)
+    assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+
+
+def test_images_of_every_label_can_be_kept_back_instead(folder: Path, base: str) -> None:
+    made = prepared(folder, base, replace(TINY, split="image"))
+    assert made.parts.by == "image"
+    assert "pictures that are never trained on" in made.parts.told
+
+
+def test_broken_pictures_and_single_ones_are_told(folder: Path, base: str) -> None:
+    (folder / "label-3" / "1.png").write_bytes(b"no picture")
+    for number in (1, 2, 3):
+        (folder / "label-4" / f"{number}.png").unlink()
+    made = prepared(folder, base)
+    broken, single = made.notes
+    assert broken.startswith(f"skipped {folder / 'label-3' / '1.png'}: ")
+    assert single == "1 labels have one picture, used as negatives: label-4"
+    assert len(made.data) == 36
+
+
+def test_base_embeddings_are_computed_once(folder: Path, base: str) -> None:
+    prepared(folder, base)
+    (kept,) = (folder.parent / "cache").glob("embeddings-*.h5")
+    before = kept.stat().st_mtime_ns
+    prepared(folder, base, replace(TINY, p=5))
+    assert kept.stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize(
+    ("labels", "given", "told"),
+    [
+        ("folder", {"layers": (0,)}, "--layers wants whole numbers"),
+        ("folder", {"p": 1}, "a batch needs 2 labels"),
+        ("folder", {"validation": 1.0}, "--validation is a share from 0 to 0.9"),
+        ("folder", {"split": "name"}, "--split is one of auto, label, image"),
+        ("category", {}, "no picture has a field 'category'; fields: folder"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(
+    labels: str, given: dict[str, Any], told: str, folder: Path, base: str
+) -> None:
+    with pytest.raises(UsageError, match=told):
+        prepared(folder, base, replace(TINY, **given), labels)
+
+
+def test_a_catalogue_whose_pictures_are_all_broken_is_an_error(folder: Path, base: str) -> None:
+    for path in folder.rglob("*.png"):
+        path.write_bytes(b"no picture")
+    with pytest.raises(UsageError, match="none of its pictures can be read"):
+        prepared(write_catalogue(folder), base, labels="label")
+
+
+def test_what_was_begun_is_not_written_over_nor_mixed_with_another(
+    folder: Path, base: str, tmp_path: Path
+) -> None:
+    made, out = prepared(folder, base), tmp_path / "mine"
+    with pytest.raises(UsageError, match="no training was begun there"):
+        train(made, out, LOOP, resume=True)
+    train(made, out, LOOP)
+    with pytest.raises(UsageError, match="a training was begun there; go on with --resume"):
+        train(made, out, LOOP)
+    other = prepared(folder, base, replace(TINY, p=5))
+    with pytest.raises(UsageError, match=r"is another one \(settings.p differ\)"):
+        train(other, out, LOOP, resume=True)
+    with pytest.raises(UsageError, match="there is a model already"):
+        train(made, Path(base), LOOP)
+    assert train(made, out, LOOP, resume=True) is not None
+
+
+def test_a_folder_that_is_no_visavis_s_cannot_be_unfrozen(folder: Path, base: str) -> None:
+    with pytest.raises(ModelError, match="cannot be trained end to end: only visavis-s can"):
+        prepared(folder, base, OWN)

@@ -52,8 +52,10 @@ bench-serve: $(VENV)/all  ## Measure the HTTP API under load
 	$(BIN)/python -m benchmarks serve
 
 # Data folders and a teacher are named on the command line; a run that was stopped goes on.
-model: $(VENV)/all  ## Train the built-in model: make model DATA="DIR DIR" TEACHER=DIR OUT=DIR
-	$(BIN)/python -m visavis.training.builtin --data $(DATA) --teacher $(TEACHER) --out $(OUT)
+MINUTES ?= 66
+model: $(VENV)/all  ## Train the built-in model: make model DATA="DIR DIR" TEACHER=DIR OUT=DIR [MINUTES=66]
+	$(BIN)/python -m visavis.training.builtin --data $(DATA) --teacher $(TEACHER) --out $(OUT) \
+	  --minutes $(MINUTES)
 
 build: $(VENV)/all  ## Build wheel and sdist, install the wheel into a clean environment, try it
 	rm -rf dist build/wheel

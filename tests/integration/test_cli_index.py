@@ -23,7 +23,7 @@ def test_a_folder_is_indexed_and_the_report_says_how_many(cli: Cli, photos: Path
     first = cli("index", photos)
     assert first.code == 0
     assert first.out.startswith("8 added, 0 unchanged, 0 moved, 0 removed, 0 skipped in ")
-    assert first.out.splitlines()[1] == "8 records in visavis.index, model classic"
+    assert first.out.splitlines()[1] == "8 records in visavis.index, model visavis-s"
     assert first.err == ""
     assert cli("index", photos).out.startswith("0 added, 8 unchanged, 0 moved, 0 removed")
 

@@ -49,7 +49,7 @@ def added(cli: Cli, network: Path) -> Path:
 def test_models_that_ship_with_visavis_are_listed(cli: Cli) -> None:
     ran = cli("models", "list")
     assert ran.code == 0
-    assert ran.out.startswith("classic ")
+    assert [line.split()[0] for line in ran.out.splitlines()] == ["visavis-s", "classic"]
     assert "clip" not in ran.out
     shown = json.loads(cli("models", "list", "--available", "--json").out)
     kinds = {model["name"]: model["kind"] for model in shown}

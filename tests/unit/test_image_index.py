@@ -48,7 +48,7 @@ def test_a_new_index_is_empty_and_knows_its_model(index: ImageIndex) -> None:
 def test_without_a_model_the_built_in_one_is_used(tmp_path: Path, gallery: Path) -> None:
     with ImageIndex.create(tmp_path / "new.index") as made:
         made.add(gallery)
-        assert made.info().model == "classic"
+        assert made.info().model == "visavis-s"
         [found] = made.search(gallery.parent / "images" / "mug-01-front.jpg", limit=1).matches
         assert (found.record.id, found.record.fields["category"]) == ("mug-01-front", "mug")
 

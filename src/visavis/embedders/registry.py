@@ -22,7 +22,7 @@ from visavis.errors import ModelError, ModelNotFoundError
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
-DEFAULT_MODEL = "classic"
+DEFAULT_MODEL = "visavis-s"
 """What is used when nobody names a model."""
 
 DEVICES = ("cpu", "cuda", "coreml", "openvino")
@@ -87,9 +87,9 @@ def load_embedder(
     """The embedder that a name, a folder or a combination stands for.
 
     Args:
-        model: "classic", an added model's name, the path of a model folder, or some of them
-            joined: "0.7:mobilenet-v2+0.3:classic" (without weights, all count the same). A text
-            that is an existing path is never taken apart.
+        model: "visavis-s", "classic", an added model's name, the path of a model folder, or some
+            of them joined: "0.7:mobilenet-v2+0.3:classic" (without weights, all count the same).
+            A text that is an existing path is never taken apart.
         threads: Cores for one call of `embed_images`; None: all of them.
         device: "cpu", "cuda", "coreml" or "openvino"; networks run there.
         models: Where added models are kept; None: `models_folder()`.
@@ -232,8 +232,7 @@ def _term(text: str) -> tuple[float, str]:
 
 
 def _listed(models: Path) -> Iterator[ModelInfo]:
-    from visavis.embedders.spec import SPEC_FILE
-
+    yield from _in_folder(_builtin_folder(), "built-in", seen := {"classic"})
     classic = ClassicEmbedder
     yield ModelInfo(
         "classic",
@@ -244,16 +243,21 @@ def _listed(models: Path) -> Iterator[ModelInfo]:
         license="Apache-2.0",
         origin="colour and shape descriptors, computed without weights",
     )
-    seen = {"classic"}
-    for home, kind in ((_builtin_folder(), "built-in"), (models, "added")):
-        for path in sorted(home.glob(f"*/{SPEC_FILE}")):
-            name = path.parent.name
-            if _is_name(name) and name not in seen:
-                seen.add(name)
-                yield _info_or_problem(path.parent, kind, name)
+    yield from _in_folder(models, "added", seen)
     for name, entry in sorted(_plug_ins().items()):
         if name not in seen:
             yield ModelInfo(name, "plug-in", origin=entry.value)
+
+
+def _in_folder(home: Path, kind: str, seen: set[str]) -> Iterator[ModelInfo]:
+    """The models in a folder but for those whose names were seen; theirs are added to them."""
+    from visavis.embedders.spec import SPEC_FILE
+
+    for path in sorted(home.glob(f"*/{SPEC_FILE}")):
+        name = path.parent.name
+        if _is_name(name) and name not in seen:
+            seen.add(name)
+            yield _info_or_problem(path.parent, kind, name)
 
 
 def _info_or_problem(folder: Path, kind: str, name: str) -> ModelInfo:

@@ -21,11 +21,14 @@ def flipped(images: Tensor, chosen: Tensor) -> Tensor:
 
 
 def varied(images: Tensor, generator: Generator) -> Tensor:
-    """Mild changes of half of the pictures: what the embedding should hardly notice."""
+    """Mild changes of half of the pictures: what the embedding should hardly notice.
+
+    Colours stay: who does not know them does not tell one red mug from a blue one. The teacher
+    sees recoloured pictures too, and says what they look like then.
+    """
     chosen = chance(len(images), 0.5, generator).nonzero()[:, 0]
     changed = images.clone()
-    part = recoloured(images[chosen], 0.6, 0.08, generator)
-    part = blurred(part, 0.2, 2.0, generator)
+    part = blurred(images[chosen], 0.2, 2.0, generator)
     part = coarse(part, 0.15, 40, generator)
     part = noisy(part, 0.15, generator)
     changed[chosen] = recompressed(part, 0.15, 12, generator)

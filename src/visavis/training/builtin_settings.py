@@ -34,7 +34,7 @@ class Settings:
     relation_weight: float = 8.0
     scores_weight: float = 0.3
     copy_weight: float = 0.15
-    edited_weight: float = 0.5  # of an edited copy's embedding, whose target is the original's
+    edited_weight: float = 0.15  # of an edited copy's embedding, whose target is the original's
     sharpness: float = 14.0  # inverse temperature of the copy loss
     colour: int = 64  # numbers of the colour part
     samples: int = 0  # length of the schedule; 0: it is given in minutes

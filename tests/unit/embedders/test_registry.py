@@ -81,7 +81,7 @@ def test_a_path_with_a_plus_is_not_taken_apart(tiny_model: MakeModel) -> None:
 def test_a_wrong_name_says_what_there_is_and_the_nearest(added: Path) -> None:
     with pytest.raises(ModelNotFoundError, match=r"did you mean 'classic'\? there are") as caught:
         load_embedder("clasic")
-    assert "classic, mine" in str(caught.value)
+    assert "visavis-s, classic, mine" in str(caught.value)
 
 
 def test_a_preset_that_is_not_here_says_how_to_get_it() -> None:
@@ -122,7 +122,7 @@ def test_all_models_with_a_name_are_listed_and_a_broken_one_says_so(
     broken.mkdir()
     (broken / "model.json").write_text("{")
     listed = {info.name: info for info in list_models()}
-    assert set(listed) == {"classic", "mine", "broken"}
+    assert set(listed) == {"visavis-s", "classic", "mine", "broken"}
     assert listed["mine"].kind == "added"
     assert listed["mine"].dim == 8
     assert listed["broken"].problem is not None

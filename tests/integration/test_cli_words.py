@@ -160,7 +160,7 @@ def test_a_class_that_makes_no_sense_gets_one_sentence(
 
 
 def test_a_model_without_a_classifier_refuses_classes_and_tags(cli: Cli, photos: Path) -> None:
-    cli("index", photos)
+    cli("index", photos, "--model", "classic")
     for arguments in (["search", "--class", "lamp"], ["tag", photos / "mug-01-front.jpg"]):
         ran = cli(*arguments)
         assert (ran.code, ran.out) == (5, "")

@@ -93,7 +93,6 @@ def search(
     """
     from pathlib import Path
 
-    from visavis.search import parse_class, parse_terms
     from visavis.store.filters import parse_all
     from visavis.types import Query
 
@@ -105,11 +104,7 @@ def search(
 
         check_sheet_path(Path(sheet))
     given = options.settings(index, device, max_megapixels=max_megapixels)
-    named = [parse_class(name) for name in classes or []]
-    named += [parse_class(name, -1) for name in not_classes or []]
-    parsed: tuple[Term, ...] = tuple(named)
-    if terms or box is not None or not named:
-        parsed = (*parse_terms(terms or [], None if box is None else _box(box)), *named)
+    parsed = _asked(terms or [], box, classes or [], not_classes or [])
     query = Query(parsed, parse_all(where or []), top, offset, min_score)
     with options.open_index(given) as target:
         result = target.search(query, allow_private=allow_private)
@@ -129,6 +124,27 @@ def search(
         if target.repairing:
             typer.echo("the search cache was lost or damaged; making it again …", err=True)
     return NOTHING_FOUND if exit_code and not result.matches else 0
+
+
+def _asked(
+    terms: list[str], box: str | None, classes: list[str], not_classes: list[str]
+) -> "tuple[Term, ...]":
+    """The terms of the query, classes among them."""
+    from visavis.errors import UsageError
+    from visavis.search import parse_class, parse_terms
+
+    named = [parse_class(name) for name in classes]
+    named += [parse_class(name, -1) for name in not_classes]
+    if terms:
+        return (*parse_terms(terms, None if box is None else _box(box)), *named)
+    if box is not None:
+        raise UsageError("--box is a part of a picture; name the picture too")
+    if not named:
+        raise UsageError(
+            "nothing to search for: give a picture, id:ID, words or --class NAME "
+            "(see visavis search --help)"
+        )
+    return tuple(named)
 
 
 def _refuse_idle_options(formats: dict[str, bool], preview: bool) -> None:

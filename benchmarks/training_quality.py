@@ -25,6 +25,7 @@ from visavis.evaluation.report import Report, evaluate, summary
 from visavis.evaluation.tasks import Options, same_task
 from visavis.image_index import ImageIndex
 from visavis.images.sources import open_source
+from visavis.metrics import bootstrap_interval
 
 SEEDS = (0, 1, 2)
 
@@ -46,10 +47,12 @@ class Half:
     train: int
     """How many labels are trained on."""
     questions: tuple[Question, ...]
+    both: bool = False
+    """Whether the other half is then trained on, and each object measured once."""
 
 
 HALVES = (
-    Half("ukbench", "object_id", 62, (Question("ukbench"),)),
+    Half("ukbench", "object_id", 62, (Question("ukbench"),), both=True),
     Half(
         "grocery",
         "label",
@@ -66,6 +69,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "head-pixels-multi-similarity": {"pixels": True, "loss": "multi-similarity"},
     "head-multi-similarity": {"loss": "multi-similarity"},
     "head-arcface": {"loss": "arcface"},
+    "head-wide": {"layers": (512, 512, 512)},
+    "head-pixels-wide": {"pixels": True, "layers": (512, 512, 512)},
     "head-hard-mining": {"mining": "hard"},
     "head-chi2": {"metric": "chi2"},
     "linear": {"layers": (256,)},
@@ -95,16 +100,21 @@ def main() -> None:
 
 
 def _heads(half: Half, data: Path, base: str, work: Path, variants: list[str]) -> None:
-    trained_on, held_out = _halves(half, data, work)
-    before = _measured(half, base, held_out, work)
+    folds = _folds(half, data, work)
+    before = _joined([_measured(half, base, held_out, work) for _, held_out in folds])
     for question, report in before.items():
         _keep(f"{question}-base", question, "mobilenet-v2", report)
     for variant in variants:
         runs = []
         for seed in SEEDS:
-            folder = work / half.set / str(seed) / variant
-            facts = _train_head(trained_on, half.label, base, folder, VARIANTS[variant], seed)
-            runs.append((_measured(half, str(folder), held_out, work), facts))
+            found, facts = [], []
+            for number, (trained_on, held_out) in enumerate(folds):
+                out = work / half.set / f"{seed}-{number}" / variant
+                facts.append(
+                    _train_head(trained_on, half.label, base, out, VARIANTS[variant], seed)
+                )
+                found.append(_measured(half, str(out), held_out, work))
+            runs.append((_joined(found), facts))
         for question, report in runs[0][0].items():
             report["training"] = runs[0][1]
             report["against_base"] = {
@@ -114,20 +124,48 @@ def _heads(half: Half, data: Path, base: str, work: Path, variants: list[str]) -
             _keep(f"{question}-{variant}", question, variant, report)
 
 
-def _halves(half: Half, data: Path, work: Path) -> tuple[Path, Path]:
-    """Two catalogues of the set: the labels that are trained on, and the others."""
+def _folds(half: Half, data: Path, work: Path) -> list[tuple[Path, Path]]:
+    """Pairs of catalogues: the labels that are trained on, and the others."""
     with (data / half.set / "labels.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     labels = sorted({row[half.label] for row in rows})
     drawn = np.random.default_rng(0).permutation(len(labels))
     held = {labels[at] for at in drawn[: len(labels) - half.train].tolist()}
     paths = []
-    for place, chosen in (("trained-on", False), ("held-out", True)):
+    for place, chosen in (("some", False), ("others", True)):
         path = work / place / f"{half.set}.csv"
         path.parent.mkdir(exist_ok=True)
         _write(path, [row for row in rows if (row[half.label] in held) == chosen], data / half.set)
         paths.append(path)
-    return paths[0], paths[1]
+    some, others = paths
+    return [(some, others), (others, some)] if half.both else [(some, others)]
+
+
+def _joined(parts: list[dict[str, Report]]) -> dict[str, Report]:
+    """The reports of several folds as one: each query counts once, searched in its own half."""
+    joined = {}
+    for question, first in parts[0].items():
+        every = [part[question] for part in parts]
+        report = dict(first)
+        values = {
+            name: np.concatenate([one["per_query"]["values"][name] for one in every])
+            for name in first["per_query"]["values"]
+        }
+        report["metrics"] = {name: round(float(v.mean()), 6) for name, v in values.items()}
+        report["intervals"] = {
+            name: [round(end, 6) for end in bootstrap_interval(v)] for name, v in values.items()
+        }
+        report["per_query"] = {
+            "ids": [id for one in every for id in one["per_query"]["ids"]],
+            "values": {name: v.tolist() for name, v in values.items()},
+        }
+        report["data"] = first["data"] | {
+            "hash": "+".join(one["data"]["hash"] for one in every),
+            "queries": sum(one["data"]["queries"] for one in every),
+            "searched": [one["data"]["records"] for one in every],
+        }
+        joined[question] = report
+    return joined
 
 
 def _write(path: Path, rows: list[dict[str, str]], folder: Path) -> None:

@@ -1,6 +1,7 @@
 """One ONNX graph out of two: a base, as it came, and what was trained on top of it."""
 
 from collections.abc import Iterable, Sequence
+from itertools import count
 
 import onnx
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, helper
@@ -10,7 +11,6 @@ from visavis.errors import ModelError
 OLDEST, NEWEST = 13, 20
 """Opsets of a base that are left as they are; others are converted."""
 
-_PREFIX = "visavis/"
 _TYPES = {TensorProto.FLOAT: "float32", TensorProto.FLOAT16: "float16", TensorProto.UINT8: "uint8"}
 
 
@@ -42,7 +42,9 @@ def input_of(model: ModelProto) -> tuple[str, str]:
 
 
 def joined(base: ModelProto, top: ModelProto, links: dict[str, str], dim: int) -> ModelProto:
-    """The base up to the tensors that the top needs, then the top; one output, `embedding`.
+    """The base up to the tensors that the top needs, then the top, whose output is the only one.
+
+    The top's names get a prefix that the base does not have, which may itself be such a graph.
 
     Args:
         base: Its one input stays the input.
@@ -51,20 +53,21 @@ def joined(base: ModelProto, top: ModelProto, links: dict[str, str], dim: int) -
         dim: Numbers of the output.
     """
     input_name, _ = input_of(base)
-    renamed = {top.graph.output[0].name: "embedding", **links}
-    top_nodes = [_renamed(node, renamed) for node in top.graph.node]
+    prefix = _free_prefix(base.graph)
+    top_nodes = [_renamed(node, links, prefix) for node in top.graph.node]
     nodes = [*_needed(base.graph, links.values()), *top_nodes]
     used = {name for node in nodes for name in _inputs(node)}
     weights = [tensor for tensor in base.graph.initializer if tensor.name in used]
     for tensor in top.graph.initializer:
         moved = TensorProto()
         moved.CopyFrom(tensor)
-        moved.name = _PREFIX + tensor.name
+        moved.name = prefix + tensor.name
         weights.append(moved)
     picture = next(value for value in base.graph.input if value.name == input_name)
     rows = picture.type.tensor_type.shape.dim[0]
-    count: int | str = rows.dim_value if rows.dim_value > 0 else "N"
-    vector = helper.make_tensor_value_info("embedding", TensorProto.FLOAT, [count, dim])
+    batch: int | str = rows.dim_value if rows.dim_value > 0 else "N"
+    name = prefix + top.graph.output[0].name
+    vector = helper.make_tensor_value_info(name, TensorProto.FLOAT, [batch, dim])
     graph = helper.make_graph(nodes, "visavis", [picture], [vector], weights)
     for sparse in base.graph.sparse_initializer:
         graph.sparse_initializer.append(sparse)
@@ -104,15 +107,22 @@ def _bodies(attribute: AttributeProto) -> Sequence[GraphProto]:
     return [attribute.g] if attribute.type == AttributeProto.GRAPH else list(attribute.graphs)
 
 
-def _renamed(node: NodeProto, known: dict[str, str]) -> NodeProto:
+def _renamed(node: NodeProto, known: dict[str, str], prefix: str) -> NodeProto:
     moved = NodeProto()
     moved.CopyFrom(node)
-    moved.name = _PREFIX + node.name
+    moved.name = prefix + node.name
     for names in (moved.input, moved.output):
         for at, name in enumerate(names):
             if name:  # an empty name is an optional input that is not given
-                names[at] = known.get(name, _PREFIX + name)
+                names[at] = known.get(name, prefix + name)
     return moved
+
+
+def _free_prefix(graph: GraphProto) -> str:
+    taken = {name for node in graph.node for name in (*node.output, node.name)}
+    taken |= {tensor.name for tensor in graph.initializer}
+    numbers = (f"visavis{number}/" for number in count(1))
+    return next(prefix for prefix in numbers if not any(n.startswith(prefix) for n in taken))
 
 
 def _without_weight_inputs(model: ModelProto) -> ModelProto:

@@ -104,7 +104,7 @@ def write_model(
         name=name,
         file="model.onnx",
         sha256=hashlib.sha256(content).hexdigest(),
-        output="embedding",
+        output=model.graph.output[0].name,
         pool="none",
         dim=dim,
         preprocess=preprocess,
@@ -152,7 +152,7 @@ def _one_by_one(
     prepare = Preprocess(spec, dtype)
     session = _session(model)
     rows = [
-        session.run(["embedding"], {session.get_inputs()[0].name: prepare([picture])})[0]
+        session.run(None, {session.get_inputs()[0].name: prepare([picture])})[0]
         for picture in pictures
     ]
     return np.concatenate(rows)

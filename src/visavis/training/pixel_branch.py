@@ -24,10 +24,11 @@ class PixelBranch(nn.Module):
     Args:
         side: Of the pictures.
         colour: Weight of the histogram, whose rows are of unit length at most.
-        pattern: Length of the convolutions' part.
+        pattern: Length of the convolutions' part. They begin as chance, and are given little say:
+            0.3 found less than 0.1 on held-out labels of grocery's and ukbench's training halves.
     """
 
-    def __init__(self, side: int, colour: float = 0.7, pattern: float = 0.3) -> None:
+    def __init__(self, side: int, colour: float = 0.7, pattern: float = 0.1) -> None:
         super().__init__()
         self.shrink = max(1, side // _LOOK)
         self.colour, self.pattern = colour, pattern

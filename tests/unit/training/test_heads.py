@@ -12,29 +12,30 @@ def rows(count: int, dim: int) -> Tensor:
     return torch.randn(count, dim, generator=generator) * spread + 2
 
 
-def test_a_head_starts_as_the_principal_components_of_what_it_is_shown() -> None:
+def test_a_head_starts_with_the_principal_components_of_what_it_is_shown() -> None:
     known = rows(200, 12)
-    head = Head(12, (32, 4)).eval()
+    head = Head(12, (32, 8)).eval()
     head.start(known)
-    found = head(known).detach().double().numpy()
+    found = head(known).detach().double().numpy()[:, :4]
     centred = (known - known.mean(dim=0)).double().numpy()
     _, _, directions = np.linalg.svd(centred, full_matrices=False)
     wanted = centred @ directions[:4].T
     scale = np.linalg.norm(wanted) / np.linalg.norm(found)
     assert np.allclose(np.abs(found) * scale, np.abs(wanted), atol=1e-4)
-    assert np.linalg.norm(found, axis=1).mean() == pytest.approx(1, abs=1e-4)
+    lengths = head(known).detach().norm(dim=1)
+    assert float(lengths.mean()) == pytest.approx(1, abs=1e-4)
 
 
-def test_few_pictures_do_not_cost_the_directions_that_others_may_need() -> None:
-    few, others = rows(5, 64), rows(50, 64)
-    head = Head(64, (32,)).eval()
-    head.start(few)
-    mean = few.mean(dim=0)
+@pytest.mark.parametrize("count", [5, 40, 64, 500])
+def test_a_head_keeps_the_angles_of_pictures_that_it_was_not_shown(count: int) -> None:
+    known, others = rows(count, 128), rows(50, 128)
+    head = Head(128, (64,)).eval()
+    head.start(known)
+    mean = known.mean(dim=0)
     seen = torch.nn.functional.normalize(head(others).detach())
     wanted = torch.nn.functional.normalize(others - mean)
-    error = (seen @ seen.T - wanted @ wanted.T).abs().mean()
-    assert error < 0.12  # a random rotation into half the numbers keeps angles so well
-    assert torch.linalg.matrix_rank(head.straight.weight.detach()) == 32  # type: ignore[union-attr]
+    error = (seen @ seen.T - wanted @ wanted.T).square().mean().sqrt()
+    assert error < 0.15  # the 64 components alone are off by 0.25 with 40 or 64 pictures
 
 
 def test_a_wider_result_than_the_base_keeps_all_angles() -> None:

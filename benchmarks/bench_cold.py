@@ -25,7 +25,7 @@ def run(size: Size, work: Path) -> Report:
     report.notes.append("whole processes, taking turns; everything was read once before")
     rounds = _ROUNDS[size]
     helped, imported = in_turns(
-        rounds, _process(_visavis("--help")), _process(_python("import typer, rich"))
+        rounds, _process(visavis("--help")), _process(_python("import typer, rich"))
     )
     floor = Floor("python -c 'import typer, rich'", _milliseconds(imported))
     report.figures = [Figure("visavis --help", "ms", _milliseconds(helped), floor, Bound(2))]
@@ -48,7 +48,7 @@ def _search(work: Path, picture: Path, model: str, records: int, rounds: int) ->
     load = f"; onnxruntime.InferenceSession({str(network)!r})" if network.is_file() else ""
     asked, imported = in_turns(
         rounds,
-        _process(_visavis("search", str(picture), "--index", str(folder))),
+        _process(visavis("search", str(picture), "--index", str(folder))),
         _process(_python(_IMPORTS + load)),
     )
     what = f"python -c '{_IMPORTS}'" + (", and the model's load" if load else "")
@@ -72,7 +72,8 @@ def _process(command: Sequence[str]) -> Callable[[], float]:
     return lambda: seconds(once)
 
 
-def _visavis(*arguments: str) -> list[str]:
+def visavis(*arguments: str) -> list[str]:
+    """The command line of this installation."""
     script = Path(sys.executable).with_name("visavis")
     start = [str(script)] if script.exists() else [sys.executable, "-m", "visavis"]
     return [*start, *arguments]

@@ -111,8 +111,11 @@ class Admission:
 
 
 def too_large(most: int) -> BodyTooLargeError:
-    """The refusal of a body."""
+    """The refusal of a body.
+
+    The connection stays open, so that clients who send all before they read can hear it: what
+    still comes is thrown away, for as long as a head may take.
+    """
     return BodyTooLargeError(
-        f"the request is larger than {most / 1e6:g} MB, the most that this server takes",
-        Connection="close",
+        f"the request is larger than {most / 1e6:g} MB, the most that this server takes"
     )

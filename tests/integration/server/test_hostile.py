@@ -83,6 +83,17 @@ def test_a_body_that_announces_too_much_is_refused_unread(clients: Clients) -> N
     assert "0.01 MB" in answer.json()["error"]["message"]
 
 
+def test_a_client_that_sends_everything_before_it_reads_hears_that_it_was_too_much(
+    serve: Serve, drawn_index: Path
+) -> None:
+    served = serve(drawn_index, "--max-upload-mb", "1")
+    for length in (20_000_000, 60_000_000):  # more than the sockets between hold
+        answer = served.post("/v1/search", files={"image": ("a.jpg", b"x" * length)})
+        assert answer.status_code == 413
+        assert "larger than 1 MB" in answer.json()["error"]["message"]
+    assert served.get("/healthz").status_code == 200
+
+
 def test_a_body_without_a_length_is_cut_off_as_well(serve: Serve, drawn_index: Path) -> None:
     served = serve(drawn_index, "--max-upload-mb", "0.1")
 

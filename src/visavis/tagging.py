@@ -76,6 +76,14 @@ class Tagging:
         """Raise ClassesUnsupportedError when the model can give no tags."""
         self._tagger(1, vocabulary)
 
+    def needs_pictures(self, threads: int | None = None) -> bool:
+        """Whether the model has to see a record's picture again to tag it: it gives class scores.
+
+        Otherwise words are read off the vectors. Raises ClassesUnsupportedError when it can give no
+        tags.
+        """
+        return not self._tagger(threads, None).from_vectors
+
     def of(
         self,
         picture: Question,
@@ -191,7 +199,8 @@ class Tagging:
         with self._guard:
             key = threads, model.fingerprint
             if key not in self._held:
-                self._held = {key: make_tagger(model)}
+                same = {kept: one for kept, one in self._held.items() if kept[1] == key[1]}
+                self._held = same | {key: make_tagger(model)}
             return self._held[key]
 
     def _known(self, tagger: "Tagger", count: int, read: Read) -> Iterator[_Tagged]:
@@ -231,6 +240,15 @@ class Tagging:
             pictures.append(picture.pixels)
         found = tagger.of_images(pictures, count) if pictures else []
         return seen, [_joined(tagger, tags) for tags in found], failed
+
+
+def split_tags(text: str) -> list[str]:
+    """The tags in a record's field.
+
+    >>> split_tags("mug, tea cup")
+    ['mug', 'tea cup']
+    """
+    return [tag for tag in text.split(", ") if tag]
 
 
 def _joined(tagger: "Tagger", tags: Sequence[Tag]) -> str:

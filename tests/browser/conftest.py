@@ -9,14 +9,17 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pytest
 from PIL import Image
+from shop_classifier import write_shop_classifier
+from word_files import shop_vectors, write_text
 
+from visavis.embedders.conse import make_conse
 from visavis.image_index import ImageIndex
 from visavis.images.drawn import write_gallery
 
@@ -50,6 +53,15 @@ class Site(NamedTuple):
     pictures: Path
     """The folder with the pictures of the gallery, to upload."""
     records: int
+
+
+class Worded(NamedTuple):
+    """Servers over the same gallery."""
+
+    kinds: str
+    """Its model tells classes and reads no words."""
+    words: str
+    """Its model reads words; the records were tagged."""
 
 
 OpenPage = Callable[..., "Page"]
@@ -123,6 +135,25 @@ def site(gallery: Path, index: Path) -> Iterator[Site]:
     """The server that most tests share."""
     with serving(index) as url:
         yield Site(url, gallery / "images", COUNT + len(_ODD))
+
+
+@pytest.fixture(scope="session")
+def worded(gallery: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worded]:
+    """Servers of two indexes of the gallery whose models do more than see."""
+    folder = tmp_path_factory.mktemp("worded")
+    kinds = write_shop_classifier(folder / "kinds", gallery)
+    vectors = write_text(folder / "vectors.txt", shop_vectors())
+    words = make_conse(str(kinds), vectors, folder / "by-words").folder
+    with ExitStack() as stack:
+        urls = []
+        for model in (kinds, words):
+            place = folder / f"{model.name}.index"
+            with ImageIndex.create(place, model) as made:
+                assert made.add(gallery / "catalogue.csv").added == COUNT + len(_ODD)
+                if model is words:
+                    made.tagging.write(3)
+            urls.append(stack.enter_context(serving(place)))
+        yield Worded(*urls)
 
 
 @pytest.fixture(scope="session")

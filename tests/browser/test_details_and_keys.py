@@ -7,49 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from PIL import Image
+from tests.browser.access import check_access
 from tests.browser.conftest import OpenPage
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page, Route
+    from playwright.sync_api import Route
 
 expect = pytest.importorskip("playwright.sync_api").expect
-
-UNNAMED = """() => [...document.querySelectorAll("button, a, input, select, textarea, dialog")]
-  .filter((element) => element.checkVisibility() || element.closest("dialog[open]"))
-  .filter((element) => !(element.ariaLabel || element.labels?.length || element.textContent.trim()
-    || document.getElementById(element.getAttribute("aria-labelledby") ?? "")))
-  .map((element) => element.outerHTML)"""
-SMALL = """() => [...document.querySelectorAll("button, input, summary")]
-  .filter((element) => element.checkVisibility() && !element.closest(".check"))
-  .map((element) => [element.outerHTML, element.getBoundingClientRect()])
-  .filter(([, area]) => Math.min(area.width, area.height) < 24)
-  .map(([html]) => html)"""
-CONTRAST = """() => {
-  const parts = (colour) => colour.match(/[\\d.]+/g).map(Number);
-  const light = (colour) => {
-    const [r, g, b] = parts(colour).slice(0, 3).map((value) => {
-      const share = value / 255;
-      return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
-    });
-    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-  };
-  const behind = (element) => {
-    for (let one = element; one; one = one.parentElement) {
-      const colour = getComputedStyle(one).backgroundColor;
-      if ((parts(colour)[3] ?? 1) === 1) return colour;
-    }
-    return "rgb(255, 255, 255)";
-  };
-  const faint = [];
-  for (const element of document.querySelectorAll("body *")) {
-    const own = [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
-    if (!own || !element.checkVisibility() || element.closest("svg, .vh, .skip")) continue;
-    const [one, other] = [light(getComputedStyle(element).color), light(behind(element))];
-    const ratio = (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05);
-    if (ratio < 4.5) faint.push([element.textContent, ratio]);
-  }
-  return faint;
-}"""
 
 
 def test_a_result_opens_with_its_fields_size_and_file_and_goes_with_back(
@@ -245,18 +209,10 @@ def test_everything_has_a_name_enough_contrast_and_room_for_a_finger(
     assert page.locator("h1").count() == 1
     for landmark in ("banner", "main", "complementary", "search"):
         expect(page.get_by_role(landmark)).to_have_count(1)
-    _check(page)
+    check_access(page)
     page.locator(".card").first.click()
     expect(page.get_by_role("dialog").locator("img.loaded")).to_be_visible()
-    _check(page)
+    check_access(page)
     page.goto(re.sub(r"\?.*", "?seed=1", page.url))
     expect(page.locator(".card img.loaded").first).to_be_visible()
-    _check(page)
-
-
-def _check(page: "Page") -> None:
-    assert page.evaluate(UNNAMED) == []
-    assert page.evaluate(SMALL) == []
-    assert page.evaluate(CONTRAST) == []
-    twice = "ids => ids.map((one) => one.id).filter((id, at, all) => all.indexOf(id) !== at)"
-    assert page.locator("[id]").evaluate_all(twice) == []
+    check_access(page)

@@ -73,6 +73,18 @@ def test_a_picture_and_a_record_get_the_same_tags(by_class: ImageIndex, shop: Pa
     assert by_class.tagging.of(RecordTerm("mug-01-front"), 2) == found
 
 
+def test_class_scores_need_the_pictures_and_words_only_their_vectors(
+    by_class: ImageIndex, by_words: ImageIndex, shop: Path, tmp_path: Path
+) -> None:
+    assert by_class.tagging.needs_pictures()
+    assert not by_words.tagging.needs_pictures(threads=1)
+    with (
+        ImageIndex.create(tmp_path / "sees.index", "classic") as index,
+        pytest.raises(ClassesUnsupportedError, match="gives no tags"),
+    ):
+        index.tagging.needs_pictures()
+
+
 def test_of_a_model_with_words_a_record_needs_no_picture(by_words: ImageIndex, shop: Path) -> None:
     picture = shop / "images" / "mug-01-front.jpg"
     seen = by_words.tagging.of(picture, 3)

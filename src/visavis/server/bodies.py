@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from visavis.server.refusals import BadRequestError, InvalidError, MediaTypeError
-from visavis.server.schemas import MOST_TERMS, SearchIn
+from visavis.server.schemas import MOST_TERMS, SearchIn, TagIn
 
 JSON = "application/json"
 MULTIPART = "multipart/form-data"
@@ -28,14 +28,22 @@ def media_type(request: Request) -> str:
 
 async def read_search(request: Request) -> tuple[SearchIn, list[bytes]]:
     """The query of a body, and the files beside it."""
+    return await _read_query(request, SearchIn)
+
+
+async def read_tag(request: Request) -> tuple[TagIn, list[bytes]]:
+    """The same for tags."""
+    return await _read_query(request, TagIn)
+
+
+async def _read_query(request: Request, model: type[M]) -> tuple[M, list[bytes]]:
     kind = media_type(request)
     if kind == JSON:
-        return parsed(SearchIn, await request.body()), []
+        return parsed(model, await request.body()), []
     if kind != MULTIPART:
         raise MediaTypeError(f"send {JSON} or {MULTIPART}, not {kind or 'a body without a type'}")
     texts, files = await read_form(request, {"query"})
-    query = parsed(SearchIn, texts["query"]) if "query" in texts else SearchIn()
-    return query, files
+    return parsed(model, texts.get("query", "{}")), files
 
 
 async def read_form(request: Request, names: set[str]) -> tuple[dict[str, str], list[bytes]]:

@@ -9,7 +9,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from visavis import __version__
-from visavis.embedders.base import TextEmbedder
 from visavis.errors import VisavisError
 from visavis.image_index import ImageIndex
 from visavis.server.rendering import answer, record_id, record_shape
@@ -17,6 +16,8 @@ from visavis.server.schemas import NoParams, PageParams, RandomParams
 from visavis.server.state import state_of
 from visavis.store.browse import Facet
 from visavis.store.filters import parse_all
+from visavis.store.tagged import FIELD
+from visavis.tagging import split_tags
 
 
 async def list_images(request: Request, asked: Annotated[PageParams, Query()]) -> Response:
@@ -50,8 +51,14 @@ async def get_image(request: Request, id: str, _: Annotated[NoParams, Query()]) 
     """One record."""
     state = state_of(request)
     wanted = record_id(request)
-    record = await state.with_index(lambda index: index.get(wanted))
-    return answer(record_shape(record, state.options.root_path))
+
+    def work(index: ImageIndex) -> dict[str, Any]:
+        record = index.get(wanted)
+        shape = record_shape(record, state.options.root_path)
+        found = record.fields.get(FIELD) if index.tagging.made else None
+        return shape if found is None else shape | {"tags": split_tags(str(found))}
+
+    return answer(await state.with_index(work))
 
 
 async def list_fields(request: Request, _: Annotated[NoParams, Query()]) -> Response:
@@ -74,14 +81,19 @@ async def show_info(request: Request, _: Annotated[NoParams, Query()]) -> Respon
     options = state.options
 
     def work(index: ImageIndex) -> dict[str, Any]:
-        store = index.store
+        store, known = index.store, state.abilities.of(index)
         return {
             "name": "visavis",
             "version": __version__,
             "records": store.browse.count(),
             "model": store.model(),
             "dim": store.dim,
-            "text": isinstance(index.embedder(threads=1), TextEmbedder),
+            "text": known.text,
+            "text_models": list(known.text_models),
+            "classes": known.classes,
+            "class_search": known.class_search,
+            "tags": known.tags,
+            "tagged": index.tagging.made,
             "read_only": not options.writable,
             "allow_urls": options.allow_urls,
             "max_upload_bytes": options.max_upload_bytes,

@@ -21,6 +21,9 @@ _COSTLY = frozenset(("/metrics", "/openapi.json"))
 OPEN = frozenset(("/", "/healthz", "/readyz", "/openapi.json", "/favicon.ico"))
 """What needs no key."""
 
+ASKING = frozenset(("/v1/search", "/v1/tag"))
+"""What is sent a body and changes nothing: reading is enough for it."""
+
 _PICTURE_COST = 0.1  # a page shows dozens of thumbnails at once; most come from a cache
 
 
@@ -106,7 +109,7 @@ class Guard:
 
 def _needed(method: str, path: str) -> str:
     """The scope that a request needs; whatever is not known to read only, writes."""
-    reads = method in ("GET", "HEAD", "OPTIONS") or (method == "POST" and path == "/v1/search")
+    reads = method in ("GET", "HEAD", "OPTIONS") or (method == "POST" and path in ASKING)
     return "read" if reads else "write"
 
 

@@ -78,12 +78,12 @@ async def get_thumbnail(
         kept = Thumbnails(index.path).kept(record.sha256, asked.side)
         if kept is not None:
             return _Small(kept, record.sha256, True)
-        record, data = _bytes(index, record, state)
+        record, data = read_picture(index, record, state)
         return record if data is None else _made(index, record, data, asked.side, state)
 
     small = await state.with_index(work)
     if isinstance(small, ImageRecord):  # it has to be downloaded, on a thread that may wait
-        record, data = small, await _downloaded(small, state)
+        record, data = small, await download(small, state)
         small = await state.with_index(lambda index: _made(index, record, data, asked.side, state))
     headers = _cache_headers(state, f'"{small.sha256[:32]}-{asked.side}"', small.same)
     if _has(request, headers["ETag"]):
@@ -95,17 +95,18 @@ def _made(index: ImageIndex, record: ImageRecord, data: bytes, side: int, state:
     try:
         made, sha256 = Thumbnails(index.path).made(data, side, state.options.max_pixels)
     except ImageError as error:
-        raise _gone(record, told_reason(error)) from error
+        raise gone(record, told_reason(error)) from error
     return _Small(made, sha256, sha256 == record.sha256)
 
 
-async def _downloaded(record: ImageRecord, state: State) -> bytes:
+async def download(record: ImageRecord, state: State) -> bytes:
+    """The bytes at a record's address. Raises PictureGoneError."""
     try:
         return await state.fetches.run(
             partial(state.downloads.fetch, record.uri, state.options.work_seconds)
         )
     except ImageError as error:
-        raise _gone(record, told_reason(error)) from error
+        raise gone(record, told_reason(error)) from error
 
 
 async def get_file(request: Request, id: str, _: Annotated[NoParams, Query()]) -> Response:
@@ -142,7 +143,7 @@ def _opened(index: ImageIndex, wanted: str) -> _Opened | str:
     try:
         known = sniff(file.read(HEAD_BYTES))
         if known is None:
-            raise _gone(record, "it is no picture any more")
+            raise gone(record, "it is no picture any more")
         found = os.fstat(file.fileno())
     except BaseException:
         file.close()
@@ -165,7 +166,7 @@ def _with_place(
         except ImageUnreadableError as error:
             now = index.get(record.id)  # a picture that is replaced over HTTP gets another file
             if now.uri == record.uri:
-                raise _gone(record, told_reason(error)) from error
+                raise gone(record, told_reason(error)) from error
             record = now
 
 
@@ -173,10 +174,13 @@ def _etag(record: ImageRecord) -> str:
     return f'"{record.sha256[:32]}"'
 
 
-def _bytes(
+def read_picture(
     index: ImageIndex, record: ImageRecord, state: State
 ) -> tuple[ImageRecord, bytes | None]:
-    """The bytes of a record's picture, from its file or the downloads; None: ask its address."""
+    """The bytes of a record's picture, from its file or the downloads; None: ask its address.
+
+    Raises PictureGoneError.
+    """
 
     def take(place: ImageRecord) -> bytes | None:
         if not is_address(place.uri):
@@ -184,13 +188,14 @@ def _bytes(
                 return file.read()
         kept = state.downloads.kept(place.uri)
         if kept is None and not state.options.allow_urls:
-            raise _gone(place, "no copy of it is kept here")
+            raise gone(place, "no copy of it is kept here")
         return kept
 
     return _with_place(index, record, take)
 
 
-def _gone(record: ImageRecord, reason: str) -> PictureGoneError:
+def gone(record: ImageRecord, reason: str) -> PictureGoneError:
+    """The refusal of what needs a record's picture."""
     return PictureGoneError(f"the picture of {record.id!r} cannot be shown: {reason}")
 
 

@@ -8,6 +8,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.responses import Response
 
 from visavis.errors import (
+    ClassesUnsupportedError,
     FetchError,
     ImageError,
     ImageTooLargeError,
@@ -20,6 +21,7 @@ from visavis.errors import (
 )
 
 _LOG = logging.getLogger("visavis.server")
+_OF_THE_QUESTION = (TextUnsupportedError, ClassesUnsupportedError)  # see abilities.py
 
 
 class Refusal(VisavisError):
@@ -163,7 +165,7 @@ def told(error: VisavisError) -> str:
         return "another process is writing to the index; try again in a moment"
     if isinstance(error, StoreError):
         return "the index cannot be used just now; the server's log says why"
-    if isinstance(error, ModelError) and not isinstance(error, TextUnsupportedError):
+    if isinstance(error, ModelError) and not isinstance(error, _OF_THE_QUESTION):
         return "the index's model cannot be used just now; the server's log says why"
     if isinstance(error, RecordNotFoundError):
         return f"no record has the id {error.id!r}"

@@ -10,9 +10,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from visavis.server import browsing, page, pictures, schemas, searching, writing
+from visavis.server import answers, browsing, page, pictures, schemas, searching, tags, writing
 from visavis.server.bodies import JSON, LINES, MULTIPART
-from visavis.server.guard import OPEN
+from visavis.server.guard import ASKING, OPEN
 
 _REASONS = {
     400: "The body cannot be taken apart, or the host is not ours.",
@@ -42,31 +42,32 @@ def add(app: FastAPI) -> None:
     # a handler that reads its body itself needs none of its layers, and they cost 0.25 ms.
     app.router.routes.append(_Quick("/v1/search", searching.search, methods=["POST"]))
     get = _Adder(app, "GET")
-    get("/v1/images", browsing.list_images, schemas.PageOut, 422)
-    get("/v1/images/random", browsing.random_images, schemas.RandomOut, 422)
-    get("/v1/images/{id}", browsing.get_image, schemas.RecordOut, 404, 422)
-    get("/v1/images/{id}/similar", searching.similar_images, schemas.SearchOut, 404, 422)
+    get("/v1/images", browsing.list_images, answers.PageOut, 422)
+    get("/v1/images/random", browsing.random_images, answers.RandomOut, 422)
+    get("/v1/images/{id}", browsing.get_image, answers.OneRecordOut, 404, 422)
+    get("/v1/images/{id}/similar", searching.similar_images, answers.SearchOut, 404, 422)
     get("/v1/images/{id}/file", pictures.get_file, pictures.TYPES, 404, 422, also=_ELSEWHERE)
     get("/v1/images/{id}/thumbnail", pictures.get_thumbnail, ["image/webp"], 404, 422)
-    get("/v1/fields", browsing.list_fields, schemas.FieldsOut, 422)
-    get("/v1/info", browsing.show_info, schemas.InfoOut, 422)
-    get("/healthz", browsing.health, schemas.StateOut, always=(400,))
-    get("/readyz", browsing.readiness, schemas.StateOut, always=(400, 503))
+    get("/v1/fields", browsing.list_fields, answers.FieldsOut, 422)
+    get("/v1/classes", tags.list_classes, answers.ClassesOut, 422)
+    get("/v1/info", browsing.show_info, answers.InfoOut, 422)
+    get("/healthz", browsing.health, answers.StateOut, always=(400,))
+    get("/readyz", browsing.readiness, answers.StateOut, always=(400, 503))
     get("/metrics", browsing.show_metrics, ["text/plain"], what="Numbers for Prometheus.")
-    _Adder(app, "POST")(
-        "/v1/search",
-        searching.search,
-        schemas.SearchOut,
-        *(404, 408, 413, 415, 422),
-        body={
-            JSON: {"schema": {"$ref": "#/components/schemas/SearchIn"}},
+    post = _Adder(app, "POST")
+    for address, ask, shape, query in (
+        ("/v1/search", searching.search, answers.SearchOut, "SearchIn"),
+        ("/v1/tag", tags.tag_picture, answers.TagsOut, "TagIn"),
+    ):
+        body = {
+            JSON: {"schema": {"$ref": f"#/components/schemas/{query}"}},
             MULTIPART: {"schema": _form({"query": {"type": "string"}})},
-        },
-    )
-    _Adder(app, "POST")(
+        }
+        post(address, ask, shape, 404, 408, 413, 415, 422, body=body)
+    post(
         "/v1/images",
         writing.add_images,
-        schemas.AddedOut,
+        answers.AddedOut,
         *(408, 413, 415, 422),
         body={
             MULTIPART: {"schema": _form({"id": {"type": "string"}, "fields": {"type": "string"}})},
@@ -74,8 +75,8 @@ def add(app: FastAPI) -> None:
         },
     )
     delete = _Adder(app, "DELETE")
-    delete("/v1/images", writing.remove_images, schemas.RemovedOut, 422)
-    delete("/v1/images/{id}", writing.remove_image, schemas.RemovedOut, 404, 422)
+    delete("/v1/images", writing.remove_images, answers.RemovedOut, 422)
+    delete("/v1/images/{id}", writing.remove_image, answers.RemovedOut, 404, 422)
     describe_keys(app)
     for path, handler in (
         ("/", page.show_page),
@@ -93,15 +94,16 @@ def describe_keys(app: FastAPI) -> None:
     def openapi() -> dict[str, Any]:
         shape = plain()
         components = shape.setdefault("components", {})
-        query = schemas.SearchIn.model_json_schema(ref_template="#/components/schemas/{model}")
-        components["schemas"] |= query.pop("$defs") | {"SearchIn": query}
+        for model in (schemas.SearchIn, schemas.TagIn):
+            query = model.model_json_schema(ref_template="#/components/schemas/{model}")
+            components["schemas"] |= query.pop("$defs", {}) | {model.__name__: query}
         components["securitySchemes"] = {
             "bearer": {"type": "http", "scheme": "bearer"},
             "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
         }
         for path, operations in shape["paths"].items():
             for method, operation in operations.items():
-                reads = method == "get" or path == "/v1/search"
+                reads = method == "get" or path in ASKING
                 keys: list[dict[str, list[str]]] = (
                     [] if path in OPEN else [{"bearer": []}, {"header": []}]
                 )
@@ -144,15 +146,15 @@ class _Adder:
         also: dict[int | str, dict[str, Any]] | None = None,
     ) -> None:
         """`shape` is that of the JSON answer, or the types of `what` else it is."""
-        answers: dict[int | str, dict[str, Any]] = {
-            status: {"model": schemas.ErrorOut, "description": _REASONS[status]}
+        documented: dict[int | str, dict[str, Any]] = {
+            status: {"model": answers.ErrorOut, "description": _REASONS[status]}
             for status in sorted({*always, *statuses})
         }
-        answers |= also or {}
+        documented |= also or {}
         json = isinstance(shape, type)
         if not isinstance(shape, type):
             binary = {"schema": {"type": "string", "format": "binary"}}
-            answers[200] = {"description": what, "content": dict.fromkeys(shape, binary)}
+            documented[200] = {"description": what, "content": dict.fromkeys(shape, binary)}
         extra = {"requestBody": {"content": body, "required": True}} if body else None
         self._app.add_api_route(
             path,
@@ -160,7 +162,7 @@ class _Adder:
             methods=[self._method],
             response_model=shape if json else None,
             response_class=JSONResponse if json else Response,
-            responses=answers,
+            responses=documented,
             openapi_extra=extra,
         )
         if self._method == "GET":

@@ -1,21 +1,29 @@
-"""The shapes of the HTTP API: everything that goes in, and everything that comes out."""
+"""The shapes of the HTTP API: everything that goes in. What comes out is in answers.py."""
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel, model_validator
+
+from visavis.tagging import MOST_TAGS
 
 MOST = 500
 """Results or records in one answer."""
 
 MOST_ID = 1000
-MOST_TERMS = 8  # pictures of a hundred megapixels take more than a second each
 """Letters in the id of a record that is added over HTTP."""
+
+MOST_TERMS = 8  # pictures of a hundred megapixels take more than a second each
+"""Terms of a query."""
+
+MOST_NAME = 200
+"""Letters in the name of a class."""
 
 FARTHEST = 10_000_000
 """The largest offset."""
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
+PartOfPicture = tuple[Share, Share, Share, Share]
 Limit = Annotated[int, Field(ge=0, le=MOST)]
 Offset = Annotated[int, Field(ge=0, le=FARTHEST)]
 Where = Annotated[
@@ -38,9 +46,6 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-# -- in ------------------------------------------------------------------------------------------
-
-
 class _Typed(_Strict):
     """Bodies also have types: "5" is no number, and 1 is not true."""
 
@@ -48,7 +53,7 @@ class _Typed(_Strict):
 
 
 class TermIn(_Typed):
-    """One thing to look like: exactly one of image, upload, url, id and text."""
+    """One thing to look like: exactly one of image, upload, url, id, text and class."""
 
     image: Annotated[str | None, Field(description="The bytes of an image file in base64.")] = None
     upload: Annotated[
@@ -63,12 +68,21 @@ class TermIn(_Typed):
         str | None,
         Field(min_length=1, max_length=1000, description="Words, where the model reads them."),
     ] = None
+    class_: Annotated[
+        str | None,
+        Field(
+            alias="class",
+            min_length=1,
+            max_length=MOST_NAME,
+            description="A class that the model's classifier knows, see /v1/classes.",
+        ),
+    ] = None
     weight: Annotated[
         float,
         Field(ge=-1000, le=1000, description="Negative: less like this.", allow_inf_nan=False),
     ] = 1.0
     box: Annotated[
-        tuple[Share, Share, Share, Share] | None,
+        PartOfPicture | None,
         Field(
             description="The part of a picture to look for: left, top, right, bottom, as fractions."
         ),
@@ -77,9 +91,11 @@ class TermIn(_Typed):
     @model_validator(mode="after")
     def _one_of_them(self) -> Self:
         pictures = (self.image, self.upload, self.url)
-        given = sum(value is not None for value in (*pictures, self.id, self.text))
+        given = sum(value is not None for value in (*pictures, self.id, self.text, self.class_))
         if given != 1:
-            raise ValueError(f"a term has exactly one of image, upload, url, id, text, not {given}")
+            raise ValueError(
+                f"a term has exactly one of image, upload, url, id, text, class, not {given}"
+            )
         if self.box is not None and all(value is None for value in pictures):
             raise ValueError("a box needs a picture to be a part of")
         return self
@@ -97,6 +113,7 @@ class SearchIn(_Typed):
                     "where": ["price<50"],
                     "min_score": 0.5,
                 },
+                {"terms": [{"id": "mug-01-front"}, {"class": "teapot", "weight": 0.5}]},
             ]
         },
     )
@@ -109,6 +126,41 @@ class SearchIn(_Typed):
         Number | None, Field(description="Leave out matches below this, -1…1.")
     ] = None
     count: Annotated[bool, Field(description="Also tell how many records reach min_score.")] = False
+
+
+class TagIn(_Typed):
+    """What to find tags for: a picture (image, url, or the file of a multipart body) or an id."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"id": "sneaker-01-front", "limit": 5}]}
+    )
+
+    image: Annotated[str | None, Field(description="The bytes of an image file in base64.")] = None
+    url: Annotated[
+        str | None,
+        Field(max_length=4000, description="An http(s) address; only where the server allows it."),
+    ] = None
+    id: Annotated[str | None, Field(max_length=4000, description="A record of the index.")] = None
+    box: Annotated[
+        PartOfPicture | None, Field(description="The part of the picture: as for a search.")
+    ] = None
+    limit: Annotated[int, Field(ge=1, le=MOST_TAGS)] = 10
+
+
+class ClassesParams(_Strict):
+    """Which names of classes."""
+
+    like: Annotated[
+        str,
+        Field(
+            max_length=MOST_NAME,
+            description="Names equal to it, beginning with it, with such a word, or spelled nearly "
+            "so, in this order; all without.",
+            examples=["cat"],
+        ),
+    ] = ""
+    limit: Limit = 100
+    offset: Offset = 0
 
 
 class PageParams(_Strict):
@@ -179,149 +231,3 @@ class FieldsIn(RootModel[Annotated[FieldValues, Field(max_length=200)]]):
     """The part `fields` of an upload."""
 
     model_config = ConfigDict(strict=True)
-
-
-# -- out -----------------------------------------------------------------------------------------
-
-
-class RecordOut(BaseModel):
-    """One image of the index."""
-
-    id: str = Field(examples=["sneaker-01-front"])
-    uri: str = Field(description="Its address when it has one, else where its file is served.")
-    fields: dict[str, Any] = Field(examples=[{"category": "shoes", "price": 49.5}])
-    width: int
-    height: int
-    size: int = Field(description="Bytes.")
-    modified: float = Field(description="Seconds since the epoch.")
-    thumbnail: str = Field(examples=["/v1/images/sneaker-01-front/thumbnail"])
-    file: str = Field(examples=["/v1/images/sneaker-01-front/file"])
-
-
-class MatchOut(RecordOut):
-    """One answer."""
-
-    score: float = Field(description="Cosine similarity, -1…1; higher is closer.")
-
-
-class SearchOut(BaseModel):
-    """The answer to a query, best matches first."""
-
-    results: list[MatchOut]
-    total_searched: int = Field(description="Records that pass the filter.")
-    model: str
-    took_ms: float
-    reason: Annotated[
-        str | None, Field(description="Why there are no results; absent otherwise.")
-    ] = None
-    notes: Annotated[
-        list[str] | None,
-        Field(description="What of the words was passed over, as it is unknown to the model."),
-    ] = None
-    total_matching: Annotated[
-        int | None,
-        Field(description="How many records reach min_score; only when asked for with count."),
-    ] = None
-
-
-class PageOut(BaseModel):
-    """A page of records, in the order they were added."""
-
-    images: list[RecordOut]
-    total: int
-
-
-class RandomOut(BaseModel):
-    """Records picked by chance."""
-
-    images: list[RecordOut]
-
-
-class ValueOut(BaseModel):
-    """A value of a field, and how many records have it."""
-
-    value: Any
-    count: int
-
-
-class FieldOut(BaseModel):
-    """A field of the records."""
-
-    name: str
-    type: str = Field(description="text, number or mixed")
-    count: int
-    distinct: int
-    values: Annotated[
-        list[ValueOut] | None, Field(description="The commonest; absent when nearly all differ.")
-    ] = None
-    min: float | None = None
-    max: float | None = None
-
-
-class FieldsOut(BaseModel):
-    """The fields that filters can use."""
-
-    fields: list[FieldOut]
-
-
-class InfoOut(BaseModel):
-    """What this server serves, and what it allows."""
-
-    name: str
-    version: str
-    records: int
-    model: str
-    dim: int
-    text: bool = Field(description="Whether the model reads words.")
-    read_only: bool
-    allow_urls: bool
-    max_upload_bytes: int
-    max_pixels: int
-    fields: int
-
-
-class FailureOut(BaseModel):
-    """A picture that was not taken in."""
-
-    uri: str
-    reason: str
-
-
-class AddedOut(BaseModel):
-    """What adding did."""
-
-    added: int
-    unchanged: int
-    moved: int
-    removed: int
-    tagged: int = Field(description="Of these, records that were given tags.")
-    failed: list[FailureOut]
-    notes: list[str]
-    seconds: float
-    ids: list[str] = Field(description="Of the records that are in the index now.")
-
-
-class RemovedOut(BaseModel):
-    """How many records are gone."""
-
-    removed: int
-
-
-class StateOut(BaseModel):
-    """How the server is."""
-
-    status: str
-
-
-class ErrorBody(BaseModel):
-    """What went wrong."""
-
-    type: str = Field(examples=["FilterError"])
-    message: str
-    status: int = Field(examples=[422])
-
-
-class ErrorOut(BaseModel):
-    """The shape of every error."""
-
-    error: ErrorBody

@@ -11,9 +11,8 @@ from fastapi import Query as QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 
-from visavis.embedders.base import Embedder, TextEmbedder
-from visavis.embedders.registry import reading_models
-from visavis.errors import TextUnsupportedError, UsageError
+from visavis.embedders.base import Embedder
+from visavis.errors import UsageError
 from visavis.image_index import ImageIndex
 from visavis.search import query_vector, rank, term_notes
 from visavis.server.admission import too_large
@@ -24,6 +23,7 @@ from visavis.server.schemas import SimilarParams, TermIn
 from visavis.server.state import State, state_of
 from visavis.store.filters import parse_all
 from visavis.types import (
+    ClassTerm,
     Filter,
     ImageTerm,
     Query,
@@ -45,7 +45,7 @@ async def search(request: Request) -> Response:
         named = asked.terms or [TermIn(upload=n) for n in range(len(files))]
         if not named:
             raise InvalidError("nothing to search for: give terms, or a file as the part image")
-        fetched = await _fetched(state, named)
+        fetched = await fetch_all(state, [term.url for term in named if term.url is not None])
 
         def work(index: ImageIndex) -> dict[str, Any]:
             terms = tuple(_term(term, files, fetched) for term in named)
@@ -74,7 +74,7 @@ def _answered(
     index: ImageIndex, query: Query, state: State, count: bool, without: str | None = None
 ) -> dict[str, Any]:
     def embedder() -> Embedder:
-        return _embedder(index, query.terms, state.cores_for_one())
+        return _embedder(index, query.terms, state)
 
     def attempt() -> dict[str, Any]:
         started = time.perf_counter()
@@ -93,7 +93,7 @@ def _answered(
         state.metrics.stage("search", time.perf_counter() - embedded)
         return search_shape(result, state.options.root_path, matching)
 
-    shape = _with_one_model(index, attempt)
+    shape = with_one_model(index, attempt)
     if index.store.wants_caches():
         index.repair()
     return shape
@@ -105,7 +105,7 @@ def _counted(index: ImageIndex, id: str, where: Filter | None, floor: float) -> 
     return passes and floor <= 1.0
 
 
-def _with_one_model(index: ImageIndex, attempt: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+def with_one_model(index: ImageIndex, attempt: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """What an attempt gives that one model answered from beginning to end."""
     for _ in range(_TRIES - 1):
         before = index.store.fingerprint()
@@ -120,16 +120,12 @@ def _with_one_model(index: ImageIndex, attempt: Callable[[], dict[str, Any]]) ->
     return attempt()
 
 
-def _embedder(index: ImageIndex, terms: Sequence[Term], threads: int | None) -> Embedder:
-    embedder = index.embedder(threads)
-    words = any(isinstance(term, TextTerm) for term in terms)
-    if words and not isinstance(embedder, TextEmbedder):
-        raise TextUnsupportedError(
-            f"the model of this index, {embedder.name!r}, sees pictures and reads no words; search "
-            "by picture or by record (words need an index made by a model that has a text side: "
-            f"{', '.join(reading_models()[:3])})"
-        )
-    return embedder
+def _embedder(index: ImageIndex, terms: Sequence[Term], state: State) -> Embedder:
+    if any(isinstance(term, TextTerm) for term in terms):
+        state.abilities.of(index).check_text()
+    if any(isinstance(term, ClassTerm) for term in terms):
+        state.abilities.of(index).check_classes()
+    return index.embedder(state.cores_for_one())
 
 
 def _no_fetch(address: str) -> bytes:
@@ -141,6 +137,8 @@ def _term(term: TermIn, files: Sequence[bytes], fetched: dict[str, bytes]) -> Te
         return RecordTerm(term.id, term.weight)
     if term.text is not None:
         return TextTerm(term.text, term.weight)
+    if term.class_ is not None:
+        return ClassTerm(term.class_, term.weight)
     if term.url is not None:
         return ImageTerm(fetched[term.url], term.box, term.weight)
     if term.upload is not None:
@@ -149,10 +147,11 @@ def _term(term: TermIn, files: Sequence[bytes], fetched: dict[str, bytes]) -> Te
                 f"upload {term.upload}: the request has {len(files)} parts named image"
             )
         return ImageTerm(files[term.upload], term.box, term.weight)
-    return ImageTerm(_decoded(term.image or ""), term.box, term.weight)
+    return ImageTerm(from_base64(term.image or ""), term.box, term.weight)
 
 
-def _decoded(text: str) -> bytes:
+def from_base64(text: str) -> bytes:
+    """The bytes of a picture in JSON. Raises InvalidError."""
     if text.startswith("data:"):  # as a page's FileReader gives it
         text = text.partition(",")[2]
     try:
@@ -161,14 +160,16 @@ def _decoded(text: str) -> bytes:
         raise InvalidError(f"image is not base64 ({error})") from error
 
 
-async def _fetched(state: State, terms: Sequence[TermIn]) -> dict[str, bytes]:
-    """The pictures at the addresses that a query names."""
-    urls = dict.fromkeys(term.url for term in terms if term.url is not None)
+async def fetch_all(state: State, urls: Sequence[str]) -> dict[str, bytes]:
+    """The pictures at the addresses that a request names.
+
+    Raises ForbiddenError where that is not allowed, FetchError, and BodyTooLargeError.
+    """
     if urls and not state.options.allow_urls:
         raise ForbiddenError("this server fetches no addresses; send the picture itself")
     end = time.monotonic() + state.options.work_seconds
     found: dict[str, bytes] = {}
-    for url in urls:
+    for url in dict.fromkeys(urls):
         left = max(0.1, end - time.monotonic())
         found[url] = await state.fetches.run(partial(state.fetcher.fetch, url, left))
         if sum(map(len, found.values())) > state.options.max_upload_bytes:

@@ -1,5 +1,6 @@
 """What the requests of one application share."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -8,14 +9,19 @@ from typing import TypeVar, cast
 import numpy as np
 from starlette.requests import Request
 
+from visavis.embedders.base import Embedder, TextEmbedder, embed
+from visavis.errors import UnknownWordError, VisavisError
 from visavis.image_index import ImageIndex
 from visavis.images.fetch import Fetcher
+from visavis.server.abilities import KnownAbilities, bends, class_side
 from visavis.server.admission import Admission
 from visavis.server.live import LiveIndex
 from visavis.server.metrics import Metrics
 from visavis.server.options import ServerOptions
 from visavis.server.pool import Pool
 from visavis.server.readiness import Readiness
+
+_LOG = logging.getLogger("visavis.server")
 
 T = TypeVar("T")
 
@@ -52,6 +58,8 @@ class State:
     """Adds and removes, one after the other."""
     readiness: Readiness
     """Whether the index can be searched."""
+    abilities: KnownAbilities
+    """What the model of the index can."""
 
     @classmethod
     def opened(cls, options: ServerOptions, metrics: Metrics) -> "State":
@@ -77,6 +85,7 @@ class State:
             downloads=fetcher(),
             writes=Pool("write", 1, _WRITES_WAITING, write, metrics),
             readiness=Readiness(),
+            abilities=KnownAbilities(),
         )
 
     async def with_index(self, work: Callable[[ImageIndex], T]) -> T:
@@ -106,7 +115,8 @@ class State:
         def work(index: ImageIndex) -> None:
             index.store.get_ready()
             for threads in {1, self.cores_for_one()}:
-                index.embedder(threads)
+                _warm(index.embedder(threads))
+            self.abilities.of(index)
 
         await self.with_index(work)
 
@@ -121,6 +131,20 @@ class State:
         for pool in (self.fetches, self.gathers, self.work, self.writes):
             pool.close()
         self.live.close()
+
+
+def _warm(embedder: Embedder) -> None:
+    """Open all sides of a model: some open each when it is first asked."""
+    embed(embedder, [np.full((64, 64, 3), 127, np.uint8)])
+    if (side := class_side(embedder)) is not None:
+        bends(side, embedder.name)
+    if isinstance(embedder, TextEmbedder):
+        try:
+            embedder.embed_texts(["picture"])
+        except UnknownWordError:
+            pass  # it was opened all the same
+        except VisavisError as error:  # pictures can be searched for without it
+            _LOG.warning("words cannot be searched for: %s", error)
 
 
 def state_of(request: Request) -> State:

@@ -108,12 +108,18 @@ def test_info_tells_what_is_served_and_allowed(clients: Clients) -> None:
         "model": "classic",
         "dim": 384,
         "text": False,
+        "text_models": shape["text_models"],
+        "classes": 0,
+        "class_search": False,
+        "tags": None,
+        "tagged": False,
         "read_only": True,
         "allow_urls": False,
         "max_upload_bytes": 1234,
         "max_pixels": 999,
         "fields": shape["fields"],
     }
+    assert "clip-vit-b32" in shape["text_models"]
 
 
 def test_links_carry_the_prefix_of_a_proxy(clients: Clients) -> None:

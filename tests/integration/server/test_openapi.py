@@ -17,11 +17,13 @@ OPERATIONS = {
     ("GET", "/v1/images/{id}/file"),
     ("GET", "/v1/images/{id}/thumbnail"),
     ("GET", "/v1/fields"),
+    ("GET", "/v1/classes"),
     ("GET", "/v1/info"),
     ("GET", "/healthz"),
     ("GET", "/readyz"),
     ("GET", "/metrics"),
     ("POST", "/v1/search"),
+    ("POST", "/v1/tag"),
     ("POST", "/v1/images"),
     ("DELETE", "/v1/images"),
     ("DELETE", "/v1/images/{id}"),
@@ -32,7 +34,10 @@ def test_the_document_names_every_operation_with_examples(client: TestClient) ->
     shape = client.get("/openapi.json").json()
     named = {(m.upper(), path) for path, item in shape["paths"].items() for m in item}
     assert named == OPERATIONS
-    assert shape["components"]["schemas"]["SearchIn"]["examples"]
+    for name in ("SearchIn", "TagIn"):
+        assert shape["components"]["schemas"][name]["examples"]
+    for path in ("/v1/search", "/v1/tag"):
+        assert {} in shape["paths"][path]["post"]["security"]  # reading may need no key
     assert shape["components"]["securitySchemes"]
 
 
@@ -61,4 +66,4 @@ def test_no_request_gets_an_answer_that_is_not_documented(
         cwd=tmp_path,
     )
     assert done.returncode == 0, done.stdout[-6000:]
-    assert "Selected: 15/15" in done.stdout
+    assert "Selected: 17/17" in done.stdout

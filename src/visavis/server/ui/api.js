@@ -17,6 +17,11 @@
  * @property {number} records
  * @property {string} model
  * @property {boolean} text whether the model reads words
+ * @property {string[]} text_models models that do, when this one does not
+ * @property {number} classes how many classes it tells
+ * @property {boolean} class_search whether a search can ask for them
+ * @property {"classes"|"words"|null} tags what its tags are
+ * @property {boolean} tagged whether the records have the field of tags that visavis writes
  * @property {boolean} allow_urls
  * @property {number} max_upload_bytes
  *
@@ -33,6 +38,9 @@
  * @property {number} total_searched
  * @property {number} [total_matching]
  * @property {string} [reason]
+ * @property {string[]} [notes]
+ *
+ * @typedef {{name: string, score: number}} Tag
  */
 
 const BASE = new URL("../v1/", import.meta.url);
@@ -110,11 +118,25 @@ async function get(path, query = [], signal = undefined) {
   return (await call(path + asked, { signal })).json();
 }
 
+/** @param {string} path @param {object} given @param {AbortSignal} [signal] */
+async function post(path, given, signal = undefined) {
+  const headers = { "Content-Type": "application/json" };
+  const body = JSON.stringify(given);
+  return (await call(path, { method: "POST", headers, body, signal })).json();
+}
+
 /** @returns {Promise<Info>} */
 export const getInfo = () => get("info");
 
 /** @returns {Promise<Field[]>} */
 export const getFields = async () => (await get("fields")).fields;
+
+/** @param {string} like @param {number} limit @returns {Promise<string[]>} names of classes, best first */
+export const getClasses = async (like, limit) =>
+  (await get("classes", [["like", like], ["limit", String(limit)]])).classes;
+
+/** @param {string} id of a record @param {number} limit @returns {Promise<Tag[]>} best first */
+export const getTags = async (id, limit) => (await post("tag", { id, limit })).tags;
 
 /** @param {string} id @returns {Promise<ImageRecord>} */
 export const getRecord = (id) => get(`images/${encodeURIComponent(id)}`);
@@ -137,11 +159,7 @@ export async function getRandom(limit, seed, where, signal) {
  * @returns {Promise<Answer>}
  */
 export async function search(query, uploads, signal) {
-  if (!uploads.length) {
-    const headers = { "Content-Type": "application/json" };
-    const body = JSON.stringify(query);
-    return (await call("search", { method: "POST", headers, body, signal })).json();
-  }
+  if (!uploads.length) return post("search", query, signal);
   const body = new FormData();
   body.append("query", JSON.stringify(query));
   uploads.forEach((file, at) => body.append("image", file, `picture-${at}`));

@@ -1,6 +1,7 @@
 /** What people ask with, made into terms: files, words, ids, addresses. */
 
-import { byId } from "./dom.js";
+import { getClasses } from "./api.js";
+import { byId, number } from "./dom.js";
 import { showToast } from "./notice.js";
 import { addPicture, getPicture, PictureError } from "./pictures.js";
 import { term, termKey } from "./state.js";
@@ -13,8 +14,21 @@ import { term, termKey } from "./state.js";
 
 const ADDRESS = /^https?:\/\//;
 
-/** @param {State} state @returns {string} the words that the box shows */
-export const wordsOf = (state) => state.terms.find((one) => one.kind === "text" && !one.less)?.value ?? "";
+const SUGGESTED = 5;
+
+/** @param {Term} one @param {boolean|undefined} reads whether the model reads words, when that is known */
+const isTyped = (one, reads) =>
+  !one.less && ((one.kind === "text" && reads !== false) || (one.kind === "class" && reads !== true));
+
+/**
+ * @param {State} state @param {boolean} [reads] whether the model reads words; otherwise it may know classes
+ * @returns {string} the words that the box shows
+ */
+export const wordsOf = (state, reads = undefined) =>
+  state.terms.find((one) => isTyped(one, reads))?.value ?? "";
+
+/** @param {string} text @returns {string} as names of classes are compared */
+const plain = (text) => text.toLowerCase().split(/\s+/).join(" ");
 
 /** Changes the query of the page. */
 export class Asking {
@@ -66,22 +80,55 @@ export class Asking {
   /** Words replace the words of the query and join its pictures. @param {string} given */
   words(given) {
     const text = given.trim();
-    const others = this.page.state.terms.filter((one) => one.kind !== "text" || one.less);
+    const others = this.page.state.terms.filter((one) => !isTyped(one, this.info?.text));
     if (ADDRESS.test(text)) this.text(text, false);
     else if (text.startsWith("id:") && text.length > 3) this.ask([term("id", text.slice(3).trim())]);
     else if (!text) this.ask(others);
     else if (this.info?.text) this.ask([...others, term("text", text)]);
+    else if (this.info?.class_search) this.#class(text, others);
     else {
       this.#tell(
         "This index finds by picture, not by words",
         `Its model “${this.info?.model ?? ""}” takes no words. Use a picture, id: and an id, or the filters. ` +
-          "Searching by words needs an index made with a model that has a text side.",
+          this.#reading(),
       );
     }
   }
 
-  /** The results stay. @param {string} title @param {string} text */
-  #tell(title, text) {
-    showToast(title, text, () => byId("words").focus());
+  /** @returns {string} what would read words */
+  #reading() {
+    const [model] = this.info?.text_models ?? [];
+    const such = model ? `, such as ${model}` : "";
+    return `For words, the index has to be made with a model that has a text side${such}.`;
+  }
+
+  /** What was typed, taken for the name of a class. @param {string} text @param {Term[]} others */
+  async #class(text, others) {
+    const take = (/** @type {string} */ name) => {
+      byId("words").value = name;
+      this.ask([...others, term("class", name)]);
+    };
+    /** @type {string[]} */
+    let names = [];
+    try {
+      names = await getClasses(text.slice(0, 200), SUGGESTED);
+    } catch {
+      return take(text); // the search meets the same trouble, and says so
+    }
+    if (names.length && plain(names[0]) === plain(text)) return take(names[0]);
+    const which = names.length ? "Did you mean one of these?" : "The tags of a picture are such names.";
+    this.#tell(
+      `No class is called “${text.slice(0, 60)}”`,
+      `This index knows ${number(this.info?.classes ?? 0)} classes by name. ${this.#reading()} ${which}`,
+      names.map((name) => [name, () => take(name)]),
+    );
+  }
+
+  /**
+   * The results stay.
+   * @param {string} title @param {string} text @param {[string, () => void][]} [buttons]
+   */
+  #tell(title, text, buttons = []) {
+    showToast(title, text, () => byId("words").focus(), buttons);
   }
 }

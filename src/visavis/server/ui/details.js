@@ -3,6 +3,7 @@
 import { getBlob, openFile, showPicture } from "./api.js";
 import { byId, el, fileSize, icon, number } from "./dom.js";
 import { scoreBar, titleOf } from "./grid.js";
+import { FIELD } from "./tags.js";
 
 /** @typedef {import("./api.js").ImageRecord} ImageRecord */
 
@@ -13,7 +14,7 @@ const SHOWN_BY_BROWSERS = /^image\/(jpeg|png|webp|gif|avif|bmp|svg)/;
 export class Details {
   /**
    * @param {{more: (id: string) => void, add: (id: string, less: boolean) => void,
-   *   step: (way: 1|-1) => void, closed: () => void}} acts
+   *   step: (way: 1|-1) => void, closed: () => void, tags: import("./tags.js").Tags}} acts
    */
   constructor(acts) {
     this.acts = acts;
@@ -86,6 +87,7 @@ export class Details {
       ),
       el("h2", { text: titleOf(record), tabindex: "-1", id: "details-title" }),
       record.score !== undefined && scoreBar(record.score),
+      acts.tags.place(record),
       el(
         "div",
         { class: "acts" },
@@ -93,7 +95,7 @@ export class Details {
         button("plus", "Add to the query", () => acts.add(record.id, false)),
         button("minus", "Less like this", () => acts.add(record.id, true)),
       ),
-      facts(record),
+      facts(record, acts.tags),
       this.#link(record),
     );
   }
@@ -142,14 +144,16 @@ async function sharpen(image, record) {
   }
 }
 
-/** @param {ImageRecord} record */
-function facts(record) {
+/** @param {ImageRecord} record @param {import("./tags.js").Tags} tags which may be drawn already */
+function facts(record, tags) {
   const list = el("dl", {});
   const add = (/** @type {string} */ name, /** @type {string} */ value) =>
     list.append(el("div", {}, el("dt", { text: name }), el("dd", { text: value })));
+  const twice = () => list.children[Object.keys(record.fields).indexOf(FIELD)];
   for (const [name, value] of Object.entries(record.fields)) {
     add(name, typeof value === "boolean" ? (value ? "yes" : "no") : String(value));
   }
+  if (FIELD in record.fields) tags.learnt.then(() => (twice().hidden = tags.written));
   add("id", record.id);
   add("size", sizeText(record));
   if (record.modified > 0) add("changed", new Date(record.modified * 1000).toLocaleDateString());

@@ -1,14 +1,16 @@
 /** Puts the parts of the page together. */
 
-import { getFields, getInfo, whenKeyIsNeeded } from "./api.js";
+import { getClasses, getFields, getInfo, whenKeyIsNeeded } from "./api.js";
 import { Asking, wordsOf } from "./asking.js";
-import { byId, say } from "./dom.js";
+import { byId, debounced, el, say } from "./dom.js";
 import { Filters } from "./filters.js";
 import { takeIn } from "./intake.js";
 import { askForKey } from "./notice.js";
 import { QueryPanel } from "./query.js";
 import { Showing } from "./showing.js";
 import { newSeed, Page, writeState } from "./state.js";
+import { Tags } from "./tags.js";
+import { withBound } from "./where.js";
 
 whenKeyIsNeeded(askForKey);
 const page = new Page();
@@ -22,12 +24,17 @@ const choose = takeIn({
   text: (text, add) => asking.text(text, add),
   asking: () => page.state.terms.length > 0,
 });
+const tags = new Tags({
+  ask: (terms) => asking.ask(asking.joined(terms)),
+  narrow: (field, word) => page.go({ where: withBound(page.state.where, field, "~", word), show: null }),
+});
 const showing = new Showing(page, {
   ask: (terms) => asking.ask(terms),
   joined: (more) => asking.joined(more),
   over: startOver,
   choose: () => choose(true),
   again: start,
+  tags,
 });
 const query = new QueryPanel(
   {
@@ -48,7 +55,7 @@ function startOver() {
 /** Draw all that depends on the state alone. */
 function draw() {
   const { state } = page;
-  const words = wordsOf(state);
+  const words = wordsOf(state, asking.info?.text);
   const asked = state.terms.length > 0;
   document.documentElement.classList.toggle("asking", asked);
   document.title = asked ? `${words || "Pictures like this"} – visavis` : "visavis";
@@ -77,8 +84,9 @@ function listen() {
     asking.words(box.value);
   });
   box.addEventListener("search", () => {
-    if (!box.value && wordsOf(page.state)) asking.words("");
+    if (!box.value && wordsOf(page.state, asking.info?.text)) asking.words("");
   });
+  box.addEventListener("input", debounced(suggest, 120));
   for (const id of ["browse", "welcome-browse"]) byId(id).addEventListener("click", () => choose(false));
   for (const id of ["shoot", "welcome-shoot"]) byId(id).addEventListener("click", () => choose(false, true));
   byId("add").addEventListener("click", () => choose(true));
@@ -107,6 +115,27 @@ function turnTheme() {
   say(`${dark ? "Light" : "Dark"} colours`);
 }
 
+/** @param {import("./api.js").Info} info @returns {boolean} whether one types names of classes here */
+const names = (info) => info.class_search && !info.text;
+
+/** While the name of a class is typed, those that it may be. */
+async function suggest() {
+  const typed = byId("words").value.trim();
+  if (!asking.info || !names(asking.info) || !typed || typed.startsWith("id:")) return;
+  try {
+    const found = await getClasses(typed.slice(0, 200), 8);
+    byId("known").replaceChildren(...found.map((name) => el("option", { value: name })));
+  } catch {
+    // It can be typed to the end without.
+  }
+}
+
+/** @param {import("./api.js").Info} info @returns {string} what the search box is for */
+function inviting(info) {
+  if (info.text) return "Words, or paste a picture";
+  return names(info) ? "Name a class, or paste a picture" : "Paste a picture, or id:…";
+}
+
 /** On a phone the filters are a sheet; elsewhere they stand at the side. */
 function placeFilters() {
   const narrow = matchMedia("(max-width: 819px)");
@@ -128,9 +157,11 @@ async function start() {
   try {
     const [info, fields] = await Promise.all([getInfo(), getFields()]);
     asking.info = info;
+    tags.learn(info);
     filters.setFields(fields);
     byId("filters").hidden = byId("open-filters").hidden = filters.fields.length === 0;
-    byId("words").placeholder = info.text ? "Words, or paste a picture" : "Paste a picture, or id:…";
+    byId("words").placeholder = inviting(info);
+    if (names(info)) byId("words").setAttribute("list", "known");
     await first;
     showing.told(info.records);
   } catch {

@@ -41,8 +41,9 @@ export function hideNotice() {
 /**
  * Say that something cannot be done, over the page: what is there stays where it is.
  * @param {string} title @param {string} text @param {() => void} [seen] called when it is closed
+ * @param {[string, () => void][]} [buttons] what to do instead
  */
-export function showToast(title, text, seen) {
+export function showToast(title, text, seen, buttons = []) {
   const toast = byId("toast");
   const close = () => {
     toast.hidden = true;
@@ -50,8 +51,11 @@ export function showToast(title, text, seen) {
     seen?.();
   };
   toast.setAttribute("role", "alert");
+  const instead = buttons.map(([words, act]) =>
+    el("button", { class: "tag", type: "button", text: words, onclick: () => (close(), act()) }),
+  );
   toast.replaceChildren(
-    el("div", {}, el("h2", { text: title }), el("p", { text })),
+    el("div", {}, el("h2", { text: title }), el("p", { text }), instead.length > 0 && el("div", { class: "tags" }, ...instead)),
     el("button", { class: "plain", type: "button", text: "OK", onclick: close }),
   );
   toast.hidden = false;
@@ -111,7 +115,7 @@ export function problemOf(error, { again, over, random, choose, ids }) {
 }
 
 /** @param {string} text @returns {string} with a capital and a full stop */
-function sentence(text) {
+export function sentence(text) {
   const trimmed = text.trim();
   const stop = /[.!?…)]$/.test(trimmed) ? "" : ".";
   return trimmed.charAt(0).toUpperCase() + trimmed.slice(1) + stop;

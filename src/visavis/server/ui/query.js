@@ -6,12 +6,14 @@ import { showPicture } from "./api.js";
 import { titleOf } from "./grid.js";
 import { getPicture } from "./pictures.js";
 import { recordOf } from "./results.js";
-import { termKey } from "./state.js";
+import { termKey, weightOf } from "./state.js";
 
 /**
  * @typedef {import("./state.js").Term} Term
  * @typedef {import("./state.js").State} State
  */
+
+const WEIGHTS = [0.25, 0.5, 1, 2, 4];
 
 /** The panel of the query. */
 export class QueryPanel {
@@ -122,14 +124,16 @@ export class QueryPanel {
             label,
           )
         : el("span", { class: "chip-head" }, face, label);
-    return el("li", { class: `chip${one.less ? " less" : ""}` }, head, this.#toggle(one, at), this.#remove(at));
+    const signs = el("span", { class: "signs" }, this.#toggle(one, at), this.#weight(one, at));
+    return el("li", { class: `chip${one.less ? " less" : ""}` }, head, signs, this.#remove(at));
   }
 
   /** @param {Term} one @param {HTMLElement} label is filled in, at once or when it is known */
   #face(one, label) {
-    if (one.kind === "text" || one.kind === "url") {
+    const plain = { text: "words", class: "tag", url: "link" }[/** @type {string} */ (one.kind)];
+    if (plain) {
       label.textContent = one.kind === "text" ? `“${one.value}”` : one.value;
-      return icon(one.kind === "text" ? "words" : "link");
+      return icon(plain);
     }
     if (one.kind === "up") {
       const own = getPicture(one.value);
@@ -150,20 +154,45 @@ export class QueryPanel {
 
   /** @param {Term} one @param {number} at */
   #toggle(one, at) {
-    const turn = () =>
-      this.changed(this.terms.map((other) => (other === one ? { ...one, less: !one.less } : other)));
+    const turn = () => this.#replace(one, { ...one, less: !one.less });
+    const what = one.kind === "class" ? "of this" : "like this";
+    const kind = one.kind === "class" ? " class" : ""; // the icon says so to those who see it
     return el(
       "button",
       {
         class: "sign",
         type: "button",
-        title: one.less ? "Change to: more like this" : "Change to: less like this",
+        title: `Change to: ${one.less ? "more" : "less"} ${what}${kind}`,
         "data-focus": `sign ${at}`,
         onclick: turn,
       },
       icon(one.less ? "minus" : "plus"),
-      el("span", { text: one.less ? "Less like this" : "More like this" }),
+      el("span", { text: `${one.less ? "Less" : "More"} ${what}` }, kind && el("span", { class: "vh", text: kind })),
     );
+  }
+
+  /** How much it counts beside the others; alone it counts for all. @param {Term} one @param {number} at */
+  #weight(one, at) {
+    if (this.terms.length < 2) return null;
+    const now = weightOf(one);
+    const offered = [...new Set([...WEIGHTS, now])].sort((a, b) => a - b);
+    const box = el(
+      "select",
+      {
+        class: "weight",
+        "aria-label": "How much it counts",
+        title: "How much it counts",
+        "data-focus": `weight ${at}`,
+        onchange: () => this.#replace(one, { ...one, weight: Number(box.value) }),
+      },
+      ...offered.map((weight) => el("option", { value: weight, text: `× ${weight}`, selected: weight === now })),
+    );
+    return box;
+  }
+
+  /** @param {Term} one @param {Term} other in its place */
+  #replace(one, other) {
+    this.changed(this.terms.map((each) => (each === one ? other : each)));
   }
 
   /** @param {number} at */

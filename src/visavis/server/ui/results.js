@@ -2,7 +2,7 @@
 
 import { getBlob, getRandom, getRecord, search } from "./api.js";
 import { getPicture } from "./pictures.js";
-import { writeState } from "./state.js";
+import { weightOf, writeState } from "./state.js";
 
 /**
  * @typedef {import("./api.js").ImageRecord} ImageRecord
@@ -13,13 +13,13 @@ import { writeState } from "./state.js";
  * @property {number} total pictures that were searched; 0 for a random pick
  * @property {number|null} matching how many reach the smallest score, when it was asked
  * @property {string} reason why there are none
+ * @property {string[]} notes what of the words was passed over
  * @property {boolean} done whether there are no more
  * @property {number} pages
  */
 
 const PAGE = 48;
 const MOST = 480;
-const LESS = -0.5;
 const REMEMBERED = 12;
 
 /** A query with a picture that this browser does not have. */
@@ -94,6 +94,7 @@ async function picked(state, view, limit, signal) {
     total: 0,
     matching: null,
     reason: "",
+    notes: [],
     done: found.length < limit || fresh.length === 0,
     pages: pages + 1,
   };
@@ -118,6 +119,7 @@ async function searched(state, view, limit, signal) {
     total: answer.total_searched,
     matching: counting ? (answer.total_matching ?? null) : (view?.matching ?? null),
     reason: answer.reason ?? "",
+    notes: answer.notes ?? [],
     done: answer.results.length < limit || offset + limit >= answer.total_searched,
     pages: (view?.pages ?? 0) + 1,
   };
@@ -129,8 +131,9 @@ async function termsOf(state) {
   const uploads = [];
   const terms = [];
   for (const one of state.terms) {
-    const shared = { weight: one.less ? LESS : 1, ...(one.box && { box: one.box }) };
-    if (one.kind === "text") terms.push({ text: one.value, ...shared });
+    const weight = one.less ? -weightOf(one) : weightOf(one);
+    const shared = { weight, ...(one.box && { box: one.box }) };
+    if (one.kind === "text" || one.kind === "class") terms.push({ [one.kind]: one.value, weight });
     else if (one.kind === "url") terms.push({ url: one.value, ...shared });
     else if (one.kind === "id" && !one.box) terms.push({ id: one.value, ...shared });
     else {

@@ -20,6 +20,7 @@ import { Toolbar } from "./toolbar.js";
  * @property {() => void} over start over
  * @property {() => void} choose a picture that joins the query
  * @property {() => void} again
+ * @property {import("./tags.js").Tags} tags
  */
 
 const AHEAD = 900;
@@ -50,6 +51,7 @@ export class Showing {
       add: (id, less) => acts.ask(acts.joined([term("id", id, less)])),
       step: (way) => this.#step(way),
       closed: () => this.#closed(),
+      tags: acts.tags,
     });
     byId("try-more").addEventListener("click", () => this.#loadMore());
     for (const event of ["scroll", "resize"]) {
@@ -116,6 +118,7 @@ export class Showing {
     const remedies = { again: acts.again, over: acts.over, choose: acts.choose, ids };
     const problem = problemOf(error, { ...remedies, random: () => this.#random() });
     this.toolbar.title("No results");
+    this.toolbar.notes([]);
     showNotice(problem);
   }
 
@@ -165,6 +168,7 @@ export class Showing {
     byId("more-failed").hidden = true;
     if (fresh) this.grid.show(next.records, !next.done);
     else this.grid.append(next.records.slice(shown), !next.done);
+    this.toolbar.notes(next.notes);
     byId("end").hidden = !next.done || !next.records.length || !page.state.terms.length;
     page.remember({ shown: next.records.length });
     if (!next.records.length) this.#tellNothing(next);

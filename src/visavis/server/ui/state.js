@@ -4,10 +4,11 @@
  * @typedef {[number, number, number, number]} Box left, top, right, bottom as fractions
  *
  * @typedef {object} Term
- * @property {"up"|"id"|"text"|"url"} kind `up`: a picture of this person, kept by pictures.js
+ * @property {"up"|"id"|"text"|"class"|"url"} kind `up`: a picture of this person, kept by pictures.js
  * @property {string} value
  * @property {boolean} less "less like this"
  * @property {Box|null} box the part of the picture
+ * @property {number|null} weight how much it counts; null: as usual, see `weightOf`
  *
  * @typedef {object} State
  * @property {Term[]} terms
@@ -17,11 +18,12 @@
  * @property {string|null} show id of the record whose details are open
  */
 
-const KINDS = new Set(["up", "id", "text", "url"]);
-const TERM = /^([a-z]+)(?:\[([\d.,]+)\])?:(.+)$/s;
+const KINDS = new Set(["up", "id", "text", "class", "url"]);
+const TERM = /^([a-z]+)(?:\*(\d*\.?\d+))?(?:\[([\d.,]+)\])?:(.+)$/s;
+const HEAVIEST = 100;
 
 /** @param {Term["kind"]} kind @param {string} value @param {boolean} [less] @returns {Term} */
-export const term = (kind, value, less = false) => ({ kind, value, less, box: null });
+export const term = (kind, value, less = false) => ({ kind, value, less, box: null, weight: null });
 
 /** @returns {number} */
 export const newSeed = () => Math.floor(Math.random() * 1e6);
@@ -29,25 +31,31 @@ export const newSeed = () => Math.floor(Math.random() * 1e6);
 /** @param {Term} one @returns {string} the same for the same term, whatever its sign and part */
 export const termKey = (one) => `${one.kind}:${one.value}`;
 
+/** @param {Term} one @returns {number} how much it counts, whatever its sign */
+export const weightOf = (one) => one.weight ?? (one.less ? 0.5 : 1);
+
 /** @param {string} text @param {boolean} less @returns {Term|null} null for what is no term */
 function readTerm(text, less) {
   const found = TERM.exec(text);
   if (!found || !KINDS.has(found[1])) return null;
-  const box = found[2] ? found[2].split(",").map(Number) : null;
+  const weight = Number(found[2]);
+  const box = found[3] ? found[3].split(",").map(Number) : null;
   const [left, top, right, bottom] = box ?? [];
   const good = box?.length === 4 && left >= 0 && top >= 0 && right <= 1 && bottom <= 1;
   return {
     kind: /** @type {Term["kind"]} */ (found[1]),
-    value: found[3],
+    value: found[4],
     less,
     box: good && left < right && top < bottom ? /** @type {Box} */ (box) : null,
+    weight: weight > 0 && weight <= HEAVIEST ? weight : null,
   };
 }
 
 /** @param {Term} one @returns {string} */
 function writeTerm(one) {
   const box = one.box ? `[${one.box.map((edge) => +edge.toFixed(3)).join(",")}]` : "";
-  return `${one.kind}${box}:${one.value}`;
+  const weight = one.weight === null ? "" : `*${one.weight}`;
+  return `${one.kind}${weight}${box}:${one.value}`;
 }
 
 /** @param {string} address the part after the question mark @returns {State} */

@@ -1,6 +1,7 @@
 /** The line above the results: what they are, how alike they have to be, another random pick. */
 
 import { byId, counted, debounced, number, say } from "./dom.js";
+import { sentence } from "./notice.js";
 
 /**
  * @typedef {import("./state.js").State} State
@@ -40,7 +41,14 @@ export class Toolbar {
   count(state, view, all) {
     const text = summary(state, view, all);
     this.title(text);
-    say(text);
+    say([text, ...view.notes.map(sentence)].join(". "));
+  }
+
+  /** What of the words was passed over. @param {string[]} notes */
+  notes(notes) {
+    const place = byId("notes");
+    place.hidden = notes.length === 0;
+    place.textContent = notes.map(sentence).join(" ");
   }
 
   /** @param {string} text */

@@ -1,0 +1,187 @@
+"""The shapes of the HTTP API: everything that comes out."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field
+
+
+class RecordOut(BaseModel):
+    """One image of the index."""
+
+    id: str = Field(examples=["sneaker-01-front"])
+    uri: str = Field(description="Its address when it has one, else where its file is served.")
+    fields: dict[str, Any] = Field(examples=[{"category": "shoes", "price": 49.5}])
+    width: int
+    height: int
+    size: int = Field(description="Bytes.")
+    modified: float = Field(description="Seconds since the epoch.")
+    thumbnail: str = Field(examples=["/v1/images/sneaker-01-front/thumbnail"])
+    file: str = Field(examples=["/v1/images/sneaker-01-front/file"])
+
+
+class OneRecordOut(RecordOut):
+    """One image of the index, with what `index --tag` found in it."""
+
+    tags: list[str] | None = Field(
+        default=None, description="Only where the records were tagged, best first."
+    )
+
+
+class MatchOut(RecordOut):
+    """One answer."""
+
+    score: float = Field(description="Cosine similarity, -1…1; higher is closer.")
+
+
+class SearchOut(BaseModel):
+    """The answer to a query, best matches first."""
+
+    results: list[MatchOut]
+    total_searched: int = Field(description="Records that pass the filter.")
+    model: str
+    took_ms: float
+    reason: Annotated[
+        str | None, Field(description="Why there are no results; absent otherwise.")
+    ] = None
+    notes: Annotated[
+        list[str] | None,
+        Field(description="What of the words was passed over, as it is unknown to the model."),
+    ] = None
+    total_matching: Annotated[
+        int | None,
+        Field(description="How many records reach min_score; only when asked for with count."),
+    ] = None
+
+
+class TagOut(BaseModel):
+    """A word for what a picture shows."""
+
+    name: str = Field(examples=["sneaker"])
+    score: float = Field(
+        description="Of classes their probability, of words the cosine similarity to the picture."
+    )
+
+
+class TagsOut(BaseModel):
+    """The best tags, best first."""
+
+    tags: list[TagOut]
+    model: str
+    took_ms: float
+
+
+class ClassesOut(BaseModel):
+    """Names of classes that a search can be bent toward."""
+
+    classes: list[str] = Field(examples=[["Siamese cat", "tiger cat"]])
+    total: int = Field(description="How many names there are in all pages.")
+
+
+class PageOut(BaseModel):
+    """A page of records, in the order they were added."""
+
+    images: list[RecordOut]
+    total: int
+
+
+class RandomOut(BaseModel):
+    """Records picked by chance."""
+
+    images: list[RecordOut]
+
+
+class ValueOut(BaseModel):
+    """A value of a field, and how many records have it."""
+
+    value: Any
+    count: int
+
+
+class FieldOut(BaseModel):
+    """A field of the records."""
+
+    name: str
+    type: str = Field(description="text, number or mixed")
+    count: int
+    distinct: int
+    values: Annotated[
+        list[ValueOut] | None, Field(description="The commonest; absent when nearly all differ.")
+    ] = None
+    min: float | None = None
+    max: float | None = None
+
+
+class FieldsOut(BaseModel):
+    """The fields that filters can use."""
+
+    fields: list[FieldOut]
+
+
+class InfoOut(BaseModel):
+    """What this server serves, and what it allows."""
+
+    name: str
+    version: str
+    records: int
+    model: str
+    dim: int
+    text: bool = Field(description="Whether the model reads words.")
+    text_models: list[str] = Field(description="Models that do, when this one does not.")
+    classes: int = Field(description="How many classes the model tells.")
+    class_search: bool = Field(description="Whether a search can be bent toward them.")
+    tags: Literal["classes", "words"] | None = Field(
+        description="What the tags of pictures are; null: the model gives none."
+    )
+    tagged: bool = Field(description="Whether the records have the field tags of `index --tag`.")
+    read_only: bool
+    allow_urls: bool
+    max_upload_bytes: int
+    max_pixels: int
+    fields: int
+
+
+class FailureOut(BaseModel):
+    """A picture that was not taken in."""
+
+    uri: str
+    reason: str
+
+
+class AddedOut(BaseModel):
+    """What adding did."""
+
+    added: int
+    unchanged: int
+    moved: int
+    removed: int
+    tagged: int = Field(description="Of these, records that were given tags.")
+    failed: list[FailureOut]
+    notes: list[str]
+    seconds: float
+    ids: list[str] = Field(description="Of the records that are in the index now.")
+
+
+class RemovedOut(BaseModel):
+    """How many records are gone."""
+
+    removed: int
+
+
+class StateOut(BaseModel):
+    """How the server is."""
+
+    status: str
+
+
+class ErrorBody(BaseModel):
+    """What went wrong."""
+
+    type: str = Field(examples=["FilterError"])
+    message: str
+    status: int = Field(examples=[422])
+
+
+class ErrorOut(BaseModel):
+    """The shape of every error."""
+
+    error: ErrorBody

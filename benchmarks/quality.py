@@ -1,12 +1,15 @@
 """How well models find, on the sets of pictures beside the repository.
 
-    python -m benchmarks.quality --data ../shared/data --model classic --model FOLDER …
-    python -m benchmarks.quality --data ../shared/data --peer /somewhere/else/bin/python
+    python -m benchmarks.quality --data ../shared/data --model classic --model visavis-s \\
+        --model ../shared/weights/mobilenet-v2 \\
+        --model 0.8:../shared/weights/mobilenet-v2+0.2:classic --peer /somewhere/else/bin/python
     python -m benchmarks.quality                      # only makes docs/results.md again
 
 Every set and model gives a report in benchmarks/results (without the values of single queries) and
-docs/results.md is the table of all reports that are there. `--peer` is the Python of an
-environment with fastdup, whose embeddings are put to the same questions (peer_fastdup.py).
+docs/results.md is the table of all reports that are there. Models that are measured in one run are
+also compared query by query: the differences are kept in the reports. `--peer` is the Python of an
+environment with fastdup, whose embeddings are put to the same questions (peer_fastdup.py); without
+it, its reports stay as they are.
 """
 
 import argparse
@@ -16,15 +19,16 @@ import random
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.quality_table import table
+from benchmarks.quality_table import COLUMNS, table
 from benchmarks.training_table import training_reports
+from visavis.evaluation.compare import compare
 from visavis.evaluation.copies import ORIGINALS
 from visavis.evaluation.gallery import Gallery
 from visavis.evaluation.report import Report, evaluate, summary
@@ -32,6 +36,7 @@ from visavis.evaluation.tasks import Options, Task, copies_task, same_task
 from visavis.image_index import ImageIndex
 from visavis.images.decode import decode
 from visavis.images.files import local_path, read_file
+from visavis.metrics import bootstrap_interval
 from visavis.types import ImageRecord, Vectors
 
 HERE = Path(__file__).parent
@@ -90,15 +95,36 @@ def all_reports() -> tuple[list[Report], list[Report], list[Report]]:
 
 def _run(chosen: Set, data: Path, models: list[str], peer: str | None, work: Path) -> None:
     catalogue = _catalogue(chosen, data, work)
+    reports: list[Report] = []
     for model in models or (["classic"] if peer else []):
         with ImageIndex.create(work / f"{chosen.catalogue}-{_plain(model)}", model) as index:
             index.add(catalogue, image_column="path")
             task = _task(chosen, index)
             if peer is not None:
-                _keep(chosen, _measured(index, _by_peer(task, peer, work), "fastdup"))
+                reports.append(_measured(index, _by_peer(task, peer, work), "fastdup"))
             if models:
-                _keep(chosen, _measured(index, task))
+                reports.append(_measured(index, task))
         peer = None  # once is enough
+    for report in reports:
+        differences = paired(chosen.name, report, reports)
+        _keep(chosen, summary(report) | {"against": differences})
+
+
+def paired(name: str, report: Report, reports: Sequence[Report]) -> dict[str, Any]:
+    """The differences to the others on the same queries: model → measure → what `compare` found.
+
+    Of the measures only those that the page shows of this set.
+    """
+    shown = {column.measure for column in COLUMNS if column.set == name}
+    return {
+        other["model"]["name"]: {
+            difference.measure: difference.to_dict()
+            for difference in compare(report, other, other["model"]["name"])
+            if difference.measure in shown
+        }
+        for other in reports
+        if other is not report
+    }
 
 
 def _catalogue(chosen: Set, data: Path, work: Path) -> Path:
@@ -128,8 +154,10 @@ def _task(chosen: Set, index: ImageIndex) -> Task:
 
 
 def _measured(index: ImageIndex, task: Task, peer: str | None = None) -> Report:
-    """The report without single queries; of classes only the edits, which the page shows."""
-    report = summary(evaluate(index, task)[0])
+    """The report; of classes only the edits, which the page shows."""
+    report = evaluate(index, task)[0]
+    if task.kind != "copies":
+        report["intervals_by_value"] = _by_value(task, report["per_query"]["values"])
     del report["curves"], report["seconds"]
     if task.kind != "copies":
         del report["by_class"]
@@ -137,6 +165,18 @@ def _measured(index: ImageIndex, task: Task, peer: str | None = None) -> Report:
         report["model"] = {"name": peer, "fingerprint": None, "dim": task.vectors.shape[1]}
         del report["latency"]
     return report
+
+
+def _by_value(task: Task, values: dict[str, list[float]]) -> dict[str, list[float]]:
+    """Intervals with whole values of the field drawn: all queries of an object or a class."""
+    names = [question.group for question in task.questions]
+    numbers = {name: number for number, name in enumerate(dict.fromkeys(names))}
+    groups = [numbers[name] for name in names]
+    found = {
+        measure: bootstrap_interval(np.array(column), groups=groups)
+        for measure, column in values.items()
+    }
+    return {measure: [round(end, 6) for end in ends] for measure, ends in found.items()}
 
 
 def _keep(chosen: Set, report: Report) -> None:

@@ -24,18 +24,30 @@ COLUMNS = (
     Column("grocery, natural → iconic: recall@5", "grocery-iconic", "recall@5"),
     Column("copies: recall@1, mean", "copies", "recall@1"),
 )
-_ORDER = ("classic", "visavis-s", "mobilenet-v2")
+OURS = "visavis-s"
+_ORDER = ("classic", OURS, "mobilenet-v2")
+_BELOW = f"They are compared query by query [below](#{OURS}-against-the-others)."
 _HEAD = """# Results
 
 On this page you find how well each model finds, measured on public sets of pictures.
 
 `python -m benchmarks.quality` makes this page from the reports in `benchmarks/results`. Below every
-figure stands its 95 % interval (bootstrap over queries; over originals for copies). The whole set
-is the gallery, and a query is left out of its own ranking; [Measure an index](how-to/evaluate.md)
-says what the measures mean. That two intervals overlap does not say that two models are equal:
-they answered the same queries, and `visavis evaluate --against` compares them query by query.
+figure stands its 95 % interval. The whole set is the gallery, and a query is left out of its own
+ranking; [Measure an index](how-to/evaluate.md) says what the measures mean.
+
+Intervals are those of a bootstrap over single queries (over originals, for copies). Objects and
+classes are taken as fixed: on pictures of other things the figures would differ by more.{wider}
+That two intervals overlap does not say that two models are equal: they answered the same queries.
+{below}
 
 *fastdup* is the network that comes with that program, measured as a peer; it is no part of visavis.
+"""
+_AGAINST = """
+## {model} against the others
+
+The figure of {model} less that of the other model, on the same queries, and the 95 % interval of
+the difference (paired bootstrap). **Bold**: the whole interval is on one side of zero.
+
 """
 _SETS = """
 ## The sets
@@ -64,7 +76,10 @@ def table(
     for report in reports:
         by_set[report["set"]][report["model"]["name"]] = report
     models = sorted({r["model"]["name"] for r in reports}, key=_place)
-    parts = [_HEAD, _main_table(by_set, models), _SETS, _sets(by_set)]
+    against = _against(by_set, models)
+    below = _BELOW if against else "`visavis evaluate --against` compares them query by query."
+    head = _HEAD.format(wider=_wider(by_set), below=below)
+    parts = [head, _main_table(by_set, models), against, _SETS, _sets(by_set)]
     if by_set["copies"]:
         one = next(iter(by_set["copies"].values()))
         facts = {"records": one["data"]["records"], "strangers": one["protocol"]["strangers"]}
@@ -92,6 +107,52 @@ def _main_table(by_set: dict[str, dict[str, Report]], models: Sequence[str]) -> 
         cells.append("–" if copies is None else _worst(copies))
         lines.append(_row([f"**{model}**", *cells]))
     return "\n".join(lines) + "\n"
+
+
+def _wider(by_set: dict[str, dict[str, Report]]) -> str:
+    """How much wider intervals are when whole objects or classes are drawn; as measured."""
+    told = []
+    for column in COLUMNS:
+        ratios = [
+            _width(report["intervals_by_value"][column.measure])
+            / _width(report["intervals"][column.measure])
+            for report in by_set[column.set].values()
+            if "intervals_by_value" in report
+        ]
+        if ratios:
+            least, most = f"{min(ratios):.1f}", f"{max(ratios):.1f}"
+            span = least if least == most else f"{least} to {most}"
+            told.append(f"{column.set}'s {span} times as wide")
+    return f"\nDrawn by whole ones, intervals would be wider: {', '.join(told)}." if told else ""
+
+
+def _width(interval: Sequence[float]) -> float:
+    return interval[1] - interval[0]
+
+
+def _against(by_set: dict[str, dict[str, Report]], models: Sequence[str]) -> str:
+    """Our model less every other, where both were measured in the same run."""
+    lines = []
+    for other in models:
+        ours = [by_set[column.set].get(OURS) for column in COLUMNS]
+        pairs = zip(ours, COLUMNS, strict=True)
+        cells = [_difference(report, other, column.measure) for report, column in pairs]
+        if any(cell != "–" for cell in cells):
+            lines.append(_row([f"**{other}**", *cells]))
+    if not lines:
+        return ""
+    heads = ["other model", *(column.title for column in COLUMNS)]
+    rule = _row(["---", *["--:"] * len(COLUMNS)])
+    return "\n".join([_AGAINST.format(model=OURS) + _row(heads), rule, *lines]) + "\n"
+
+
+def _difference(report: Report | None, other: str, measure: str) -> str:
+    found = (report or {}).get("against", {}).get(other, {}).get(measure)
+    if found is None:
+        return "–"
+    value, (low, high) = f"{found['difference']:+.3f}", found["interval"]
+    shown = value if found["verdict"] == "no clear difference" else f"**{value}**"
+    return f"{shown}<br>{low:+.3f} … {high:+.3f}"
 
 
 def _worst(report: Report) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from benchmarks.quality import paired
 from benchmarks.quality_table import COLUMNS, table, worst_edit
 from benchmarks.quality_words import held_back
 from benchmarks.training_table import RESULTS as TRAINING
@@ -55,6 +56,63 @@ def test_every_report_stands_on_the_page_with_its_interval() -> None:
         row = re.search(rf"^\| \*\*{re.escape(report['model']['name'])}\*\*.*$", page, re.M)
         assert row is not None
         assert f"{low:.3f} … {high:.3f}" in row[0]
+
+
+def measured(name: str, values: list[float]) -> dict[str, Any]:
+    """What one model got on a small set of objects."""
+    mean = sum(values) / len(values)
+    return {
+        "set": "ukbench",
+        "metrics": {"top4_accuracy": mean},
+        "intervals": {"top4_accuracy": [mean - 0.02, mean + 0.02]},
+        "intervals_by_value": {"top4_accuracy": [mean - 0.05, mean + 0.05]},
+        "model": {"name": name},
+        "data": {"hash": "h", "records": 40, "queries": 40},
+        "protocol": {"kind": "same", "field": "object_id"},
+        "per_query": {
+            "ids": [str(n) for n in range(len(values))],
+            "values": {"top4_accuracy": values, "map": values},
+        },
+    }
+
+
+def test_models_of_one_run_are_compared_query_by_query_on_the_page() -> None:
+    ours = measured("visavis-s", [0.75, 1.0, 0.5, 1.0] * 10)
+    worse = measured("classic", [0.5, 0.75, 0.25, 1.0] * 10)
+    like = measured("other", [1.0, 0.75, 1.0, 0.5] * 10)
+    every = [ours, worse, like]
+    for report in every:
+        report["against"] = paired("ukbench", report, every)
+    assert ours["against"].keys() == {"classic", "other"}
+    assert ours["against"]["classic"].keys() == {"top4_accuracy"}  # what the page shows
+    page = table(every)
+    section = page[page.index("## visavis-s against the others") :]
+    low, high = ours["against"]["classic"]["top4_accuracy"]["interval"]
+    assert f"| **classic** | **+0.188**<br>{low:+.3f} … {high:+.3f} | –" in section
+    assert "| **other** | +0.000<br>" in section
+    assert "ukbench's 2.5 times as wide" in page
+
+
+def test_without_a_common_run_nothing_is_said_of_differences() -> None:
+    alone = measured("visavis-s", [0.5, 1.0])
+    page = table([alone | {"against": {}}])
+    assert "against the others" not in page
+    assert "visavis evaluate --against" in page
+
+
+def test_the_page_says_what_its_intervals_are_of() -> None:
+    assert re.search(r"Objects and\s+classes are taken as fixed", table(reports()))
+
+
+def test_the_readme_says_of_objects_what_the_reports_say() -> None:
+    """A change of a figure, or of what can be said of it, has to be told there too."""
+    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    found = {r["model"]["name"]: r for r in reports() if r["set"] == "ukbench"}
+    for name in ("visavis-s", "classic", "mobilenet-v2", "0.8:mobilenet-v2+0.2:classic"):
+        assert f"{found[name]['metrics']['top4_accuracy']:.3f}" in readme
+    against = found["visavis-s"].get("against", {}).get("classic")
+    if against:
+        assert against["top4_accuracy"]["verdict"] == "no clear difference"
 
 
 def test_the_worst_edit_leaves_flips_out() -> None:

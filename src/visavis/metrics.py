@@ -24,6 +24,8 @@ Floats = NDArray[np.float64]
 Id = TypeVar("Id", bound=Hashable)
 
 RESAMPLES = 1000
+_Z = 1.959964
+"""95 % of a normal distribution lie so many standard deviations about its mean."""
 
 
 class Interval(NamedTuple):
@@ -232,19 +234,26 @@ def micro_average_precision(
 
 
 def bootstrap_interval(
-    values: Floats, seed: int = 0, groups: Sequence[int] | None = None
+    values: Floats,
+    seed: int = 0,
+    groups: Sequence[int] | None = None,
+    span: tuple[float, float] = (0.0, 1.0),
 ) -> Interval:
     """The 95 % percentile interval of the mean when queries are drawn again with replacement.
 
     Source: Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13; for
     retrieval, Sakai, SIGIR 2006. With `groups` (one number for each value) whole groups are drawn:
-    eleven edits of one picture are not eleven independent queries.
+    eleven edits of one picture are not eleven independent queries. Where all values are the same,
+    samples of them are too, and `interval_of_equals` is given; `span` is the least and the greatest
+    value that the measure can have.
 
     >>> low, high = bootstrap_interval(np.array([0.0, 1.0] * 50))
     >>> round(low, 1), round(high, 1)
     (0.4, 0.6)
     """
     totals, sizes = _grouped(values, groups)
+    if len(values) and np.ptp(values) == 0:
+        return interval_of_equals(float(values[0]), len(totals), span)
 
     def mean(drawn: NDArray[np.int64]) -> float:
         return float(totals[drawn].sum() / sizes[drawn].sum())
@@ -252,13 +261,45 @@ def bootstrap_interval(
     return resampled_interval(len(totals), mean, seed)
 
 
+def interval_of_equals(
+    value: float, count: int, span: tuple[float, float] = (0.0, 1.0)
+) -> Interval:
+    """The 95 % interval of a mean when all of `count` values are the same.
+
+    That no other value was seen does not say that there is none: by Wilson's score interval up to
+    the share w of all queries may have another, at worst one at an end of the span.
+
+        w = z² / (count + z²),  z = 1.96
+        low = value - w * (value - least),  high = value + w * (greatest - value)
+
+    At 0 and at 1 this is Wilson's interval itself, a little wider than the rule of three (3 in
+    `count`). Source: Wilson, "Probable inference, the law of succession, and statistical
+    inference", JASA 1927; Brown, Cai and DasGupta, "Interval estimation for a binomial proportion",
+    Statistical Science 2001.
+
+    >>> low, high = interval_of_equals(1.0, 300)
+    >>> round(low, 4), high
+    (0.9874, 1.0)
+    """
+    if count < 1:
+        raise ValueError("an interval needs at least one value")
+    share = _Z**2 / (count + _Z**2)
+    least, greatest = min(span[0], value), max(span[1], value)
+    return Interval(value - share * (value - least), value + share * (greatest - value))
+
+
 def paired_difference(
-    ours: Floats, theirs: Floats, seed: int = 0, groups: Sequence[int] | None = None
+    ours: Floats,
+    theirs: Floats,
+    seed: int = 0,
+    groups: Sequence[int] | None = None,
+    span: tuple[float, float] = (0.0, 1.0),
 ) -> tuple[float, Interval]:
     """The mean difference between two systems on the same queries, and its 95 % interval.
 
     Both are measured on each drawn sample of queries, so what makes a query hard for both cancels
-    out. Source: Sakai, "Evaluating evaluation metrics based on the bootstrap", SIGIR 2006.
+    out. `span` is that of the measure. Source: Sakai, "Evaluating evaluation metrics based on the
+    bootstrap", SIGIR 2006.
 
     >>> ours, theirs = np.array([1.0, 1, 1, 0]), np.array([0.0, 1, 1, 0])
     >>> paired_difference(ours, theirs)
@@ -267,7 +308,9 @@ def paired_difference(
     if ours.shape != theirs.shape:
         raise ValueError(f"{len(ours)} values cannot be paired with {len(theirs)}")
     differences = ours - theirs
-    return float(differences.mean()), bootstrap_interval(differences, seed, groups)
+    width = span[1] - span[0]
+    interval = bootstrap_interval(differences, seed, groups, (-width, width))
+    return float(differences.mean()), interval
 
 
 def resampled_interval(

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from tests.integration.conftest import COUNT, Cli
 
+from visavis.cli import evaluating_progress
 from visavis.evaluation.edits import EDITS
 from visavis.evaluation.report import evaluate
 from visavis.evaluation.tasks import Options, same_task
@@ -80,6 +81,54 @@ def test_two_reports_are_compared_query_by_query(
     assert less.code == 2
 
 
+def test_copies_have_recall_at_1_whatever_depths_are_asked_for(cli: Cli, drawn_index: Path) -> None:
+    outcome = cli(
+        "evaluate", "--index", drawn_index, "--copies", "--originals", 2, "-k", 5, "--json"
+    )
+    assert outcome.code == 0, outcome.err
+    report = json.loads(outcome.out)
+    assert {"recall@1", "recall@5"} <= report["metrics"].keys()
+    assert "recall@1" in report["by_class"]["blur"]
+
+
+@pytest.mark.parametrize("option", ["--out", "--report"])
+def test_a_place_that_cannot_be_written_to_is_told_before_any_work(
+    cli: Cli, tmp_path: Path, option: str
+) -> None:
+    """The source does not exist: reading it would be the first work."""
+    (tmp_path / "a.html").mkdir()
+    for place in ("a.html", "no/a.html"):
+        outcome = cli("evaluate", "nothing", "--same", "product", option, place)
+        assert outcome.code == 2
+        assert f"cannot write the report {place}: " in outcome.err
+        assert len(outcome.err.strip().splitlines()) == 1
+
+
+def test_a_new_report_is_kept_though_the_comparison_is_refused(
+    cli: Cli, drawn_index: Path, tmp_path: Path
+) -> None:
+    of, old, new = (
+        ("evaluate", "--index", drawn_index),
+        tmp_path / "old.json",
+        tmp_path / "new.json",
+    )
+    assert cli(*of, "--same", "colour", "--out", old).code == 0
+    outcome = cli(*of, "--same", "product", "--out", new, "--against", old)
+    assert outcome.code == 2
+    assert "another protocol" in outcome.err
+    assert json.loads(new.read_text())["protocol"]["field"] == "product"
+
+
+def test_many_queries_against_many_pictures_come_with_a_word_about_samples(
+    cli: Cli, drawn_index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = ("evaluate", "--index", drawn_index, "--same", "product")
+    assert "--sample" not in cli(*command).err
+    monkeypatch.setattr(evaluating_progress, "LONG", COUNT * COUNT - 1)
+    assert f"note: {COUNT} queries against {COUNT} pictures take a while" in cli(*command).err
+    assert "--sample" not in cli(*command, "--sample", COUNT - 1).err
+
+
 class Page(HTMLParser):
     """The texts, element names and addresses of a page."""
 
@@ -113,6 +162,7 @@ def test_the_page_holds_figures_charts_and_pictures_and_needs_nothing_beside_it(
     assert "script" not in page.tags
     assert all(address.startswith(("data:", "file:")) for address in page.addresses)
     assert "Where it fails" in page.text
+    assert "The values of category and the pictures searched are taken as fixed" in page.text
 
 
 def test_the_page_of_copies_shows_the_edited_queries(
@@ -149,6 +199,7 @@ def test_text_from_a_catalogue_is_escaped_in_the_page(
         (["--same", "product", "--originals", "5"], "--originals is for --copies"),
         (["--copies", "--sample", "5"], "--sample does nothing with --copies"),
         (["--same", "product", "-k", "1,x"], "-k wants whole numbers"),
+        (["--same", "product", "--seed", "-1"], "--seed"),
         (["--same", "product", "-k", "0"], "-k wants whole numbers"),
         (["--same", "product", "--where", "category=nothing"], "no record passes"),
         (["--same", "product", "--queries", "nothing"], "no such folder or catalogue"),

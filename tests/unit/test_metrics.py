@@ -227,6 +227,33 @@ def test_intervals_repeat_with_the_seed() -> None:
     assert metrics.bootstrap_interval(values, 4) != metrics.bootstrap_interval(values, 5)
 
 
+def wilson(right: int, count: int) -> tuple[float, float]:
+    """The score interval as textbooks give it: the shares p with |right/n - p| = z sqrt(pq/n)."""
+    z, share = 1.959964, right / count
+    middle = share + z**2 / (2 * count)
+    half = z * (share * (1 - share) / count + z**2 / (4 * count**2)) ** 0.5
+    return (middle - half) / (1 + z**2 / count), (middle + half) / (1 + z**2 / count)
+
+
+@pytest.mark.parametrize("count", [1, 30, 300])
+def test_all_right_and_all_wrong_have_wilsons_interval(count: int) -> None:
+    for value in (0.0, 1.0):
+        found = metrics.bootstrap_interval(np.full(count, value))
+        assert found == pytest.approx(wilson(int(value * count), count), abs=1e-9)
+
+
+def test_an_interval_never_says_that_nothing_else_could_have_been() -> None:
+    few, many = (metrics.bootstrap_interval(np.full(n, 0.3)) for n in (20, 200))
+    assert few.low < many.low < 0.3 < many.high < few.high
+    ns_score = metrics.bootstrap_interval(np.full(100, 4.0), span=(1.0, 4.0))
+    assert ns_score.high == 4
+    assert ns_score.low == pytest.approx(4 - 3 * (1 - wilson(100, 100)[0]))
+    _, (low, high) = metrics.paired_difference(np.ones(100), np.ones(100))
+    assert low < 0 < high
+    grouped = metrics.bootstrap_interval(np.ones(100), groups=[n // 10 for n in range(100)])
+    assert grouped == metrics.bootstrap_interval(np.ones(10))
+
+
 @pytest.mark.parametrize(
     ("wrong", "told"),
     [
@@ -237,6 +264,7 @@ def test_intervals_repeat_with_the_seed() -> None:
         (lambda: metrics.average_precision(np.array([], np.int64), 0), "0 positives"),
         (lambda: metrics.micro_average_precision(np.ones(1), np.ones(1, bool), 0), "true pair"),
         (lambda: metrics.bootstrap_interval(np.array([])), "at least one value"),
+        (lambda: metrics.interval_of_equals(1.0, 0), "at least one value"),
         (lambda: metrics.paired_difference(np.ones(2), np.ones(3)), "cannot be paired"),
     ],
 )

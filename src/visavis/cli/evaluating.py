@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from visavis.cli.report_page import Comparison, Rows
     from visavis.evaluation.report import Report
+    from visavis.evaluation.runs import Run
     from visavis.evaluation.tasks import Options, Task
     from visavis.image_index import ImageIndex
 
@@ -67,7 +68,7 @@ def evaluate(
     sample: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Ask at most N queries. [default: all]")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Draws the sample, or the copies.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Draws the sample, or the copies.")] = 0,
     ks: Annotated[
         str, typer.Option("-k", metavar="K,K,…", help="Depths for recall; the last for precision.")
     ] = "1,5,10",
@@ -91,14 +92,11 @@ def evaluate(
     Each figure comes with its 95 % interval. Two reports of the same questions are compared query
     by query with --against, and so are several models on the same SOURCE.
     """
-    from visavis.cli.report_page import check_page_path
-    from visavis.evaluation.report import evaluate as measure
     from visavis.evaluation.report import read_report, write_report
     from visavis.evaluation.tasks import Options
 
     _check_protocol(same, truth, copies, originals, sample)
-    if report is not None:
-        check_page_path(Path(report))
+    _check_places(out, report)
     other = None if against is None else read_report(Path(against))
     depths = _depths(ks)
     models = model or []
@@ -112,16 +110,16 @@ def evaluate(
 
         def measured(name: str) -> "Report":
             with _opened(source, index, name, given.device) as target:
-                return measure(target, _task(target, same, truth, originals, chosen), depths)[0]
+                return _measured(target, _task(target, same, truth, originals, chosen), depths)[0]
 
         show_models(models, measured, json_output=json_output)
         return
     with _opened(source, index, only, given.device) as target:
         task = _task(target, same, truth, originals, chosen)
-        found, run = measure(target, task, depths)
-        comparison = None if other is None else _compared(found, other, str(against))
-        if out is not None:
+        found, run = _measured(target, task, depths)
+        if out is not None:  # before a comparison can be refused
             write_report(Path(out), found)
+        comparison = None if other is None else _compared(found, other, str(against))
         if report is not None:
             from visavis.cli.report_rows import picture_rows
 
@@ -148,6 +146,17 @@ def _check_protocol(
         raise UsageError("--originals is for --copies; use --sample to ask fewer queries")
     if sample is not None and copies:
         raise UsageError("--sample does nothing with --copies; say how many with --originals")
+
+
+def _check_places(out: str | None, report: str | None) -> None:
+    """Raise UsageError for a place that cannot be written to, before any work is done."""
+    from visavis.cli.report_page import check_page_path
+    from visavis.evaluation.report import check_place
+
+    if out is not None:
+        check_place(Path(out))
+    if report is not None:
+        check_page_path(Path(report))
 
 
 def _depths(text: str) -> tuple[int, ...]:
@@ -221,6 +230,14 @@ def _task(
         if truth is not None:
             return truth_task(index, Path(truth), chosen, told)
         return copies_task(index, originals or ORIGINALS, chosen, told)
+
+
+def _measured(index: "ImageIndex", task: "Task", depths: "Sequence[int]") -> "tuple[Report, Run]":
+    from visavis.cli.evaluating_progress import AskingProgress
+    from visavis.evaluation.report import evaluate as measure
+
+    with AskingProgress(task) as progress:
+        return measure(index, task, depths, progress.update)
 
 
 def _compared(found: "Report", other: "Report", name: str) -> "Comparison":

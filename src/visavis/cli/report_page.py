@@ -10,7 +10,7 @@ from visavis.cli.sheet_html import STYLE, row_html
 from visavis.errors import UsageError
 from visavis.evaluation import charts
 from visavis.evaluation.compare import Difference
-from visavis.evaluation.report import Report
+from visavis.evaluation.report import Report, check_place
 
 _CLASSES = 12  # bars in one chart; of more than two charts' worth, the lowest
 
@@ -35,8 +35,7 @@ def check_page_path(path: Path) -> None:
     """Raise UsageError when no page can be written under that name; before any work is done."""
     if path.suffix.lower() != ".html":
         raise UsageError(f"cannot write a report named {path}: the name must end in .html")
-    if not path.absolute().parent.is_dir():
-        raise UsageError(f"cannot write the report {path}: there is no folder {path.parent}")
+    check_place(path)
 
 
 def render_page(report: Report, rows: Rows, comparison: Comparison | None = None) -> str:
@@ -99,6 +98,25 @@ def shown(name: str) -> str:
     return names.get(name, name.replace("ndcg", "nDCG"))
 
 
+def drawn(report: Report) -> str:
+    """What intervals speak of: what was drawn again for them, and what was taken as it is."""
+    match report["protocol"]["kind"]:
+        case "copies":
+            return (
+                "Intervals: how far a figure moves when other originals are drawn from these, each "
+                "with all of its copies. The pictures searched are taken as fixed."
+            )
+        case "same":
+            field = escape(report["protocol"]["field"])
+            fixed, others = f"The values of {field} and the pictures searched", "other values"
+        case _:
+            fixed, others = "The right answers and the pictures searched", "others"
+    return (
+        "Intervals: how far a figure moves when other queries are drawn from these, one by one. "
+        f"{fixed} are taken as fixed: for {others} the figures would differ by more."
+    )
+
+
 def main_measures(report: Report) -> list[str]:
     """The three or four figures that stand for all, whatever the depths were."""
     found = report["metrics"]
@@ -119,16 +137,18 @@ def _headline(report: Report) -> str:
         for name in main_measures(report)
     )
     rows = "".join(
-        f"<tr><th>{shown(name)}</th><td>{value:.3f}</td>"
-        f"<td>{_range(report['intervals'][name])}</td><td>{explained(name)}</td></tr>"
+        f'<tr><th>{shown(name)}<span class="says">{explained(name)}</span></th><td>{value:.3f}</td>'
+        f"<td>{_range(report['intervals'][name])}</td>"
+        f'<td class="says">{explained(name)}</td></tr>'
         for name, value in report["metrics"].items()
     )
     return (
         f'<section class="top"><div class="figures">{tiles}</div>'
         "<details><summary>All measures</summary>"
         '<div class="wide"><table><thead><tr><th>measure</th><th>value</th>'
-        f"<th>95 % interval</th><th>what it says</th></tr></thead><tbody>{rows}</tbody></table>"
-        "</div></details></section>"
+        '<th>95 % interval</th><th class="says">what it says</th></tr></thead>'
+        f"<tbody>{rows}</tbody></table></div></details>"
+        f'<p class="lead">{drawn(report)}</p></section>'
     )
 
 
@@ -140,17 +160,18 @@ def _comparison(comparison: Comparison | None) -> str:
     if comparison is None:
         return ""
     rows = "".join(
-        f'<tr class="{d.verdict.split()[0]}"><th>{shown(d.measure)}</th><td>{d.ours:.3f}</td>'
+        f'<tr class="{d.verdict.split()[0]}"><th>{shown(d.measure)}'
+        f'<span class="says">{d.verdict}</span></th><td>{d.ours:.3f}</td>'
         f"<td>{d.theirs:.3f}</td><td>{d.difference:+.3f}</td>"
-        f"<td>{d.low:+.3f} to {d.high:+.3f}</td><td>{d.verdict}</td></tr>"
+        f'<td>{d.low:+.3f} to {d.high:+.3f}</td><td class="says">{d.verdict}</td></tr>'
         for d in comparison.differences
     )
     return (
         f"<section><h2>Against {escape(comparison.other)}</h2>"
         '<p class="lead">The same queries put to both. "Better" and "worse" are said when the '
         "whole 95 % interval of the difference lies on one side of zero.</p>"
-        '<div class="wide"><table><thead><tr><th>measure</th><th>this</th><th>other</th>'
-        "<th>difference</th><th>95 % interval</th><th></th></tr></thead>"
+        '<div class="wide"><table class="against"><thead><tr><th>measure</th><th>this</th>'
+        '<th>other</th><th>difference</th><th>95 % interval</th><th class="says"></th></tr></thead>'
         f"<tbody>{rows}</tbody></table></div></section>"
     )
 
@@ -285,14 +306,16 @@ body.report { max-width: 1280px; }
 details { margin-top: 18px; }
 summary { cursor: pointer; color: var(--accent); font-weight: 600; width: fit-content; }
 summary:focus-visible { outline: 3px solid var(--accent); outline-offset: 3px; }
+.top .lead { margin: 14px 0 0; font-size: 13px; }
+th .says { display: none; }
 .wide { overflow-x: auto; margin-top: 10px; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { padding: 7px 18px 7px 0; text-align: left; border-bottom: 1px solid var(--line);
   vertical-align: top; }
 thead th { color: var(--muted); font-size: 13px; font-weight: 500; }
 td:not(:last-child) { white-space: nowrap; }
-tr.better td:last-child { color: var(--good); font-weight: 600; }
-tr.worse td:last-child { color: var(--bad); font-weight: 600; }
+tr.better .says { color: var(--good); font-weight: 600; }
+tr.worse .says { color: var(--bad); font-weight: 600; }
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(360px, 100%), 1fr));
   gap: 20px; align-items: start; }
 .chart p { margin: 6px 0 0; color: var(--muted); font-size: 13px; }
@@ -336,5 +359,11 @@ rect.share { fill: var(--accent); opacity: 0.75; }
   .figure { padding: 14px; }
   .figure b { font-size: 30px; }
   .tick { font-size: 14px; }
+  td.says, thead .says { display: none; }
+  th .says { display: block; font-size: 13px; }
+  tr:not(.better, .worse) th .says { color: var(--muted); font-weight: 400; }
+  th, td { padding-right: 12px; }
+  .against td:not(:last-child) { white-space: normal; }
+  .against :is(td, th) { padding-right: 8px; font-size: 14px; }
 }
 """

@@ -1,6 +1,6 @@
 """The queries that a report shows as pictures: the worst answered and the best."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 
 from visavis.cli.report_page import Rows
@@ -10,13 +10,15 @@ from visavis.errors import ImageError
 from visavis.evaluation.runs import Answered, Run
 from visavis.evaluation.tasks import Task
 from visavis.images.decode import decode
+from visavis.images.files import IMAGE_SUFFIXES
 from visavis.metrics import average_precision
 from visavis.types import RGB, ImageRecord, Match
 
 ROWS = 5
 ANSWERS = 8
 
-_Read = Callable[[ImageRecord], RGB | None]
+_LONGEST = 12
+"""Characters of an id that fit below a small picture."""
 
 
 def picture_rows(task: Task, run: Run) -> Rows:
@@ -68,8 +70,23 @@ def _row(answer: Answered, query: ImageRecord, gallery: dict[str, ImageRecord], 
         card = match_card(Match(record, score), read_picture(record), right)
         if field in record.fields:  # what makes it right or wrong says more than its id
             card = replace(card, caption=str(record.fields[field]))
+        elif card.caption == record.id:
+            card = replace(card, caption=shortened(record.id), whole=record.id)
         matches.append(card)
-    return Row([Card(_query_picture(query, task), query.id)], matches, heading=heading)
+    asked = Card(_query_picture(query, task), shortened(query.id), whole=query.id)
+    return Row([asked], matches, heading=heading)
+
+
+def shortened(id: str) -> str:
+    """The last part of an id, cut in its middle where it is long: names differ at their ends.
+
+    >>> shortened("images/ukbench00123.jpg"), shortened("images/IMG_20240131_174205.jpg")
+    ('ukbench00123', 'IMG_…_174205')
+    """
+    name = id.rstrip("/").rpartition("/")[2] or id
+    if name.lower().endswith(IMAGE_SUFFIXES):
+        name = name.rpartition(".")[0] or name
+    return name if len(name) <= _LONGEST else f"{name[:4]}…{name[5 - _LONGEST :]}"
 
 
 def _query_picture(query: ImageRecord, task: Task) -> RGB | None:

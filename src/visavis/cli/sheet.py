@@ -47,6 +47,8 @@ class Card:
     box: Box | None = None
     """The part that was asked for; the rest is dimmed."""
     words: str | None = None
+    whole: str = ""
+    """What a shortened caption stands for; shown on a page when one points at it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,8 +50,8 @@ def _card(card: Card, *, asked: bool) -> str:
         tile = f'<a href="{escape(card.href)}">{tile}</a>'
     lines = [_label(card, asked=asked)]
     if card.caption:
-        caption = escape(card.caption)
-        lines.append(f'<span class="caption" title="{caption}">{caption}</span>')
+        caption, whole = escape(card.caption), escape(card.whole or card.caption)
+        lines.append(f'<span class="caption" title="{whole}">{caption}</span>')
     if card.detail:
         lines.append(f'<span class="detail">{escape(card.detail)}</span>')
     kind = "asked" if asked else "match"
@@ -83,7 +83,7 @@ def _tile(card: Card) -> str:
         pixels = dimmed_outside(pixels, card.box)
     height, width = pixels.shape[:2]
     data = b64encode(encode_jpeg(pixels)).decode("ascii")
-    alt = escape(card.caption or "picture")
+    alt = escape(card.whole or card.caption or "picture")
     return (
         f'<span class="tile"><img src="data:image/jpeg;base64,{data}" alt="{alt}" '
         f'width="{width}" height="{height}" loading="lazy" decoding="async"></span>'

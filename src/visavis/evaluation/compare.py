@@ -6,6 +6,7 @@ from typing import Any, Literal
 import numpy as np
 
 from visavis.errors import UsageError
+from visavis.evaluation.measures import span
 from visavis.evaluation.report import Report
 from visavis.metrics import paired_difference
 
@@ -53,7 +54,7 @@ def compare(ours: Report, theirs: Report, name: str) -> list[Difference]:
         if measure not in other["values"]:
             continue
         pair = np.array(values, np.float64), np.array(other["values"][measure], np.float64)
-        difference, (low, high) = paired_difference(*pair, groups=groups)
+        difference, (low, high) = paired_difference(*pair, groups=groups, span=span(measure))
         means = float(pair[0].mean()), float(pair[1].mean())
         found.append(Difference(measure, *means, difference, low, high))
     return found

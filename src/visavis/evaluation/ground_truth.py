@@ -16,7 +16,7 @@ Oxford5k and Paris6k.
 
 import csv
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from io import StringIO
@@ -93,23 +93,25 @@ def same_value(
     return GroundTruth(tuple(asked), len(questions) - len(asked))
 
 
-def from_file(path: Path, queries: Collection[str], gallery: Gallery, *, own: bool) -> GroundTruth:
-    """The ground truth of a file; `queries` are the ids that can be asked.
+def from_file(path: Path, queries: Iterable[ImageRecord], gallery: Gallery) -> GroundTruth:
+    """The ground truth of a file; `queries` are the records that can be asked.
 
-    With `own` the queries are records of the gallery. Raises SourceError when the file cannot be
+    A query that is itself in the gallery (the same id and content) is left out of its own ranking,
+    unless the file names it among its own positives. Raises SourceError when the file cannot be
     read, UsageError when it names ids that are not there, an id as positive and junk at once, or a
     query without positives.
     """
     answers = read_answers(path)
-    ids = {record.id for record in gallery.records}
+    hashes = {record.id: record.sha256 for record in gallery.records}
+    asked = {record.id: record.sha256 for record in queries}
     named = {id for lists in answers.values() for part in lists.values() for id in part}
-    _refuse(path, answers.keys() - set(queries), "queries that are not there")
-    _refuse(path, named - ids, "ids that the gallery does not have")
+    _refuse(path, answers.keys() - asked.keys(), "queries that are not there")
+    _refuse(path, named - hashes.keys(), "ids that the gallery does not have")
     questions = []
     for query, lists in answers.items():
         positives, junk = frozenset(lists["positives"]), frozenset(lists["junk"])
         _refuse(path, positives & junk, f"both positive and junk for the query {query!r}")
-        itself = own and query in ids and query not in positives
+        itself = hashes.get(query) == asked[query] and query not in positives
         questions.append(Question(query, positives, junk, itself))
     if not questions:
         raise UsageError(f"{path}: the file names no query")
@@ -144,8 +146,16 @@ def read_answers(path: Path) -> dict[str, Mapping[str, list[str]]]:
 
 
 def _from_json(path: Path, text: str) -> dict[str, Mapping[str, list[str]]]:
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        shape = dict(pairs)
+        if len(shape) < len(pairs):
+            times = Counter(key for key, _ in pairs)
+            twice = _listed(key for key in times if times[key] > 1)
+            raise SourceError(f"{path}: it names {twice} more than once; join what belongs to it")
+        return shape
+
     try:
-        shape = json.loads(text)
+        shape = json.loads(text, object_pairs_hook=unique)
     except json.JSONDecodeError as error:
         raise SourceError(f"{path}: it is no JSON ({error})") from error
     if not isinstance(shape, dict):

@@ -17,6 +17,8 @@ RECALL_LEVELS = np.linspace(0, 1, 21)
 CURVE_DEPTH = 25
 """The recall@k curve goes from 1 to this."""
 
+_SPANS = {"ns_score": (1.0, 4.0), "top4_accuracy": (0.25, 1.0)}
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Figures:
@@ -41,10 +43,18 @@ def measure(task: Task, run: Run, ks: Sequence[int]) -> Figures:
         for name, of in _measures(task, answers, ks).items()
     }
     means = {name: float(column.mean()) for name, column in values.items()}
-    intervals = {name: metrics.bootstrap_interval(v, groups=kept) for name, v in values.items()}
+    intervals = {
+        name: metrics.bootstrap_interval(column, groups=kept, span=span(name))
+        for name, column in values.items()
+    }
     if groups is not None:
         means["micro_ap"], intervals["micro_ap"] = micro_ap(run.answers, groups)
     return Figures(values, means, intervals, _by_class(task, run, answers, values))
+
+
+def span(measure: str) -> tuple[float, float]:
+    """The least and the greatest value that a query can get."""
+    return _SPANS.get(measure, (0.0, 1.0))
 
 
 def _measures(
@@ -52,7 +62,8 @@ def _measures(
 ) -> dict[str, Callable[[Answered], float]]:
     """The measures of one answer, by the names that reports use."""
     measures: dict[str, Callable[[Answered], float]] = {}
-    for k in ks:
+    first = {1} if task.kind == "copies" else set()  # what is told of every edit
+    for k in sorted(first | set(ks)):
         measures[f"recall@{k}"] = lambda a, k=k: metrics.recall_at(a.ranks, k)  # type: ignore[misc]
     most = max(ks)
     measures["map"] = lambda a: metrics.average_precision(a.ranks, a.question.sought)
@@ -107,7 +118,10 @@ def micro_ap(answers: Sequence[Answered], groups: Sequence[int]) -> tuple[float,
     def drawn(chosen: NDArray[np.int64]) -> float:
         return once(np.bincount(chosen, minlength=len(numbers)).astype(np.float64))
 
-    return once(np.ones(len(numbers))), metrics.resampled_interval(len(numbers), drawn)
+    value, interval = once(np.ones(len(numbers))), metrics.resampled_interval(len(numbers), drawn)
+    if interval.low == interval.high:  # every sample alike: not the same as being certain
+        interval = metrics.interval_of_equals(value, len(numbers))
+    return value, interval
 
 
 def _by_class(

@@ -4,7 +4,7 @@ import json
 import os
 import platform
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -27,12 +27,20 @@ the values of every query, which make two reports comparable.
 DEFAULT_KS = (1, 5, 10)
 
 
-def evaluate(index: ImageIndex, task: Task, ks: Sequence[int] = DEFAULT_KS) -> tuple[Report, Run]:
-    """Ask every question of a task and report; the run holds the single answers, to be shown."""
+def evaluate(
+    index: ImageIndex,
+    task: Task,
+    ks: Sequence[int] = DEFAULT_KS,
+    asked: Callable[[int], None] | None = None,
+) -> tuple[Report, Run]:
+    """Ask every question of a task and report; the run holds the single answers, to be shown.
+
+    `asked` is told now and then how many questions are answered.
+    """
     started = time.perf_counter()
-    run = run_all(task.gallery, task.questions, task.vectors)
+    run = run_all(task.gallery, task.questions, task.vectors, asked)
     figures = measure(task, run, ks)
-    latency = measure_latency(index, task.gallery, task.protocol["seed"])
+    latency = measure_latency(index, task.gallery, task.protocol.get("seed", 0))
     info = index.info()
     report: Report = {
         "metrics": {name: round(value, 6) for name, value in figures.means.items()},
@@ -75,6 +83,20 @@ def summary(report: Report) -> Report:
     return {key: value for key, value in report.items() if key != "per_query"}
 
 
+def check_place(path: Path) -> None:
+    """Raise UsageError when no report can be written there; before any work is done."""
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        reason = f"there is no folder {path.parent}"
+    elif path.is_dir():
+        reason = "it is a folder"
+    elif not os.access(path if path.exists() else folder, os.W_OK):
+        reason = "it may not be written to"
+    else:
+        return
+    raise UsageError(f"cannot write the report {path}: {reason}; name another file")
+
+
 def write_report(path: Path, report: Report) -> None:
     """Write the whole report as JSON. Raises UsageError when the place cannot be written to."""
     try:
@@ -85,14 +107,51 @@ def write_report(path: Path, report: Report) -> None:
 
 
 def read_report(path: Path) -> Report:
-    """A report that was written before. Raises UsageError when the file is none."""
+    """A report that was written before. Raises UsageError when the file is none.
+
+    What comparisons use is checked; `per_query` may be missing (`summary`).
+    """
     try:
         shape = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:  # ValueError: no text, no JSON
         raise UsageError(f"{path}: the report cannot be read ({error})") from error
-    if not isinstance(shape, dict) or not {"metrics", "data", "protocol", "model"} <= shape.keys():
-        raise UsageError(f"{path}: it is no report of visavis evaluate; write one with --out")
-    return shape
+    wrong = _misshapen(shape)
+    if wrong:
+        raise UsageError(
+            f"{path}: it is no report of visavis evaluate ({wrong}); write one with --out"
+        )
+    found: Report = shape
+    return found
+
+
+def _misshapen(shape: Any) -> str:
+    """What keeps JSON from being a report; nothing when it is one."""
+    if not isinstance(shape, dict):
+        return "it is no object"
+    for part in ("metrics", "data", "protocol", "model"):
+        if not isinstance(shape.get(part), dict):
+            return f"{part} is no object"
+    if not isinstance(shape["model"].get("name"), str):
+        return "the model has no name"
+    return _misshapen_queries(shape["per_query"]) if "per_query" in shape else ""
+
+
+def _misshapen_queries(shape: Any) -> str:
+    if not isinstance(shape, dict) or not isinstance(shape.get("values"), dict):
+        return "per_query has no values"
+    ids = shape.get("ids")
+    if not isinstance(ids, list):
+        return "per_query has no ids"
+    for name, values in shape["values"].items():
+        if not isinstance(values, list) or not all(map(_is_number, values)):
+            return f"the values of {name} are no list of numbers"
+        if len(values) != len(ids):
+            return f"{len(values):,} values of {name} for {len(ids):,} queries"
+    return ""
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float) and abs(value) < 1e9  # no NaN, no infinity
 
 
 def _rounded(classes: dict[str, dict[str, float | int]]) -> dict[str, dict[str, float | int]]:

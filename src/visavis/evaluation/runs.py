@@ -1,7 +1,7 @@
 """Asking every question: scores against the whole gallery, and where the right answers stand."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,11 +46,17 @@ class Run:
     """(BINS,) wrong pairs by score."""
 
 
-def run_all(gallery: Gallery, questions: Sequence[Question], vectors: Vectors) -> Run:
+def run_all(
+    gallery: Gallery,
+    questions: Sequence[Question],
+    vectors: Vectors,
+    asked: Callable[[int], None] | None = None,
+) -> Run:
     """Score every question's vector, (queries, dim), against the whole gallery.
 
     Exact, in blocks: whole rankings of a thousand queries over a thousand records take well below
-    a second. Equal scores rank by id, as in a search.
+    a second. Equal scores rank by id, as in a search. `asked` is called after every block with how
+    many questions are answered.
     """
     rows = gallery.rows()
     sets: dict[frozenset[str], _Rows] = {}  # questions of a class share their positives
@@ -67,6 +73,8 @@ def run_all(gallery: Gallery, questions: Sequence[Question], vectors: Vectors) -
             )
             right += _histogram(row[positives])
             everything += _histogram(row[row > -np.inf])
+        if asked is not None:
+            asked(len(answers))
     return Run(tuple(answers), right, everything - right)
 
 

@@ -101,8 +101,7 @@ def truth_task(
     """The right answers are read from a file; see `ground_truth`."""
     gallery = load_gallery(index, options.where)
     queries = _queries(index, gallery, options, progress)
-    ids = {record.id for record in queries.records}
-    truth = from_file(path, ids, gallery, own=queries.own)
+    truth = from_file(path, queries.records, gallery)
     return _task("truth", {"file": path.name}, gallery, queries, truth, options)
 
 
@@ -138,15 +137,18 @@ def _task(
     edits: EditedSource | None = None,
 ) -> Task:
     questions = truth.questions
-    if options.sample is not None and kind != "copies" and options.sample < len(questions):
+    protocol: dict[str, Any] = {"kind": kind, **facts, "where": list(options.where)}
+    protocol["queries"] = _name(options.queries, queries)
+    if kind == "copies":
+        protocol["seed"] = options.seed
+    elif options.sample is not None and options.sample < len(questions):
+        protocol |= {"sample": options.sample, "seed": options.seed}
         chance = np.random.default_rng(options.seed)
         drawn = np.sort(chance.choice(len(questions), options.sample, replace=False))
         questions = tuple(questions[at] for at in drawn.tolist())
     rows = {record.id: row for row, record in enumerate(queries.records)}
     chosen = [rows[question.id] for question in questions]
     records = tuple(queries.records[row] for row in chosen)
-    protocol = {"kind": kind, **facts, "where": list(options.where)}
-    protocol |= {"queries": _name(options.queries, queries), "seed": options.seed}
     return Task(
         kind,
         protocol,

@@ -1,3 +1,4 @@
+import json
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -55,7 +56,33 @@ def test_a_written_report_is_read_back(tmp_path: Path) -> None:
     assert read_report(path) == report(WEAK)
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"metrics": {}}'])
+@pytest.mark.parametrize(
+    ("part", "shape", "told"),
+    [
+        ("metrics", 1, "metrics is no object"),
+        ("data", [], "data is no object"),
+        ("protocol", None, "protocol is no object"),
+        ("model", {}, "the model has no name"),
+        ("model", {"name": 3}, "the model has no name"),
+        ("per_query", [], "per_query has no values"),
+        ("per_query", {"ids": ["0"]}, "per_query has no values"),
+        ("per_query", {"values": {"map": []}}, "per_query has no ids"),
+        ("per_query", {"ids": ["0"], "values": {"map": 0.5}}, "map are no list of numbers"),
+        ("per_query", {"ids": ["0"], "values": {"map": ["0.5"]}}, "map are no list of numbers"),
+        ("per_query", {"ids": ["0"], "values": {"map": [float("nan")]}}, "no list of numbers"),
+        ("per_query", {"ids": ["0", "1"], "values": {"map": [1.0]}}, "1 values of map for 2 quer"),
+    ],
+)
+def test_a_misshapen_report_is_refused_in_one_sentence(
+    tmp_path: Path, part: str, shape: object, told: str
+) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps(report(WEAK) | {part: shape}))
+    with pytest.raises(UsageError, match=rf"a\.json: it is no report .*{told}.*--out"):
+        read_report(path)
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"metrics": {}}', "[" * 100_000, "1" * 5000])
 def test_a_file_that_is_no_report_is_refused(tmp_path: Path, content: str) -> None:
     path = tmp_path / "a.json"
     path.write_text(content)

@@ -73,18 +73,28 @@ def test_json_and_csv_say_the_same(tmp_path: Path) -> None:
     as_json = write(tmp_path, "t.json", {"a1": ["a2"], "b1": {"positives": ["b2"], "junk": ["a1"]}})
     rows = "query,id,kind\na1,a2,positive\nb1,b2,\nb1,a1,junk\n"
     as_csv = write(tmp_path, "t.csv", rows)
-    ids = {"a1", "a2", "b1", "b2"}
-    assert from_file(as_json, ids, SHOP, own=True) == from_file(as_csv, ids, SHOP, own=True)
-    _, second = from_file(as_csv, ids, SHOP, own=True).questions
+    assert from_file(as_json, SHOP.records, SHOP) == from_file(as_csv, SHOP.records, SHOP)
+    _, second = from_file(as_csv, SHOP.records, SHOP).questions
     assert second.positives == {"b2"}
     assert second.junk == {"a1"}
 
 
 def test_a_query_counts_itself_only_where_the_file_names_it(tmp_path: Path) -> None:
     path = write(tmp_path, "t.json", {"a1": ["a2"], "b1": ["b1", "b2"]})
-    holidays, oxford = from_file(path, {"a1", "b1"}, SHOP, own=True).questions
+    holidays, oxford = from_file(path, SHOP.records, SHOP).questions
     assert (holidays.itself, holidays.sought) == (True, 1)
     assert (oxford.itself, oxford.sought) == (False, 2)
+
+
+def test_a_query_of_a_file_is_left_out_by_id_and_content_wherever_it_was_read(
+    tmp_path: Path,
+) -> None:
+    path = write(tmp_path, "t.json", {"a1": ["a2"], "b1": ["b2"], "q": ["a1"]})
+    asked = [record("a1"), record("b1", "another picture of that name"), record("q", "a2")]
+    same, other, new = from_file(path, asked, SHOP).questions
+    assert same.itself
+    assert not other.itself
+    assert not new.itself
 
 
 @pytest.mark.parametrize(
@@ -102,7 +112,7 @@ def test_wrong_ground_truth_is_refused_before_anything_is_scored(
 ) -> None:
     path = write(tmp_path, "t.json", content)
     with pytest.raises(UsageError, match=told) as caught:
-        from_file(path, {"a1", "b1"}, SHOP, own=True)
+        from_file(path, [record("a1"), record("b1")], SHOP)
     assert str(path) in str(caught.value)
 
 
@@ -114,6 +124,8 @@ def test_wrong_ground_truth_is_refused_before_anything_is_scored(
         ("t.json", {"a1": "a2"}, "needs a list of ids"),
         ("t.json", {"a1": [3]}, "list of texts"),
         ("t.json", {"a1": {"right": []}}, "needs a list of ids"),
+        ("t.json", '{"a1": ["a2"], "b1": ["b2"], "a1": ["b1"]}', "names a1 more than once"),
+        ("t.json", '{"a1": {"positives": ["a2"], "positives": []}}', "names positives more than"),
         ("t.csv", "query,answer\n", "no column is named 'id'"),
         ("t.csv", "query,id,kind\na1,a2,maybe\n", "line 2"),
         ("t.csv", "query,id\na1,\n", "line 2"),

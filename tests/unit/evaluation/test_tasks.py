@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from visavis.errors import FilterError, UsageError
+from visavis.evaluation import runs
 from visavis.evaluation.copies import EditedSource, draw_task
 from visavis.evaluation.edits import EDITS
 from visavis.evaluation.gallery import load_gallery
@@ -100,6 +101,39 @@ def test_a_file_of_answers_is_followed(shop: ImageIndex, tmp_path: Path) -> None
     assert ranks["red-0"] == [1]
     assert ranks["blue-0"][0] > 2
     assert report["metrics"]["recall@1"] == 0.5
+
+
+def test_query_files_that_are_also_searched_do_not_answer_themselves(
+    shop: ImageIndex, tmp_path: Path
+) -> None:
+    path = tmp_path / "truth.json"
+    path.write_text('{"red-0": ["red-1"], "blue-0": ["blue-2"], "green-0": ["red-2"]}')
+    again = str(tmp_path / "shop" / "shop.csv")
+    own, given = (
+        evaluate(shop, truth_task(shop, path, Options(queries=queries)))[0]
+        for queries in (None, again)
+    )
+    assert given["metrics"] == own["metrics"]
+    assert own["metrics"]["recall@1"] > 0
+
+
+def test_the_seed_is_a_part_of_the_protocol_only_where_something_is_drawn(
+    shop: ImageIndex,
+) -> None:
+    plain, seeded = (same_task(shop, "hue", Options(seed=seed)).protocol for seed in (0, 1))
+    assert plain == seeded
+    assert same_task(shop, "hue", Options(sample=99, seed=1)).protocol == plain
+    assert same_task(shop, "hue", Options(sample=4, seed=1)).protocol["seed"] == 1
+    assert copies_task(shop, 2, Options(seed=2)).protocol["seed"] == 2
+
+
+def test_whoever_waits_is_told_how_many_are_answered(
+    shop: ImageIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs, "_BLOCK_SCORES", 4 * 9)
+    told: list[int] = []
+    evaluate(shop, same_task(shop, "hue", Options()), asked=told.append)
+    assert told == [4, 8, 9]
 
 
 def test_a_sample_is_drawn_by_its_seed(shop: ImageIndex) -> None:

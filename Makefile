@@ -53,8 +53,12 @@ bench-serve: $(VENV)/all  ## Measure the HTTP API under load
 
 # Data folders and a teacher are named on the command line; a run that was stopped goes on.
 MINUTES ?= 66
+MODEL_USAGE = make model DATA="DIR DIR" TEACHER=DIR OUT=DIR [MINUTES=66]
+ifneq ($(filter model,$(MAKECMDGOALS)),)
+$(foreach name,DATA TEACHER OUT,$(if $(strip $($(name))),,$(error $(name) is not given; say $(MODEL_USAGE))))
+endif
 model: $(VENV)/all  ## Train the built-in model: make model DATA="DIR DIR" TEACHER=DIR OUT=DIR [MINUTES=66]
-	$(BIN)/python -m visavis.training.builtin --data $(DATA) --teacher $(TEACHER) --out $(OUT) \
+	$(BIN)/python -m visavis.training.builtin --data $(DATA) --teacher "$(TEACHER)" --out "$(OUT)" \
 	  --minutes $(MINUTES)
 
 build: $(VENV)/all  ## Build wheel and sdist, install the wheel into a clean environment, try it

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from benchmarks import (
     bench_cold,
+    bench_embed,
     bench_index,
     bench_memory,
     bench_reindex,
@@ -26,6 +27,7 @@ BENCHMARKS: dict[str, Callable[[Size, Path], Report]] = {
     "search": bench_search.run,
     "cold": bench_cold.run,
     "memory": bench_memory.run,
+    "embed": bench_embed.run,
     "serve": bench_serve.run,
     "train": bench_train.run,
     "words": bench_words.run,

@@ -19,6 +19,8 @@ works against a class, without a picture, and where the classifier acts on somet
 - The embedding, or its first numbers, is a linear layer A of the same feature: d_c is the least
   squares solution of Aᵀ·d = w_c - mean(w), so that d_c · A·x follows w_c · x as closely as it can;
   the other numbers are 0. That parts of the embedding are brought to some length changes nothing.
+- After that a square matrix M may map the whole embedding, as a whitening does: M⁻ᵀ·d_c follows
+  the class in the space behind it.
 - Anything else is refused: there the class says nothing about the embedding.
 """
 
@@ -40,6 +42,7 @@ _LINEAR = {"Gemm", "MatMul", "Conv"}
 _RESHAPING = {"Flatten", "Reshape", "Squeeze", "Unsqueeze", "Identity", "Cast", "Dropout"}
 _AVERAGING = {"GlobalAveragePool", "AveragePool", "ReduceMean"}
 _AFTER_CLASSES = {"Softmax", "LogSoftmax", "Sigmoid", "Relu", "Add"} | _RESHAPING | _AVERAGING
+_MOST_MAPS = 1  # layers that may follow the one that makes the embedding
 _AFTER_HEAD = {"Div", "Mul", "Concat", "LpNormalization", "Add"} | _RESHAPING
 
 
@@ -75,24 +78,29 @@ def class_directions(folder: Path, spec: ModelSpec, classes: ClassesSpec, count:
     way = _Way(read_graph(path))
     try:
         layer = _classifier(way, classes, folder)
-        head = _head(way, spec.output, way.like(layer.feature))
+        head, maps = _head(way, spec.output, way.like(layer.feature))
     except _NoWayError as error:
         raise _refusal(path, str(error)) from None
-    names = [one.weights for one in (layer, head) if one is not None]
+    names = [one.weights for one in (layer, head, *maps) if one is not None]
     weights, *rest = read_constants(path, names)
     rows = layer.rows(weights)
     if len(rows) != count:
         raise _refusal(path, f"{layer.weights!r} is of {len(rows)} classes, not {count}")
     rows = rows - rows.mean(axis=0)
     if head is not None:
-        matrix = head.rows(rest[0])
+        matrix = head.rows(rest.pop(0))
         if matrix.shape[1] != rows.shape[1]:
             raise _refusal(path, f"{head.weights!r} and {layer.weights!r} differ in width")
         rows = rows @ np.linalg.pinv(matrix)
     width = rows.shape[1]
     if width > spec.dim or (head is None and width != spec.dim):
         raise _refusal(path, f"it acts on {width} numbers, the embedding has {spec.dim}")
-    return unit_rows(np.pad(rows, ((0, 0), (0, spec.dim - width))))
+    rows = np.pad(rows, ((0, 0), (0, spec.dim - width)))
+    for one, square in zip(maps, rest, strict=True):
+        if square.shape != (spec.dim, spec.dim):
+            raise _refusal(path, f"{one.weights!r} is no square map of the embedding")
+        rows = rows @ np.linalg.pinv(one.rows(square))
+    return unit_rows(rows)
 
 
 def _refusal(path: Path, why: str) -> ClassesUnsupportedError:
@@ -165,9 +173,16 @@ def _classifier(way: _Way, classes: ClassesSpec, folder: Path) -> _Layer:
     )
 
 
-def _head(way: _Way, output: str, feature: set[str]) -> _Layer | None:
-    """The layer that makes the embedding of the classifier's feature; None: it is the feature."""
+def _head(way: _Way, output: str, feature: set[str]) -> tuple[_Layer | None, list[_Layer]]:
+    """The layer that makes the embedding of the classifier's feature; None: it is the feature.
+
+    And the layers between that and the embedding, the first one first.
+    """
+    maps: list[_Layer] = []
     head = way.layer_before(output, _AFTER_HEAD, until=feature)
-    if head is not None and head.feature not in feature:
-        raise _NoWayError(f"the embedding is made of {head.feature!r}")
-    return head
+    while head is not None and head.feature not in feature:
+        if len(maps) == _MOST_MAPS:
+            raise _NoWayError(f"the embedding is made of {head.feature!r}")
+        maps.insert(0, head)
+        head = way.layer_before(head.feature, _AFTER_HEAD, until=feature)
+    return head, maps

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Generator, Tensor
 from torch.nn import functional
@@ -131,7 +132,7 @@ def recompressed(images: Tensor, share: float, worst: int, generator: Generator)
 
 
 def reframed(images: Tensor, generator: Generator) -> Tensor:
-    """Cut, turned, framed, captioned or shown in a window; every fifth picture stays as it is.
+    """Cut, turned, tilted, framed, captioned or shown in a window; some pictures stay as they are.
 
     One affine map a picture says where it goes; what it leaves free takes one colour, and then
     bars and lines like writing are drawn over it.
@@ -160,14 +161,27 @@ def _same(_: Sequence[float]) -> Tensor:
 
 
 def _cut(draw: Sequence[float]) -> Tensor:
-    width, height = 0.55 + 0.4 * draw[0], 0.55 + 0.4 * draw[1]
+    width, height = 0.45 + 0.5 * draw[0], 0.45 + 0.5 * draw[1]
     return _affine(width, height, (1 - width) * (2 * draw[2] - 1), (1 - height) * (2 * draw[3] - 1))
 
 
 def _turned(draw: Sequence[float]) -> Tensor:
-    angle, zoom = np.deg2rad(40 * draw[0] - 20), 0.8 + 0.3 * draw[1]
-    cos, sin = float(np.cos(angle)) * zoom, float(np.sin(angle)) * zoom
-    return torch.tensor([[cos, -sin, 0.0], [sin, cos, 0.0]])
+    move = (0.8 + 0.3 * draw[1]) * _rotation(np.deg2rad(40 * draw[0] - 20))
+    return torch.from_numpy(np.concatenate([move, np.zeros((2, 1))], axis=1)).float()
+
+
+def _tilted(draw: Sequence[float]) -> Tensor:
+    """As from another side, or lying: turned by any angle in half of the cases, foreshortened."""
+    widest = np.pi if draw[0] < 0.5 else np.pi / 6
+    turn, lean = widest * (2 * draw[1] - 1), np.pi * draw[2]
+    short = np.diag([1.0, 1 + 0.8 * draw[3]])
+    move = (0.75 + 0.4 * draw[4]) * _rotation(turn) @ _rotation(lean) @ short @ _rotation(-lean)
+    return torch.from_numpy(np.concatenate([move, np.zeros((2, 1))], axis=1)).float()
+
+
+def _rotation(angle: float) -> NDArray[np.float64]:
+    cos, sin = np.cos(angle), np.sin(angle)
+    return np.array([[cos, -sin], [sin, cos]])
 
 
 def _framed(draw: Sequence[float]) -> Tensor:
@@ -190,8 +204,8 @@ def _affine(width: float, height: float, x: float, y: float) -> Tensor:
     return torch.tensor([[width, 0.0, x], [0.0, height, y]])
 
 
-_KINDS = (_same, _cut, _turned, _framed, _captioned, _windowed)
-_KIND_SHARES = torch.tensor([0.2, 0.28, 0.14, 0.1, 0.12, 0.16])
+_KINDS = (_same, _cut, _turned, _tilted, _framed, _captioned, _windowed)
+_KIND_SHARES = torch.tensor([0.14, 0.26, 0.1, 0.16, 0.1, 0.1, 0.14])
 
 
 def _write(image: Tensor, place: Tensor, fill: Tensor, generator: Generator) -> None:

@@ -6,72 +6,48 @@ A small residual network learns, from pictures without labels, to see as a large
 embedding, place by place and as a whole; which pictures of a batch it finds alike; its class
 scores. Beside that it learns to tell an edited copy of a picture from all other pictures.
 
-The training checkpoints itself in DIR and goes on from there when it is started again, also with
-more minutes or samples. All that is drawn by chance follows from the seed and the step, so a
-stopped and resumed training equals an unbroken one (as long as its length is given in samples).
+The training checkpoints itself in DIR and goes on from there when it is started again with the
+same settings, pictures and teacher. Its length may be another: the part of the schedule that is
+left then takes that part of the new length. A training at its end has nothing left; `--rewind`
+takes it back to a point from which it goes on. recipe.json tells of all that.
+
+All that is drawn by chance follows from the seed and the step, so a stopped and resumed training
+equals an unbroken one (as long as its length is given in samples).
 """
 
 import argparse
 import json
 import logging
+import math
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from visavis.embedders.spec import ModelSpec, read_spec
-from visavis.errors import SourceError
+from visavis.embedders.spec import ModelSpec
+from visavis.errors import UsageError, VisavisError
+from visavis.training.builtin_data import Data, entries_of, open_data
+from visavis.training.builtin_model import NAME, write_model
 from visavis.training.builtin_settings import Settings, scaled
-from visavis.training.calibrate import Labelled, Parts, Trial, best
-from visavis.training.colour import Colour, ColourHistogram
 from visavis.training.compose import composition
 from visavis.training.distill import train_step
-from visavis.training.export import export
-from visavis.training.held_out import HeldOut, look, squashed
-from visavis.training.pictures import Listed, Pictures, listed, open_pictures
+from visavis.training.held_out import HeldOut
 from visavis.training.pool import Pool
-from visavis.training.retriever import Retriever
 from visavis.training.state import State, load, new_state, save
 from visavis.training.teacher import Floats, Projection, Teacher
 
 log = logging.getLogger("visavis.training")
 
-NAME = "visavis-s"
-
-
-@dataclass(frozen=True, slots=True)
-class Data:
-    """The training pictures: all of them, and who is trained on and who is held out."""
-
-    entries: list[Listed]
-    pictures: Pictures
-    sha256: str
-    """Of the files, in their order."""
-
-    @property
-    def kept(self) -> NDArray[np.int64]:
-        """Numbers of the pictures to train on."""
-        return np.array([i for i, entry in enumerate(self.entries) if not entry.held_out])
-
-    @property
-    def held_out(self) -> NDArray[np.int64]:
-        """Numbers of the pictures that are kept from training."""
-        return np.array([i for i, entry in enumerate(self.entries) if entry.held_out])
-
-    def images(self, numbers: NDArray[np.int64], side: int) -> Iterator[torch.Tensor]:
-        """Whole pictures in batches (n, 3, side, side), in -1…1."""
-        for start in range(0, len(numbers), 64):
-            part = numbers[start : start + 64]
-            squares = np.stack([squashed(self.pictures, int(i), side) for i in part])
-            yield torch.from_numpy(squares).permute(0, 3, 1, 2).float() / 127.5 - 1
+STOPPED = 130
+"""Exit code of a training that was asked to stop; its checkpoint is written."""
 
 
 def train(
@@ -88,28 +64,57 @@ def train(
     `rewind` takes a training that is further back to this position of the schedule. When `stop`
     is set the training is checkpointed and None is returned. With a schedule of no length (no
     samples, no minutes) the checkpoint is exported as it is.
+
+    Raises:
+        UsageError: the checkpoint is of another training, is at its end and asked for another
+            length, or is missing where it should be exported.
+        SourceError: the folders cannot be trained on, or the checkpoint cannot be read.
+        ImageError: a picture is missing or broken.
+        ModelError: the folder's model cannot be a teacher.
     """
     torch.set_num_threads(settings.threads)
-    out.mkdir(parents=True, exist_ok=True)
-    entries = listed(data)
-    known = Data(entries, *open_pictures(entries, out / "cache", settings.picture_side))
-    log.info("%d pictures, %d held out", len(known.kept), len(known.held_out))
-    teacher = Teacher(teacher_folder, settings.threads, settings.device, strides(settings))
     checkpoint = out / "checkpoint.pt"
+    lasts = bool(settings.samples or settings.minutes)
+    if not lasts and not checkpoint.is_file():
+        raise UsageError(f"{checkpoint} does not exist; train with --minutes or --samples first")
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"{out} is a file; name a folder with --out")
+    entries = entries_of(data)
+    teacher = Teacher(teacher_folder, settings.threads, settings.device, strides(settings))
+    known = open_data(entries, out / "cache", settings.picture_side)
+    log.info("%d pictures, %d held out", len(known.kept), len(known.held_out))
     if checkpoint.is_file():
-        state = load(checkpoint, settings)
-        state.position = min(state.position, rewind)
+        state = load(checkpoint, settings, known.sha256, teacher.sha256)
     else:
         state = new_state(settings, *fit_projections(known, teacher, settings))
+    if lasts:
+        check_length(state, settings, rewind, out)
+        state.begin(settings, known.sha256, teacher.sha256, rewind=rewind)
     held_out = HeldOut(
         known.pictures, known.held_out, teacher, state.projection, settings.final_side
     )
-    if settings.samples or settings.minutes:
+    if lasts and state.position < 1:
         log.info("starting at step %d, position %.3f", state.step, state.position)
         loop(state, new_pool(state, known, teacher, settings), held_out, settings, out, stop)
         if state.position < 1:
             return None
     return write_model(state, known, held_out, teacher_folder, out / "model", settings)
+
+
+def check_length(state: State, settings: Settings, rewind: float, out: Path) -> None:
+    """Raise UsageError when a training at its end is asked for another length, which does nothing.
+
+    Asked for the same again, it only writes its model, and says so.
+    """
+    if min(state.position, rewind) < 1:
+        return
+    last = state.runs[-1]
+    if (settings.samples, settings.minutes) != (last.samples, last.minutes):
+        raise UsageError(
+            f"{out}: that training is at its end, and another length does not take it further; "
+            "take it back with --rewind 0.5 to go on, or only write its model with --export"
+        )
+    log.info("the training is at its end; its model is written again (--rewind 0.5 takes it back)")
 
 
 def strides(settings: Settings) -> list[int]:
@@ -243,126 +248,114 @@ def _measure(state: State, held_out: HeldOut, means: dict[str, float], curve: Pa
         stream.write(json.dumps(line | {"losses": means}) + "\n")
 
 
-def write_model(
-    state: State,
-    data: Data,
-    held_out: HeldOut,
-    teacher_folder: Path,
-    folder: Path,
-    settings: Settings,
-) -> ModelSpec:
-    """Export the averaged weights, with the colour part and the blend that does best held out."""
-    colour = fit_colour(data, settings)
-    labels = [data.entries[i].label for i in data.held_out]
-    products = look_at_products(data, state, colour, settings)
-    tried = held_out.blends(state.averaged, colour, labels, products)
-    chosen = best(tried)
-    log.info("blend: %s", chosen)
-    teacher = read_spec(teacher_folder)
-    spec = export(
-        Retriever(state.averaged, colour, chosen.blend),
-        folder,
-        name=NAME,
-        images=held_out.images(0, 32),
-        labels=class_labels(teacher_folder, teacher, settings.shape.classes),
-        license="Apache-2.0",
-        origin=f"trained by visavis.training.builtin; learned from {teacher.name}",
-        records={
-            "recipe": _recipe(state, data, teacher, settings),
-            "metrics": _metrics(held_out.report(state.averaged), chosen, tried),
-        },
+@contextmanager
+def stopping() -> Iterator[threading.Event]:
+    """An event that SIGTERM and Ctrl-C set, instead of what they do otherwise."""
+    stop = threading.Event()
+    before = {
+        number: signal.signal(number, lambda *_: stop.set())
+        for number in (signal.SIGTERM, signal.SIGINT)
+    }
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def chosen_settings(options: argparse.Namespace) -> Settings:
+    """The settings that the command line asks for; UsageError for values that make no sense."""
+    plain = Settings()
+    blocks = plain.capacity // plain.fresh
+    largest = plain.capacity // plain.originals
+    if options.minutes is not None and not 0 < options.minutes < math.inf:
+        raise UsageError(f"--minutes must be more than zero, not {options.minutes:g}")
+    if options.samples is not None and options.samples < 1:
+        raise UsageError(f"--samples must be at least 1, not {options.samples}")
+    if not 0 <= options.rewind <= 1:
+        raise UsageError(f"--rewind must lie in 0…1, not {options.rewind:g}")
+    if options.export and options.rewind < 1:
+        raise UsageError("--rewind has no effect on --export; leave one of them out")
+    if options.threads < 1:
+        raise UsageError(f"--threads must be at least 1, not {options.threads}")
+    if not 1 <= options.scale <= largest or blocks % options.scale:
+        raise UsageError(
+            f"--scale must divide {blocks} and be at most {largest} (1, 2, 4, 8 …), "
+            f"not {options.scale}"
+        )
+    if options.device == "cuda" and not torch.cuda.is_available():
+        raise UsageError("--device cuda: PyTorch finds no GPU here; leave out --device")
+    return replace(
+        scaled(plain, options.scale),
+        minutes=options.minutes or 0.0,
+        samples=options.samples or 0,
+        device=options.device,
+        threads=options.threads,
     )
-    log.info("wrote %s", folder)
-    return spec
 
 
-def class_labels(folder: Path, teacher: ModelSpec, count: int) -> list[str]:
-    """The names of the teacher's last `count` classes (a background class comes first)."""
-    if teacher.classes is None:
-        raise SourceError(f"{folder}/model.json names no classes; a teacher needs class scores")
-    names = (folder / teacher.classes.labels).read_text(encoding="utf-8").splitlines()
-    if len(names) < count:
-        raise SourceError(f"{folder / teacher.classes.labels} has {len(names)} of {count} labels")
-    return names[-count:]
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line of the recipe; returns its exit code.
+
+    0: the model is written. 130: asked to stop, the checkpoint is written. An error is one
+    sentence and the code of `visavis.errors`: 2, or 5 for a teacher that cannot be used.
+    """
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    try:
+        settings = chosen_settings(options)
+        with stopping() as stop:
+            spec = train(
+                options.data,
+                options.teacher,
+                options.out,
+                settings,
+                rewind=options.rewind,
+                stop=stop,
+            )
+    except VisavisError as error:
+        return _tell_error(str(error), error.exit_code)
+    except OSError as error:
+        reason = f"{error.filename or 'the system'}: {error.strerror or error}"
+        return _tell_error(reason, UsageError.exit_code)
+    if spec is None:
+        log.info("stopped; the same command goes on from %s", options.out / "checkpoint.pt")
+        return STOPPED
+    return 0
 
 
-def fit_colour(data: Data, settings: Settings) -> Colour:
-    """The colour part, fitted to up to 8,000 training pictures drawn by the seed."""
-    rng = np.random.default_rng([settings.seed, 2])
-    chosen = rng.choice(data.kept, min(8000, len(data.kept)), replace=False)
-    histogram = ColourHistogram(settings.final_side)
-    rows = [histogram(images) for images in data.images(chosen, settings.final_side)]
-    return Colour.fit(histogram, torch.cat(rows), settings.colour)
+def _tell_error(sentence: str, code: int) -> int:
+    sys.stderr.write(f"error: {sentence}\n")
+    return code
 
 
-def look_at_products(data: Data, state: State, colour: Colour, settings: Settings) -> Labelled:
-    """All pictures whose colour is known, trained on or not: few are held out."""
-    known = [i for i, entry in enumerate(data.entries) if entry.colour]
-    images = data.images(np.array(known, np.int64), settings.final_side)
-    labels = [data.entries[i].colour for i in known]
-    if not known:
-        return Labelled(Parts(*(np.zeros((0, 1), np.float32) for _ in "abc")), labels)
-    return Labelled(look(state.averaged, colour, images), labels)
-
-
-def _recipe(state: State, data: Data, teacher: ModelSpec, settings: Settings) -> dict[str, Any]:
-    return {
-        "recipe": "builtin",
-        "settings": asdict(settings),
-        "steps": state.step,
-        "originals_seen": state.seen,
-        "data": {"pictures": len(data.kept), "held_out": len(data.held_out), "sha256": data.sha256},
-        "teacher": {"name": teacher.name, "sha256": teacher.sha256},
-        "torch": torch.__version__,
-    }
-
-
-def _metrics(report: dict[str, float], chosen: Trial, tried: Sequence[Trial]) -> dict[str, Any]:
-    return {
-        "held_out": report,
-        "blend": asdict(chosen),
-        "blends_tried": [
-            [
-                *asdict(trial.blend).values(),
-                *(round(v, 4) for v in (trial.precision, trial.recall, trial.products)),
-            ]
-            for trial in tried
-        ],
-    }
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line of the recipe."""
-    parser = argparse.ArgumentParser(description=f"Train the built-in model, {NAME}.")
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description=f"Train the built-in model, {NAME}, or go on with a training in --out.",
+        epilog="Exit codes: 0 the model is written; 130 asked to stop, the checkpoint is written; "
+        "2 usage, pictures or checkpoint; 5 the teacher.",
+    )
     parser.add_argument("--data", nargs="+", type=Path, required=True, help="picture folders")
     parser.add_argument("--teacher", type=Path, required=True, help="model folder to learn from")
     parser.add_argument("--out", type=Path, required=True, help="folder of checkpoint and result")
     length = parser.add_mutually_exclusive_group(required=True)
-    length.add_argument("--minutes", type=float, default=0.0, help="length, in minutes of work")
-    length.add_argument("--samples", type=int, default=0, help="length, in pictures shown")
+    length.add_argument("--minutes", type=float, help="length, in minutes of work")
+    length.add_argument("--samples", type=int, help="length, in pictures shown")
     length.add_argument("--export", action="store_true", help="only write the model as it is")
     parser.add_argument(
-        "--rewind", type=float, default=1.0, help="go on from this position of the schedule (0…1)"
+        "--rewind",
+        type=float,
+        default=1.0,
+        help="go back to this position of the schedule (0…1) and on from there; a training at its "
+        "end goes on in no other way",
     )
-    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--threads", type=int, default=2, help="of the CPU")
     parser.add_argument(
         "--scale", type=int, default=1, help="steps so many times as large (4 on a GPU)"
     )
-    options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    settings = replace(
-        scaled(Settings(), options.scale),
-        minutes=options.minutes,
-        samples=options.samples,
-        device=options.device,
-        threads=options.threads,
-    )
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    train(options.data, options.teacher, options.out, settings, rewind=options.rewind, stop=stop)
+    return parser
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,12 +1,20 @@
-"""How much each part of the vector should count: chosen on held-out pictures, once, at the end."""
+"""How much each part of the vector, and each direction, should count: chosen once, at the end.
+
+Kinds of things and copies are asked for among held-out pictures, products among all of them. First
+the shares of the parts are chosen; then how far directions are whitened in which edits of training
+pictures move their vectors.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from visavis.training.retriever import Blend
+from visavis.training.whitening import SHRINKAGES, whitening
 
 Floats = NDArray[np.float32]
 
@@ -28,7 +36,7 @@ class Parts:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One blend and what it is worth."""
+    """One blend, or one whitening of it, and what it is worth."""
 
     blend: Blend
     precision: float
@@ -36,7 +44,12 @@ class Trial:
     recall: float
     """Share of edited copies whose original comes first."""
     products: float
-    """Share of the five nearest products that are the same kind of thing in the same colour."""
+    """Share of the five nearest products that are the same kind of thing in the same colour.
+
+    Of all products, most of which were trained on (without their labels): too few are held out.
+    """
+    shrinkage: float = 1.0
+    """Of the whitening (see `whitening`); 1 is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +77,56 @@ def trials(originals: Labelled, copies: Parts, products: Labelled) -> list[Trial
         )
         for blend in _blends()
     ]
+
+
+def whitenings(
+    blend: Blend, originals: Labelled, copies: Parts, products: Labelled, pairs: tuple[Parts, Parts]
+) -> list[Trial]:
+    """Every shrinkage of the whitening of this blend, tried, from none to much.
+
+    `pairs` are what it is made from: training pictures, and edited copies of them in their order.
+    """
+    kinds, goods = (
+        np.unique(np.array(side.labels), return_inverse=True)[1] for side in (originals, products)
+    )
+    asked, edits, sold = (joined(blend, p) for p in (originals.parts, copies, products.parts))
+    tried = []
+    for shrinkage in SHRINKAGES:
+        matrix = pair_whitening(blend, pairs, shrinkage).numpy()
+        same = _unit(asked @ matrix)
+        shop = _unit(sold @ matrix) if len(sold) else sold
+        found = (_unit(edits @ matrix) @ same.T).argmax(axis=1) == np.arange(len(same))
+        figures = (_precision(same @ same.T, kinds), float(found.mean()))
+        tried.append(Trial(blend, *figures, _precision(shop @ shop.T, goods), shrinkage))
+    return tried
+
+
+def pair_whitening(blend: Blend, pairs: tuple[Parts, Parts], shrinkage: float) -> Tensor:
+    """(dim, dim): the whitening within pairs of a picture and its edited copy.
+
+    Learned from matching pairs, without labels, as by Radenović, Tolias and Chum, "Fine-tuning CNN
+    image retrieval with no human annotation", TPAMI 2018; shrunk, because only edits are known, and
+    not all in which pictures of one thing differ.
+    """
+    rows = np.concatenate([joined(blend, side) for side in pairs])
+    numbers = np.tile(np.arange(len(rows) // 2), 2)
+    return whitening(torch.from_numpy(rows).double(), numbers, shrinkage).float()
+
+
+def joined(blend: Blend, parts: Parts) -> Floats:
+    """The whole vectors, as a `Retriever` without whitening gives them."""
+    weighted = (
+        parts.learned * blend.learned**0.5,
+        parts.copy * blend.copy**0.5,
+        parts.colour * blend.colour**0.5,
+    )
+    return _unit(np.concatenate(weighted, axis=1, dtype=np.float32))
+
+
+def _unit(rows: Floats) -> Floats:
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    scaled: Floats = rows / np.maximum(lengths, 1e-12)
+    return scaled
 
 
 def best(tried: Sequence[Trial]) -> Trial:

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from visavis.embedders.spec import ClassesSpec, ModelSpec, PreprocessSpec
+from visavis.errors import ModelError
 
 TOLERANCE = 1e-3
 """Largest difference between torch and the exported graph, in any number of their outputs."""
@@ -30,7 +31,7 @@ TOLERANCE = 1e-3
 _SMALLEST = 2048  # weights with fewer numbers stay float32: nothing is gained
 
 
-class ExportError(Exception):
+class ExportError(ModelError):
     """The exported graph does not say what the network says."""
 
 

@@ -6,10 +6,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Generator, Tensor
+from torch import Generator, Tensor, nn
 
 from visavis.training.augment import edited
-from visavis.training.calibrate import Labelled, Parts, Trial, trials
+from visavis.training.calibrate import Parts
 from visavis.training.colour import Colour
 from visavis.training.networks import Student
 from visavis.training.pictures import Pictures
@@ -49,7 +49,7 @@ class HeldOut:
         nearest that are among ours; `copy_recall` the share of edited copies whose original comes
         first by the copy numbers.
         """
-        originals, copies = self._parts(student, None)
+        originals, copies = self.parts(student, None)
         count = min(5, len(self._pixels) - 1)
         near = zip(nearest(originals.learned, count), nearest(self._teachers, count), strict=True)
         found = (copies.copy @ originals.copy.T).argmax(axis=1)
@@ -59,20 +59,26 @@ class HeldOut:
             "copy_recall": float((found == np.arange(len(found))).mean()),
         }
 
-    def blends(
-        self, student: Student, colour: Colour, labels: Sequence[str], products: Labelled
-    ) -> list[Trial]:
-        """Every blend of the parts, tried; `labels` has one for each picture."""
-        originals, copies = self._parts(student, colour)
-        return trials(Labelled(originals, labels), copies, products)
+    @torch.inference_mode()
+    def vectors(self, network: nn.Module) -> Floats:
+        """(n, dim): the whole vectors that a `Retriever` on the CPU gives of the pictures."""
+        batches = (self.images(start, start + 64) for start in range(0, len(self._pixels), 64))
+        return np.concatenate([network(images)[0].numpy() for images in batches])
 
-    def _parts(self, student: Student, colour: Colour | None) -> tuple[Parts, Parts]:
+    def parts(self, student: Student, colour: Colour | None) -> tuple[Parts, Parts]:
         """The parts of the originals' vectors and of their copies'."""
-        generator = Generator().manual_seed(1)
         count = len(self._pixels)
         batches = [self.images(start, start + 64) for start in range(0, count, 64)]
-        copies = (edited((batch + 1) / 2, generator) * 2 - 1 for batch in batches)
-        return look(student, colour, batches), look(student, colour, copies)
+        return look_at_pairs(student, colour, batches, seed=1)
+
+
+def look_at_pairs(
+    student: Student, colour: Colour | None, batches: Sequence[Tensor], *, seed: int
+) -> tuple[Parts, Parts]:
+    """The parts of pictures in batches (n, 3, side, side), in -1…1, and of an edit of each."""
+    generator = Generator().manual_seed(seed)
+    copies = (edited((batch + 1) / 2, generator) * 2 - 1 for batch in batches)
+    return look(student, colour, batches), look(student, colour, copies)
 
 
 @torch.inference_mode()

@@ -16,12 +16,18 @@ class Optimizer:
     fast as common ones; a network sees the same quality after fewer pictures. A convolution counts
     as the matrix (out, in x height x width). Its steps are scaled to the size of AdamW's, so that
     one rate serves both.
+
+    The student must be in channels_last: Muon then writes into the filters themselves, through
+    matrices that share their memory. ValueError where they would not.
     """
 
     def __init__(self, student: Student, settings: Settings) -> None:
         convolutions = [m for m in student.body.modules() if isinstance(m, nn.Conv2d)]
         self._filters = [m.weight for m in convolutions if m.in_channels > 3]
         self._matrices = [nn.Parameter(_matrix(weight.detach())) for weight in self._filters]
+        pairs = zip(self._filters, self._matrices, strict=True)
+        if any(weight.data_ptr() != matrix.data_ptr() for weight, matrix in pairs):
+            raise ValueError("a student that is not channels_last cannot follow Muon")
         own = {id(weight) for weight in self._filters}
         others = [p for p in student.parameters() if id(p) not in own]
         groups = [

@@ -7,10 +7,11 @@ each one hundreds of times; so the pixels are kept, at working resolution, besid
 import csv
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,18 +51,30 @@ def listed(folders: Sequence[Path]) -> list[Listed]:
             raise SourceError(
                 f"{table} does not exist; a training folder needs labels.csv with path"
             )
-        with table.open(encoding="utf-8", newline="") as stream:
-            for row in csv.DictReader(stream):
-                name = f"{folder.name}/{row['path']}"
-                draw = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") / 2**32
-                label = f"{folder.name}/{row.get('label', '')}"
-                shade = row.get("baseColour")
-                colour = f"{label}/{shade}" if shade else ""
-                held_out = draw < HELD_OUT_SHARE
-                found.append(Listed(folder / row["path"], name, label, colour, held_out))
+        try:
+            with table.open(encoding="utf-8-sig", newline="") as stream:
+                found.extend(_rows(folder, table, csv.DictReader(stream)))
+        except (OSError, UnicodeDecodeError, csv.Error) as error:
+            raise SourceError(
+                f"{table} cannot be read ({error}); save it as CSV in UTF-8"
+            ) from error
     if not found:
         raise SourceError(f"no training pictures in {', '.join(map(str, folders))}")
     return found
+
+
+def _rows(folder: Path, table: Path, rows: "csv.DictReader[str]") -> Iterator[Listed]:
+    for number, row in enumerate(rows, start=2):
+        path = row.get("path")
+        if not path:
+            raise SourceError(f"{table}, row {number}: no path; labels.csv needs a column path")
+        home = folder.absolute().name
+        name = f"{home}/{path}"
+        draw = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") / 2**32
+        label = f"{home}/{row.get('label', '')}"
+        shade = row.get("baseColour")
+        colour = f"{label}/{shade}" if shade else ""
+        yield Listed(folder / path, name, label, colour, held_out=draw < HELD_OUT_SHARE)
 
 
 class Pictures:
@@ -85,18 +98,51 @@ def open_pictures(pictures: Sequence[Listed], cache: Path, side: int) -> tuple[P
     """The decoded pictures and the hash of their files, from the cache or made now.
 
     Pictures are shrunk to `side` pixels on the longest side and never enlarged. The cache is made
-    again when the list of pictures or the side is another than it was made for.
+    again when it was made for another side or list, or when the size or the time of change of a
+    file is another. What is there at any moment is whole: a stop in the middle costs the work and
+    no more. Raises ImageUnreadableError for a picture that is missing or broken.
     """
-    wanted = hashlib.sha256(
-        "\n".join([str(side), *(p.name for p in pictures)]).encode()
-    ).hexdigest()
+    wanted = _key(pictures, side)
     table, pixels = cache / "pictures.json", cache / "pictures.bin"
-    if table.is_file():
-        known = json.loads(table.read_text(encoding="utf-8"))
-        if known["list"] == wanted:
-            shapes = np.array(known["shapes"], dtype=np.int64)
-            return Pictures(np.memmap(pixels, dtype=np.uint8, mode="r"), shapes), known["sha256"]
-    cache.mkdir(parents=True, exist_ok=True)
+    known = _known(table, pixels, wanted)
+    if known is None:
+        cache.mkdir(parents=True, exist_ok=True)
+        known = _make(pictures, side, pixels.with_suffix(".partial"))
+        # The table is what makes the pixels count, so it goes first and comes last. The old pixels
+        # are replaced and not written over: another training may be looking at them.
+        table.unlink(missing_ok=True)
+        pixels.with_suffix(".partial").replace(pixels)
+        partial = table.with_suffix(".partial-table")
+        partial.write_text(json.dumps({"list": wanted} | known), encoding="utf-8")
+        partial.replace(table)
+    shapes = np.array(known["shapes"], dtype=np.int64)
+    return Pictures(np.memmap(pixels, dtype=np.uint8, mode="r"), shapes), known["sha256"]
+
+
+def _key(pictures: Sequence[Listed], side: int) -> str:
+    """What a cache was made for, as a hash: the side, and the name, size and time of each file."""
+    digest = hashlib.sha256(str(side).encode())
+    for picture in pictures:
+        try:
+            status = picture.path.stat()
+        except OSError as error:
+            raise ImageUnreadableError(str(picture.path), f"it cannot be read: {error}") from error
+        digest.update(f"\n{picture.name}|{status.st_size}|{status.st_mtime_ns}".encode())
+    return digest.hexdigest()
+
+
+def _known(table: Path, pixels: Path, wanted: str) -> dict[str, Any] | None:
+    """The table of a cache that was made for `wanted`, or None."""
+    if not table.is_file():
+        return None
+    known: dict[str, Any] = json.loads(table.read_text(encoding="utf-8"))
+    whole = sum(height * width * 3 for height, width in known["shapes"])
+    fits = known["list"] == wanted and pixels.is_file() and pixels.stat().st_size == whole
+    return known if fits else None
+
+
+def _make(pictures: Sequence[Listed], side: int, pixels: Path) -> dict[str, Any]:
+    """Write the pixels of all pictures, one after the other; their shapes and the files' hash."""
     sizes: list[tuple[int, int]] = []
     digest = hashlib.sha256()
     with pixels.open("wb") as stream, ThreadPoolExecutor(2) as threads:
@@ -104,9 +150,7 @@ def open_pictures(pictures: Sequence[Listed], cache: Path, side: int) -> tuple[P
             stream.write(picture.tobytes())
             sizes.append(picture.shape[:2])
             digest.update(file_hash)
-    known = {"list": wanted, "sha256": digest.hexdigest(), "shapes": sizes}
-    table.write_text(json.dumps(known), encoding="utf-8")
-    return open_pictures(pictures, cache, side)
+    return {"sha256": digest.hexdigest(), "shapes": sizes}
 
 
 def _decoded(path: Path, side: int) -> tuple[RGB, bytes]:

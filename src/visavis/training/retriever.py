@@ -1,7 +1,8 @@
 """What is exported: the trained network, a colour part beside it, one unit vector for all.
 
 The vector is a weighted concatenation: what is seen, how much of a copy it is, which colours it
-has. The first two are unit vectors; the third is as long as the picture is colourful.
+has. The first two are unit vectors; the third is as long as the picture is colourful. Then
+directions in which edits of a picture move it may be made to count less.
 """
 
 from dataclasses import dataclass
@@ -28,11 +29,24 @@ class Blend:
 
 
 class Retriever(nn.Module):
-    """Pictures (n, 3, side, side) in -1…1 to unit vectors and class probabilities."""
+    """Pictures (n, 3, side, side) in -1…1 to unit vectors and class probabilities.
 
-    def __init__(self, student: Student, colour: Colour, blend: Blend) -> None:
+    Args:
+        student: The trained network.
+        colour: The part beside it.
+        blend: Shares of the parts.
+        whitening: (dim, dim), symmetric, that whole vectors are multiplied with; None: they stay.
+    """
+
+    def __init__(
+        self, student: Student, colour: Colour, blend: Blend, whitening: Tensor | None = None
+    ) -> None:
         super().__init__()
         self.student, self.colour, self.blend = student, colour, blend
+        self.whitening: nn.Linear | None = None
+        if whitening is not None:
+            self.whitening = nn.Linear(len(whitening), len(whitening), bias=False)
+            self.whitening.requires_grad_(False).weight.copy_(whitening)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """(n, learned + copy + colour), (n, classes)."""
@@ -43,4 +57,7 @@ class Retriever(nn.Module):
             functional.normalize(copy) * blend.copy**0.5,
             self.colour(x) * blend.colour**0.5,
         ]
-        return functional.normalize(torch.cat(parts, dim=1)), logits.softmax(dim=1)
+        vectors = functional.normalize(torch.cat(parts, dim=1))
+        if self.whitening is not None:
+            vectors = functional.normalize(self.whitening(vectors))
+        return vectors, logits.softmax(dim=1)

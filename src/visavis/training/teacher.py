@@ -10,6 +10,7 @@ import onnxruntime as ort
 import torch
 from numpy.typing import NDArray
 
+from visavis.embedders.checksum import verify
 from visavis.embedders.preprocess import Preprocess
 from visavis.embedders.spec import read_spec
 from visavis.errors import ModelError
@@ -37,6 +38,9 @@ class Teacher:
     model.json says. The hints are maps from inside: for each stride asked for, the last sum of a
     shortcut at that resolution, or the last convolution where there is none. On the CPU the graph
     is run by ONNX Runtime, elsewhere by torch.
+
+    Raises ModelError for a folder that is no model, for a file that is not the one its model.json
+    names, and for a network without such maps and scores.
     """
 
     def __init__(
@@ -44,6 +48,8 @@ class Teacher:
     ) -> None:
         spec = read_spec(folder)
         model = folder / spec.file
+        verify(model, spec.sha256, trust_marker=False)
+        self.name, self.sha256 = spec.name, spec.sha256
         graph = onnx.load(str(model))
         pools = [n for n in graph.graph.node if n.op_type in ("AveragePool", "GlobalAveragePool")]
         if not pools:

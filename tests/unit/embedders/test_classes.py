@@ -215,11 +215,14 @@ def written(folder: Path, model: onnx.ModelProto, dim: int, classes: int) -> Onn
     return OnnxEmbedder(folder)
 
 
-def headed(weights: Weights, between: str | None = None) -> onnx.ModelProto:
+def headed(
+    weights: Weights, between: str | None = None, *, whitened: bool = False
+) -> onnx.ModelProto:
     """A network of the kind that ships: the embedding joins parts made of the feature, each of its
     own length, and the classifier acts on the feature; some weights are 8-bit times a scale.
 
-    `between` is an operation between the feature and the first part.
+    `between` is an operation between the feature and the first part. A whitened embedding was
+    multiplied with a square matrix in the end.
     """
     half = numpy_helper.from_array(np.array([0.5], np.float32), "half")
     scale = np.abs(weights["classes"]).max(axis=1, keepdims=True) / 127
@@ -241,11 +244,15 @@ def headed(weights: Weights, between: str | None = None) -> onnx.ModelProto:
         helper.make_node("Div", ["learned", "length"], ["direction"]),
         helper.make_node("Mul", ["direction", "half"], ["share"]),
         helper.make_node("Mul", ["feature", "half"], ["rest"]),
-        helper.make_node("Concat", ["share", "rest"], ["embedding"], axis=1),
+        helper.make_node("Concat", ["share", "rest"], ["all" if whitened else "embedding"], axis=1),
         helper.make_node("Gemm", ["feature", "class weights", ""], ["logits"], transB=1),
         helper.make_node("Softmax", ["logits"], ["classes"], axis=1),
     ]
+    if whitened:
+        nodes.append(helper.make_node("MatMul", ["all", "square"], ["embedding"]))
     tensors = [numpy_helper.from_array(weights[n], n) for n in ("kernel", "head", "bias")]
+    if whitened:
+        tensors.append(numpy_helper.from_array(weights["square"], "square"))
     tensors += [half, numpy_helper.from_array(small, "small")]
     tensors.append(numpy_helper.from_array(scale.astype(np.float32), "scale"))
     values = [
@@ -268,6 +275,7 @@ def head_weights() -> Weights:
         "head": random.normal(size=(5, 6)).astype(np.float32),
         "bias": random.normal(size=5).astype(np.float32),
         "classes": random.normal(size=(20, 6)).astype(np.float32),
+        "square": random.normal(size=(11, 11)).astype(np.float32),
     }
 
 
@@ -280,6 +288,17 @@ def test_through_a_layer_of_the_same_feature_a_direction_follows_the_class_by_le
     solution = np.linalg.lstsq(head_weights["head"].T, wanted[4], rcond=None)[0]
     np.testing.assert_allclose(found[:5], unit_rows(solution[None])[0], atol=0.02)
     np.testing.assert_array_equal(found[5:], 0)
+
+
+def test_behind_a_whitening_a_direction_says_of_pictures_what_it_said_before_it(
+    tmp_path: Path, head_weights: Weights
+) -> None:
+    plain = written(tmp_path / "headed", headed(head_weights), 11, 20)
+    model = written(tmp_path / "whitened", headed(head_weights, whitened=True), 11, 20)
+    before, behind = (classes_of(one).directions(["thing 4"])[0] for one in (plain, model))
+    vectors = np.random.default_rng(1).normal(size=(9, 11))
+    said, says = vectors @ before, (vectors @ head_weights["square"]) @ behind
+    np.testing.assert_allclose(says / np.linalg.norm(says), said / np.linalg.norm(said), atol=1e-3)
 
 
 def test_what_lies_between_feature_and_layer_is_refused(

@@ -1,7 +1,9 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 import torch
+from torch.nn import functional
 
 from visavis.training.builtin_settings import Settings, scaled
 from visavis.training.distill import batch_losses, make_batch, rate_at, train_step
@@ -51,12 +53,40 @@ def test_every_weight_gets_a_gradient(settings: Settings) -> None:
     assert silent == []
 
 
+def test_every_loss_compares_its_own_part_and_the_total_is_their_weighted_sum(
+    settings: Settings,
+) -> None:
+    state = started(settings)
+    batch = make_batch(examples(settings, 8), settings, 0, settings.side)
+    with torch.inference_mode():
+        losses = batch_losses(state.student, batch, settings)
+        seen = state.student(batch.images)
+    hints = functional.cosine_similarity(seen.hints[0][:8], batch.hints[0], dim=1)
+    assert losses["hints"].item() == pytest.approx(1 - hints.mean().item(), abs=1e-5)
+    copies = functional.cosine_similarity(seen.learned[8:], batch.vectors[:4])
+    assert losses["edited"].item() == pytest.approx(1 - copies.mean().item(), abs=1e-5)
+    weights = {
+        "vector": 1.0,
+        "map": settings.map_weight,
+        "hints": settings.hint_weight,
+        "relation": settings.relation_weight,
+        "scores": settings.scores_weight,
+        "edited": settings.edited_weight,
+        "copy": settings.copy_weight,
+    }
+    total = sum(weight * losses[name].item() for name, weight in weights.items())
+    assert losses["total"].item() == pytest.approx(total, rel=1e-5)
+    assert all(losses[name].item() > 0.01 for name in weights)
+
+
 def test_ten_pictures_are_learned_by_heart(settings: Settings) -> None:
     settings = replace(settings, side=32, originals=10, rate=1e-2)
     state = started(settings)
     known = examples(settings, 10)
     losses = [train_step(state, known, settings) for _ in range(120)]
     assert losses[0]["vector"] > 0.8
+    assert losses[0]["hints"] > 0.8
+    assert np.mean([loss["hints"] for loss in losses[-10:]]) < 0.8 * losses[0]["hints"]
     assert np.mean([loss["vector"] for loss in losses[-10:]]) < 0.3
     assert np.mean([loss["copy"] for loss in losses[-10:]]) < 0.8 * losses[0]["copy"]
 

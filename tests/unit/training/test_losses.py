@@ -4,7 +4,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from visavis.training.losses import copy_loss, direction_loss, relation_loss, scores_loss
+from visavis.training.losses import (
+    copy_loss,
+    direction_loss,
+    hint_loss,
+    relation_loss,
+    scores_loss,
+)
 
 
 def cosine(a: Tensor, b: Tensor) -> float:
@@ -26,6 +32,20 @@ def test_direction_loss_of_maps_compares_place_by_place() -> None:
     pairs = [(ours[n, :, y, x], theirs[n, :, y, x]) for n in (0, 1) for y in (0, 1) for x in (0, 1)]
     expected = sum(1 - cosine(a, b) for a, b in pairs) / len(pairs)
     assert direction_loss(ours, theirs).item() == pytest.approx(expected, abs=1e-6)
+
+
+def test_hint_loss_counts_each_layer_alike_however_many_places_it_has() -> None:
+    ours = [vectors(2, 12, 0).reshape(2, 3, 2, 2), vectors(2, 4, 2).reshape(2, 4, 1, 1)]
+    theirs = [vectors(2, 12, 1).reshape(2, 3, 2, 2), vectors(2, 4, 3).reshape(2, 4, 1, 1)]
+    layers = []
+    for one, other in zip(ours, theirs, strict=True):
+        size = one.shape[-1]
+        places = [(n, y, x) for n in (0, 1) for y in range(size) for x in range(size)]
+        far = [1 - cosine(one[n, :, y, x], other[n, :, y, x]) for n, y, x in places]
+        layers.append(sum(far) / len(far))
+    assert hint_loss(ours, theirs).item() == pytest.approx(sum(layers) / 2, abs=1e-6)
+    assert hint_loss(ours, ours).item() == pytest.approx(0, abs=1e-6)
+    assert hint_loss([], []).item() == 0
 
 
 def test_relation_loss_compares_all_pairs_and_not_a_picture_with_itself() -> None:

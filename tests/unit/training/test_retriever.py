@@ -27,6 +27,19 @@ def test_the_score_of_grey_pictures_is_the_weighted_mean_of_two_cosines() -> Non
     assert classes.sum(dim=1).tolist() == pytest.approx([1, 1], abs=1e-5)
 
 
+def test_whitened_vectors_are_products_of_unit_length() -> None:
+    torch.manual_seed(0)
+    student = Student(TINY).eval()
+    images = torch.rand(3, 3, 32, 32) * 2 - 1
+    colour, blend = Colour(ColourHistogram(32), torch.rand(192, 3)), Blend(0.6, 0.3, 0.1)
+    half = torch.rand(17, 17)
+    with torch.inference_mode():
+        plain = Retriever(student, colour, blend)(images)[0]
+        vectors = Retriever(student, colour, blend, half + half.T)(images)[0]
+    expected = plain @ (half + half.T)
+    assert torch.allclose(vectors, expected / expected.norm(dim=1, keepdim=True), atol=1e-5)
+
+
 def test_shares_that_do_not_add_up_are_refused() -> None:
     with pytest.raises(ValueError, match="add up to one"):
         Blend(0.5, 0.5, 0.5)

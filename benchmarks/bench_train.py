@@ -73,7 +73,7 @@ def _triplet_seconds(count: int, epochs: int, work: Path) -> float:
     parts = split(data.labels, 0.2)
     head = Head(_DIM, settings.layers)
     network = EmbeddingNetwork(None, None, head, "cosine")
-    loss = MetricLoss(LossSettings(), len(parts.train_labels), settings.layers[-1])
+    loss = MetricLoss(LossSettings(), len(parts.train_labels), head.dim)
     learner = TripletLearner(network, loss, data, parts, settings.rates, 0)
     started = time.perf_counter()
     learner.start()

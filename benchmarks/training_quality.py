@@ -27,7 +27,7 @@ from visavis.image_index import ImageIndex
 from visavis.images.sources import open_source
 from visavis.metrics import bootstrap_interval
 
-SEEDS = (0, 1, 2)
+SEEDS = (0, 1)
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,8 @@ class Half:
     questions: tuple[Question, ...]
     both: bool = False
     """Whether the other half is then trained on, and each object measured once."""
+    across: str | None = None
+    """What the trainings are told to search across."""
 
 
 HALVES = (
@@ -61,20 +63,20 @@ HALVES = (
             Question("grocery-iconic", Options(("kind=iconic",), "kind=natural")),
             Question("grocery-natural", Options(("kind=natural",))),
         ),
+        across="kind",
     ),
 )
 VARIANTS: dict[str, dict[str, Any]] = {
     "head": {},
+    "head-mixed": {"across": None},
+    "visavis-s-head": {"base": "visavis-s"},
     "head-pixels": {"pixels": True},
-    "head-pixels-multi-similarity": {"pixels": True, "loss": "multi-similarity"},
+    "linear": {"layers": (0,)},
+    "head-256": {"layers": (512, 512, 256)},
+    "dense-from-chance": {"straight": False, "layers": (512, 512, 256), "rate": 1e-3},
     "head-multi-similarity": {"loss": "multi-similarity"},
     "head-arcface": {"loss": "arcface"},
-    "head-wide": {"layers": (512, 512, 512)},
-    "head-pixels-wide": {"pixels": True, "layers": (512, 512, 512)},
-    "head-hard-mining": {"mining": "hard"},
-    "head-chi2": {"metric": "chi2"},
-    "linear": {"layers": (256,)},
-    "dense-from-chance": {"straight": False},
+    "visavis-s-head-pixels": {"base": "visavis-s", "pixels": True},
 }
 WHOLE = (
     ("ukbench", "object_id"),
@@ -90,8 +92,7 @@ def main() -> None:
     RESULTS.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as work:
         if given.only != "autoencoder":
-            for half in HALVES:
-                _heads(half, data, base, Path(work), given.variants or list(VARIANTS))
+            _heads(data, base, Path(work), given.variants or list(VARIANTS), given.missing)
         if given.only != "heads":
             _autoencoder(data, base, Path(work), given.epochs)
     from benchmarks.quality import write_page
@@ -99,29 +100,58 @@ def main() -> None:
     write_page()
 
 
-def _heads(half: Half, data: Path, base: str, work: Path, variants: list[str]) -> None:
-    folds = _folds(half, data, work)
-    before = _joined([_measured(half, base, held_out, work) for _, held_out in folds])
-    for question, report in before.items():
-        _keep(f"{question}-base", question, "mobilenet-v2", report)
+def _heads(data: Path, base: str, work: Path, variants: list[str], missing: bool) -> None:
+    bases = {"mobilenet-v2": base, "visavis-s": "visavis-s"}
+    folds = {half.set: _folds(half, data, work) for half in HALVES}
+    before = {half.set: _before(half, folds[half.set], bases, work) for half in HALVES}
     for variant in variants:
-        runs = []
-        for seed in SEEDS:
-            found, facts = [], []
-            for number, (trained_on, held_out) in enumerate(folds):
-                out = work / half.set / f"{seed}-{number}" / variant
-                facts.append(
-                    _train_head(trained_on, half.label, base, out, VARIANTS[variant], seed)
-                )
-                found.append(_measured(half, str(out), held_out, work))
-            runs.append((_joined(found), facts))
-        for question, report in runs[0][0].items():
-            report["training"] = runs[0][1]
-            report["against_base"] = {
-                d.measure: d.to_dict() for d in compare(report, before[question], "the base")
-            }
-            report["seeds"] = [run[question]["metrics"] for run, _ in runs]
-            _keep(f"{question}-{variant}", question, variant, report)
+        for half in HALVES:
+            files = [RESULTS / f"{question.name}-{variant}.json" for question in half.questions]
+            if missing and all(file.exists() for file in files):
+                continue
+            settings = {"across": half.across} | VARIANTS[variant]
+            below = settings.pop("base", "mobilenet-v2")
+            if variant == "head-mixed" and half.across is None:
+                continue
+            runs = [_run(half, folds[half.set], bases[below], settings, s, work) for s in SEEDS]
+            for question, report in runs[0][0].items():
+                report["training"] = runs[0][1]
+                report["against_base"] = {
+                    d.measure: d.to_dict()
+                    for d in compare(report, before[half.set][below][question], below)
+                }
+                report["seeds"] = [found[question]["metrics"] for found, _ in runs]
+                _keep(f"{question}-{variant}", question, variant, report)
+
+
+def _before(
+    half: Half, folds: list[tuple[Path, Path]], bases: dict[str, str], work: Path
+) -> dict[str, dict[str, Report]]:
+    """What the bases find as they are."""
+    found = {}
+    for name, model in bases.items():
+        found[name] = _joined([_measured(half, model, held_out, work) for _, held_out in folds])
+        for question, report in found[name].items():
+            _keep(f"{question}-{name}", question, name, report)
+    return found
+
+
+def _run(
+    half: Half,
+    folds: list[tuple[Path, Path]],
+    base: str,
+    settings: dict[str, Any],
+    seed: int,
+    work: Path,
+) -> tuple[dict[str, Report], list[dict[str, Any]]]:
+    """What heads of one seed find, and how they were trained."""
+    found, facts = [], []
+    for trained_on, held_out in folds:
+        with tempfile.TemporaryDirectory(dir=work) as folder:
+            out = Path(folder) / "head"
+            facts.append(_train_head(trained_on, half.label, base, out, settings, seed))
+            found.append(_measured(half, str(out), held_out, work))
+    return _joined(found), facts
 
 
 def _folds(half: Half, data: Path, work: Path) -> list[tuple[Path, Path]]:
@@ -181,12 +211,15 @@ def _train_head(
 ) -> dict[str, Any]:
     """Train as `visavis train triplet` does; what its records say."""
     from visavis.training.fitting import LoopSettings
+    from visavis.training.learner import Rates
     from visavis.training.metric_losses import LossSettings
     from visavis.training.triplet import prepare, train
     from visavis.training.triplet_settings import TripletSettings
 
     loss = {key: variant[key] for key in ("loss", "metric", "mining") if key in variant}
     rest = {key: value for key, value in variant.items() if key not in loss}
+    if "rate" in rest:
+        rest["rates"] = Rates(rest.pop("rate"))
     settings = replace(TripletSettings(), loss=LossSettings(**loss), **rest)
     cache = catalogue.parent / "cache"
     made = prepare(open_source(catalogue), label, base, settings, seed=seed, cache=cache)
@@ -200,6 +233,7 @@ def _train_head(
         "labels_validated": len(split["validation"]["labels"]),
         "epochs": result.metrics["epochs"],
         "best_epoch": result.metrics["best_epoch"],
+        "across": recipe["settings"]["across"],
         "validation": result.metrics["validation"],
         "validation_of_base": result.metrics["base"],
     }
@@ -317,6 +351,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--base", type=Path, required=True, help="folder of mobilenet-v2")
     parser.add_argument("--only", choices=["heads", "autoencoder"])
     parser.add_argument("--variant", dest="variants", action="append", choices=list(VARIANTS))
+    parser.add_argument(
+        "--missing", action="store_true", help="train no heads whose reports are there"
+    )
     parser.add_argument("--epochs", type=int, default=12, help="of the autoencoder")
     return parser
 

@@ -17,6 +17,7 @@ if importlib.util.find_spec("lightning") is None:
     pytest.skip("the extra `train` is not installed", allow_module_level=True)
 
 SMALL = ("--layers", "32,16", "-p", 6, "-k", 4, "--threads", 1, "--device", "cpu")
+SMALL_PICTURES = ("--size", 32, "--dim", 16, "--widths", "8,12", "--batch", 16, "--threads", 1)
 WITHOUT_TORCH = """
 import sys
 for name in ("torch", "lightning", "pytorch_metric_learning", "onnx", "h5py", "matplotlib"):
@@ -79,9 +80,8 @@ def test_from_labelled_pictures_to_a_measured_index_without_torch(
 
 def test_an_autoencoder_from_a_folder(cli: Cli, pictures: Path, tmp_path: Path) -> None:
     mine = tmp_path / "mine"
-    small = ("--size", 32, "--dim", 16, "--widths", "8,12", "--batch", 16, "--threads", 1)
     trained = cli(
-        *("train", "autoencoder", pictures, "--out", mine, "--epochs", 2, *small, "--json")
+        *("train", "autoencoder", pictures, "--out", mine, "--epochs", 2, *SMALL_PICTURES, "--json")
     )
     assert trained.code == 0, trained.err
     shape = json.loads(trained.out)
@@ -101,14 +101,30 @@ def test_an_autoencoder_from_a_folder(cli: Cli, pictures: Path, tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130)]
+    ("recipe", "number", "code"),
+    [
+        ("triplet", signal.SIGKILL, -signal.SIGKILL),
+        ("triplet", signal.SIGINT, 130),
+        ("autoencoder", signal.SIGKILL, -signal.SIGKILL),
+    ],
 )
 def test_a_stopped_training_ends_as_an_unbroken_one(
-    number: signal.Signals, code: int, cli: Cli, pictures: Path, base: Path, tmp_path: Path
+    recipe: str,
+    number: signal.Signals,
+    code: int,
+    cli: Cli,
+    pictures: Path,
+    base: Path,
+    tmp_path: Path,
 ) -> None:
+    own = {
+        "triplet": ("--base", base, *SMALL),
+        "autoencoder": (*SMALL_PICTURES, "--validation", 0.3),
+    }
+
     def command(out: str) -> list[str]:
-        given = ("train", "triplet", pictures, "--labels", "folder", "--base", base)
-        options = ("--out", tmp_path / out / "mine", "--epochs", 20, "--patience", 20, *SMALL)
+        given = ("train", recipe, pictures, "--labels", "folder", *own[recipe])
+        options = ("--out", tmp_path / out / "mine", "--epochs", 20, "--patience", 20)
         return [str(word) for word in (*given, *options)]
 
     assert cli(*command("whole")).code == 0
@@ -168,7 +184,9 @@ def test_two_processes_make_one_model(pictures: Path, base: Path, tmp_path: Path
         (["--size", "64"], 2, "--size is for --unfreeze without --base"),
         (["--image-column", "path"], 2, "--image-column is for catalogues"),
         (["--split", "label", "--validation", "0.9"], 2, "no validation is possible by label"),
+        (["--across", "kind"], 2, "--across kind: no two pictures of a label differ in it"),
         (["--resume"], 2, "no training was begun there"),
+        (["--device", "abacus"], 2, "cannot train with --device abacus"),
         (["--precision", "8"], 2, "--precision is one of auto, 32, bf16"),
     ],
 )

@@ -18,17 +18,17 @@ from visavis.images.sources import Source
 from visavis.training.autoencoder_learner import AutoencoderLearner
 from visavis.training.autoencoder_networks import Embedding
 from visavis.training.autoencoder_settings import AutoencoderSettings
-from visavis.training.batches import Batches, shuffled
-from visavis.training.curves import draw_curves
-from visavis.training.fitting import Fitted, LoopSettings, fit, settled
+from visavis.training.batches import Draw, shuffled
+from visavis.training.course import Done, Plan, data_facts, follow
+from visavis.training.fitting import LoopSettings
 from visavis.training.frozen_base import pixels_maker
 from visavis.training.inputs import Inputs, inputs
 from visavis.training.kept import default_cache, keep
 from visavis.training.model_export import graph_of, write_model
 from visavis.training.progress import Tell, silent
 from visavis.training.results import Result, some_pictures
-from visavis.training.samples import Numbers, data_hash, label_numbers, named
-from visavis.training.workplace import STATE, begin, check_out, last_part, model_name, versions
+from visavis.training.samples import Numbers, label_numbers, named
+from visavis.training.workplace import last_part, model_name
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,19 +109,14 @@ def train(
 
     None when it was asked to stop (a checkpoint is there), and in all processes but the first.
     """
-    check_out(out, resume=resume)
-    loop = settled(loop, gains=True)
-    recipe = _recipe(prepared, loop)
-    begin(out, recipe, resume=resume)
-    with torch.random.fork_rng():
-        learner = new_learner(prepared)
+
+    def start() -> tuple[AutoencoderLearner, Draw]:
         order = shuffled(prepared.train, prepared.settings.batch, prepared.seed)
-        batches = Batches(order, learner.batch)
-        fitted = fit(learner, batches, out / STATE, loop, resume=resume, stop=stop, tell=tell)
-    if not fitted.finished or not fitted.first:
-        return None
-    draw_curves(out / "curves.png", fitted.rows)
-    return _export(learner, prepared, fitted, out, recipe)
+        return new_learner(prepared), order
+
+    plan = Plan(_facts(prepared), gains=True, start=start)
+    done = follow(plan, out, loop, resume=resume, stop=stop, tell=tell)
+    return None if done is None else _export(prepared, done, out)
 
 
 def new_learner(prepared: Prepared) -> AutoencoderLearner:
@@ -150,43 +145,27 @@ def _has_pair(data: Inputs, numbers: Numbers) -> bool:
     return len(np.unique(labels)) < len(labels)
 
 
-def _recipe(prepared: Prepared, loop: LoopSettings) -> dict[str, Any]:
-    data = prepared.data
+def _facts(prepared: Prepared) -> dict[str, Any]:
     return {
         "recipe": "autoencoder",
         "settings": asdict(prepared.settings),
-        "loop": asdict(loop),
-        "data": {
-            "source": last_part(prepared.source.uri),
-            "labels": prepared.field,
-            "pictures": len(data),
-            "sha256": data_hash(data.samples, data.sha256),
-        },
-        "versions": versions(),
+        "data": data_facts(prepared.source, prepared.field, prepared.data),
     }
 
 
-def _export(
-    learner: AutoencoderLearner,
-    prepared: Prepared,
-    fitted: Fitted,
-    out: Path,
-    recipe: dict[str, Any],
-) -> Result:
-    metrics = {
-        "split": {
+def _export(prepared: Prepared, done: Done[AutoencoderLearner], out: Path) -> Result:
+    metrics = done.metrics(
+        {
             "by": "image",
             "train": {"pictures": len(prepared.train)},
             "validation": {"pictures": len(prepared.validation)},
-        },
-        "epochs": len(fitted.rows),
-        "best_epoch": fitted.best_epoch,
-        "validation": fitted.figures,
-    }
+        }
+    )
     preprocess = _preprocess(prepared.settings)
     pictures = some_pictures(prepared.source, prepared.data)
     with torch.random.fork_rng():
-        model, difference = graph_of(Embedding(learner.encoder), preprocess, pictures)
+        encoder = Embedding(done.learner.encoder)
+        model, difference = graph_of(encoder, preprocess, pictures)
     spec = write_model(
         out,
         model,
@@ -196,6 +175,6 @@ def _export(
         preprocess=preprocess,
         license="",
         origin=f"visavis train autoencoder on {last_part(prepared.source.uri)}",
-        records={"recipe": recipe, "metrics": metrics},
+        records={"recipe": done.recipe, "metrics": metrics},
     )
     return Result(spec, prepared.told, metrics)

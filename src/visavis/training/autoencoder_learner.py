@@ -83,9 +83,10 @@ class AutoencoderLearner(Learner):
 
     @torch.no_grad()
     def after_epoch(self, epoch: int, folder: Path) -> None:
-        """Draw the same pictures again every few epochs."""
+        """Draw the same pictures again every few epochs, the first and the last among them."""
         settings = self._settings
-        if epoch % settings.draw_epochs and epoch != 1:
+        last = self.trainer.should_stop or epoch == self.trainer.max_epochs
+        if epoch % settings.draw_epochs and epoch != 1 and not last:
             return
         pictures = self._data.take(self._validation[: settings.shown])["pictures"]
         self.eval()

@@ -31,7 +31,8 @@ class LabelBatches:
 
     An epoch has about as many pictures as there are. Labels take turns, whatever their number of
     pictures, and so do the pictures of a label. Pictures whose label has no other are put together
-    in groups of K, which take turns like labels: they are negatives for all others.
+    in groups of K, which take turns like labels: they are negatives for all others. With `sides`
+    the pictures of a label come from each of its sides in equal parts, as far as there are enough.
 
     Args:
         numbers: (n,) of the samples.
@@ -39,11 +40,23 @@ class LabelBatches:
         p: Groups in a batch.
         k: Pictures in a group.
         seed: Of the order.
+        sides: (n,) a number for each; None: all are on one.
     """
 
-    def __init__(self, numbers: Numbers, labels: Numbers, p: int, k: int, seed: int) -> None:
+    def __init__(
+        self,
+        numbers: Numbers,
+        labels: Numbers,
+        p: int,
+        k: int,
+        seed: int,
+        sides: Numbers | None = None,
+    ) -> None:
         groups = [numbers[labels == label] for label in np.unique(labels)]
         self._groups = [group for group in groups if len(group) > 1]
+        self._side = (
+            None if sides is None else dict(zip(numbers.tolist(), sides.tolist(), strict=True))
+        )
         self._single = np.concatenate([group for group in groups if len(group) == 1] or [[]])
         self._p, self._k, self._seed = p, k, seed
         self.count = max(1, round(len(numbers) / (p * k)))
@@ -54,13 +67,35 @@ class LabelBatches:
         single = chance.permutation(self._single).astype(np.int64)
         groups = [*self._groups]
         groups += [single[at : at + self._k] for at in range(0, len(single), self._k)]
-        decks = [_Deck(group, chance) for group in groups]
+        decks = [_Sides(self._divided(group), chance) for group in groups]
         turns = _Deck(np.arange(len(groups)), chance)
         size = min(self._p, len(groups))
         return [
             np.concatenate([decks[turn].draw(self._k) for turn in turns.draw(size).tolist()])
             for _ in range(self.count)
         ]
+
+    def _divided(self, group: Numbers) -> list[Numbers]:
+        if self._side is None:
+            return [group]
+        sides = np.array([self._side[number] for number in group.tolist()])
+        return [group[sides == side] for side in np.unique(sides)]
+
+
+class _Sides:
+    """Decks that each give as much as the others, as far as they have it."""
+
+    def __init__(self, sides: Sequence[Numbers], chance: np.random.Generator) -> None:
+        self._decks = [_Deck(side, chance) for side in sorted(sides, key=len)]
+
+    def draw(self, count: int) -> Numbers:
+        """The next few, all different."""
+        drawn: list[Numbers] = []
+        left = count
+        for place, deck in enumerate(self._decks):  # what a small one lacks the larger ones give
+            drawn.append(deck.draw(left // (len(self._decks) - place)))
+            left -= len(drawn[-1])
+        return np.concatenate(drawn)
 
 
 class _Deck:

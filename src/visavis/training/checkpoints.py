@@ -1,6 +1,7 @@
 """Checkpoints and curves: what a training leaves on disk while it goes on."""
 
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -56,13 +57,24 @@ class Checkpoints(Checkpoint):
         """Go on from such a state."""
         self._best, self._best_epoch = state_dict["best"], state_dict["best_epoch"]
 
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Of a learner that knows something already, measure it: this may remain the best."""
+        assert isinstance(pl_module, Learner)
+        figures = pl_module.measured() if pl_module.knows and not pl_module.rows else {}
+        if pl_module.measure not in figures:
+            return
+        pl_module.rows.append({"epoch": 0, **figures})
+        self._best, self._best_epoch = figures[pl_module.measure], 0
+        self._save(trainer, BEST)
+        self._say(trainer, 0, 0, figures)
+
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Between two steps: the moment to tell, and to stop within an epoch."""
         assert isinstance(pl_module, Learner)
         epoch, loss = trainer.current_epoch, pl_module.mean_loss()
-        self._say(trainer, pl_module, batch_idx + 1, epoch, loss)
+        self._say(trainer, batch_idx + 1, epoch, {"loss": loss} | pl_module.latest)
         if batch_idx + 1 < trainer.num_training_batches and self._asked(trainer):
             self._batches = batch_idx + 1
             self._save(trainer, LAST)
@@ -80,7 +92,7 @@ class Checkpoints(Checkpoint):
         if trainer.is_global_zero:
             write_curves(self._folder.parent, pl_module.rows)
             pl_module.after_epoch(epoch, self._folder.parent)
-        self._say(trainer, pl_module, 0, epoch, pl_module.rows[-1]["loss"])
+        self._say(trainer, 0, epoch, {"loss": pl_module.rows[-1]["loss"]} | pl_module.latest)
         if better:
             self._save(trainer, BEST)
         self._save(trainer, LAST)
@@ -99,16 +111,18 @@ class Checkpoints(Checkpoint):
             return bool(trainer.strategy.reduce_boolean_decision(asked, all=False))
         return asked
 
-    def _say(self, trainer: Trainer, learner: Learner, done: int, epoch: int, loss: float) -> None:
+    def _say(self, trainer: Trainer, done: int, epoch: int, figures: Mapping[str, float]) -> None:
         """`done` batches of the epoch after `epoch` finished ones."""
         if trainer.is_global_zero:
             batches, epochs = int(trainer.num_training_batches), trainer.max_epochs or 0
-            figures = {"loss": loss} | learner.latest
             self._tell(Progress("training", done, batches, epoch, epochs, figures))
 
     def _save(self, trainer: Trainer, name: str) -> None:
         partial = self._folder / f"{name}.partial"
-        trainer.save_checkpoint(partial)
+        try:
+            trainer.save_checkpoint(partial)
+        except OSError as error:  # it names a file of Lightning's, or none
+            raise OSError(error.errno, error.strerror or str(error), str(partial)) from error
         if trainer.is_global_zero:
             partial.replace(self._folder / name)
         trainer.strategy.barrier()

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 import torch
 from lightning import Trainer
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback, EarlyStopping
 
 from visavis.errors import UsageError
@@ -62,9 +63,9 @@ class Fitted:
     first: bool
     """Whether this is the first of several processes, which writes the result."""
     best_epoch: int = 0
-    """Counted from 1; the learner has its weights."""
+    """Counted from 1, 0 for what the learner knew before; it has the weights of that epoch."""
     rows: list[dict[str, float]] = field(default_factory=list)
-    """Of each epoch: `epoch`, `loss`, and the validation figures after it."""
+    """Of each epoch: `epoch`, `loss`, and the validation figures after it; epoch 0 has no loss."""
     figures: dict[str, float] = field(default_factory=dict)
     """Of the best epoch."""
 
@@ -99,6 +100,12 @@ def fit(
     return _best(learner, folder, trainer.is_global_zero)
 
 
+def check_device(settings: LoopSettings) -> None:
+    """Raise UsageError when there is no such device; before anything is written."""
+    with _refusing(settings), _quiet():
+        Trainer(accelerator=settings.device, devices=settings.devices or "auto", logger=False)
+
+
 def _trainer(learner: Learner, settings: LoopSettings, keeping: Callback, folder: Path) -> Trainer:
     mode = "max" if learner.higher_is_better else "min"
     ending = EarlyStopping(
@@ -110,7 +117,7 @@ def _trainer(learner: Learner, settings: LoopSettings, keeping: Callback, folder
     )
     if settings.threads:
         torch.set_num_threads(settings.threads)
-    with _quiet():
+    with _refusing(settings), _quiet():
         return Trainer(
             accelerator=settings.device,
             devices=settings.devices or "auto",
@@ -128,6 +135,19 @@ def _trainer(learner: Learner, settings: LoopSettings, keeping: Callback, folder
         )
 
 
+@contextmanager
+def _refusing(settings: LoopSettings) -> Iterator[None]:
+    """Lightning's refusals of a device, in a sentence of ours."""
+    try:
+        yield
+    except (MisconfigurationException, ValueError) as error:
+        told = " ".join(str(error).split())[:300].rstrip(".")
+        raise UsageError(
+            f"cannot train with --device {settings.device} --devices {settings.devices} ({told}); "
+            "leave them out to use what is there"
+        ) from error
+
+
 def settled(loop: LoopSettings, *, gains: bool) -> LoopSettings:
     """The same with its precision decided; `gains` says whether the network is worth bfloat16."""
     if loop.precision != "auto":
@@ -139,7 +159,7 @@ def bfloat16_pays(device: str) -> bool:
     """Whether the processor (or GPU) that is trained on multiplies in bfloat16."""
     if device in ("auto", "cuda") and torch.cuda.is_available():
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    known = torch.cpu.get_capabilities()
+    known: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # older ones lack it
     return bool(known.get("avx512_bf16") or known.get("amx_bf16") or known.get("bf16"))
 
 

@@ -6,6 +6,7 @@ picture is unchanged: `uris`, `sizes`, `modified`. A file is written whole under
 then renamed; rows of unchanged pictures are copied from the file before.
 """
 
+import errno
 import hashlib
 import os
 from collections import deque
@@ -90,7 +91,7 @@ def keep(
     name = hashlib.sha256(f"{source.uri}\0{maker.key}".encode()).hexdigest()[:16]
     path = cache / f"{maker.name}-{name}.h5"
     with FileLock(path.with_suffix(".lock")):
-        known = _read(path, maker) if path.is_file() else None
+        known = _known(path, maker)
         if known is not None and _says_the_same(known, samples):
             return _opened(known, samples, made=0)
         made = _write(path, samples, source, maker, known, tell)
@@ -110,6 +111,14 @@ class _File:
     @property
     def good(self) -> int:
         return len(self.rows)
+
+
+def _known(path: Path, maker: Maker) -> _File | None:
+    """What is there; None when nothing is, or what was damaged: then all is made again."""
+    try:
+        return _read(path, maker) if path.is_file() else None
+    except (OSError, KeyError, ValueError):
+        return None
 
 
 def _read(path: Path, maker: Maker) -> _File:
@@ -191,6 +200,11 @@ def _write(
             _write_facts(file, [*good, *bad])
             file.attrs["good"] = len(good)
         partial.replace(path)
+    except OSError as error:
+        if error.filename:
+            raise
+        told = "it cannot be written (is its disk full?); name another folder with --cache"
+        raise OSError(error.errno or errno.EIO, told, str(path)) from error  # HDF5 names no file
     finally:
         partial.unlink(missing_ok=True)
     return fresh

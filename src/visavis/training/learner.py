@@ -12,6 +12,7 @@ from lightning import LightningModule
 from torch import Tensor, nn
 
 from visavis.errors import ModelError
+from visavis.training.samples import Numbers
 
 Batch = Mapping[str, Tensor]
 
@@ -36,12 +37,14 @@ class Learner(LightningModule):
     measure: str
     """The figure that decides which epoch is the best."""
     higher_is_better: bool
+    knows: bool = False
+    """Whether the weights are worth keeping before the first step; they count as epoch 0 then."""
 
     def __init__(self, rates: Rates, seed: int) -> None:
         super().__init__()
         self.rates, self.seed = rates, seed
         self.rows: list[dict[str, float]] = []
-        """Of each epoch: `epoch`, `loss`, and the figures after it."""
+        """Of each epoch: `epoch`, `loss`, and the figures after it; epoch 0 has no loss."""
         self._sum, self._count = torch.zeros((), dtype=torch.float64), 0
 
     @property
@@ -53,6 +56,10 @@ class Learner(LightningModule):
     def mean_loss(self) -> float:
         """Of the steps of this epoch so far."""
         return float(self._sum) / max(1, self._count)
+
+    @abstractmethod
+    def batch(self, numbers: Numbers) -> dict[str, Tensor]:
+        """What a step takes: the samples of these numbers."""
 
     @abstractmethod
     def losses(self, batch: Batch) -> Tensor:
@@ -85,6 +92,13 @@ class Learner(LightningModule):
         return loss
 
     @torch.no_grad()
+    def measured(self) -> dict[str, float]:
+        """`figures` as of a model that is used: without dropout, statistics or gradients."""
+        self.eval()
+        figures = self.figures()
+        self.train()
+        return figures
+
     def on_train_epoch_end(self) -> None:
         """Measure, and tell Lightning what may end the training."""
         if not math.isfinite(self.mean_loss()):
@@ -92,9 +106,7 @@ class Learner(LightningModule):
                 f"the loss is no number after epoch {self.current_epoch + 1}; train again with a "
                 "lower --rate, or with --precision 32"
             )
-        self.eval()
-        figures = self.figures()
-        self.train()
+        figures = self.measured()
         self.rows.append({"epoch": self.current_epoch + 1, "loss": self.mean_loss()} | figures)
         self._sum, self._count = torch.zeros_like(self._sum), 0
         if self.measure in figures:

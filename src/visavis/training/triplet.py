@@ -16,10 +16,10 @@ from visavis.embedders.registry import model_info
 from visavis.embedders.spec import ModelSpec, PreprocessSpec
 from visavis.errors import UsageError
 from visavis.images.sources import Source
-from visavis.training.batches import Batches, LabelBatches
-from visavis.training.curves import draw_curves
+from visavis.training.batches import Draw, LabelBatches
+from visavis.training.course import Done, Plan, data_facts, follow
 from visavis.training.embedding_network import EmbeddingNetwork, Whole
-from visavis.training.fitting import Fitted, LoopSettings, fit, settled
+from visavis.training.fitting import LoopSettings
 from visavis.training.frozen_base import FrozenBase, default_base, open_base, pixels_maker
 from visavis.training.heads import Head
 from visavis.training.inputs import Inputs, inputs
@@ -30,12 +30,12 @@ from visavis.training.own_base import OwnBase, known_base, new_base, pictures_of
 from visavis.training.pixel_branch import PixelBranch
 from visavis.training.progress import Tell, silent
 from visavis.training.results import Result, some_pictures
-from visavis.training.samples import data_hash, label_numbers, named
+from visavis.training.samples import Numbers, label_numbers, named
 from visavis.training.splits import Split, split
 from visavis.training.triplet_learner import TripletLearner
 from visavis.training.triplet_settings import TripletSettings
-from visavis.training.validation import retrieval_figures
-from visavis.training.workplace import STATE, begin, check_out, last_part, model_name, versions
+from visavis.training.validation import partners, retrieval_figures
+from visavis.training.workplace import last_part, model_name
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,6 +70,8 @@ class Prepared:
     """Things worth telling before it begins."""
     base: _Base
     field: str
+    sides: Numbers | None = None
+    """A number for each value of the field that is searched across."""
 
 
 def prepare(
@@ -111,11 +113,12 @@ def prepare(
     if not len(data):
         raise UsageError(f"{source.uri}: none of its pictures can be read ({failed[0].reason})")
     parts = split(data.labels, settings.validation, settings.split, seed)
+    sides = _sides(data, parts, settings.across)
     notes = [f"skipped {failure.uri}: {failure.reason}" for failure in failed] + known.notes
     if parts.single:
         shown = ", ".join(parts.single[:3]) + (" …" if len(parts.single) > 3 else "")
         notes.append(f"{len(parts.single)} labels have one picture, used as negatives: {shown}")
-    return Prepared(source, settings, seed, data, parts, notes, chosen, labels)
+    return Prepared(source, settings, seed, data, parts, notes, chosen, labels, sides)
 
 
 def train(
@@ -131,28 +134,22 @@ def train(
 
     None when it was asked to stop (a checkpoint is there), and in all processes but the first.
     """
-    check_out(out, resume=resume)
     settings, parts = prepared.settings, prepared.parts
-    loop = settled(loop, gains=settings.unfreeze)
-    recipe = _recipe(prepared, loop)
-    begin(out, recipe, resume=resume)
-    with torch.random.fork_rng():
-        learner = learner_of(prepared)
-        order = LabelBatches(
-            parts.train,
-            label_numbers(prepared.data.labels)[parts.train],
-            settings.p,
-            settings.k,
-            prepared.seed,
-        )
-        batches = Batches(order, learner.batch)
-        fitted = fit(learner, batches, out / STATE, loop, resume=resume, stop=stop, tell=tell)
-    if not fitted.finished or not fitted.first:
+
+    def start() -> tuple[TripletLearner, Draw]:
+        numbers, sides = parts.train, prepared.sides
+        labels = label_numbers(prepared.data.labels)[numbers]
+        on = None if sides is None else sides[numbers]
+        order = LabelBatches(numbers, labels, settings.p, settings.k, prepared.seed, on)
+        return learner_of(prepared), order
+
+    plan = Plan(_facts(prepared), gains=settings.unfreeze, start=start)
+    done = follow(plan, out, loop, resume=resume, stop=stop, tell=tell)
+    if done is None:
         return None
-    draw_curves(out / "curves.png", fitted.rows)
-    metrics = _metrics(prepared, learner, fitted)
-    spec = _export(learner.network, prepared, out, {"recipe": recipe, "metrics": metrics})
-    return Result(spec, parts.told, metrics)
+    metrics = _metrics(prepared, done)
+    records = {"recipe": done.recipe, "metrics": metrics}
+    return Result(_export(done.learner.network, prepared, out, records), parts.told, metrics)
 
 
 def _base(model: str | None, settings: TripletSettings, seed: int) -> _Base:
@@ -177,6 +174,21 @@ def _base(model: str | None, settings: TripletSettings, seed: int) -> _Base:
     return _Base(info.name, preprocess, own=own, license=info.license)
 
 
+def _sides(data: Inputs, parts: Split, field: str | None) -> Numbers | None:
+    if field is None:
+        return None
+    values = [str(sample.entry.fields.get(field, "")) for sample in data.samples]
+    sides, labels = label_numbers(values), label_numbers(data.labels)
+    for name, numbers in (("training", parts.train), ("validation", parts.validation)):
+        if len(numbers) and not partners(labels[numbers], sides[numbers]).any():
+            raise UsageError(
+                f"--across {field}: no two pictures of a label differ in it among those of the "
+                f"{name}; name a field that tells pictures of the same label apart, or change "
+                "--validation"
+            )
+    return sides
+
+
 def learner_of(prepared: Prepared) -> TripletLearner:
     """A learner whose head begins from what the base knows; all else is drawn by the seed."""
     settings, base = prepared.settings, prepared.base
@@ -185,7 +197,7 @@ def learner_of(prepared: Prepared) -> TripletLearner:
     dim = base.own.dim if base.own else base.frozen.embedder.dim if base.frozen else 0
     head = Head(dim + (branch.dim if branch else 0), settings.layers, straight=settings.straight)
     network = EmbeddingNetwork(base.own, branch, head, settings.loss.metric)
-    loss = MetricLoss(settings.loss, len(prepared.parts.train_labels), settings.layers[-1])
+    loss = MetricLoss(settings.loss, len(prepared.parts.train_labels), head.dim)
     learner = TripletLearner(
         network,
         loss,
@@ -194,40 +206,29 @@ def learner_of(prepared: Prepared) -> TripletLearner:
         settings.rates,
         prepared.seed,
         slowly=base.learned,
+        sides=prepared.sides,
     )
     learner.start()
     return learner
 
 
-def _recipe(prepared: Prepared, loop: LoopSettings) -> dict[str, Any]:
-    data = prepared.data
+def _facts(prepared: Prepared) -> dict[str, Any]:
     return {
         "recipe": "triplet",
         "settings": asdict(prepared.settings),
-        "loop": asdict(loop),
         "base": prepared.base.facts(),
-        "data": {
-            "source": last_part(prepared.source.uri),
-            "labels": prepared.field,
-            "pictures": len(data),
-            "sha256": data_hash(data.samples, data.sha256),
-        },
-        "versions": versions(),
+        "data": data_facts(prepared.source, prepared.field, prepared.data),
     }
 
 
-def _metrics(prepared: Prepared, learner: TripletLearner, fitted: Fitted) -> dict[str, Any]:
+def _metrics(prepared: Prepared, done: Done[TripletLearner]) -> dict[str, Any]:
     held = prepared.parts.validation
-    shape: dict[str, Any] = {
-        "split": prepared.parts.to_dict(),
-        "epochs": len(fitted.rows),
-        "best_epoch": fitted.best_epoch,
-        "validation": fitted.figures,
-    }
+    shape = done.metrics(prepared.parts.to_dict())
     if len(held) and prepared.base.frozen is not None:
         rows = prepared.data.take(held)["rows"].numpy()
         labels = label_numbers(prepared.data.labels)[held]
-        shape["base"] = retrieval_figures(rows, labels, prepared.seed)
+        asked = None if prepared.sides is None else prepared.sides[held]
+        shape["base"] = retrieval_figures(rows, labels, prepared.seed, asked)
     return shape
 
 
@@ -246,7 +247,7 @@ def _export(
         model,
         difference,
         name=model_name(out),
-        dim=prepared.settings.layers[-1],
+        dim=network.head.dim,
         preprocess=base.preprocess,
         license=base.license,
         origin=f"visavis train triplet on {last_part(prepared.source.uri)}, base {base.name}",

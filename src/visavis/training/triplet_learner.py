@@ -29,6 +29,7 @@ class TripletLearner(Learner):
         rates: How weights follow their gradients.
         seed: Of all chance.
         slowly: Whether the network's own base has learned before.
+        sides: (n,) a number for each sample: those on other sides are to be found; None: all are.
     """
 
     measure = "map"
@@ -44,10 +45,12 @@ class TripletLearner(Learner):
         seed: int,
         *,
         slowly: bool = False,
+        sides: Numbers | None = None,
     ) -> None:
         super().__init__(rates, seed)
         self.network, self.loss = network, loss
-        self._data, self._parts, self._slowly = data, parts, slowly
+        self._data, self._parts, self._slowly, self._sides = data, parts, slowly, sides
+        self.knows = network.head.straight is not None and (slowly or network.base is None)
         self._labels = label_numbers(data.labels)
         train = np.unique(self._labels[parts.train])
         self._classes = np.searchsorted(train, self._labels)  # of what is trained on: 0, 1, 2 …
@@ -74,7 +77,8 @@ class TripletLearner(Learner):
         numbers = self._parts.validation
         if not len(numbers):
             return {}
-        return retrieval_figures(self.vectors(numbers), self._labels[numbers], self.seed)
+        asked = self._sides_of(numbers)
+        return retrieval_figures(self.vectors(numbers), self._labels[numbers], self.seed, asked)
 
     @torch.no_grad()
     def vectors(self, numbers: Numbers) -> Vectors:
@@ -98,13 +102,17 @@ class TripletLearner(Learner):
             self.network.joined(part.get("rows"), part.get("pictures"))
             for part in self._parts_of(numbers)
         ]
-        self.network.head.start(torch.cat(rows), self.seed)
+        labels, sides = self._labels[numbers], self._sides_of(numbers)
+        self.network.head.start(torch.cat(rows), labels, self.seed, sides)
         self.train()
 
     def slow(self) -> Iterator[nn.Parameter]:
         """The weights of a base that has learned before."""
         if self._slowly and self.network.base is not None:
             yield from self.network.base.parameters()
+
+    def _sides_of(self, numbers: Numbers) -> Numbers | None:
+        return None if self._sides is None else self._sides[numbers]
 
     def _parts_of(self, numbers: Numbers) -> Iterator[dict[str, Tensor]]:
         for start in range(0, len(numbers), _BLOCK):

@@ -73,3 +73,22 @@ def test_processes_share_an_epoch() -> None:
     ours, theirs = (handed_out(batches, 0) for batches in every)
     assert len(ours) == len(theirs) == 3
     assert sorted(number for batch in ours + theirs for number in batch) == list(range(24))
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(st.integers(1, 8), st.integers(0, 3)), min_size=2), st.integers(2, 6))
+def test_the_sides_of_a_label_have_equal_parts_as_far_as_they_have_pictures(
+    cells: list[tuple[int, int]], k: int
+) -> None:
+    labels = np.concatenate([[label] * sum(sizes) for label, sizes in enumerate(cells)])
+    sides = np.concatenate([[0] * common + [1] * rare for common, rare in cells])
+    draw = LabelBatches(np.arange(len(labels)), labels, 3, k, seed=0, sides=sides)
+    for batch in draw(1):
+        assert len(set(batch.tolist())) == len(batch)
+        for label in np.unique(labels[batch]):
+            common, rare = cells[label]
+            if common + rare == 1:
+                continue
+            chosen = sides[batch][labels[batch] == label]
+            assert len(chosen) == min(k, common + rare) or len(chosen) < k
+            assert (chosen == 1).sum() >= min(rare, k // 2, common)

@@ -23,10 +23,6 @@ Y = X.sum(dim=1, keepdim=True)
 STEPS = 5  # in an epoch
 
 
-def batch(numbers: Numbers) -> dict[str, Tensor]:
-    return {"x": X[numbers], "y": Y[numbers]}
-
-
 class Sums(Learner):
     """Learns to add, with dropout and noise, so that chance matters."""
 
@@ -39,6 +35,9 @@ class Sums(Learner):
         self.last = nn.Linear(8, 1)
         self.body = nn.Sequential(nn.Linear(4, 8), nn.Dropout(0.2), self.last)
         self.errors = errors
+
+    def batch(self, numbers: Numbers) -> dict[str, Tensor]:
+        return {"x": X[numbers], "y": Y[numbers]}
 
     def losses(self, batch: Batch) -> Tensor:
         found: Tensor = self.body(batch["x"] + torch.randn_like(batch["x"]) * 0.05)
@@ -60,7 +59,7 @@ def run(
     **settings: Any,
 ) -> tuple[Fitted, Learner]:
     learner = learner or Sums()
-    batches = Batches(shuffled(np.arange(40), 8, 0), batch)
+    batches = Batches(shuffled(np.arange(40), 8, 0), learner.batch)
     loop = replace(LoopSettings(4, device="cpu", threads=1), **settings)
     return (
         fit(learner, batches, folder / "training", loop, resume=resume, stop=stop, tell=tell),
@@ -202,6 +201,14 @@ def test_a_loss_that_is_no_number_ends_the_training_with_a_sentence(tmp_path: Pa
         run(tmp_path, learner)
 
 
+@pytest.mark.parametrize("device", ["cuda", "abacus"])
+def test_a_device_that_is_not_there_is_told_in_a_sentence(device: str, tmp_path: Path) -> None:
+    if device == "cuda" and torch.cuda.is_available():
+        pytest.skip("there is one")
+    with pytest.raises(UsageError, match=f"cannot train with --device {device} --devices 1"):
+        run(tmp_path, device=device)
+
+
 @pytest.mark.slow
 def test_two_processes_train_together(tmp_path: Path) -> None:
     import subprocess
@@ -212,7 +219,8 @@ def test_two_processes_train_together(tmp_path: Path) -> None:
         f"sys.path.insert(0, {str(Path(__file__).parents[3])!r})\n"
         "from tests.unit.training.test_fitting import run\n"
         "fitted, learner = run(Path(sys.argv[1]), devices=2)\n"
-        "print(fitted.first, fitted.rows[-1]['error'], float(learner.body[0].weight.sum()))\n"
+        "told = f\"{fitted.rows[-1]['error']} {float(learner.body[0].weight.sum())}\"\n"
+        "Path(sys.argv[1], f'{fitted.first}.txt').write_text(told)\n"  # prints would mix
     )
     file = tmp_path / "together.py"  # Lightning starts the others by the name of the script
     file.write_text(script)
@@ -221,10 +229,42 @@ def test_two_processes_train_together(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=300,
     )
     assert ran.returncode == 0, ran.stderr
-    lines = sorted(line.split() for line in ran.stdout.splitlines())
-    assert [line[0] for line in lines] == ["False", "True"]
-    assert lines[0][1:] == lines[1][1:]  # both have the same weights
+    first, other = ((tmp_path / "out" / f"{who}.txt").read_text() for who in ("True", "False"))
+    assert first == other  # both have the same weights
     assert state(tmp_path / "out")["global_step"] == 4 * (STEPS // 2)
+
+
+class Knowing(Sums):
+    """One whose weights are worth keeping as they are."""
+
+    knows = True
+
+    def figures(self) -> dict[str, float]:
+        done = len(self.rows)
+        return {} if self.errors == [] else {"error": (self.errors or [9.0] * 9)[done]}
+
+
+def test_what_a_learner_knew_before_may_remain_the_best(tmp_path: Path) -> None:
+    learner = Knowing([0.1, 0.5, 0.4, 0.3, 0.2])
+    before = {name: value.clone() for name, value in learner.state_dict().items()}
+    told: list[Progress] = []
+    fitted, learner_after = run(tmp_path, learner, tell=told.append)
+    assert (fitted.best_epoch, fitted.figures) == (0, {"error": 0.1})
+    assert fitted.rows[0] == {"epoch": 0, "error": 0.1}
+    assert [row["epoch"] for row in fitted.rows] == [0, 1, 2, 3, 4]
+    assert same(dict(learner_after.state_dict()), before)
+    assert (told[0].epoch, told[0].done, told[0].figures) == (0, 0, {"error": 0.1})
+
+
+def test_an_epoch_that_is_better_than_what_was_known_is_taken(tmp_path: Path) -> None:
+    fitted, _ = run(tmp_path, Knowing([0.3, 0.5, 0.2, 0.3, 0.4]))
+    assert (fitted.best_epoch, fitted.figures) == (2, {"error": 0.2})
+
+
+def test_without_a_validation_there_is_no_epoch_0(tmp_path: Path) -> None:
+    fitted, _ = run(tmp_path, Knowing([]))
+    assert [row["epoch"] for row in fitted.rows] == [1, 2, 3, 4]
+    assert fitted.best_epoch == 4

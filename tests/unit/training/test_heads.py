@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from visavis.training.heads import Head, principal_components
+from visavis.training.samples import Numbers
 
 
 def rows(count: int, dim: int) -> Tensor:
@@ -12,10 +13,15 @@ def rows(count: int, dim: int) -> Tensor:
     return torch.randn(count, dim, generator=generator) * spread + 2
 
 
+def apart(known: Tensor) -> Numbers:
+    """A label for each, so that there is nothing to forget."""
+    return np.arange(len(known))
+
+
 def test_a_head_starts_with_the_principal_components_of_what_it_is_shown() -> None:
     known = rows(200, 12)
     head = Head(12, (32, 8)).eval()
-    head.start(known)
+    head.start(known, apart(known))
     found = head(known).detach().double().numpy()[:, :4]
     centred = (known - known.mean(dim=0)).double().numpy()
     _, _, directions = np.linalg.svd(centred, full_matrices=False)
@@ -30,7 +36,7 @@ def test_a_head_starts_with_the_principal_components_of_what_it_is_shown() -> No
 def test_a_head_keeps_the_angles_of_pictures_that_it_was_not_shown(count: int) -> None:
     known, others = rows(count, 128), rows(50, 128)
     head = Head(128, (64,)).eval()
-    head.start(known)
+    head.start(known, apart(known))
     mean = known.mean(dim=0)
     seen = torch.nn.functional.normalize(head(others).detach())
     wanted = torch.nn.functional.normalize(others - mean)
@@ -50,7 +56,7 @@ def test_a_wider_result_than_the_base_keeps_all_angles() -> None:
 def test_every_weight_gets_a_gradient(layers: tuple[int, ...], straight: bool) -> None:
     torch.manual_seed(0)
     head = Head(12, layers, straight=straight)
-    head.start(rows(40, 12))
+    head.start(rows(40, 12), np.arange(40) % 8)
     optimizer = torch.optim.SGD(head.parameters(), lr=0.1)
     for _ in range(4):  # the dense layers' last weights begin at zero: gradients come through later
         optimizer.zero_grad()
@@ -59,3 +65,14 @@ def test_every_weight_gets_a_gradient(layers: tuple[int, ...], straight: bool) -
     for name, parameter in head.named_parameters():
         assert parameter.grad is not None, name
         assert parameter.grad.abs().sum() > 0, name
+
+
+def test_a_last_width_of_nothing_is_that_of_the_base() -> None:
+    known = rows(60, 12)
+    head = Head(12, (32, 0)).eval()
+    head.start(known, apart(known))
+    assert head.dim == 12
+    seen = torch.nn.functional.normalize(head(known).detach())
+    wanted = torch.nn.functional.normalize(known - known.mean(dim=0))
+    assert torch.allclose(seen @ seen.T, wanted @ wanted.T, atol=1e-5)
+    assert Head(5000, (8, 0)).dim == 2048

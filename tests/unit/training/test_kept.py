@@ -134,3 +134,24 @@ def _pixels(source: Source, sample: Sample) -> RGB:
     from visavis.images.decode import decode
 
     return decode(source.read(sample.entry), sample.entry.uri).pixels
+
+
+def test_a_damaged_file_is_made_again(pictures: Path, tmp_path: Path) -> None:
+    make = MeanColour()
+    kept(pictures, make, tmp_path / "cache")
+    (file,) = (tmp_path / "cache").glob("*.h5")
+    for content in (b"", b"no HDF5", file.read_bytes()[:1500]):
+        file.write_bytes(content)
+        assert kept(pictures, make, tmp_path / "cache")[0].made == 21
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full disk to write to")
+def test_a_full_disk_is_told_with_the_name_of_the_file(pictures: Path, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    kept(pictures, MeanColour(), cache)
+    (file,) = cache.glob("*.h5")
+    file.unlink()
+    file.with_suffix(f".{os.getpid()}.partial").symlink_to("/dev/full")
+    with pytest.raises(OSError, match="is its disk full") as told:
+        kept(pictures, MeanColour(), cache)
+    assert told.value.filename == str(file)

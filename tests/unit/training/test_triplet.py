@@ -185,7 +185,7 @@ def test_base_embeddings_are_computed_once(folder: Path, base: str) -> None:
 @pytest.mark.parametrize(
     ("labels", "given", "told"),
     [
-        ("folder", {"layers": (0,)}, "--layers wants whole numbers"),
+        ("folder", {"layers": (0, 8)}, "--layers wants whole numbers"),
         ("folder", {"p": 1}, "a batch needs 2 labels"),
         ("folder", {"validation": 1.0}, "--validation is a share from 0 to 0.9"),
         ("folder", {"split": "name"}, "--split is one of auto, label, image"),
@@ -226,3 +226,35 @@ def test_what_was_begun_is_not_written_over_nor_mixed_with_another(
 def test_a_folder_that_is_no_visavis_s_cannot_be_unfrozen(folder: Path, base: str) -> None:
     with pytest.raises(ModelError, match="cannot be trained end to end: only visavis-s can"):
         prepared(folder, base, OWN)
+
+
+def with_kinds(folder: Path, rare: int = 1) -> Path:
+    """A catalogue of the pictures: the last ones of each label are of another kind."""
+    rows = [
+        f"{path.relative_to(folder)},{path.parent.name},"
+        + ("drawn" if int(path.stem) > 3 - rare else "seen")
+        for path in sorted(folder.rglob("*.png"))
+    ]
+    catalogue = folder / "kinds.csv"
+    catalogue.write_text("path,label,kind\n" + "\n".join(rows) + "\n")
+    return catalogue
+
+
+def test_across_a_field_pictures_that_differ_in_it_are_sought(folder: Path, base: str) -> None:
+    made = prepared(with_kinds(folder), base, replace(TINY, across="kind"), labels="label")
+    assert made.sides is not None
+    learner = learner_of(made)
+    held = made.parts.validation
+    wanted = retrieval_figures(
+        learner.vectors(held), label_numbers(made.data.labels)[held], 0, made.sides[held]
+    )
+    learner.eval()
+    assert learner.figures() == wanted
+    assert wanted != retrieval_figures(learner.vectors(held), label_numbers(made.data.labels)[held])
+
+
+def test_a_field_that_tells_no_pictures_apart_is_refused(folder: Path, base: str) -> None:
+    for field, rare in (("kind", 0), ("colour", 1)):
+        catalogue = with_kinds(folder, rare)
+        with pytest.raises(UsageError, match=f"--across {field}: no two pictures of a label"):
+            prepared(catalogue, base, replace(TINY, across=field), labels="label")

@@ -13,10 +13,11 @@ import argparse
 import csv
 import hashlib
 import json
+import re
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,8 +62,26 @@ PASCAL_CLASSES = {  # an ImageNet class for each of PASCAL's that has one of the
     "tvmonitor": "monitor",
 }
 
+PERSON = {
+    *("person", "people", "man", "men", "woman", "women", "lady", "boy", "boys", "girl", "girls"),
+    *("child", "children", "kid", "kids", "rider", "riders", "cyclist", "cyclists", "jockey"),
+}
+
+PAIRS = {  # two words, and those that say in captions that a picture shows the one or the other
+    "person + horse": (PERSON, {"horse", "horses", "pony"}),
+    "person + bicycle": (PERSON, {"bicycle", "bicycles", "bike", "bikes"}),
+}
+
 Report = dict[str, Any]
 Floats = NDArray[np.float64]
+
+
+class Reader(Protocol):
+    """Anything that reads words."""
+
+    def embed_texts(self, texts: Sequence[str]) -> Vectors:
+        """One unit vector for each."""
+        ...
 
 
 def main() -> None:
@@ -100,11 +119,13 @@ def measure(
         test = held_back(labels)
         chosen = [labels[row] for row in test]
         figures = by_class_word(embedder, gallery.vectors[test], chosen)
-        figures |= own_word_among_tags(index, gallery.vectors[test], chosen)
-        _keep("pascal", data / "pascal", len(test), facts, figures)
+        figures |= own_word_among_tags(words_of(embedder), gallery.vectors[test], chosen)
+        captions = [str(gallery.records[row].fields["captions_json"]) for row in test]
+        both = of_both_words(embedder, gallery.vectors[test], captions)
+        keep("pascal", data / "pascal", len(test), {**facts, "both_words": both}, figures)
     with _indexed(data / "flickr", model, work) as index:
         figures = by_caption(index)
-        _keep("flickr", data / "flickr", len(index), facts, figures)
+        keep("flickr", data / "flickr", len(index), facts, figures)
 
 
 def held_back(labels: Sequence[str]) -> list[int]:
@@ -118,9 +139,7 @@ def held_back(labels: Sequence[str]) -> list[int]:
     return sorted(kept)
 
 
-def by_class_word(
-    model: TextEmbedder, vectors: Vectors, labels: Sequence[str]
-) -> dict[str, Floats]:
+def by_class_word(model: Reader, vectors: Vectors, labels: Sequence[str]) -> dict[str, Floats]:
     """Each class's own name as a query: the share of its pictures among the first."""
     names = sorted(set(labels))
     values: dict[str, list[float]] = {"precision@5": [], "r_precision": []}
@@ -131,12 +150,34 @@ def by_class_word(
     return {measure: np.array(column) for measure, column in values.items()}
 
 
+def of_both_words(
+    model: Reader, vectors: Vectors, captions: Sequence[str]
+) -> dict[str, dict[str, float]]:
+    """Two words asked together and one by one: the share of pictures that show both.
+
+    Among the first n, where n pictures show both by their captions.
+    """
+    said = [set(re.findall("[a-z]+", text.lower())) for text in captions]
+    found = {}
+    for name, (first, second) in PAIRS.items():
+        right = [bool(first & words) and bool(second & words) for words in said]
+        one, other = name.split(" + ")
+        found[name] = {"pictures": float(sum(right))}
+        for which, text in (("both", f"{one} {other}"), ("first", one), ("second", other)):
+            ranks = _ranks(vectors @ model.embed_texts([text])[0], right)
+            found[name][which] = round(metrics.r_precision(ranks, sum(right)), 6)
+    return found
+
+
+def words_of(model: object) -> Words | None:
+    """The vocabulary of a model whose text side is a table of words."""
+    return model.words() if isinstance(model, TwoSidedEmbedder) else None
+
+
 def own_word_among_tags(
-    index: ImageIndex, vectors: Vectors, labels: Sequence[str]
+    words: Words | None, vectors: Vectors, labels: Sequence[str]
 ) -> dict[str, Floats]:
     """Whether a picture's class, or a word that stands for it, is among its first tags."""
-    model = index.embedder()
-    words = model.words() if isinstance(model, TwoSidedEmbedder) else None
     if words is None:
         return {}
     own = {label: _own_words(words, label) for label in set(labels)}
@@ -206,7 +247,7 @@ def measure_classes(data: Path, model: Path, work: Path) -> None:
             "trained_on": "",
             "notes": [],
         }
-        _keep("classes", data / "pascal", len(labels), facts, values)
+        keep("classes", data / "pascal", len(labels), facts, values)
 
 
 def _share(scores: Vectors, labels: NDArray[np.str_], name: str) -> float:
@@ -247,7 +288,8 @@ def _indexed(data: Path, model: Path, work: Path) -> ImageIndex:
     return index
 
 
-def _keep(name: str, data: Path, pictures: int, facts: Report, values: dict[str, Floats]) -> None:
+def keep(name: str, data: Path, pictures: int, facts: Report, values: dict[str, Floats]) -> None:
+    """Write a report: the mean of each column of values, and its interval."""
     report = {
         "set": name,
         **facts,

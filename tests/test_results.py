@@ -11,7 +11,7 @@ from benchmarks.quality import paired
 from benchmarks.quality_table import COLUMNS, table, worst_edit
 from benchmarks.quality_words import held_back
 from benchmarks.training_table import RESULTS as TRAINING
-from benchmarks.training_table import training_reports
+from benchmarks.training_table import training_reports, training_section
 
 REPOSITORY = Path(__file__).parents[1]
 RESULTS = sorted((REPOSITORY / "benchmarks" / "results").glob("*.json"))
@@ -159,3 +159,11 @@ def test_the_speeds_on_the_scale_page_are_those_of_the_report(figure: str, shown
 def _timeless(report: dict[str, Any]) -> bool:
     """Whether Typer's version does not matter to it."""
     return bool(report["benchmark"] != "cold")
+
+
+def test_reports_about_training_that_are_not_all_there_spoil_no_page() -> None:
+    every = training_reports()
+    assert training_section([report for report in every if report["set"] == "ukbench"]) == ""
+    some = [report for report in every if "pixels" not in report["model"]["name"]]
+    assert "`--pixels`" not in training_section(some)
+    assert "a head" in training_section(some)

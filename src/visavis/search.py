@@ -250,7 +250,8 @@ def _reader(model: Embedder, term: TextTerm) -> TextEmbedder:
     raise TextUnsupportedError(
         f"{term.text!r} is no picture that exists, and the index's model {model.name!r} does not "
         "read words; give a picture as ./file.jpg, or index with a model that has a text side: "
-        f"{', '.join(reading_models())}"
+        f"{', '.join(reading_models())}, or one of your own (`visavis train joint`, "
+        "`visavis models conse`)"
     )
 
 

@@ -27,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.embedders.aliases import read_aliases
+from visavis.embedders.base import unit_rows
 from visavis.embedders.checking import check_model
 from visavis.embedders.classes import synonyms
 from visavis.embedders.graph import Graph, read_graph
@@ -139,15 +140,23 @@ def make_conse(
 def class_vectors(words: Words, labels: Sequence[str]) -> NDArray[np.float32]:
     """A unit vector for each label, or zeros where it holds no known word: (n, dim).
 
+    That of the words that `class_words` chooses.
+    """
+    rows = np.zeros((len(labels), words.dim), np.float32)
+    for row, numbers in zip(rows, class_words(words, labels), strict=True):
+        if numbers:
+            row[:] = unit_rows(words.table.vectors(numbers).mean(axis=0)[None])[0]
+    return rows
+
+
+def class_words(words: Words, labels: Sequence[str]) -> list[list[int]]:
+    """The numbers of the words that stand for each label; none where it holds no known word.
+
     Of the names in a label, the first counts whose words are all known, or else the first whose
     last word is: a "golden retriever" is no gold, and an "acoustic guitar" is a guitar.
     """
-    rows = np.zeros((len(labels), words.dim), np.float32)
-    for row, label in zip(rows, labels, strict=True):
-        name = _best_name(words, synonyms(label))
-        if name is not None:
-            row[:] = words.embed([name])[0]
-    return rows
+    names = [_best_name(words, synonyms(label)) for label in labels]
+    return [[] if name is None else words.look_up(name)[0] for name in names]
 
 
 def _best_name(words: Words, names: Sequence[str]) -> str | None:

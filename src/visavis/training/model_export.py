@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from visavis.embedders.preprocess import Preprocess
-from visavis.embedders.spec import SPEC_FILE, ModelSpec, PreprocessSpec
+from visavis.embedders.spec import SPEC_FILE, ModelSpec, PreprocessSpec, WordsSpec
 from visavis.errors import ModelError
 from visavis.training.embedding_network import EmbeddingNetwork, OnTop
 from visavis.training.export import graph, merged
@@ -83,8 +83,9 @@ def write_model(
     license: str,
     origin: str,
     records: Mapping[str, Any],
+    text: WordsSpec | None = None,
 ) -> ModelSpec:
-    """Write the model folder.
+    """Write the model folder; the files of a text side have to be there already.
 
     `difference` is how far the graph is from torch: above `TOLERANCE` nothing is written and a
     ModelError is raised. `records` are JSON files to put beside the model, by name without suffix.
@@ -110,12 +111,13 @@ def write_model(
         preprocess=preprocess,
         license=license,
         origin=origin,
+        text=text,
     )
     folder.mkdir(parents=True, exist_ok=True)
     _replace(folder / spec.file, content)
     for record, shape in records.items():
-        text = json.dumps(shape, indent=2, ensure_ascii=False) + "\n"
-        _replace(folder / f"{record}.json", text.encode())
+        content = (json.dumps(shape, indent=2, ensure_ascii=False) + "\n").encode()
+        _replace(folder / f"{record}.json", content)
     # Last: a folder with a model.json is whole.
     _replace(folder / SPEC_FILE, spec.to_json().encode())
     return spec

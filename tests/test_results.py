@@ -112,7 +112,7 @@ def test_the_readme_says_of_objects_what_the_reports_say() -> None:
         assert f"{found[name]['metrics']['top4_accuracy']:.3f}" in readme
     against = found["visavis-s"].get("against", {}).get("classic")
     if against:
-        assert against["top4_accuracy"]["verdict"] == "no clear difference"
+        assert against["top4_accuracy"]["verdict"] == "better"
 
 
 def test_the_worst_edit_leaves_flips_out() -> None:

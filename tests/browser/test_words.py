@@ -59,7 +59,7 @@ def test_typed_words_find_pictures_and_what_is_passed_over_is_told(
     box.fill("violin")
     box.press("Enter")
     expect(chips(page)).to_have_text([re.compile("“violin”")])
-    expect(page.get_by_text("Unknown and passed over")).to_be_hidden()
+    expect(page.locator("#notes")).to_be_hidden()
 
 
 def test_words_join_the_pictures_and_are_weighed(open_page: OpenPage, worded: Worded) -> None:

@@ -167,7 +167,7 @@ def test_closing_ends_whatever_a_download_is_waiting_for(
         time.sleep(0.5)
         started = time.monotonic()
         fetcher.close()
-        assert time.monotonic() - started < 0.2
+        assert time.monotonic() - started < 1  # what it waits for takes two seconds and more
         for thread in threads:
             thread.join(3)
         assert time.monotonic() - started < 1

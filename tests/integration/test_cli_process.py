@@ -174,7 +174,9 @@ def test_ctrl_c_keeps_what_was_committed(environment: dict[str, str], photos: Pa
             time.sleep(0.02)
         process.send_signal(signal.SIGINT)
         out, errors = process.communicate(timeout=30)
-    assert (process.returncode, out) == (130, b"")
+    # Python ends by the signal itself where it came while a library was loaded; shells say 130.
+    assert process.returncode in (130, -signal.SIGINT), errors.decode()
+    assert out == b""
     assert errors == b"interrupted; what was committed is kept\n"
     assert records() == 8
 

@@ -89,22 +89,38 @@ def run(arguments: list[str]) -> int:
         code = _invoke(arguments or ["--help"])
         if sys.stdout is not None:  # None: it was closed before we began
             sys.stdout.flush()
-    except typer.Exit as stop:
-        return stop.exit_code
-    except typer.Abort:
-        return _tell("interrupted", INTERRUPTED)
-    except typer.TyperException as error:
-        return _tell(f"error: {error.format_message().rstrip('.')}; {_advice(error)}", USAGE)
-    except VisavisError as error:
-        return _tell(f"error: {error}", error.exit_code)
-    except KeyboardInterrupt:
-        return _tell("interrupted; what was committed is kept", INTERRUPTED)
-    except BrokenPipeError:  # the reader of a pipe, such as head, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except OSError as error:
-        return _tell(f"error: {error.filename or 'the system'}: {error.strerror or error}", USAGE)
+    except (Exception, KeyboardInterrupt) as error:
+        return _ended_by(error)
     return code if isinstance(code, int) else 0
+
+
+def _ended_by(error: BaseException) -> int:
+    """Tell what is to be told of an error; its exit code. Raises it again when it is a bug."""
+    match error:
+        case typer.Exit():
+            return error.exit_code
+        case typer.Abort():
+            return _tell("interrupted", INTERRUPTED)
+        case _ if _interrupted(error):
+            return _tell("interrupted; what was committed is kept", INTERRUPTED)
+        case typer.TyperException():
+            return _tell(f"error: {error.format_message().rstrip('.')}; {_advice(error)}", USAGE)
+        case VisavisError():
+            return _tell(f"error: {error}", error.exit_code)
+        case BrokenPipeError():  # the reader of a pipe, such as head, has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+        case OSError():
+            what = f"{error.filename or 'the system'}: {error.strerror or error}"
+            return _tell(f"error: {what}", USAGE)
+    raise error
+
+
+def _interrupted(error: BaseException | None) -> bool:
+    """Whether it comes from Ctrl-C: of one in a library's import another error is made."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def _invoke(arguments: list[str]) -> Any:

@@ -1,0 +1,32 @@
+import pytest
+
+from visavis.cli import main
+from visavis.errors import SourceError
+
+
+def test_ctrl_c_that_a_library_made_another_error_of_is_still_ctrl_c(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def half_loaded(_: list[str]) -> None:
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt as error:
+            raise ImportError("cannot load the extension") from error
+
+    monkeypatch.setattr(main, "_invoke", half_loaded)
+    assert main.run(["search", "x"]) == 130
+    assert capsys.readouterr().err == "interrupted; what was committed is kept\n"
+
+
+def test_an_error_of_ours_while_another_was_handled_is_told_as_it_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def asked(_: list[str]) -> None:
+        try:
+            raise OSError("no such file")
+        except OSError:
+            raise SourceError("photos does not exist") from None
+
+    monkeypatch.setattr(main, "_invoke", asked)
+    assert main.run(["index", "photos"]) == SourceError.exit_code
+    assert capsys.readouterr().err == "error: photos does not exist\n"

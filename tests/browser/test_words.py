@@ -95,6 +95,26 @@ def test_words_that_are_all_unknown_are_explained(open_page: OpenPage, worded: W
     expect(page.get_by_role("heading", name="A random pick")).to_be_visible()
 
 
+def test_words_typed_before_the_page_knows_its_model_wait_for_it(
+    open_page: OpenPage, worded: Worded
+) -> None:
+    page = open_page("?seed=1", url=worded.words)
+    held: list[Route] = []
+
+    def hold(route: "Route") -> None:
+        held.append(route)
+
+    page.route("**/v1/info", hold)
+    page.reload()
+    box = page.get_by_role("searchbox", name="Search by words or id")
+    box.fill("teapot")
+    box.press("Enter")
+    page.wait_for_timeout(300)
+    expect(page.get_by_role("alert")).to_have_count(0)
+    held[0].continue_()
+    expect(chips(page)).to_have_text([re.compile("“teapot”")])
+
+
 # -- tags ------------------------------------------------------------------------------------------
 
 

@@ -37,6 +37,16 @@ export class Asking {
     this.page = page;
     /** @type {Info|null} */
     this.info = null;
+    /** @type {() => void} what was asked before it was known what the model takes */
+    this.waiting = () => {};
+  }
+
+  /** From here on it is known what can be asked. @param {Info} info */
+  learn(info) {
+    this.info = info;
+    const ask = this.waiting;
+    this.waiting = () => {};
+    ask();
   }
 
   /** A new question; filters stay. @param {Term[]} terms */
@@ -70,6 +80,7 @@ export class Asking {
   /** Something pasted or dropped. @param {string} text @param {boolean} add */
   text(text, add) {
     if (!ADDRESS.test(text)) this.words(text);
+    else if (!this.info) this.waiting = () => this.text(text, add);
     else if (this.info?.allow_urls) this.ask(add ? this.joined([term("url", text)]) : [term("url", text)]);
     else {
       const text = "Save the picture to your device, then drop the file here.";
@@ -84,12 +95,13 @@ export class Asking {
     if (ADDRESS.test(text)) this.text(text, false);
     else if (text.startsWith("id:") && text.length > 3) this.ask([term("id", text.slice(3).trim())]);
     else if (!text) this.ask(others);
-    else if (this.info?.text) this.ask([...others, term("text", text)]);
-    else if (this.info?.class_search) this.#class(text, others);
+    else if (!this.info) this.waiting = () => this.words(given);
+    else if (this.info.text) this.ask([...others, term("text", text)]);
+    else if (this.info.class_search) this.#class(text, others);
     else {
       this.#tell(
         "This index finds by picture, not by words",
-        `Its model “${this.info?.model ?? ""}” takes no words. Use a picture, id: and an id, or the filters. ` +
+        `Its model “${this.info.model}” takes no words. Use a picture, id: and an id, or the filters. ` +
           this.#reading(),
       );
     }

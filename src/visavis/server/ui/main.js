@@ -156,7 +156,7 @@ async function start() {
   const first = showing.anew();
   try {
     const [info, fields] = await Promise.all([getInfo(), getFields()]);
-    asking.info = info;
+    asking.learn(info);
     tags.learn(info);
     filters.setFields(fields);
     byId("filters").hidden = byId("open-filters").hidden = filters.fields.length === 0;

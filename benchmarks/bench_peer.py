@@ -8,6 +8,7 @@ index can be searched, and fastdup's `run` until its embeddings are written.
 """
 
 import argparse
+import json
 import os
 import subprocess
 import tempfile
@@ -15,7 +16,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.__main__ import table
+from benchmarks.__main__ import OUT, table
 from benchmarks.bench_cold import visavis
 from benchmarks.measure import Bound, Figure, Floor, Report
 from visavis.images.files import IMAGE_SUFFIXES
@@ -29,7 +30,11 @@ def main() -> None:
     parser.add_argument("--peer", required=True, help="the Python of an environment with fastdup")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="visavis-bench-") as work:
-        print(table(_measured(given.folder.resolve(), given.peer, Path(work))))
+        report = _measured(given.folder.resolve(), given.peer, Path(work))
+    print(table(report))
+    OUT.mkdir(parents=True, exist_ok=True)
+    shape = json.dumps(report.to_dict(), indent=1, ensure_ascii=False)
+    (OUT / "peer.json").write_text(shape + "\n", encoding="utf-8")
 
 
 def _measured(folder: Path, peer: str, work: Path) -> Report:

@@ -115,6 +115,23 @@ def test_the_readme_says_of_objects_what_the_reports_say() -> None:
         assert against["top4_accuracy"]["verdict"] == "better"
 
 
+def test_the_model_card_says_what_was_measured() -> None:
+    card = (REPOSITORY / "docs" / "visavis-s.md").read_text(encoding="utf-8")
+    speed = json.loads((REPOSITORY / "benchmarks" / "speed.json").read_text(encoding="utf-8"))
+    figures = {one["what"]: one for r in speed["reports"] for one in r["figures"]}
+    beside = "the same beside mobilenet-v2"
+    eight, alone = (figures[f"{beside}, {how}"] for how in ("in batches of eight", "alone"))
+    assert f"{eight['value']:.1f} ms a picture in batches of eight" in card
+    assert f"{alone['value']:.1f} ms alone" in card
+    assert f"{eight['floor']['value']:.1f} and {alone['floor']['value']:.1f} ms" in card
+    [indexing] = [one for what, one in figures.items() if "pictures, by wall time" in what]
+    assert f"{indexing['ratio']:.1f} times as fast as fastdup" in card
+    for report in reports():
+        if report["model"]["name"] == "visavis-s" and report["set"] in ("ukbench", "pascal"):
+            name = "top4_accuracy" if report["set"] == "ukbench" else "precision@10"
+            assert f"{report['set']} {report['metrics'][name]:.3f}".replace(" 0.", " .") in card
+
+
 def test_the_worst_edit_leaves_flips_out() -> None:
     edits = {"flip": {"recall@1": 0.1}, "blur": {"recall@1": 0.4}, "crop": {"recall@1": 0.9}}
     assert worst_edit({"by_class": edits}) == ("blur", 0.4)

@@ -9,10 +9,10 @@ import numpy as np
 from benchmarks.measure import Bound, Figure, Floor, Report, Size, cpu_seconds, in_turns
 from benchmarks.models import MOBILENET, NO_MOBILENET
 from visavis.embedders.registry import model_info
+from visavis.embedders.spec import read_spec
 
 _PICTURES = {"full": 64, "small": 32, "tiny": 8}
 _ROUNDS = {"full": 15, "small": 9, "tiny": 1}
-_SIDES = (160, 224)
 
 
 def run(size: Size, work: Path) -> Report:
@@ -24,10 +24,7 @@ def run(size: Size, work: Path) -> Report:
     assert ours is not None
     folders = [ours] + [MOBILENET] * MOBILENET.is_dir()
     for together, what in ((1, "alone"), (8, "in batches of eight")):
-        parts = [
-            _network(folder, side, together, _PICTURES[size])
-            for folder, side in zip(folders, _SIDES, strict=False)
-        ]
+        parts = [_network(folder, together, _PICTURES[size]) for folder in folders]
         mine, *theirs = in_turns(_ROUNDS[size], *parts)
         report.figures.append(Figure(f"visavis-s, {what}", "ms", mine, bound=Bound(4, of="value")))
         if theirs:
@@ -39,7 +36,7 @@ def run(size: Size, work: Path) -> Report:
     return report
 
 
-def _network(folder: Path, side: int, together: int, count: int) -> Callable[[], float]:
+def _network(folder: Path, together: int, count: int) -> Callable[[], float]:
     import onnxruntime as ort
 
     options = ort.SessionOptions()
@@ -47,6 +44,7 @@ def _network(folder: Path, side: int, together: int, count: int) -> Callable[[],
     session: Any = ort.InferenceSession(
         str(folder / "model.onnx"), options, providers=["CPUExecutionProvider"]
     )
+    side = read_spec(folder).preprocess.size
     drawn = np.random.default_rng(3).normal(size=(together, 3, side, side)).astype(np.float32)
 
     def work() -> None:

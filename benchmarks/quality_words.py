@@ -128,10 +128,10 @@ def measure(
         keep("flickr", data / "flickr", len(index), facts, figures)
 
 
-def held_back(labels: Sequence[str]) -> list[int]:
+def held_back(labels: Sequence[str], seed: int = SEED) -> list[int]:
     """A fifth of the pictures of each label, drawn by the seed; the rest may be trained on."""
     names = np.array(labels)
-    chance = np.random.default_rng(SEED)
+    chance = np.random.default_rng(seed)
     kept = []
     for label in sorted(set(labels)):
         rows = chance.permutation(np.flatnonzero(names == label))

@@ -213,7 +213,8 @@ def _train_head(
     from visavis.training.fitting import LoopSettings
     from visavis.training.learner import Rates
     from visavis.training.metric_losses import LossSettings
-    from visavis.training.triplet import prepare, train
+    from visavis.training.recipe import train
+    from visavis.training.triplet import prepare
     from visavis.training.triplet_settings import TripletSettings
 
     loss = {key: variant[key] for key in ("loss", "metric", "mining") if key in variant}
@@ -284,9 +285,10 @@ def _autoencoder(data: Path, base: str, work: Path, epochs: int) -> None:
 
 
 def _train_autoencoder(folder: Path, work: Path, out: Path, epochs: int) -> dict[str, Any]:
-    from visavis.training.autoencoder import prepare, train
+    from visavis.training.autoencoder import prepare
     from visavis.training.autoencoder_settings import AutoencoderSettings
     from visavis.training.fitting import LoopSettings
+    from visavis.training.recipe import train
 
     settings = AutoencoderSettings(side=64, dim=256)
     made = prepare(open_source(folder / "labels.csv"), settings, cache=work / "cache")

@@ -40,11 +40,12 @@ from visavis.images.decode import decode
 from visavis.images.sources import open_source
 from visavis.training.batches import Batches, shuffled
 from visavis.training.fitting import LoopSettings, fit
-from visavis.training.joint import Prepared, Said, learner_of, prepare, train
+from visavis.training.joint import JointRecipe, Said, prepare
 from visavis.training.joint_learner import JointLearner
 from visavis.training.joint_settings import JointSettings
 from visavis.training.joint_targets import Phrases, targets_of
 from visavis.training.joint_words import turn_of, write_turned
+from visavis.training.recipe import learner_of, train
 from visavis.types import Vectors
 
 EPOCHS = 15
@@ -113,6 +114,11 @@ class Bench:
         """Without captions."""
         self._trained(str(self.base), f"{self.base.name}, joint, labels alone", ALL, None)
 
+    def captions(self) -> None:
+        """With more weight on captions."""
+        name = f"{self.base.name}, joint, caption weight 0.6"
+        self._trained(str(self.base), name, replace(ALL, captions=0.6))
+
     def small(self) -> None:
         """The network that ships with visavis as the base."""
         self._trained("visavis-s", "visavis-s, joint", ALL)
@@ -155,7 +161,7 @@ class Bench:
 
     def _prepared(
         self, base: str, settings: JointSettings, catalogue: Path, captions: str | None
-    ) -> Prepared:
+    ) -> JointRecipe:
         said = Said(self.words, "label", captions)
         made = prepare(open_source(catalogue), said, base, settings, cache=self.out / "cache")
         print("\n".join([*made.notes, made.told]), flush=True)
@@ -181,23 +187,23 @@ class Bench:
         }
         keep("pascal", self.pascal.folder, len(vectors), facts, figures)
 
-    def _begun(self, made: Prepared) -> tuple[Vectors, "TableOfWords"]:
+    def _begun(self, made: JointRecipe) -> tuple[Vectors, "TableOfWords"]:
         """What a training begins with says of the test pictures, and its words."""
         learner = learner_of(made).eval()
         return self._vectors(made, learner), self._words(made)
 
-    def _vectors(self, made: Prepared, learner: JointLearner) -> Vectors:
+    def _vectors(self, made: JointRecipe, learner: JointLearner) -> Vectors:
         if self.rows is None:
             pictures = [
                 decode((self.pascal.folder / row["path"]).read_bytes(), row["path"]).pixels
                 for row in self.pascal.test
             ]
-            self.rows = torch.from_numpy(embed(made.base.embedder, pictures))
+            self.rows = torch.from_numpy(embed(made.on.embedder, pictures))
         with torch.inference_mode():
             found: Vectors = learner.network.vectors(self.rows, None).numpy()
         return found
 
-    def _words(self, made: Prepared) -> "TableOfWords":
+    def _words(self, made: JointRecipe) -> "TableOfWords":
         path = self.work / "words.bin"
         path.unlink(missing_ok=True)  # the one before may still be mapped
         write_turned(made.table, made.turn, path, keep=len(made.table))
@@ -236,7 +242,7 @@ class TableOfWords(Words):
         return self.embed(texts)
 
 
-def without(made: Prepared, left_out: Sequence[str], spread: float) -> Prepared:
+def without(made: JointRecipe, left_out: Sequence[str], spread: float) -> JointRecipe:
     """The same training without some classes: their pictures, and their words in all captions."""
     taboo = {word for name in left_out for word in made.phrases.named[name]}
     kept = {name: words for name, words in made.phrases.named.items() if name not in left_out}
@@ -262,7 +268,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--words", type=Path, required=True, help="word vectors")
     parser.add_argument("--out", type=Path, help="where to leave models and base embeddings")
     parser.add_argument(
-        "--parts", default="joint,ridge,unseen,hinge,labels,small", help="which to measure"
+        "--parts", default="joint,ridge,unseen,hinge,labels,captions,small", help="which to measure"
     )
     return parser
 

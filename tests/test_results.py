@@ -46,6 +46,7 @@ def test_the_test_pictures_are_a_fifth_of_every_class_each_time() -> None:
     assert rows == held_back(labels)
     assert len(rows) == len(set(rows)) == 160
     assert Counter(labels[row] for row in rows) == Counter({f"class {n}": 8 for n in range(20)})
+    assert 10 < len(set(rows) & set(held_back(labels, 1))) < 60  # another draw: some are the same
 
 
 def test_every_report_stands_on_the_page_with_its_interval() -> None:

@@ -15,12 +15,14 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
 
 from visavis.embedders.base import Embedder, embed
+from visavis.embedders.sound import sound_rows
 from visavis.errors import ImageError
 from visavis.images.decode import MAX_PIXELS, decode
 from visavis.images.sources import Source
@@ -321,8 +323,10 @@ class _Run:
                 continue
             good.append(_record(loaded, picture.width, picture.height))
             pictures.append(picture.pixels)
-        vectors = embed(self._embedder, pictures)
-        return [_Row(*pair) for pair in zip(good, vectors, strict=True)], failed
+        vectors, refused = sound_rows(partial(embed, self._embedder), pictures)
+        failed += [Failure(good[place].uri, reason) for place, reason in refused.items()]
+        taken = [record for place, record in enumerate(good) if place not in refused]
+        return [_Row(*pair) for pair in zip(taken, vectors, strict=True)], failed
 
     def _take_rows(self) -> None:
         ids, batch = self._embeds.popleft()

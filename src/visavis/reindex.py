@@ -9,9 +9,13 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from itertools import islice
 
+import numpy as np
+
 from visavis.embedders.base import Embedder, embed
+from visavis.embedders.sound import sound_rows
 from visavis.errors import ImageError, SourceError
 from visavis.images.decode import decode
 from visavis.ingest import IngestOptions, Progress
@@ -37,8 +41,8 @@ def reindex(
 ) -> IndexReport:
     """Give every record a vector of another model; the caller holds the write lock.
 
-    Records whose picture cannot be read any more leave the index and are reported as failed.
-    Raises SourceError, and changes nothing, when that is more than one in ten.
+    Records whose picture cannot be read any more, or not by the model, leave the index and are
+    reported as failed. Raises SourceError, and changes nothing, when that is more than one in ten.
     """
     started = time.monotonic()
     report = IndexReport()
@@ -61,8 +65,8 @@ def reindex(
     report.removed = len(report.failed)
     if report.failed:
         report.notes.append(
-            f"{report.removed} records left the index, as their pictures could not be read; index "
-            "their folder or catalogue again when they are back"
+            f"{report.removed} records left the index, as their pictures could not be read, or not "
+            "by this model; index their folder or catalogue again when they are back"
         )
     report.seconds = time.monotonic() - started
     return report
@@ -89,7 +93,8 @@ def _embedded(
 def _embed(
     batch: Sequence[_Numbered], embedder: Embedder, read: Read, max_pixels: int
 ) -> _Embedded:
-    numbers, pictures, hashes, failed = [], [], [], []
+    good: list[tuple[int, str, str]] = []  # number, address, hash
+    pictures, failed = [], []
     for number, record in batch:
         try:
             data = read(record.uri)
@@ -97,7 +102,10 @@ def _embed(
         except ImageError as error:
             failed.append(Failure(error.uri, error.reason))
             continue
-        numbers.append(number)
+        good.append((number, record.uri, hashlib.sha256(data).hexdigest()))
         pictures.append(picture.pixels)
-        hashes.append(hashlib.sha256(data).hexdigest())
-    return numbers, embed(embedder, pictures), hashes, failed
+    rows, refused = sound_rows(partial(embed, embedder), pictures)
+    failed += [Failure(good[place][1], reason) for place, reason in refused.items()]
+    taken = [one for place, one in enumerate(good) if place not in refused]
+    vectors = np.array(rows, np.float32).reshape(len(rows), embedder.dim)
+    return [number for number, _, _ in taken], vectors, [sha for _, _, sha in taken], failed

@@ -4,11 +4,20 @@ import math
 import re
 import time
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 
-from visavis.embedders.base import Embedder, TextEmbedder, classes_of, embed, text_notes
+from visavis.embedders.base import (
+    Embedder,
+    TextEmbedder,
+    class_notes,
+    classes_of,
+    embed,
+    reads_words,
+    text_notes,
+)
 from visavis.embedders.registry import reading_models
 from visavis.errors import ImageUnreadableError, TextUnsupportedError, UsageError
 from visavis.images.decode import crop, decode
@@ -32,14 +41,16 @@ Fetch = Callable[[str], bytes]
 """Downloads an http(s) address."""
 
 _NOTHING = "nothing to search for; give a picture, id:ID, or words"
+_SHOWN = 200  # characters of a text
 _WEIGHTED = re.compile(r"(?P<weight>\d+(?:\.\d*)?|\.\d+):(?P<rest>.+)", re.DOTALL)
 
 
 def parse_term(text: str, weight: float = 1.0) -> Term:
     """A term as people write it.
 
-    `./photo.jpg` or any path that exists, an http(s) address, `id:ID`, or else words; `0.5:` in
-    front is a weight (a file of that very name is taken for the file).
+    `./photo.jpg` or any file that exists, an http(s) address, `id:ID`, or else words; `0.5:` in
+    front is a weight (a file of that very name is taken for the file). A folder's bare name is
+    words: who searches for *dog* may have a folder of that name.
 
     >>> parse_term("0.5:red shoes")
     TextTerm(text='red shoes', weight=0.5)
@@ -125,7 +136,8 @@ def _with_box(terms: list[Term], box: Box) -> list[Term]:
 
 def _is_file(text: str) -> bool:
     try:
-        return bool(text) and Path(text).expanduser().exists()  # Path("") is this folder
+        path = Path(text).expanduser()
+        return path.exists() and not path.is_dir()
     except (OSError, ValueError, RuntimeError):  # too long, a NUL byte, no such home
         return False
 
@@ -164,8 +176,9 @@ def search(
         raise UsageError(f"limit and offset cannot be negative ({query.limit}, {query.offset})")
     if query.min_score is not None and not math.isfinite(query.min_score):
         raise UsageError(f"min_score must be a number, not {query.min_score}")
-    vector = query_vector(query.terms, store, embedder, fetch, max_pixels)
-    notes = term_notes(query.terms, embedder)
+    model = cache(embedder)  # one for the whole query, and asked for at most once
+    vector = query_vector(query.terms, store, model, fetch, max_pixels)
+    notes = term_notes(query.terms, model)
     return rank(vector, query, store, started, without, notes)
 
 
@@ -226,9 +239,14 @@ def query_vector(
 
 
 def term_notes(terms: Iterable[Term], embedder: Callable[[], Embedder]) -> tuple[str, ...]:
-    """What of the terms' words the model passed over, in sentences for people."""
-    texts = [term.text for term in terms if isinstance(term, TextTerm)]
-    return tuple(note for text in texts for note in text_notes(embedder(), text))
+    """What of the terms' words the model passed over or takes in two ways, in sentences."""
+    notes: list[str] = []
+    for term in terms:
+        if isinstance(term, TextTerm):
+            notes += text_notes(embedder(), term.text)
+        elif isinstance(term, ClassTerm):
+            notes += class_notes(classes_of(embedder()), term.name)
+    return tuple(dict.fromkeys(notes))
 
 
 def _term_vector(
@@ -245,12 +263,14 @@ def _term_vector(
 
 
 def _reader(model: Embedder, term: TextTerm) -> TextEmbedder:
-    if isinstance(model, TextEmbedder):
+    if not term.text.strip():
+        raise UsageError("an empty text; give words")
+    if reads_words(model):
         return model
     raise TextUnsupportedError(
-        f"{term.text!r} is no picture that exists, and the index's model {model.name!r} does not "
-        "read words; give a picture as ./file.jpg, or index with a model that has a text side: "
-        f"{', '.join(reading_models())}, or one of your own (`visavis train joint`, "
+        f"{term.text[:_SHOWN]!r} is no picture that exists, and the index's model {model.name!r} "
+        "does not read words; give a picture as ./file.jpg, or index with a model that has a text "
+        f"side: {', '.join(reading_models())}, or one of your own (`visavis train joint`, "
         "`visavis models conse`)"
     )
 
@@ -289,5 +309,8 @@ def _bytes(image: str | Path | bytes, fetch: Fetch) -> tuple[bytes, str]:
         return fetch(image), image
     status = stat_file(str(image))  # first: reading a pipe would wait for ever
     if isinstance(status, str):
-        raise ImageUnreadableError(str(image), status)
+        folder = Path(image).is_dir()
+        raise ImageUnreadableError(
+            str(image), "it is a folder; give one of its pictures" if folder else status
+        )
     return read_file(path_text(str(image))), str(image)

@@ -25,7 +25,7 @@ from visavis.search import Question, as_terms, term_pixels
 from visavis.store.lock import WriterLock
 from visavis.store.sqlite import SqliteStore
 from visavis.store.tagged import Untagged
-from visavis.types import Failure, ImageTerm, IndexReport, RecordTerm, Tag
+from visavis.types import Failure, ImageTerm, IndexReport, RecordTerm, Tag, TextTerm
 
 if TYPE_CHECKING:
     from visavis.embedders.tagger import Tagger
@@ -36,6 +36,7 @@ Read = Callable[[str], bytes]
 MOST_TAGS = 100
 """Tags of a record; more would be a list of the vocabulary."""
 
+_SHOWN = 200  # characters of what is no picture
 _BLOCK = 256  # records written together
 _BATCH = 8  # pictures that a thread looks at
 _Tagged = tuple[list[Untagged], list[str], list[Failure]]
@@ -109,6 +110,11 @@ class Tagging:
         """
         terms = as_terms(picture)
         term = terms[0] if len(terms) == 1 else None
+        if isinstance(term, TextTerm):
+            raise UsageError(
+                f"{term.text[:_SHOWN]!r} is no picture that exists; give a file, an address or "
+                "id:ID"
+            )
         if not isinstance(term, ImageTerm | RecordTerm) or limit < 1:
             raise UsageError("tags are for one picture or record, and a limit of 1 or more")
         tagger = self._tagger(threads, vocabulary)

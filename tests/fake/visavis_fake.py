@@ -36,9 +36,25 @@ class FakeEmbedder:
         return unit_rows(np.array(rows, np.float32).reshape(len(images), self.dim))
 
 
+class PickyEmbedder(FakeEmbedder):
+    """Has no vector for a picture that is white all over, nor for those it is given with."""
+
+    def __init__(self) -> None:
+        super().__init__(name="fake-picky")
+
+    def embed_images(self, images: Sequence[RGB]) -> Vectors:
+        if any(image.min() == 255 for image in images):
+            return np.full((len(images), self.dim), np.nan, np.float32)
+        return super().embed_images(images)
+
+
 def colour(*, threads: int | None, device: str) -> FakeEmbedder:
     return FakeEmbedder()
 
 
 def halves(*, threads: int | None, device: str) -> FakeEmbedder:
     return FakeEmbedder(2, "fake-halves")
+
+
+def picky(*, threads: int | None, device: str) -> FakeEmbedder:
+    return PickyEmbedder()

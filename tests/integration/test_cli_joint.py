@@ -2,10 +2,7 @@
 
 import importlib.util
 import json
-import os
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +10,7 @@ from typing import Any
 import pytest
 from shop_classifier import write_shop_classifier
 from tests.integration.conftest import Cli
+from tests.integration.trainings import STOPS, check_going_on
 from word_files import shop_vectors, write_text
 
 if importlib.util.find_spec("lightning") is None:
@@ -76,34 +74,11 @@ def test_from_labels_to_searches_by_words_that_no_label_has(
     assert "clock" in tags.out, tags.err
 
 
-@pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130)]
-)
+@pytest.mark.parametrize(("number", "code"), STOPS)
 def test_a_stopped_training_ends_as_an_unbroken_one(
     number: signal.Signals, code: int, cli: Cli, command: Callable[..., list[str]]
 ) -> None:
-    longer = ("--epochs", 12, "--patience", 12)
-    assert cli(*command("--out", "whole/mine", *longer)).code == 0
-    running = subprocess.Popen(
-        [sys.executable, "-m", "visavis", *command("--out", "stopped/mine", *longer)],
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
-    )
-    with running:
-        assert running.stderr is not None
-        for line in running.stderr:
-            if line.startswith("epoch 3 of 12"):
-                running.send_signal(number)
-                break
-        rest = running.stderr.read()
-    assert running.returncode == code, rest
-    assert not Path("stopped/mine/model.json").exists()
-    resumed = cli(*command("--out", "stopped/mine", *longer), "--resume")
-    assert resumed.code == 0, resumed.err
-    assert "epoch 2 of 12" not in resumed.err
-    for name in ("metrics.json", "curves.json", "model.onnx", "words.bin"):
-        assert Path("stopped/mine", name).read_bytes() == Path("whole/mine", name).read_bytes()
+    check_going_on(cli, command, number, code, "words.bin")
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,9 @@
 """`visavis status`, `remove`, `compact`, `doctor`, `demo`."""
 
 import json
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +134,18 @@ def test_the_demo_of_another_folder_shows_that_folder(cli: Cli, photos: Path) ->
     ran = cli("demo", other, "--out", "shown")
     assert ran.out.startswith("indexed 2 pictures of other in ")
     assert "teal.png" in ran.out
+
+
+def test_the_demo_makes_vectors_of_an_older_version_again(cli: Cli, photos: Path) -> None:
+    cli("demo", photos, "--out", "shown")
+    [made] = Path("shown").glob("*.index")
+    with closing(sqlite3.connect(made / "index.sqlite")) as connection, connection:
+        connection.execute("UPDATE meta SET value='older' WHERE key='fingerprint'")
+    assert cli("index", photos, "--index", made).code == 3
+    ran = cli("demo", photos, "--out", "shown")
+    assert ran.code == 0, ran.err
+    assert ran.out.startswith(f"indexed 8 pictures of {photos} in ")
+    assert cli("index", photos, "--index", made).code == 0
 
 
 def test_the_demo_of_an_empty_folder_says_so(cli: Cli, tmp_path: Path) -> None:

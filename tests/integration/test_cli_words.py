@@ -197,6 +197,21 @@ def test_a_picture_that_cannot_be_read_is_skipped(cli: Cli, class_index: None, d
     assert cli("tag", "./gone.jpg").code == 2
 
 
+def test_what_is_no_picture_and_no_record_is_skipped_and_named(
+    cli: Cli, class_index: None, drawn_kinds: Path, drawn: Path
+) -> None:
+    picture = drawn / "images" / "mug-01-front.jpg"
+    ran = cli("tag", "gone.jpg", "id:nobody", "", picture, "-k", 1)
+    assert (ran.code, len(ran.out.splitlines())) == (0, 1)
+    first, second, third = ran.err.splitlines()
+    assert first.startswith("skipped 'gone.jpg' is no picture that exists; give a file")
+    assert second.startswith("skipped no record has the id 'nobody'")
+    assert third.startswith("skipped an empty term")
+    by_model = cli("tag", "gone.jpg", picture, "-k", 1, "--model", drawn_kinds)
+    assert (by_model.code, "mug" in by_model.out) == (0, True)
+    assert cli("tag", "gone.jpg").code == 2
+
+
 # -- word vectors ----------------------------------------------------------------------------------
 
 
@@ -229,8 +244,9 @@ def test_faults_of_a_file_are_told(cli: Cli, tmp_path: Path) -> None:
     ("arguments", "code", "said"),
     [
         (["cup"], 2, "--vectors FILE"),
-        (["cup", "--vectors", "gone.txt"], 5, "gone.txt"),
+        (["cup", "--vectors", "gone.txt"], 5, "gone.txt is neither a file of vectors nor a model"),
         (["cup", "--vectors", "classic"], 2, "without a table of words"),
+        (["cup", "-", "CUP", "--vectors", "vectors.txt"], 2, "cancel one another out"),
         (["ketle", "--vectors", "vectors.txt"], 2, "'kettle'"),
         (["cup", "-", "--vectors", "vectors.txt"], 2, "nothing after it"),
         (["cup", "-", "cup", "-k", "0", "--vectors", "vectors.txt"], 2, "-k"),

@@ -1,6 +1,7 @@
 """`visavis compare`, and `visavis evaluate` with several models."""
 
 import json
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -44,6 +45,7 @@ def test_the_table_for_people_names_what_is_clear(
     head = next(line for line in outcome.out.splitlines() if "fake" in line)
     assert head.split() == ["classic", "fake"]
     assert "fake is worse than classic: recall@1 -0." in outcome.out
+    assert "10 differences were looked at: one in twenty such tables at most" in outcome.out
     assert "from a picture file" in outcome.out
 
 
@@ -58,6 +60,60 @@ def test_models_of_one_name_are_called_as_they_were_given(
     assert shape["models"] == [one, other]
     verdicts = [d["verdict"] for d in shape["comparisons"][0]["differences"].values()]
     assert set(verdicts) == {"no clear difference"}
+
+
+@pytest.fixture
+def with_white(drawn: Path, tmp_path: Path) -> Path:
+    """A folder for each of three products, and a white picture in one of them."""
+    for name in ("mug", "lamp", "clock"):
+        (tmp_path / "shop" / name).mkdir(parents=True)
+        for path in (drawn / "images").glob(f"{name}-*.jpg"):
+            shutil.copy(path, tmp_path / "shop" / name)
+    Image.new("RGB", (40, 40), "white").save(tmp_path / "shop" / "mug" / "white.png")
+    return tmp_path / "shop"
+
+
+@pytest.mark.parametrize(
+    "question", [("--same", "folder"), ("--copies", "--originals", 4), ("--truth", "answers.json")]
+)
+def test_a_picture_that_one_model_cannot_take_is_left_out_for_all(
+    question: tuple[str, ...], cli: Cli, with_white: Path, plug_in: None
+) -> None:
+    answers = {
+        f"{name}/{name}-01-front.jpg": [f"{name}/{name}-01-close.jpg", "mug/white.png"]
+        for name in ("mug", "lamp")
+    }
+    answers["mug/white.png"] = ["mug/mug-01-front.jpg"]
+    answers["clock/clock-01-front.jpg"] = ["mug/white.png"]
+    Path("answers.json").write_text(json.dumps(answers))
+    command = ("evaluate", with_white, "--model", "fake-picky", "--model", "classic", *question)
+    outcome = cli(*command, "--json")
+    assert outcome.code == 0, outcome.err
+    left_out = [line for line in outcome.err.splitlines() if "white.png" in line]
+    assert len(left_out) == 1
+    assert left_out[0].startswith(f"left out for all models: {with_white / 'mug' / 'white.png'}: ")
+    assert left_out[0].endswith("(fake-picky)")
+    shape = json.loads(outcome.out)
+    picky, classic = shape["reports"]
+    assert picky["data"] == classic["data"]
+    assert "mug/white.png" not in picky["per_query"]["ids"]
+    assert shape["comparisons"][0]["differences"]["map"]["p"] <= 1
+
+
+def test_a_query_that_one_model_cannot_take_is_not_asked(
+    cli: Cli, with_white: Path, plug_in: None
+) -> None:
+    asked = with_white.parent / "asked"
+    shutil.copytree(with_white, asked)
+    (with_white / "mug" / "white.png").unlink()
+    two = ("--model", "classic", "--model", "fake-picky")
+    command = ("evaluate", with_white, *two, "--same", "folder", "--queries", asked)
+    outcome = cli(*command)
+    assert outcome.code == 0, outcome.err
+    assert outcome.err.count("white.png") == 1
+    assert f"note: not asked: {asked / 'mug' / 'white.png'}: " in outcome.err
+    reports = json.loads(cli(*command, "--json").out)["reports"]
+    assert [report["data"]["queries"] for report in reports] == [12, 12]
 
 
 @pytest.mark.parametrize("option", ["--out", "--against", "--report"])

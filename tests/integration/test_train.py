@@ -2,7 +2,8 @@
 
 import importlib.util
 import json
-import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 from labelled import draw_labelled, write_base, write_catalogue
 from tests.integration.conftest import Cli
+from tests.integration.trainings import STOPS, check_going_on, watched
 
 if importlib.util.find_spec("lightning") is None:
     pytest.skip("the extra `train` is not installed", allow_module_level=True)
@@ -58,6 +60,13 @@ def test_from_labelled_pictures_to_a_measured_index_without_torch(
     assert "validated on 12 pictures of 2 labels, labels that are never trained on" in trained.err
     assert "epoch 6 of 6: loss" in trained.err
     assert f"use it with --model {mine}" in trained.out
+    (gained,) = (line for line in trained.out.splitlines() if line.startswith("gained: "))
+    number = r"[+-]0\.\d{3}"
+    assert re.match(
+        rf"gained: mAP {number} \({number} … {number}\), recall@1 {number} \({number} … {number}\)",
+        gained,
+    )
+    assert "the epoch was chosen by these same pictures" in gained
 
     indexed = alone("index", catalogue, "--model", mine, "--index", "mine.index", "--json")
     assert json.loads(indexed.stdout)["added"] == 60, indexed.stderr
@@ -102,56 +111,32 @@ def test_an_autoencoder_from_a_folder(cli: Cli, pictures: Path, tmp_path: Path) 
 
 @pytest.mark.parametrize(
     ("recipe", "number", "code"),
-    [
-        ("triplet", signal.SIGKILL, -signal.SIGKILL),
-        ("triplet", signal.SIGINT, 130),
-        ("autoencoder", signal.SIGKILL, -signal.SIGKILL),
-    ],
+    [*(("triplet", *stop) for stop in STOPS), ("autoencoder", *STOPS[0])],
 )
 def test_a_stopped_training_ends_as_an_unbroken_one(
-    recipe: str,
-    number: signal.Signals,
-    code: int,
-    cli: Cli,
-    pictures: Path,
-    base: Path,
-    tmp_path: Path,
+    recipe: str, number: signal.Signals, code: int, cli: Cli, pictures: Path, base: Path
 ) -> None:
     own = {
         "triplet": ("--base", base, *SMALL),
         "autoencoder": (*SMALL_PICTURES, "--validation", 0.3),
     }
 
-    def command(out: str) -> list[str]:
-        given = ("train", recipe, pictures, "--labels", "folder", *own[recipe])
-        options = ("--out", tmp_path / out / "mine", "--epochs", 20, "--patience", 20)
-        return [str(word) for word in (*given, *options)]
+    def command(*rest: Any) -> list[str]:
+        given = ("train", recipe, pictures, "--labels", "folder", *own[recipe], *rest)
+        return [str(word) for word in given]
 
-    assert cli(*command("whole")).code == 0
-    running = subprocess.Popen(
-        [sys.executable, "-m", "visavis", *command("stopped")],
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
-    )
-    with running:
-        assert running.stderr is not None
-        for line in running.stderr:
-            if line.startswith("epoch 4 of 20"):
-                running.send_signal(number)
-                break
-        rest = running.stderr.read()
-    assert running.returncode == code, rest
-    if number == signal.SIGINT:
-        assert "stopped; go on with the same command and --resume" in rest
-    assert not (tmp_path / "stopped" / "mine" / "model.json").exists()
-    resumed = cli(*command("stopped"), "--resume")
-    assert resumed.code == 0, resumed.err
-    assert "epoch 20 of 20" in resumed.err
-    assert "epoch 2 of 20" not in resumed.err
-    for name in ("metrics.json", "curves.json", "model.onnx"):
-        whole, stopped = (tmp_path / run / "mine" / name for run in ("whole", "stopped"))
-        assert stopped.read_bytes() == whole.read_bytes(), name
+    check_going_on(cli, command, number, code)
+
+
+def test_pictures_that_vanish_while_it_trains_are_told(
+    home: dict[str, str], pictures: Path, base: Path
+) -> None:
+    given = ("train", "triplet", pictures, "--labels", "folder", "--base", base, "--out", "mine")
+    command = [str(word) for word in (*given, *SMALL, "--epochs", 30, "--patience", 30)]
+    code, told = watched(command, "epoch 1 of 30", lambda _: shutil.rmtree(pictures))
+    assert code == 0, told
+    assert "note: 60 pictures of the training cannot be read any more" in told
+    assert Path("mine/model.json").is_file()
 
 
 @pytest.mark.slow
@@ -180,11 +165,16 @@ def test_two_processes_make_one_model(pictures: Path, base: Path, tmp_path: Path
         (["--loss", "quadruplet"], 2, "--loss is one of triplet, multi-similarity, arcface"),
         (["--metric", "l7"], 2, "--metric is one of cosine, euclidean, manhattan, chi2"),
         (["--loss", "arcface", "--metric", "chi2"], 2, "--metric chi2 is for --loss triplet"),
+        (["--loss", "arcface", "--margin", "0.5"], 2, "--margin is for --loss triplet"),
+        (["--margin", "nan"], 2, "--margin must be a number above 0, not nan"),
+        (["--rate", "-1"], 2, "--rate must be a number above 0, not -1"),
+        (["--rate", "nan"], 2, "--rate must be a number above 0, not nan"),
+        (["--seed", "4294967296"], 2, "--seed must be below 4,294,967,296"),
         (["--layers", "512,x"], 2, "--layers wants whole numbers joined by commas"),
         (["--size", "64"], 2, "--size is for --unfreeze without --base"),
         (["--image-column", "path"], 2, "--image-column is for catalogues"),
         (["--split", "label", "--validation", "0.9"], 2, "no validation is possible by label"),
-        (["--across", "kind"], 2, "--across kind: no two pictures of a label differ in it"),
+        (["--across", "kind"], 2, "--across: no picture has a field 'kind'; fields: folder"),
         (["--resume"], 2, "no training was begun there"),
         (["--device", "abacus"], 2, "cannot train with --device abacus"),
         (["--precision", "8"], 2, "--precision is one of auto, 32, bf16"),

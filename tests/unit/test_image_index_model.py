@@ -174,6 +174,20 @@ def test_a_rebuild_drops_the_few_that_are_away(index: ImageIndex, draw: Draw) ->
     assert len(index) == 20 == len(index.search("id:20.png", limit=50).matches)
 
 
+def test_a_rebuild_drops_the_few_that_the_model_cannot_take(
+    index: ImageIndex, draw: Draw, tmp_path: Path
+) -> None:
+    for number in range(19):
+        folder = draw(f"{number}.png", (10 * number, 90, 10)).parent
+    draw("white.png", (255, 255, 255))
+    index.add(folder)
+    report = index.rebuild("fake-picky")
+    assert [Path(failure.uri).name for failure in report.failed] == ["white.png"]
+    assert (report.added, len(index)) == (19, 19)
+    assert index.info().model == "fake-picky"
+    assert ids(index, "id:3.png", limit=2)[0] == "3.png"
+
+
 def test_a_question_during_a_rebuild_is_answered_by_one_model_or_the_other(
     filled: ImageIndex, album: Path
 ) -> None:

@@ -242,6 +242,11 @@ def test_a_picture_that_cannot_be_read_is_a_sentence(
         ask(ImageTerm(str(tmp_path / name)))
 
 
+def test_a_folder_is_no_question(ask: Callable[..., SearchResult], tmp_path: Path) -> None:
+    with pytest.raises(ImageUnreadableError, match="a folder; give one of its pictures"):
+        ask(ImageTerm(tmp_path))
+
+
 def test_words_are_refused_where_the_model_only_sees(ask: Callable[..., SearchResult]) -> None:
     with pytest.raises(TextUnsupportedError, match=r"'red shoes'.*'fake'.*does not read words"):
         ask(TextTerm("red shoes"))
@@ -298,6 +303,36 @@ def test_what_a_model_passes_over_is_told_with_the_answer(store: SqliteStore) ->
     result = search(Query(terms), store, Picky, fetched, 10**6)
     assert result.notes == ("this was half understood", "that was half understood")
     assert search(Query(terms[1:2]), store, Picky, fetched, 10**6).notes == ()
+
+
+def test_one_model_answers_a_whole_query(store: SqliteStore) -> None:
+    loaded: list[Telling] = []
+
+    def load() -> Telling:
+        loaded.append(Telling())
+        return loaded[-1]
+
+    search(Query((ClassTerm("red"), ClassTerm("blue"))), store, load, fetched, 10**6)
+    assert len(loaded) == 1
+    search(Query((RecordTerm("red.png"),)), store, load, fetched, 10**6)
+    assert len(loaded) == 1
+
+
+def test_what_a_class_name_may_mean_is_told_once(store: SqliteStore) -> None:
+    class Doubtful(Telling):
+        class classes(Telling.classes):
+            @staticmethod
+            def notes(name: str) -> tuple[str, ...]:
+                return (f"{name} is two classes",)
+
+    terms = (ClassTerm("red"), ClassTerm("red", 0.5))
+    assert search(Query(terms), store, Doubtful, fetched, 10**6).notes == ("red is two classes",)
+
+
+@pytest.mark.parametrize("text", ["", " ", "\n"])
+def test_an_empty_text_is_refused(ask: Callable[..., SearchResult], text: str) -> None:
+    with pytest.raises(UsageError, match="an empty text"):
+        ask(TextTerm(text))
 
 
 def test_words_and_pictures_are_summed_where_the_model_reads(store: SqliteStore) -> None:

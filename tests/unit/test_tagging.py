@@ -95,7 +95,7 @@ def test_of_a_model_with_words_a_record_needs_no_picture(by_words: ImageIndex, s
 
 
 def test_what_is_no_picture_is_refused(by_class: ImageIndex, shop: Path) -> None:
-    with pytest.raises(UsageError, match="one picture or record"):
+    with pytest.raises(UsageError, match="is no picture that exists"):
         by_class.tagging.of("some words")
     with pytest.raises(UsageError, match="a limit of 1"):
         by_class.tagging.of("id:mug-01-front", 0)

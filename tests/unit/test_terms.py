@@ -58,6 +58,15 @@ def test_a_term_is_what_it_looks_like(files: Path, text: str, term: Term | None)
     same(parse_term(text), term)
 
 
+def test_a_folder_does_not_stand_in_the_way_of_a_word(files: Path) -> None:
+    (files / "dog").mkdir()
+    (files / "beach").mkdir()
+    same(parse_term("dog"), TextTerm("dog"))
+    same(parse_term("0.5:dog"), TextTerm("dog", 0.5))
+    assert parse_terms(["a", "dog", "on", "the", "beach"]) == (TextTerm("a dog on the beach"),)
+    same(parse_term("./dog"), ImageTerm(Path("dog")))  # said to be a path: refused when read
+
+
 def same(found: Term, expected: Term) -> None:
     """Equal, where picture terms are compared by their parts."""
     assert type(found) is type(expected)

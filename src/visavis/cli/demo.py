@@ -27,13 +27,18 @@ def demo(
     Indexes them, searches for one of them, and writes a contact sheet of what was found.
     """
     from visavis.cli.progress import IndexProgress
+    from visavis.errors import IndexIncompatibleError
     from visavis.image_index import ImageIndex
 
     out.mkdir(parents=True, exist_ok=True)
     source = folder if folder is not None else _drawn(out)
     with ImageIndex.create(out / _index_name(folder)) as index:
         with IndexProgress([str(source)], []) as progress:
-            report = index.add(source, progress=progress.update)
+            try:
+                report = index.add(source, progress=progress.update)
+            except IndexIncompatibleError:  # of an older version of visavis
+                index.rebuild(progress=progress.update)
+                report = index.add(source, progress=progress.update)
         typer.echo(f"indexed {len(index)} pictures of {source} in {report.seconds:.1f} s")
         _search(index, out, None if folder is not None else "sneaker-01-front")
 

@@ -2,6 +2,7 @@
 
 import sys
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,13 +11,14 @@ import typer
 from visavis.cli import options
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from visavis.cli.report_page import Comparison, Rows
     from visavis.evaluation.report import Report
     from visavis.evaluation.runs import Run
     from visavis.evaluation.tasks import Options, Task
     from visavis.image_index import ImageIndex
+    from visavis.types import Failure
 
 _CLASSES = 8  # lines of the table by class; --json has all
 
@@ -104,18 +106,20 @@ def evaluate(
     given = options.settings(index, device, model=only)
     chosen = Options(tuple(where or ()), queries, sample, seed, given.device)
     if len(models) > 1:
-        from visavis.cli.evaluating_several import refuse_single_options, show_models
+        from visavis.cli.evaluating_several import evaluate_models, refuse_single_options
 
         refuse_single_options(out=out, against=against, report=report)
-
-        def measured(name: str) -> "Report":
-            with _opened(source, index, name, given.device) as target:
-                return _measured(target, _task(target, same, truth, originals, chosen), depths)[0]
-
-        show_models(models, measured, json_output=json_output)
+        evaluate_models(
+            models,
+            lambda name, skipped: _opened(source, index, name, given.device, skipped),
+            partial(_task, same, truth, originals),
+            chosen,
+            lambda target, task: _measured(target, task, depths)[0],
+            json_output=json_output,
+        )
         return
-    with _opened(source, index, only, given.device) as target:
-        task = _task(target, same, truth, originals, chosen)
+    with _opened(source, index, only, given.device, _tell_skipped) as target:
+        task = _task(same, truth, originals, target, chosen)
         found, run = _measured(target, task, depths)
         if out is not None:  # before a comparison can be refused
             write_report(Path(out), found)
@@ -173,9 +177,16 @@ def _depths(text: str) -> tuple[int, ...]:
 
 @contextmanager
 def _opened(
-    source: str | None, index: str | None, model: str | None, device: str
+    source: str | None,
+    index: str | None,
+    model: str | None,
+    device: str,
+    skipped: "Callable[[Sequence[Failure]], None]",
 ) -> "Iterator[ImageIndex]":
-    """The index that is asked, or one made of a source, in a folder that is gone afterwards."""
+    """The index that is asked, or one made of a source, in a folder that is gone afterwards.
+
+    `skipped` is told which pictures of a source could not be used.
+    """
     from tempfile import TemporaryDirectory
 
     from visavis.cli.progress import IndexProgress
@@ -203,18 +214,22 @@ def _opened(
     ):
         with IndexProgress([source], []) as progress:
             report = target.add(source, progress=progress.update)
-        for failure in report.failed:
-            typer.echo(f"skipped {failure.uri}: {failure.reason}", err=True)
+        skipped(report.failed)
         if not len(target):
             raise UsageError(f"{source}: there is no picture in it to evaluate")
         yield target
 
 
+def _tell_skipped(failures: "Sequence[Failure]") -> None:
+    for failure in failures:
+        typer.echo(f"skipped {failure.uri}: {failure.reason}", err=True)
+
+
 def _task(
-    index: "ImageIndex",
     same: str | None,
     truth: str | None,
     originals: int | None,
+    index: "ImageIndex",
     chosen: "Options",
 ) -> "Task":
     from visavis.cli.progress import IndexProgress

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from itertools import combinations
 from typing import NamedTuple
 
@@ -9,8 +10,14 @@ import typer
 
 from visavis.cli import options
 from visavis.errors import UsageError
-from visavis.evaluation.compare import Difference, compare
+from visavis.evaluation.compare import Difference, compare, together
 from visavis.evaluation.report import Report
+from visavis.evaluation.several import agreed_tasks
+from visavis.evaluation.tasks import Options, Task
+from visavis.image_index import ImageIndex
+from visavis.types import Failure
+
+Skipped = Callable[[Sequence[Failure]], None]
 
 
 class _Pair(NamedTuple):
@@ -28,15 +35,52 @@ def refuse_single_options(**given: str | None) -> None:
             raise UsageError(f"--{option} is for one --model; --json has the reports of all")
 
 
-def show_models(
-    models: Sequence[str], measured: Callable[[str], Report], *, json_output: bool
+def evaluate_models(
+    models: Sequence[str],
+    opened: Callable[[str, Skipped], AbstractContextManager[ImageIndex]],
+    task: Callable[[ImageIndex, Options], Task],
+    options: Options,
+    measured: Callable[[ImageIndex, Task], Report],
+    *,
+    json_output: bool,
 ) -> None:
-    """Measure all models on the same pictures, and print them side by side."""
-    reports = [measured(model) for model in models]
+    """Measure all models on the same pictures, and print them side by side.
+
+    A picture that a model cannot take is left out for all. `opened` gives the index of a model and
+    tells which pictures it skipped; `task` and `measured` are as for one model.
+    """
+    with ExitStack() as stack:
+        skipped: list[Sequence[Failure]] = []
+        indexes = [stack.enter_context(opened(model, skipped.append)) for model in models]
+        _tell_skipped(models, skipped)
+        tasks = agreed_tasks(indexes, task, options)
+        for note in [] if json_output else dict.fromkeys(n for t in tasks for n in t.notes):
+            typer.echo(f"note: {note}", err=True)
+        reports = [measured(*pair) for pair in zip(indexes, tasks, strict=True)]
+    _show(models, reports, json_output=json_output)
+
+
+def _tell_skipped(models: Sequence[str], skipped: Sequence[Sequence[Failure]]) -> None:
+    """One line for each picture that not all models could take; it is left out for all."""
+    reasons: dict[str, dict[str, str]] = {}
+    for model, failures in zip(models, skipped, strict=True):
+        for failure in failures:
+            reasons.setdefault(failure.uri, {})[model] = failure.reason
+    for uri, told in reasons.items():
+        model, reason = next(iter(told.items()))
+        line = f"skipped {uri}: {reason}"
+        if len(told) < len(models):
+            line = f"left out for all models: {uri}: {reason} ({model})"
+        typer.echo(line, err=True)
+
+
+def _show(models: Sequence[str], reports: Sequence[Report], *, json_output: bool) -> None:
     names = _names(models, reports)
+    numbers = [*combinations(range(len(names)), 2)]
+    every = together([compare(reports[b], reports[a], names[a]) for a, b in numbers])
     pairs = [
-        _Pair(names[later], names[first], compare(reports[later], reports[first], names[first]))
-        for first, later in combinations(range(len(names)), 2)
+        _Pair(names[later], names[first], differences)
+        for (first, later), differences in zip(numbers, every, strict=True)
     ]
     if json_output:
         options.echo_json(_shape(names, reports, pairs))
@@ -45,6 +89,7 @@ def show_models(
         for pair in pairs:
             for line in _sentences(pair):
                 typer.echo(line)
+        typer.echo(_how_clear(sum(len(pair.differences) for pair in pairs)))
     else:
         _print_lines(names, reports, pairs)
 
@@ -109,6 +154,13 @@ def _print_table(names: Sequence[str], reports: Sequence[Report]) -> None:
     console = Console()
     console.print(Text(described(reports[0]), style="bold"))
     console.print(table)
+
+
+def _how_clear(count: int) -> str:
+    return (
+        f"{count} differences were looked at: one in twenty such tables at most calls anything "
+        "better or worse by chance (Holm's correction); each interval is by itself"
+    )
 
 
 def _sentences(pair: _Pair) -> Iterator[str]:

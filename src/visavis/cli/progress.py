@@ -1,14 +1,12 @@
-"""The progress bar of an indexing run: on a terminal only, on standard error."""
+"""How far an indexing run is."""
 
-import sys
 import threading
 from collections.abc import Sequence
-from types import TracebackType
 from typing import Self
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import TextColumn
 
+from visavis.cli.bar import Bar
 from visavis.errors import VisavisError
 from visavis.images.sources import open_source
 from visavis.types import IndexReport
@@ -16,7 +14,7 @@ from visavis.types import IndexReport
 _COUNT_AFTER = 2.0  # seconds; a run over unchanged files is over before counting would help it
 
 
-class IndexProgress:
+class IndexProgress(Bar):
     """Shows how many images are done, how fast, how long still, and how many were skipped.
 
     How many there are is counted beside the run, which has begun long before.
@@ -34,37 +32,24 @@ class IndexProgress:
         self._columns = (image_column, id_column)
         self._stopped = threading.Event()
         self._counting = threading.Thread(target=self._count, daemon=True)
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]}"),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[skipped]}"),
-            console=Console(stderr=True),
-            disable=not sys.stderr.isatty(),
-            transient=True,
+        super().__init__(
+            "indexing",
+            before=(TextColumn("{task.fields[rate]}"),),
+            after=(TextColumn("{task.fields[skipped]}"),),
+            rate="",
+            skipped="",
         )
-        self._task = self._bar.add_task("indexing", total=None, rate="", skipped="")
 
     def __enter__(self) -> Self:
-        self._bar.start()
+        super().__enter__()
         if not self._bar.disable and self._sources:
             self._counting.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
-
     def stop(self) -> None:
-        """Take the bar away."""
+        """Take the bar away, and count no further."""
         self._stopped.set()
-        self._bar.stop()
+        super().stop()
 
     def update(self, report: IndexReport) -> None:
         """Show a report."""

@@ -169,7 +169,8 @@ def _comparison(comparison: Comparison | None) -> str:
     return (
         f"<section><h2>Against {escape(comparison.other)}</h2>"
         '<p class="lead">The same queries put to both. "Better" and "worse" are said when the '
-        "whole 95 % interval of the difference lies on one side of zero.</p>"
+        "whole 95 % interval of the difference lies on one side of zero, and it is no chance when "
+        "all measures are looked at together (Holm's correction).</p>"
         '<div class="wide"><table class="against"><thead><tr><th>measure</th><th>this</th>'
         '<th>other</th><th>difference</th><th>95 % interval</th><th class="says"></th></tr></thead>'
         f"<tbody>{rows}</tbody></table></div></section>"

@@ -53,7 +53,7 @@ def tag(
     By a model with a classifier, its classes with their probabilities; by a model that reads words,
     the words nearest to the picture.
     """
-    from visavis.errors import ImageError
+    from visavis.errors import ImageError, UsageError
 
     given = options.settings(index, device, max_megapixels=max_megapixels, model=model)
     words = _vocabulary(vocabulary)
@@ -63,7 +63,7 @@ def tag(
         for image in images:
             try:
                 tags = find(image)
-            except ImageError as error:
+            except (ImageError, UsageError) as error:  # no picture: the others are tagged
                 typer.echo(f"skipped {error}", err=True)
                 continue
             shapes.append({"image": image, "tags": [tag.to_dict() for tag in tags]})

@@ -1,14 +1,12 @@
 """`visavis train`: an embedding of your own pictures."""
 
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from functools import partial
+from typing import Annotated, Any, cast
 
 import typer
 
 from visavis.cli.training_joint import joint
-from visavis.cli.training_options import Common, recipe_command, whole_numbers
-
-if TYPE_CHECKING:
-    from visavis.training.progress import Tell
+from visavis.cli.training_options import Base, Common, recipe_command, whole_numbers
 
 app = typer.Typer(help="Train a model on your own pictures.", rich_markup_mode=None)
 
@@ -50,7 +48,7 @@ def autoencoder(
     labels, and finds what looks the same rather than what is the same.
     """
     pictures = common.opened()  # what is not there is told at once, before torch is loaded
-    from visavis.training import autoencoder as recipe
+    from visavis.training.autoencoder import prepare
     from visavis.training.autoencoder_settings import AutoencoderSettings
     from visavis.training.learner import Rates
 
@@ -64,16 +62,7 @@ def autoencoder(
         rates=Rates(rate),
         validation=validation,
     )
-    loop = common.loop
-
-    def begin(tell: "Tell") -> Any:
-        chance, cache = common.seed, common.cache
-        made = recipe.prepare(
-            pictures, settings, labels=labels, seed=chance, cache=cache, tell=tell
-        )
-        return made.notes, made.told, lambda **how: recipe.train(made, common.out, loop, **how)
-
-    common.run(begin)
+    common.run(partial(prepare, pictures, settings, labels=labels))
 
 
 @app.command("triplet")
@@ -88,14 +77,7 @@ def triplet(
             show_default=False,
         ),
     ],
-    base: Annotated[
-        str | None,
-        typer.Option(
-            metavar="MODEL",
-            help="The network to build on, by name or folder. [default: visavis-s]",
-            show_default=False,
-        ),
-    ] = None,
+    base: Base = None,
     loss: Annotated[
         str, typer.Option(metavar="NAME", help="triplet, multi-similarity or arcface.")
     ] = "triplet",
@@ -110,7 +92,8 @@ def triplet(
         str, typer.Option(metavar="NAME", help="Which triplets count: semihard, hard or all.")
     ] = "semihard",
     margin: Annotated[
-        float, typer.Option(metavar="E", help="How much farther a wrong picture has to be.")
+        float,
+        typer.Option(metavar="E", help="Of triplet: how much farther a wrong picture has to be."),
     ] = 0.2,
     layers: Annotated[
         str,
@@ -170,9 +153,9 @@ def triplet(
     computed once. The model that comes out holds both.
     """
     pictures = common.opened()  # what is not there is told at once, before torch is loaded
-    from visavis.training import triplet as recipe
     from visavis.training.learner import Rates
     from visavis.training.metric_losses import LossSettings
+    from visavis.training.triplet import prepare
     from visavis.training.triplet_settings import TripletSettings
 
     _refuse_idle_size(size, base, unfreeze)
@@ -189,18 +172,7 @@ def triplet(
         split=cast(Any, split),
         validation=validation,
     )
-    loop = common.loop
-
-    def begin(tell: "Tell") -> Any:
-        chance, cache = common.seed, common.cache
-        made = recipe.prepare(pictures, labels, base, settings, seed=chance, cache=cache, tell=tell)
-        return (
-            made.notes,
-            made.parts.told,
-            lambda **how: recipe.train(made, common.out, loop, **how),
-        )
-
-    common.run(begin)
+    common.run(partial(prepare, pictures, labels, base, settings))
 
 
 def _refuse_idle_size(size: int | None, base: str | None, unfreeze: bool) -> None:

@@ -1,15 +1,13 @@
 """`visavis train joint`: pictures and words in one space."""
 
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import Annotated, Any, cast
 
 import typer
 
 from visavis.cli import options
-from visavis.cli.training_options import Common, recipe_command, whole_numbers
-
-if TYPE_CHECKING:
-    from visavis.training.progress import Tell
+from visavis.cli.training_options import Base, Common, recipe_command, whole_numbers
 
 
 @recipe_command
@@ -36,14 +34,7 @@ def joint(
             help="Other words for words that the vectors lack, as lines: word = other word.",
         ),
     ] = None,
-    base: Annotated[
-        str | None,
-        typer.Option(
-            metavar="MODEL",
-            help="The network to build on, by name or folder. [default: visavis-s]",
-            show_default=False,
-        ),
-    ] = None,
+    base: Base = None,
     loss: Annotated[str, typer.Option(metavar="NAME", help="cosine or hinge-rank.")] = "cosine",
     margin: Annotated[
         float,
@@ -92,14 +83,14 @@ def joint(
     that comes out reads words too, also such as were never trained.
     """
     from visavis.errors import UsageError
-    from visavis.training import joint as recipe
+    from visavis.training.joint import Said, prepare
     from visavis.training.joint_settings import JointSettings
     from visavis.training.learner import Rates
 
     given = options.settings(words=words)
     if not given.words:
         raise UsageError("say which word vectors: --words FILE, or words in visavis.toml")
-    said = recipe.Said(Path(given.words).expanduser(), labels, captions, aliases)
+    said = Said(Path(given.words).expanduser(), labels, captions, aliases)
     settings = JointSettings(
         loss=cast(Any, loss),
         margin=margin,
@@ -112,11 +103,4 @@ def joint(
         rates=Rates(rate, decay=1e-2),
         validation=validation,
     )
-    loop, pictures = common.loop, common.opened()
-
-    def begin(tell: "Tell") -> Any:
-        chance, cache = common.seed, common.cache
-        made = recipe.prepare(pictures, said, base, settings, seed=chance, cache=cache, tell=tell)
-        return made.notes, made.told, lambda **how: recipe.train(made, common.out, loop, **how)
-
-    common.run(begin)
+    common.run(partial(prepare, common.opened(), said, base, settings))

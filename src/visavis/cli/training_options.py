@@ -3,7 +3,7 @@
 import inspect
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import MISSING, dataclass, fields
 from functools import wraps
@@ -17,11 +17,17 @@ from visavis.cli import options
 if TYPE_CHECKING:
     from visavis.images.sources import Source
     from visavis.training.fitting import LoopSettings
-    from visavis.training.progress import Tell
-    from visavis.training.results import Result
+    from visavis.training.recipe import Recipe, Result
 
-    Begin = Callable[[Tell], tuple[Sequence[str], str, Callable[..., Result | None]]]
-    """Reads the data; gives notes, how it is validated, and what trains."""
+Base = Annotated[
+    str | None,
+    typer.Option(
+        metavar="MODEL",
+        help="The network to build on, by name or folder. [default: visavis-s]",
+        show_default=False,
+    ),
+]
+"""Of recipes that train on top of a network."""
 
 _PACKAGES = {"torch", "lightning", "pytorch_metric_learning", "onnx", "h5py", "matplotlib"}
 
@@ -118,18 +124,25 @@ class Common:
             raise UsageError("--image-column is for catalogues; none was given")
         return open_source(self.source, image_column=self.image_column)
 
-    def run(self, begin: "Begin") -> None:
-        """Train with a bar, and say at the end what there is."""
+    def run(self, prepare: "Callable[..., Recipe[Any]]") -> None:
+        """Train with a bar, and say at the end what there is.
+
+        `prepare` takes `seed`, `cache` and `tell`, and gives what is trained.
+        """
         from visavis.cli.training_progress import TrainingProgress
+        from visavis.training.recipe import train
         from visavis.training.workplace import check_out, is_first
 
+        loop = self.loop
         check_out(self.out, resume=self.resume)
         with TrainingProgress() as shown:
-            notes, told, train = begin(shown.update)
-            for line in (*notes, told) if is_first() else ():
+            made = prepare(seed=self.seed, cache=self.cache, tell=shown.update)
+            for line in (*made.notes, made.told) if is_first() else ():
                 shown.say(line)
             with _stoppable() as stop:
-                result = train(resume=self.resume, stop=stop, tell=shown.update)
+                result = train(
+                    made, self.out, loop, resume=self.resume, stop=stop, tell=shown.update
+                )
         if result is not None:
             self._say(result)
         elif stop.is_set():
@@ -138,8 +151,10 @@ class Common:
         # Else this is one of several processes: the first one writes the model and tells of it.
 
     def _say(self, result: "Result") -> None:
-        from visavis.cli.training_progress import described
+        from visavis.cli.training_progress import described, gained
 
+        for note in result.notes:
+            typer.echo(f"note: {note}", err=True)
         if self.json_output:
             shape = {"model": result.spec.name, "folder": str(self.out), "dim": result.spec.dim}
             options.echo_json(shape | {"metrics": result.metrics})
@@ -150,6 +165,8 @@ class Common:
             typer.echo(f"trained: {described(found)} ({epoch})")
         if found := metrics.get("base"):
             typer.echo(f"base: {described(found)}")
+        if found := metrics.get("gain"):
+            typer.echo(f"gained: {gained(found)}")
         if words := metrics.get("words"):
             typer.echo(f"it reads {words['count']:,} words ({words['bytes'] / 1e6:.1f} MB)")
         typer.echo(

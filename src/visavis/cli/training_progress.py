@@ -1,13 +1,11 @@
 """How far a training is: a bar on terminals, and a line for each epoch everywhere."""
 
-import sys
 from collections.abc import Mapping
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any
 
-import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import TextColumn
+
+from visavis.cli.bar import Bar
 
 if TYPE_CHECKING:
     from visavis.training.progress import Progress as Told
@@ -15,40 +13,13 @@ if TYPE_CHECKING:
 _NAMES = {"map": "mAP"}
 
 
-class TrainingProgress:
+class TrainingProgress(Bar):
     """Shows what a training tells, on standard error."""
 
     def __init__(self) -> None:
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[figures]}"),
-            console=Console(stderr=True),
-            disable=not sys.stderr.isatty(),
-            transient=True,
+        super().__init__(
+            "reading pictures", after=(TextColumn("{task.fields[figures]}"),), figures=""
         )
-        self._task = self._bar.add_task("reading pictures", total=None, figures="")
-
-    def __enter__(self) -> Self:
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._bar.stop()
-
-    def say(self, line: str) -> None:
-        """A line for people, above the bar."""
-        if self._bar.disable:
-            typer.echo(line, err=True)
-        else:
-            self._bar.console.print(line, markup=False, highlight=False)
 
     def update(self, told: "Told") -> None:
         """Show how far it is."""
@@ -70,3 +41,16 @@ class TrainingProgress:
 def described(figures: Mapping[str, float]) -> str:
     """Figures in one line: "loss 0.081, mAP 0.742"."""
     return ", ".join(f"{_NAMES.get(name, name)} {value:.3g}" for name, value in figures.items())
+
+
+def gained(gains: Mapping[str, Mapping[str, Any]]) -> str:
+    """What was gained on the base in one line, with intervals."""
+    every = []
+    for name, gain in gains.items():
+        low, high = gain["interval"]
+        span = f"{low:+.3f} … {high:+.3f}"
+        every.append(f"{_NAMES.get(name, name)} {gain['difference']:+.3f} ({span})")
+    return (
+        f"{', '.join(every)}, 95% intervals; the epoch was chosen by these same pictures, so "
+        "others may gain less"
+    )

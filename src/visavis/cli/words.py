@@ -73,8 +73,13 @@ def _opened(place: str) -> "Words":
         return Words(open_words(path))
     from visavis.embedders.registry import load_embedder
     from visavis.embedders.two_sided import TwoSidedEmbedder
+    from visavis.errors import ModelNotFoundError
 
-    model = load_embedder(place)
+    try:
+        model = load_embedder(place)
+    except ModelNotFoundError as error:
+        told = f"{place} is neither a file of vectors nor a model: {error}"
+        raise ModelNotFoundError(told) from error
     found = model.words() if isinstance(model, TwoSidedEmbedder) else None
     if found is None:
         raise UsageError(f"{place} is a model without a table of words; give a file of vectors")

@@ -8,6 +8,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from dataclasses import replace as with_changes
 from pathlib import Path
@@ -32,7 +33,8 @@ from visavis.embedders.spec import (
     parse_spec,
     read_spec,
 )
-from visavis.errors import ModelError, ModelNotFoundError, ModelSpecError
+from visavis.embedders.text import read_tokenizer
+from visavis.errors import ExtraMissingError, ModelError, ModelNotFoundError, ModelSpecError
 
 EMBEDDING_NAMES = ("image_embeds", "embedding", "embeddings", "pooler_output", "features")
 TEXT_NAMES = ("text_embeds", "pooler_output", "sentence_embedding", "embeddings")
@@ -211,7 +213,13 @@ def parts_of_layout(folder: Path, name: str) -> Parts:
     text = graph.with_name("text_model.onnx")
     tokenizer = folder / "tokenizer.json"
     sides = None
-    if graph.name == "vision_model.onnx" and text.is_file() and tokenizer.is_file():
+    if graph.name == "vision_model.onnx" and (text.is_file() or tokenizer.is_file()):
+        for needed, other in ((text, tokenizer), (tokenizer, text)):
+            if not needed.is_file():
+                raise ModelNotFoundError(
+                    f"{needed} is not there, and {other.name} alone reads no words; add it, or "
+                    f"take {other.name} away to have a model that only sees"
+                )
         sides = TextParts(text, tokenizer, text_facts(text, tokenizer))
     preprocess = fit_to_graph(graph, read_preprocess(config))
     return Parts(name, graph, preprocess, origin=f"added from a folder {name}", text=sides)
@@ -285,9 +293,7 @@ def _text_spec(text: TextParts, into: Path) -> TextSpec:
     output = next((name for name in TEXT_NAMES if name in outputs), outputs[0] if outputs else None)
     if output is None:
         raise ModelSpecError(f"{text.graph} declares no output")
-    _copy_graph(text.graph, into / "text.onnx")
-    shutil.copyfile(text.tokenizer, into / "tokenizer.json")
-    return TextSpec(
+    spec = TextSpec(
         file="text.onnx",
         tokenizer="tokenizer.json",
         context=text.facts.context,
@@ -298,6 +304,11 @@ def _text_spec(text: TextParts, into: Path) -> TextSpec:
         pad=text.facts.pad,
         lower=text.facts.lower,
     )
+    with suppress(ExtraMissingError):  # then `check_model` says that it was not tried
+        read_tokenizer(text.tokenizer, spec)  # here, so that an error names this file
+    _copy_graph(text.graph, into / "text.onnx")
+    shutil.copyfile(text.tokenizer, into / "tokenizer.json")
+    return spec
 
 
 def _pool_and_width(

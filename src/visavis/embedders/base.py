@@ -1,7 +1,7 @@
 """What an embedder promises, and how rows are made unit length."""
 
 from collections.abc import Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeGuard, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,9 +78,10 @@ def classes_of(embedder: Embedder) -> ClassSide:
     side = getattr(embedder, "classes", None)
     if isinstance(side, ClassSide):
         return side
+    instead = "ask for words instead, or " * isinstance(embedder, TextEmbedder)
     raise ClassesUnsupportedError(
-        f"the model {embedder.name!r} has no classifier; use a model folder whose model.json names "
-        "one under classes"
+        f"the model {embedder.name!r} has no classifier; {instead}use a model folder whose "
+        "model.json names one under classes"
     )
 
 
@@ -93,6 +94,11 @@ class TextEmbedder(Embedder, Protocol):
         ...
 
 
+def reads_words(embedder: Embedder) -> TypeGuard[TextEmbedder]:
+    """Whether a model is a `TextEmbedder`, at once: `isinstance` takes a tenth of a search."""
+    return callable(getattr(embedder, "embed_texts", None))
+
+
 def text_notes(embedder: Embedder, text: str) -> tuple[str, ...]:
     """What of a text a model passes over, in sentences for people; () from models that do not say.
 
@@ -100,6 +106,15 @@ def text_notes(embedder: Embedder, text: str) -> tuple[str, ...]:
     """
     tell = getattr(embedder, "text_notes", None)
     return tuple(tell(text)) if callable(tell) else ()
+
+
+def class_notes(side: ClassSide, name: str) -> tuple[str, ...]:
+    """What to know of a class name, in sentences for people; () from sides that do not say.
+
+    A `ClassSide` tells by a method `notes`.
+    """
+    tell = getattr(side, "notes", None)
+    return tuple(tell(name)) if callable(tell) else ()
 
 
 def unit_rows(matrix: NDArray[Any]) -> Vectors:

@@ -17,6 +17,7 @@ from visavis.types import RGB, Vectors
 
 _NEAR = 6
 """Names that an error suggests."""
+_SHOWN = 200  # characters of a name
 
 
 class ClassNames:
@@ -38,10 +39,18 @@ class ClassNames:
         """
         found = self._classes.get(_key(name))
         if found is None:
-            near = self._near(_key(name))
+            near = self._near(_key(name)[:_SHOWN])
             hint = f"similar are {', '.join(map(repr, near))}" if near else "tags show its names"
-            raise UnknownWordError(f"the model knows no class {name!r}; {hint}")
+            raise UnknownWordError(f"the model knows no class {name[:_SHOWN]!r}; {hint}")
         return found
+
+    def notes(self, name: str) -> tuple[str, ...]:
+        """A sentence when a name is that of several classes."""
+        labels = [self.labels[number] for number in self.find(name)]
+        if len(labels) < 2:
+            return ()
+        told = "; ".join(map(repr, labels))
+        return (f"the model has {len(labels)} classes called {name!r}, and all count: {told}",)
 
     def _near(self, key: str) -> list[str]:
         """Names that hold the wanted one as a word, then names that are spelled like it."""
@@ -127,6 +136,10 @@ class FolderClasses:
         rows = [self._directions[numbers].mean(axis=0) for numbers in chosen]
         found = np.array(rows, np.float32).reshape(len(rows), self._spec.dim)
         return unit_rows(found)
+
+    def notes(self, name: str) -> tuple[str, ...]:
+        """What to know of a class name, in sentences for people."""
+        return self._names.notes(name)
 
     def _opened(self) -> Network:
         with self._guard:

@@ -11,7 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.embedders.base import ClassSide, Embedder, TextEmbedder, text_notes, unit_rows
+from visavis.embedders.base import (
+    ClassSide,
+    Embedder,
+    TextEmbedder,
+    class_notes,
+    text_notes,
+    unit_rows,
+)
 from visavis.errors import ModelError
 from visavis.types import RGB, Vectors
 
@@ -114,6 +121,10 @@ class PartClasses:
         rows = np.zeros((len(names), self._dim), np.float32)
         rows[:, self._place] = self._side.directions(names)
         return rows
+
+    def notes(self, name: str) -> tuple[str, ...]:
+        """What to know of a class name, in sentences for people."""
+        return class_notes(self._side, name)
 
 
 def _term(weight: float, name: str, weighted: bool) -> str:

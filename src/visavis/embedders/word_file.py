@@ -6,10 +6,11 @@ line, then for each word its bytes, a space, and the numbers as float32. Either 
 fastText's own .bin holds a whole model and is refused.
 
 Such files have faults: a line that is no word and its numbers, a word a second time, bytes that are
-no UTF-8. What cannot be used is passed over and counted; the first of equal words counts, as
-these files put the commonest first.
+no UTF-8, an end that is missing. What cannot be used is passed over and counted; the first of equal
+words counts, as these files put the commonest first.
 """
 
+import codecs
 import gzip
 import io
 import warnings
@@ -48,6 +49,8 @@ class Oddities:
     """Its line, or its place among the words, counted from 1."""
     duplicates: int = 0
     undecodable: int = 0
+    missing: int = 0
+    """Lines that the first line promises, beyond those that are there."""
 
     def sentences(self) -> list[str]:
         """A sentence for each kind."""
@@ -61,6 +64,11 @@ class Oddities:
             told.append(f"words that occur again: {self.duplicates}; the first of each counts")
         if self.undecodable:
             told.append(f"words passed over, as they are not UTF-8: {self.undecodable}")
+        if self.missing:
+            told.append(
+                f"lines that its first line promises and that are not there: {self.missing}; "
+                "see that the file is complete"
+            )
         return told
 
 
@@ -87,7 +95,7 @@ class WordFile:
                         f"{self.path} is a model of fastText, not a list of vectors; take the "
                         "file .vec that comes with it"
                     )
-                binary = _header(start.partition(b"\n")[0]) and not _is_text(start)
+                binary = any(_header(start.partition(b"\n")[0])) and not _is_text(start)
                 for words, vectors in self._binary(file) if binary else self._text(file):
                     count += len(words)
                     if words:
@@ -114,15 +122,17 @@ class WordFile:
 
     def _text(self, file: BinaryIO) -> Iterator[Block]:
         lines = iter(lambda: file.readline(_LONGEST_LINE), b"")
-        first = next(lines, b"")
-        dim = _header(first)
-        number = 1 if dim else 0
-        probed = [] if dim else [first]
+        first = next(lines, b"").removeprefix(codecs.BOM_UTF8)
+        promised, told = _header(first)
+        number = 1 if told else 0
+        probed = [] if told else [first]
         while len(probed) < _PROBED and (line := next(lines, b"")):
             probed.append(line)
-        dim = dim or _commonest_width(probed)
+        dim = told or _commonest_width(probed)
         if not 1 <= dim <= _LARGEST_DIM:
             return
+        if told and probed:
+            self._check_width(told, probed)
         words: list[bytes] = []
         texts: list[bytes] = []
         places: list[int] = []
@@ -144,6 +154,16 @@ class WordFile:
                 words, texts, places = [], [], []
         if words:
             yield self._parsed(words, texts, dim, places)
+        self.oddities.missing = max(0, promised - (number - 1))
+
+    def _check_width(self, told: int, lines: list[bytes]) -> None:
+        """That some line is as wide as the header says."""
+        there = _commonest_width(lines)
+        if there > 1 and all(len(line.split()) - 1 != told for line in lines):
+            raise WordVectorsError(
+                f"{self.path}: its first line tells of vectors of {told} numbers, but the lines "
+                f"below have {there}; correct that line or delete it"
+            )
 
     def _parsed(
         self, words: list[bytes], texts: list[bytes], dim: int, places: Sequence[int]
@@ -218,12 +238,12 @@ class WordFile:
         self.oddities.first_ragged = min(number, self.oddities.first_ragged or number)
 
 
-def _header(line: bytes) -> int:
-    """The length of the vectors that a first line of two whole numbers tells; 0: it is none."""
+def _header(line: bytes) -> tuple[int, int]:
+    """How many words and how long vectors a first line of two numbers tells; zeros: it is none."""
     fields = line.split()
     if len(fields) == 2 and all(field.isdigit() for field in fields):
-        return int(fields[1])
-    return 0
+        return int(fields[0]), int(fields[1])
+    return 0, 0
 
 
 def _is_text(start: bytes) -> bool:

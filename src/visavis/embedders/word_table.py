@@ -16,6 +16,7 @@ multiple of 64:
 import mmap
 import os
 import struct
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -97,15 +98,9 @@ class WordTable:
     def find(self, word: str) -> int | None:
         """The number of a word, spelled exactly so; None when it is not there."""
         wanted = word.encode("utf-8", "replace")
-        low, high = 0, len(self)
-        while low < high:
-            middle = (low + high) // 2
-            if self._bytes(self._order[middle]) < wanted:
-                low = middle + 1
-            else:
-                high = middle
-        if low < len(self) and self._bytes(self._order[low]) == wanted:
-            return self._order[low]
+        place = bisect_left(self._order, wanted, key=self._bytes)
+        if place < len(self) and self._bytes(self._order[place]) == wanted:
+            return self._order[place]
         return None
 
     def vectors(self, numbers: Sequence[int] | slice) -> Vectors:

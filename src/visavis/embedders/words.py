@@ -4,6 +4,7 @@ import hashlib
 import os
 import re
 import tempfile
+import unicodedata
 from collections.abc import Iterator, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -13,9 +14,10 @@ from numpy.typing import NDArray
 
 from visavis.embedders.aliases import Aliases, built_in_aliases
 from visavis.embedders.base import unit_rows
+from visavis.embedders.spelling import Spellings
 from visavis.embedders.word_file import WordFile
 from visavis.embedders.word_table import MAGIC, TableWriter, WordTable
-from visavis.errors import UnknownWordError, WordVectorsError
+from visavis.errors import UnknownWordError, UsageError, WordVectorsError
 from visavis.types import Tag, Vectors
 
 _ENGLISH = (
@@ -32,9 +34,12 @@ _JOINTS = re.compile(r"[_\-'’.]+")
 _DEEPEST = 4  # aliases of aliases
 _SPELLED = 50_000  # the commonest words, among which a misspelt one is looked for
 _SUGGESTED = 3
-_REMEMBERED = 64  # texts: a query looks its words up twice, for the vector and for what to tell
+_REMEMBERED = 64  # texts: a query needs its words twice, for the vector and for what to tell, and
+# who looks at the next page, or adds a filter, asks the same again
 _LISTED = 10
 _SHOWN = 200  # characters of a text
+_SHORT = 3  # letters; a word of so many is no plural: "gas"
+_NOTHING = 1e-6  # of a weight: the length of a sum that is none
 
 
 class Words:
@@ -42,14 +47,16 @@ class Words:
 
     A phrase is the mean of its words' unit vectors, made unit length. Function words ("on", "the")
     are passed over where there are others. A word is looked up as it is written, then in lower
-    case and capitalised, then by its aliases, then by its parts ("dining_table"), and at last
-    without a plural's s.
+    case and capitalised, without its accents, by its aliases, as the plural of another, and at
+    last by its parts ("dining_table", "dog's").
     """
 
     def __init__(self, table: WordTable, aliases: Aliases | None = None) -> None:
         self.table = table
         self._aliases = built_in_aliases() if aliases is None else aliases
         self._looked_up = lru_cache(maxsize=_REMEMBERED)(self._look_up)
+        self._embedded = lru_cache(maxsize=_REMEMBERED)(self._embed)
+        self._near = lru_cache(maxsize=_REMEMBERED)(self._spelled_like)
 
     @property
     def dim(self) -> int:
@@ -58,13 +65,16 @@ class Words:
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """One unit vector for each text: (n, dim). UnknownWordError for one of unknown words."""
-        rows = np.zeros((len(texts), self.dim), np.float32)
-        for row, text in zip(rows, texts, strict=True):
-            numbers, unknown = self.look_up(text)
-            if not numbers:
-                raise UnknownWordError(self._none_known(text, unknown))
-            row[:] = self.table.vectors(numbers).mean(axis=0)
-        return unit_rows(rows) if len(rows) else rows
+        rows = [self._embedded(text) for text in texts]
+        return np.array(rows, np.float32).reshape(len(rows), self.dim)
+
+    def _embed(self, text: str) -> Vectors:
+        numbers, unknown = self._looked_up(text)
+        if not numbers:
+            raise UnknownWordError(self._none_known(text, unknown))
+        found = self.table.vectors(numbers)
+        vector: Vectors = found[0] if len(found) == 1 else unit_rows(found.mean(axis=0)[None])[0]
+        return vector
 
     def look_up(self, text: str) -> tuple[list[int], tuple[str, ...]]:
         """The numbers of the words that make up a text, and those of its words that are unknown."""
@@ -75,11 +85,10 @@ class Words:
         whole = self._as_written("_".join(text.split()))
         if whole is not None:
             return (whole,), ()
-        tokens = [token for raw in _TOKEN.findall(text) if (token := raw.strip(".'’_-"))]
-        tokens = [t for t in tokens if t.casefold() not in FUNCTION_WORDS] or tokens
         numbers: list[int] = []
         unknown: dict[str, None] = {}
-        for token in tokens:
+        parts = [part for whole in _tokens(text) for part in self._parts(whole)]
+        for token in _telling(parts):
             found = self._word(token)
             if found is None:
                 unknown[token] = None
@@ -88,21 +97,29 @@ class Words:
         return tuple(numbers), tuple(unknown)
 
     def notes(self, text: str) -> tuple[str, ...]:
-        """What of a text is passed over because it is unknown, in a sentence or none."""
-        unknown = self.look_up(text)[1]
+        """What of a text is unknown and passed over, or says nothing, in a sentence or none."""
+        unknown = self._looked_up(text)[1]
         if not unknown:
-            return ()
+            if any(token.casefold() not in FUNCTION_WORDS for token in _tokens(text)):
+                return ()
+            return (f"{text[:_SHOWN]!r} says little by itself; add other words",)
         words = ", ".join(map(repr, unknown[:_LISTED])) + (" …" if len(unknown) > _LISTED else "")
         return (f"unknown and passed over: {words}{self._hints(unknown)}",)
 
     def similar(self, terms: Sequence[tuple[str, float]], count: int) -> list[Tag]:
-        """The words nearest to a weighted sum of phrases, without the phrases' own words."""
+        """The words nearest to a weighted sum of phrases, without the phrases' own words.
+
+        Raises UnknownWordError, and UsageError where nothing remains of the sum.
+        """
         vectors = self.embed([text for text, _ in terms])
         weights = np.array([weight for _, weight in terms], np.float32)
+        total = weights @ vectors
+        if np.linalg.norm(total) <= _NOTHING * np.abs(weights).max(initial=0.0):
+            raise UsageError("the words cancel one another out; leave one away")
         own = np.zeros(len(self.table), bool)
         for text, _ in terms:
             own[self.look_up(text)[0]] = True
-        return self._named(unit_rows((weights @ vectors)[None]), count, own)[0]
+        return self._named(unit_rows(total[None]), count, own)[0]
 
     def tags(self, vectors: Vectors, count: int) -> list[list[Tag]]:
         """The words nearest to each vector that can name something: no signs, no function words."""
@@ -110,15 +127,15 @@ class Words:
 
     def spelled_like(self, word: str) -> list[str]:
         """Common words of nearly the same spelling: swapped letters, one letter, then others."""
-        import difflib
+        return list(self._near(word))
 
-        key = word.casefold()
-        near = range(len(word) - 2, len(word) + 3)
-        known = (other for other in self.table.words(_SPELLED) if len(other) in near)
-        folded = {other.casefold(): other for other in known if other.isalpha()}
-        swapped = [other for other in folded if _swapped(other, key)]
-        close = difflib.get_close_matches(key, folded, n=_SUGGESTED, cutoff=0.75)
-        return [folded[other] for other in dict.fromkeys([*swapped, *close])][:_SUGGESTED]
+    def _spelled_like(self, word: str) -> tuple[str, ...]:
+        return self._common.near(word, _SUGGESTED)
+
+    @cached_property
+    def _common(self) -> Spellings:
+        """Made only for those who misspell a word."""
+        return Spellings(self.table.words(_SPELLED))
 
     def _named(self, vectors: Vectors, count: int, left_out: NDArray[np.bool_]) -> list[list[Tag]]:
         return [
@@ -137,26 +154,36 @@ class Words:
         )
         return np.fromiter(flags, bool, len(self.table))
 
+    def _parts(self, token: str, depth: int = 0) -> list[str]:
+        """A token as it is where it is known, or else what its joints join."""
+        parts = [part for part in _JOINTS.split(token) if part]
+        return parts if len(parts) > 1 and self._word(token, depth) is None else [token]
+
     def _word(self, token: str, depth: int = 0) -> list[int] | None:
         """The numbers that stand for a word; None when it is unknown."""
+        found = self._single(token, depth)
+        if found is None and len(token) > _SHORT and token.endswith("s"):
+            singles = (self._single(one, depth) for one in _singulars(token))
+            found = next((one for one in singles if one is not None), None)
+        return found
+
+    def _single(self, token: str, depth: int) -> list[int] | None:
+        """As `_word`, of a word as it is or by its aliases."""
         number = self._as_written(token)
         if number is not None:
             return [number]
         if depth < _DEEPEST:
             for choice in self._aliases.get(token.casefold(), ()):
-                each = [self._word(part, depth + 1) for part in choice.split()]
+                parts = (part for word in choice.split() for part in self._parts(word, depth + 1))
+                each = [self._word(part, depth + 1) for part in parts]
                 if None not in each:
                     return [number for found in each for number in found or ()]
-        parts = [part for part in _JOINTS.split(token) if part]
-        if len(parts) > 1:
-            known = [found for part in parts if (found := self._word(part, depth)) is not None]
-            return [number for found in known for number in found] or None
-        if len(token) > 3 and token.endswith("s"):
-            return self._word(token[:-1], depth)
         return None
 
     def _as_written(self, token: str) -> int | None:
-        for form in dict.fromkeys((token, token.lower(), token.capitalize())):
+        """The number of a word, whatever its case; without its accents if need be."""
+        forms = (token,) if token.isascii() else _accented(token)
+        for form in dict.fromkeys(f for one in forms for f in (one, one.lower(), one.capitalize())):
             number = self.table.find(form)
             if number is not None:
                 return number
@@ -169,21 +196,37 @@ class Words:
 
     def _hints(self, unknown: Sequence[str]) -> str:
         hints = ""
-        for word in unknown[:_SUGGESTED]:  # each takes some 50 ms
+        for word in unknown[:_SUGGESTED]:
             if near := self.spelled_like(word):
                 hints += f"; near {word!r} in spelling: {', '.join(map(repr, near))}"
         return hints
 
 
-def _swapped(word: str, other: str) -> bool:
-    """Whether two neighbouring letters are swapped, or one letter of a longer word is another."""
-    if len(word) != len(other) or word == other:
-        return False
-    differing = [at for at in range(len(word)) if word[at] != other[at]]
-    if len(differing) == 2:
-        first, second = differing
-        return second == first + 1 and word[first] == other[second] and word[second] == other[first]
-    return len(differing) == 1 and len(word) > 4
+def _tokens(text: str) -> list[str]:
+    return [token for raw in _TOKEN.findall(text) if (token := raw.strip(".'’_-"))]
+
+
+def _telling(tokens: list[str]) -> list[str]:
+    """Without function words, where there are others."""
+    return [token for token in tokens if token.casefold() not in FUNCTION_WORDS] or tokens
+
+
+def _singulars(token: str) -> Iterator[str]:
+    """What a word may be the plural of: horses, buses, puppies."""
+    if token.endswith("ss"):
+        return
+    yield token[:-1]
+    if token.endswith("ies"):
+        yield f"{token[:-3]}y"
+    elif token.endswith("es"):
+        yield token[:-2]
+
+
+def _accented(token: str) -> tuple[str, ...]:
+    """A word as files have it, accents and letters in one, and without its accents."""
+    parts = unicodedata.normalize("NFKD", token)
+    plain = "".join(letter for letter in parts if not unicodedata.combining(letter))
+    return unicodedata.normalize("NFC", token), token, plain
 
 
 def open_words(path: Path) -> WordTable:

@@ -1,6 +1,7 @@
 """Two reports on the same questions: "A is better than B" as a statement with an interval."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -8,6 +9,7 @@ import numpy as np
 from visavis.errors import UsageError
 from visavis.evaluation.measures import span
 from visavis.evaluation.report import Report
+from visavis.evaluation.significance import LEVEL, holm, randomization
 from visavis.metrics import paired_difference
 
 Verdict = Literal["better", "worse", "no clear difference"]
@@ -23,10 +25,17 @@ class Difference:
     difference: float
     low: float
     high: float
+    p: float = 1.0
+    """How often chance alone makes such a difference; see `significance`."""
+    adjusted: float = 1.0
+    """p, adjusted for how many differences are looked at with this one."""
 
     @property
     def verdict(self) -> Verdict:
-        """Better or worse when the whole interval is on one side of zero."""
+        """Better or worse when the whole interval is on one side of zero, and the adjusted p at
+        most `LEVEL`."""
+        if self.adjusted > LEVEL:
+            return "no clear difference"
         if self.low > 0:
             return "better"
         return "worse" if self.high < 0 else "no clear difference"
@@ -36,28 +45,41 @@ class Difference:
         shape = {"ours": self.ours, "theirs": self.theirs, "difference": self.difference}
         rounded: dict[str, Any] = {key: round(value, 6) for key, value in shape.items()}
         interval = [round(self.low, 6), round(self.high, 6)]
-        return rounded | {"interval": interval, "verdict": self.verdict}
+        chance = {"p": round(self.p, 6), "p_holm": round(self.adjusted, 6)}
+        return rounded | {"interval": interval, **chance, "verdict": self.verdict}
 
 
 def compare(ours: Report, theirs: Report, name: str) -> list[Difference]:
     """The differences of all measures that are means over queries and that both reports have.
 
     A paired bootstrap: both are measured on each drawn sample of the same queries. µAP is no mean
-    over queries and is left out. `name` is what messages call the other report. Raises UsageError
+    over queries and is left out. The p-values are adjusted for how many measures there are; see
+    `together`. `name` is what messages call the other report. Raises UsageError
     when the reports are about other data or another protocol, or one lacks its single values.
     """
     _check_comparable(ours, theirs, name)
     mine, other = ours["per_query"], theirs["per_query"]
     groups = mine.get("groups")
+    measures = [measure for measure in mine["values"] if measure in other["values"]]
+    pairs = [
+        (np.array(mine["values"][name], np.float64), np.array(other["values"][name], np.float64))
+        for name in measures
+    ]
+    if not pairs:
+        return []
+    chances = randomization(np.stack([a - b for a, b in pairs], axis=1), groups).tolist()
     found = []
-    for measure, values in mine["values"].items():
-        if measure not in other["values"]:
-            continue
-        pair = np.array(values, np.float64), np.array(other["values"][measure], np.float64)
-        difference, (low, high) = paired_difference(*pair, groups=groups, span=span(measure))
-        means = float(pair[0].mean()), float(pair[1].mean())
-        found.append(Difference(measure, *means, difference, low, high))
-    return found
+    for measure, (a, b), p in zip(measures, pairs, chances, strict=True):
+        difference, (low, high) = paired_difference(a, b, groups=groups, span=span(measure))
+        means = float(a.mean()), float(b.mean())
+        found.append(Difference(measure, *means, difference, low, high, p))
+    return together([found])[0]
+
+
+def together(every: Sequence[Sequence[Difference]]) -> list[list[Difference]]:
+    """The differences of several pairs, with p adjusted for how many there are in all."""
+    adjusted = iter(holm([one.p for differences in every for one in differences]))
+    return [[replace(one, adjusted=next(adjusted)) for one in found] for found in every]
 
 
 def _check_comparable(ours: Report, theirs: Report, name: str) -> None:

@@ -61,14 +61,14 @@ class GroundTruth:
 
 
 def same_value(
-    queries: Sequence[ImageRecord], gallery: Gallery, field: str, *, own: bool
+    queries: Sequence[ImageRecord], gallery: Gallery, field: str, *, own: bool, idle: bool = False
 ) -> GroundTruth:
     """Gallery records with the query's value of a field are its positives.
 
     A query that is itself in the gallery (the same id and content) is left out of its own ranking.
     With `own` the queries are records of the index, and those without a partner are not asked;
-    other queries all need positives. Raises UsageError for a field that nobody has and for queries
-    without positives.
+    other queries all need positives, unless some may be `idle`. Raises UsageError for a field that
+    nobody has and for queries without positives.
     """
     check_field(field, queries, "the queries" if not own else "the index")
     check_field(field, gallery.records, "the gallery")
@@ -83,7 +83,7 @@ def same_value(
         value = str(record.fields.get(field, ""))
         itself = hashes.get(record.id) == record.sha256
         questions.append(Question(record.id, groups.get(value, _NONE), _NONE, itself, value))
-    asked = [question for question in questions if question.sought] if own else questions
+    asked = [question for question in questions if question.sought] if own or idle else questions
     if not asked:
         raise UsageError(
             f"no two records share a value of {field!r}, so no query has a positive; name a field "
@@ -93,15 +93,22 @@ def same_value(
     return GroundTruth(tuple(asked), len(questions) - len(asked))
 
 
-def from_file(path: Path, queries: Iterable[ImageRecord], gallery: Gallery) -> GroundTruth:
+def from_file(
+    path: Path,
+    queries: Iterable[ImageRecord],
+    gallery: Gallery,
+    left_out: frozenset[str] = _NONE,
+) -> GroundTruth:
     """The ground truth of a file; `queries` are the records that can be asked.
+
+    What it says of ids that are `left_out` is passed over, with queries that lose all positives.
 
     A query that is itself in the gallery (the same id and content) is left out of its own ranking,
     unless the file names it among its own positives. Raises SourceError when the file cannot be
     read, UsageError when it names ids that are not there, an id as positive and junk at once, or a
     query without positives.
     """
-    answers = read_answers(path)
+    answers = _without(read_answers(path), left_out)
     hashes = {record.id: record.sha256 for record in gallery.records}
     asked = {record.id: record.sha256 for record in queries}
     named = {id for lists in answers.values() for part in lists.values() for id in part}
@@ -117,6 +124,17 @@ def from_file(path: Path, queries: Iterable[ImageRecord], gallery: Gallery) -> G
         raise UsageError(f"{path}: the file names no query")
     check_positives(questions, f"{path}: ")
     return GroundTruth(tuple(questions))
+
+
+def _without(
+    answers: dict[str, Mapping[str, list[str]]], left_out: frozenset[str]
+) -> dict[str, Mapping[str, list[str]]]:
+    kept: dict[str, Mapping[str, list[str]]] = {}
+    for query, lists in answers.items():
+        rest = {kind: [id for id in ids if id not in left_out] for kind, ids in lists.items()}
+        if query not in left_out and (rest["positives"] or not lists["positives"]):
+            kept[query] = rest
+    return kept
 
 
 def check_positives(questions: Iterable[Question], place: str = "") -> None:

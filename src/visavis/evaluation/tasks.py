@@ -35,6 +35,15 @@ class Options:
     seed: int = 0
     device: str = "cpu"
     """Where query pictures are embedded."""
+    without: frozenset[str] = frozenset()
+    """Ids of records that are left out, as another index that is compared lacks them."""
+    unasked: frozenset[str] = frozenset()
+    """Ids of query pictures that are left out, as another model could not take them."""
+
+    @property
+    def left_out(self) -> frozenset[str]:
+        """Both."""
+        return self.without | self.unasked
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,9 +93,10 @@ def same_task(
 
     Raises UsageError for a field that nobody has, queries without positives, an empty gallery.
     """
-    gallery = load_gallery(index, options.where)
+    gallery = load_gallery(index, options.where, options.without)
     queries = _queries(index, gallery, options, progress)
-    truth = same_value(queries.records, gallery, name, own=queries.own)
+    idle = bool(options.left_out)  # then it is no error in the data
+    truth = same_value(queries.records, gallery, name, own=queries.own, idle=idle)
     if truth.left_out:
         queries.notes.append(
             f"{truth.left_out:,} records were not asked about: they have no {name!r}, or share it "
@@ -99,9 +109,9 @@ def truth_task(
     index: ImageIndex, path: Path, options: Options, progress: Progress | None = None
 ) -> Task:
     """The right answers are read from a file; see `ground_truth`."""
-    gallery = load_gallery(index, options.where)
+    gallery = load_gallery(index, options.where, options.without)
     queries = _queries(index, gallery, options, progress)
-    truth = from_file(path, queries.records, gallery)
+    truth = from_file(path, queries.records, gallery, options.left_out)
     return _task("truth", {"file": path.name}, gallery, queries, truth, options)
 
 
@@ -109,7 +119,7 @@ def copies_task(
     index: ImageIndex, originals: int, options: Options, progress: Progress | None = None
 ) -> Task:
     """Edited copies of drawn records are asked; see `copies`. `options.sample` is not used."""
-    gallery = load_gallery(index, options.where)
+    gallery = load_gallery(index, options.where, options.without)
     if options.queries is None:
         candidates: Sequence[ImageRecord] = gallery.records
     else:
@@ -174,7 +184,7 @@ def _queries(
         return _Queries(gallery.records, gallery.vectors, own=True)
     if Path(options.queries).exists():
         return _embedded(index, options.queries, options, progress)
-    chosen = load_gallery(index, [_expression(options.queries)])
+    chosen = load_gallery(index, [_expression(options.queries)], options.without)
     return _Queries(chosen.records, chosen.vectors, own=True)
 
 
@@ -203,7 +213,7 @@ def _embedded(
             why = f" ({report.failed[0].reason})" if report.failed else ""
             what = location if isinstance(location, str) else "the copies"
             raise UsageError(f"{what}: no query picture could be read{why}")
-        found = load_gallery(made)
+        found = load_gallery(made, without=options.unasked)
     failed = [f"not asked: {failure.uri}: {failure.reason}" for failure in report.failed]
     notes = failed[:_SHOWN]
     if len(failed) > _SHOWN:

@@ -4,7 +4,7 @@ import base64
 import binascii
 import time
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import Annotated, Any
 
 from fastapi import Query as QueryParams
@@ -73,11 +73,9 @@ async def similar_images(
 def _answered(
     index: ImageIndex, query: Query, state: State, count: bool, without: str | None = None
 ) -> dict[str, Any]:
-    def embedder() -> Embedder:
-        return _embedder(index, query.terms, state)
-
     def attempt() -> dict[str, Any]:
         started = time.perf_counter()
+        embedder = cache(partial(_embedder, index, query.terms, state))
         vector = query_vector(
             query.terms, index.store, embedder, _no_fetch, state.options.max_pixels
         )

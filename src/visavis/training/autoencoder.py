@@ -4,13 +4,12 @@ A network draws pictures again from a few numbers; these numbers are the embeddi
 exported is the encoder.
 """
 
-import threading
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import ClassVar
 
 import numpy as np
-import torch
 
 from visavis.embedders.spec import PreprocessSpec
 from visavis.errors import UsageError
@@ -19,37 +18,53 @@ from visavis.training.autoencoder_learner import AutoencoderLearner
 from visavis.training.autoencoder_networks import Embedding
 from visavis.training.autoencoder_settings import AutoencoderSettings
 from visavis.training.batches import Draw, shuffled
-from visavis.training.course import Done, Plan, data_facts, follow
-from visavis.training.fitting import LoopSettings
 from visavis.training.frozen_base import pixels_maker
-from visavis.training.inputs import Inputs, inputs
-from visavis.training.kept import default_cache, keep
-from visavis.training.model_export import graph_of, write_model
+from visavis.training.inputs import Inputs
+from visavis.training.model_export import Exported, graph_of
 from visavis.training.progress import Tell, silent
-from visavis.training.results import Result, some_pictures
+from visavis.training.recipe import Recipe, read
 from visavis.training.samples import Numbers, label_numbers, named
-from visavis.training.workplace import last_part, model_name
+from visavis.training.splits import drawn_apart, with_copies
+from visavis.types import RGB
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Prepared:
-    """A training that can begin: its pictures are read, and divided."""
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class AutoencoderRecipe(Recipe[AutoencoderLearner]):
+    """Draws pictures again; where there are labels, it is validated by searching."""
 
-    source: Source
+    name: ClassVar[str] = "autoencoder"
     settings: AutoencoderSettings
-    seed: int
-    field: str | None
-    data: Inputs
-    train: Numbers
-    validation: Numbers
-    notes: list[str]
-    """Things worth telling before it begins."""
 
     @property
-    def told(self) -> str:
-        """How it is validated, in one sentence."""
-        how = "searching among them" if self.field else "drawing them again"
-        return f"validated on {len(self.validation):,} pictures that are never trained on, by {how}"
+    def asked(self) -> str:
+        """What the validation does."""
+        return "searching among them" if self.labels else "drawing them again"
+
+    @property
+    def gains(self) -> bool:
+        """Convolutions are worth bfloat16."""
+        return True
+
+    def learner(self) -> AutoencoderLearner:
+        """Encoder and decoder."""
+        return AutoencoderLearner(
+            self.settings,
+            self.data,
+            self.train,
+            self.validation,
+            labelled=self.labels is not None,
+            seed=self.seed,
+        )
+
+    def batches(self) -> Draw:
+        """All pictures, shuffled."""
+        return shuffled(self.train, self.settings.batch, self.seed)
+
+    def export(self, learner: AutoencoderLearner, pictures: Sequence[RGB], out: Path) -> Exported:
+        """The encoder."""
+        preprocess = _preprocess(self.settings)
+        graph, difference = graph_of(Embedding(learner.encoder), preprocess, pictures)
+        return Exported(graph, difference, self.settings.dim, preprocess)
 
 
 def prepare(
@@ -60,7 +75,7 @@ def prepare(
     seed: int = 0,
     cache: Path | None = None,
     tell: Tell = silent,
-) -> Prepared:
+) -> AutoencoderRecipe:
     """Read the pictures and keep some back for validation.
 
     Args:
@@ -74,61 +89,35 @@ def prepare(
     Raises:
         UsageError: there are too few pictures, or no two of the validation share a label.
     """
-    known = named(source, labels)
-    kept = keep(known.samples, source, pixels_maker(_preprocess(settings)), _place(cache), tell)
-    data = inputs(None, kept)
-    failed = [*known.failed, *data.failed]
-    notes = [f"skipped {failure.uri}: {failure.reason}" for failure in failed] + known.notes
+    makers = {"pictures": pixels_maker(_preprocess(settings))}
+    data, notes = read(source, named(source, labels, optional=True), makers, cache, tell)
+    labelled = _labelled(data, labels)
+    if missing := len(data) - len(labelled):
+        notes.append(f"{missing:,} pictures have no {labels!r}: they are trained on all the same")
     held = max(2, round(settings.validation * len(data)))
-    if len(data) - held < 2:
+    contents = label_numbers(data.sha256)
+    validation = drawn_apart(labelled, held, np.random.default_rng([seed, 5]), contents)
+    train = np.setdiff1d(np.arange(len(data)), with_copies(validation, contents))
+    if labels is not None and not _has_pair(data, validation):
+        raise UsageError(
+            f"no validation is possible by {labels!r}: no two of the {len(validation)} pictures "
+            "kept for it share a value; leave out --labels, or raise --validation"
+        )
+    if min(len(train), len(validation)) < 2:
         why = f"; {notes[0]}" if notes else ""
         raise UsageError(
             f"{source.uri}: {len(data)} pictures are too few to train on some and validate on "
             f"others{why}"
         )
-    order = np.random.default_rng([seed, 5]).permutation(len(data))
-    train, validation = np.sort(order[held:]), np.sort(order[:held])
-    if labels is not None and not _has_pair(data, validation):
-        raise UsageError(
-            f"no validation is possible by {labels!r}: no two of the {held} pictures kept for it "
-            "share a value; leave out --labels, or raise --validation"
-        )
-    return Prepared(source, settings, seed, labels, data, train, validation, notes)
-
-
-def train(
-    prepared: Prepared,
-    out: Path,
-    loop: LoopSettings,
-    *,
-    resume: bool = False,
-    stop: threading.Event | None = None,
-    tell: Tell = silent,
-) -> Result | None:
-    """Train and write the model folder `out`.
-
-    None when it was asked to stop (a checkpoint is there), and in all processes but the first.
-    """
-
-    def start() -> tuple[AutoencoderLearner, Draw]:
-        order = shuffled(prepared.train, prepared.settings.batch, prepared.seed)
-        return new_learner(prepared), order
-
-    plan = Plan(_facts(prepared), gains=True, start=start)
-    done = follow(plan, out, loop, resume=resume, stop=stop, tell=tell)
-    return None if done is None else _export(prepared, done, out)
-
-
-def new_learner(prepared: Prepared) -> AutoencoderLearner:
-    """A learner with weights drawn by the seed."""
-    torch.manual_seed(prepared.seed)
-    return AutoencoderLearner(
-        prepared.settings,
-        prepared.data,
-        prepared.train,
-        prepared.validation,
-        labelled=prepared.field is not None,
-        seed=prepared.seed,
+    return AutoencoderRecipe(
+        source=source,
+        settings=settings,
+        labels=labels,
+        seed=seed,
+        data=data,
+        notes=notes,
+        train=train,
+        validation=validation,
     )
 
 
@@ -136,45 +125,12 @@ def _preprocess(settings: AutoencoderSettings) -> PreprocessSpec:
     return PreprocessSpec(size=settings.side, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
 
 
-def _place(cache: Path | None) -> Path:
-    return cache or default_cache()
+def _labelled(data: Inputs, field: str | None) -> Numbers:
+    """What can be validated by: all where nobody asked for labels."""
+    pairs = enumerate(data.samples)
+    return np.array([n for n, s in pairs if field is None or field in s.entry.fields], np.int64)
 
 
 def _has_pair(data: Inputs, numbers: Numbers) -> bool:
     labels = label_numbers(data.labels)[numbers]
     return len(np.unique(labels)) < len(labels)
-
-
-def _facts(prepared: Prepared) -> dict[str, Any]:
-    return {
-        "recipe": "autoencoder",
-        "settings": asdict(prepared.settings),
-        "data": data_facts(prepared.source, prepared.field, prepared.data),
-    }
-
-
-def _export(prepared: Prepared, done: Done[AutoencoderLearner], out: Path) -> Result:
-    metrics = done.metrics(
-        {
-            "by": "image",
-            "train": {"pictures": len(prepared.train)},
-            "validation": {"pictures": len(prepared.validation)},
-        }
-    )
-    preprocess = _preprocess(prepared.settings)
-    pictures = some_pictures(prepared.source, prepared.data)
-    with torch.random.fork_rng():
-        encoder = Embedding(done.learner.encoder)
-        model, difference = graph_of(encoder, preprocess, pictures)
-    spec = write_model(
-        out,
-        model,
-        difference,
-        name=model_name(out),
-        dim=prepared.settings.dim,
-        preprocess=preprocess,
-        license="",
-        origin=f"visavis train autoencoder on {last_part(prepared.source.uri)}",
-        records={"recipe": done.recipe, "metrics": metrics},
-    )
-    return Result(spec, prepared.told, metrics)

@@ -17,6 +17,7 @@ from visavis.training.ssim import ssim
 from visavis.training.validation import retrieval_figures
 from visavis.types import Vectors
 
+_CELLS = 4  # patches along a side, at least: one would hide all of a picture or nothing
 _BLOCK = 64  # pictures looked at together outside of steps
 
 
@@ -114,7 +115,7 @@ def hidden(pictures: Tensor, settings: AutoencoderSettings, generator: Generator
         noise = torch.randn(pictures.shape, generator=generator).to(pictures.device)
         return pictures + noise * (2 * settings.noise)
     if settings.variant == "masked":
-        cells = max(1, side // settings.patch)
+        cells = max(side // settings.patch, min(_CELLS, side))
         kept = torch.rand(count, 1, cells, cells, generator=generator) >= settings.hidden
         mask = functional.interpolate(kept.float(), size=side, mode="nearest")
         return pictures * mask.to(pictures.device)

@@ -47,5 +47,9 @@ class AutoencoderSettings:
                 raise UsageError(f"{name} is one of {', '.join(known)}, not {value!r}")
         if self.dim < 1 or self.batch < 2:
             raise UsageError("--dim must be 1 or more, and --batch 2 or more")
+        if not 0 <= self.noise <= 10 or not 0 <= self.hidden < 1 or self.patch < 1:
+            raise UsageError("noise is from 0 to 10, hidden a share below 1, and patch 1 or more")
+        if self.shown < 1 or self.draw_epochs < 1:
+            raise UsageError("one picture or more is drawn again, every one epoch or more")
         if not 0 < self.validation <= 0.9:
             raise UsageError(f"--validation is a share above 0, up to 0.9, not {self.validation:g}")

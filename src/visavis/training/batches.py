@@ -2,6 +2,7 @@
 what an unbroken one would have seen.
 """
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
@@ -29,10 +30,11 @@ def shuffled(numbers: Numbers, size: int, seed: int) -> Draw:
 class LabelBatches:
     """Batches of P labels with up to K pictures each.
 
-    An epoch has about as many pictures as there are. Labels take turns, whatever their number of
-    pictures, and so do the pictures of a label. Pictures whose label has no other are put together
-    in groups of K, which take turns like labels: they are negatives for all others. With `sides`
-    the pictures of a label come from each of its sides in equal parts, as far as there are enough.
+    An epoch has at least as many pictures as there are: where labels have up to K of them, each is
+    in it. Labels take turns, whatever their number of pictures, and so do the pictures of a label.
+    Pictures whose label has no other are put together in groups of K, which take turns like labels:
+    they are negatives for all others. With `sides` the pictures of a label come from each of its
+    sides in equal parts, as far as there are enough.
 
     Args:
         numbers: (n,) of the samples.
@@ -59,7 +61,9 @@ class LabelBatches:
         )
         self._single = np.concatenate([group for group in groups if len(group) == 1] or [[]])
         self._p, self._k, self._seed = p, k, seed
-        self.count = max(1, round(len(numbers) / (p * k)))
+        sizes = [len(group) for group in self._groups] + self._filled(len(self._single))
+        batch = min(p, len(sizes)) * sum(min(k, size) for size in sizes) / len(sizes)  # on average
+        self.count = math.ceil(round(len(numbers) / batch, 6))
 
     def __call__(self, epoch: int) -> Sequence[Numbers]:
         """The batches of an epoch, no picture twice in one."""
@@ -74,6 +78,10 @@ class LabelBatches:
             np.concatenate([decks[turn].draw(self._k) for turn in turns.draw(size).tolist()])
             for _ in range(self.count)
         ]
+
+    def _filled(self, single: int) -> list[int]:
+        """How many pictures are in each of the groups of single ones."""
+        return [min(self._k, single - at) for at in range(0, single, self._k)]
 
     def _divided(self, group: Numbers) -> list[Numbers]:
         if self._side is None:
@@ -99,7 +107,7 @@ class _Sides:
 
 
 class _Deck:
-    """Things that are drawn in turn; when too few are left all are shuffled again."""
+    """Things that are drawn in turn; when none is left all are shuffled again."""
 
     def __init__(self, things: Numbers, chance: np.random.Generator) -> None:
         self._things, self._chance = things, chance
@@ -107,10 +115,13 @@ class _Deck:
 
     def draw(self, count: int) -> Numbers:
         """The next few, all different."""
-        count = min(count, len(self._things))
-        if len(self._left) < count:
-            self._left = self._chance.permutation(self._things)
         drawn, self._left = self._left[:count], self._left[count:]
+        missing = min(count, len(self._things)) - len(drawn)
+        if missing:
+            again = self._chance.permutation(self._things)
+            others = again[~np.isin(again, drawn)][:missing]
+            self._left = again[~np.isin(again, others)]
+            drawn = np.concatenate([drawn, others])
         return drawn
 
 

@@ -5,22 +5,26 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from visavis.embedders.spec import ModelSpec, read_spec
 from visavis.errors import SourceError
 from visavis.training.builtin_data import Data
 from visavis.training.builtin_settings import Settings
 from visavis.training.builtin_vector import fit_vector
-from visavis.training.export import export, merged, rounded
-from visavis.training.held_out import HeldOut
-from visavis.training.networks import Student
-from visavis.training.retriever import Retriever
+from visavis.training.export import export, plain_graph, small_graph, vectors
+from visavis.training.held_out import Embed, HeldOut
+from visavis.training.networks import TwoScales
 from visavis.training.state import BY_RUN, SILENT, State
 
 log = logging.getLogger("visavis.training")
 
 NAME = "visavis-s"
+
+_TYPICAL = 256
+"""Training pictures that the integers' ranges are taken from."""
 
 
 def write_model(
@@ -32,22 +36,23 @@ def write_model(
     settings: Settings,
 ) -> ModelSpec:
     """Export the averaged weights, in the whole vector that does best."""
-    network, trials = fit_vector(state.averaged, data, held_out, settings)
+    student = TwoScales(state.averaged, settings.second_side)
+    network, trials = fit_vector(student, data, held_out, settings)
     teacher = read_spec(teacher_folder)
-    report = held_out.report(state.averaged)
+    plain = plain_graph(network, held_out.images(0, 32))
+    small = small_graph(plain, typical(data, settings), held_out.images(0, 32))
     spec = export(
-        network,
+        small,
         folder,
         name=NAME,
-        images=held_out.images(0, 32),
         labels=class_labels(teacher_folder, teacher, settings.shape.classes),
         license="Apache-2.0",
         origin=f"trained by visavis.training.builtin; learned from {teacher.name}",
         records={
             "recipe": _recipe(state, data, teacher, settings),
             "metrics": {
-                "held_out": report,
-                "rounding": rounding(network, held_out, report),
+                "held_out": held_out.report(student),
+                "rounding": rounding(held_out, vectors(plain), vectors(small)),
                 **trials,
             },
         },
@@ -66,22 +71,25 @@ def class_labels(folder: Path, teacher: ModelSpec, count: int) -> list[str]:
     return names[-count:]
 
 
-def rounding(network: Retriever, held_out: HeldOut, report: dict[str, float]) -> dict[str, Any]:
-    """What 8-bit weights cost on the held-out pictures.
+def typical(data: Data, settings: Settings) -> Tensor:
+    """Training pictures drawn by the seed, whole, (n, 3, side, side) in -1…1."""
+    rng = np.random.default_rng([settings.seed, 5])
+    chosen = rng.choice(data.kept, min(_TYPICAL, len(data.kept)), replace=False)
+    return torch.cat(list(data.images(chosen, settings.final_side)))
+
+
+def rounding(held_out: HeldOut, before: Embed, after: Embed) -> dict[str, Any]:
+    """What integers cost on the held-out pictures.
 
     `cosine` is that between the vectors before and after, on average and of the picture that moves
-    most; `float32` and `int8` are `HeldOut.report` of both, of which the first is given.
+    most; `float32` and `int8` are `HeldOut.whole` of both.
     """
-    before = merged(network)
-    after = rounded(before)
     moved = (held_out.vectors(before) * held_out.vectors(after)).sum(axis=1)
-    student = after.student
-    assert isinstance(student, Student)
     return {
         "pictures": len(moved),
         "cosine": {"mean": float(moved.mean()), "worst": float(moved.min())},
-        "float32": report,
-        "int8": held_out.report(student),
+        "float32": held_out.whole(before),
+        "int8": held_out.whole(after),
     }
 
 

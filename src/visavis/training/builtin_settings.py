@@ -12,15 +12,15 @@ class Settings:
 
     shape: Shape = field(default_factory=Shape)
     mixture: Mixture = field(default_factory=Mixture)
-    side: int = 128  # pixels, both ways; 160 costs 1.6 times as much
-    final_side: int = 160  # of the exported network: whole pictures show things smaller than crops
+    sides: tuple[tuple[float, int], ...] = ((0.55, 96), (0.7, 128), (1.0, 160))
+    """Up to which position of the schedule pictures are how large: pixels, both ways."""
+    final_side: int = 208  # of the exported network: whole pictures show things smaller than crops
+    second_side: int = 128  # at which it looks once more, for what is large
     picture_side: int = 160  # pixels that are kept of a training picture's longest side
     whitening: float = 0.5  # of the teacher's embedding; best of 0, .25, .5, .75, 1 on held-out
     projection_samples: int = 6016  # pictures the projection is fitted to
     capacity: int = 6144  # pictures in the pool: 0.3 GB of pixels
     fresh: int = 16  # pictures the teacher looks at in each step
-    small_side: int = 96  # pixels while the schedule is young, at half the cost
-    small_until: float = 0.55  # part of the schedule that is run on small pictures
     originals: int = 88  # pictures taken from the pool in each step
     copies: int = 40  # how many of them are also shown edited
     rate: float = 3e-3  # the learning rate at its highest
@@ -46,6 +46,15 @@ class Settings:
     tell_steps: int = 100  # between lines of the log
     measure_steps: int = 1000  # between looks at the held-out pictures
     bfloat16: bool = True  # twice as fast on CPUs that have it
+
+    @property
+    def side(self) -> int:
+        """Of the pictures in the pool, the largest that are trained on."""
+        return max(side for _, side in self.sides)
+
+    def side_at(self, position: float) -> int:
+        """Of the pictures trained on at this position of the schedule."""
+        return next((side for until, side in self.sides if position < until), self.sides[-1][1])
 
 
 def scaled(settings: Settings, factor: int) -> Settings:

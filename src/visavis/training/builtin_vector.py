@@ -21,7 +21,7 @@ from visavis.training.calibrate import (
 )
 from visavis.training.colour import Colour, ColourHistogram
 from visavis.training.held_out import HeldOut, look, look_at_pairs
-from visavis.training.networks import Student
+from visavis.training.networks import Student, TwoScales
 from visavis.training.retriever import Retriever
 
 log = logging.getLogger("visavis.training")
@@ -31,7 +31,7 @@ _PAIRS = 3000
 
 
 def fit_vector(
-    student: Student, data: Data, held_out: HeldOut, settings: Settings
+    student: Student | TwoScales, data: Data, held_out: HeldOut, settings: Settings
 ) -> tuple[Retriever, dict[str, Any]]:
     """The network with the colour part, the blend and the whitening that do best; and the trials.
 
@@ -70,7 +70,9 @@ def fit_colour(data: Data, settings: Settings) -> Colour:
     return Colour.fit(histogram, torch.cat(rows), settings.colour)
 
 
-def look_at_products(data: Data, student: Student, colour: Colour, settings: Settings) -> Labelled:
+def look_at_products(
+    data: Data, student: Student | TwoScales, colour: Colour, settings: Settings
+) -> Labelled:
     """All pictures whose colour is known, also those that were trained on: few are held out.
 
     The training saw no labels, but it saw most of these pictures; figures made with them serve to
@@ -83,7 +85,7 @@ def look_at_products(data: Data, student: Student, colour: Colour, settings: Set
 
 
 def look_at_training_pairs(
-    data: Data, student: Student, colour: Colour, settings: Settings
+    data: Data, student: Student | TwoScales, colour: Colour, settings: Settings
 ) -> tuple[Parts, Parts]:
     """Training pictures drawn by the seed, and an edited copy of each."""
     rng = np.random.default_rng([settings.seed, 4])

@@ -11,8 +11,8 @@ from lightning.pytorch.callbacks import Checkpoint
 from visavis.training.curves import write_curves
 from visavis.training.learner import Learner
 from visavis.training.progress import Progress, Tell
+from visavis.training.workplace import LAST
 
-LAST = "last.ckpt"
 BEST = "best.ckpt"
 
 

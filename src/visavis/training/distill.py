@@ -91,8 +91,7 @@ def rate_at(position: float, step: int, settings: Settings) -> float:
 def train_step(state: State, examples: Examples, settings: Settings) -> dict[str, float]:
     """One step of the optimiser and of the averaged weights; the losses by name."""
     state.student.train()
-    side = settings.small_side if state.position < settings.small_until else settings.side
-    batch = make_batch(examples, settings, state.step, side)
+    batch = make_batch(examples, settings, state.step, settings.side_at(state.position))
     parts = batch_losses(state.student, batch, settings)
     state.optimizer.zero_grad()
     parts["total"].backward()  # type: ignore[no-untyped-call]

@@ -20,9 +20,10 @@ from lightning.pytorch.callbacks import Callback, EarlyStopping
 
 from visavis.errors import UsageError
 from visavis.training.batches import Batches
-from visavis.training.checkpoints import BEST, LAST, Checkpoints, Stopped
+from visavis.training.checkpoints import BEST, Checkpoints, Stopped
 from visavis.training.learner import Learner
 from visavis.training.progress import Tell, silent
+from visavis.training.workplace import LAST
 
 Precision = Literal["auto", "32", "bf16"]
 
@@ -52,6 +53,8 @@ class LoopSettings:
         ):
             if value < least:
                 raise UsageError(f"{name} must be {least} or more, not {value}")
+        if self.seed >= 2**32:
+            raise UsageError(f"--seed must be below 4,294,967,296 (2^32), not {self.seed}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from visavis.embedders.pooling import GEM_POWER
 from visavis.embedders.preprocess import Preprocess
 from visavis.embedders.registry import list_models, load_embedder, model_info
 from visavis.embedders.spec import PreprocessSpec
-from visavis.errors import ModelError
+from visavis.errors import ModelError, UsageError
 from visavis.training.graph_join import input_of, readied
 from visavis.training.kept import Maker
 
@@ -40,6 +40,11 @@ class FrozenBase:
         return self.embedder.spec.preprocess
 
     @property
+    def facts(self) -> dict[str, str]:
+        """What records say of it."""
+        return {"name": self.embedder.name, "fingerprint": self.embedder.fingerprint}
+
+    @property
     def maker(self) -> Maker:
         """Makes its embeddings, unit length, (dim,) each."""
         model = self.embedder
@@ -57,6 +62,16 @@ def default_base() -> str | None:
     """The network that ships with visavis, if this installation has it."""
     names = {info.name for info in list_models()}
     return "visavis-s" if "visavis-s" in names else None
+
+
+def chosen_base(model: str | None) -> FrozenBase:
+    """The base of a name or folder, or the default; raises as `open_base`, and UsageError."""
+    model = model or default_base()
+    if model is None:
+        raise UsageError(
+            "name a model to train on top of with --base (`visavis models list` shows them)"
+        )
+    return open_base(model)
 
 
 def open_base(model: str) -> FrozenBase:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from visavis.training.samples import Numbers
-from visavis.training.whitening import centre, chosen_shrinkage, whitening
+from visavis.training.whitening import centre, chosen_shrinkage, principal_axes, whitening_map
 
 _DROPOUT = 0.5
 _DENSE_SHARE = 0.1
@@ -35,6 +35,7 @@ class Head(nn.Module):
     def __init__(self, inputs: int, layers: Sequence[int], *, straight: bool = True) -> None:
         super().__init__()
         *inner, last_width = layers
+        self.inputs = inputs
         self.dim = dim = last_width or min(inputs, _WIDEST)
         self.register_buffer("mean", torch.zeros(inputs))
         self.register_buffer("scale", torch.ones(()))
@@ -54,19 +55,26 @@ class Head(nn.Module):
 
         `labels` (n,) and `sides` (n,) are those of `whitening`.
         """
-        known = rows.double()
-        mean = centre(known, labels, sides)
-        centred = known - mean
+        centred = rows.double()
+        mean = centre(centred, labels, sides)
+        centred = centred - mean
         self.get_buffer("mean").copy_(mean)
         self.get_buffer("scale").copy_(1 / centred.square().mean().sqrt().clamp(min=1e-6))
         if self.straight is not None:
-            shrinkage = chosen_shrinkage(known, labels, seed, sides)
-            matrix = whitening(centred, labels, shrinkage, sides)
-            if self.dim != len(matrix):
-                matrix = matrix @ principal_components(centred @ matrix, self.dim, seed)
+            _, axes = principal_axes(centred)  # a wide base has more numbers than there are rows
+            near = centred @ axes.T
+            shrinkage = chosen_shrinkage(near, labels, seed, sides, self.inputs)
+            whitened = whitening_map(near, axes, labels, shrinkage, sides)
+            matrix = whitened.of(self._narrowed(near @ whitened.inner, axes, seed))
             matrix = matrix / (centred @ matrix).norm(dim=1).mean().clamp(min=1e-6)
             self.straight.weight.copy_(matrix.T)
             self.straight.bias.copy_(-(mean @ matrix))
+
+    def _narrowed(self, whitened: Tensor, axes: Tensor, seed: int) -> Tensor:
+        """(inputs, dim): from whitened rows, given along axes, to the numbers of the result."""
+        if self.dim == self.inputs:
+            return torch.eye(self.dim, dtype=axes.dtype)
+        return principal_components(whitened, self.dim, seed, axes)
 
     def forward(self, rows: Tensor) -> Tensor:
         """Not yet of unit length."""
@@ -90,7 +98,9 @@ def _dense(inputs: int, inner: Sequence[int], dim: int) -> nn.Sequential:
     return nn.Sequential(*parts, nn.Linear(width, dim))
 
 
-def principal_components(centred: Tensor, dim: int, seed: int) -> Tensor:
+def principal_components(
+    centred: Tensor, dim: int, seed: int, along: Tensor | None = None
+) -> Tensor:
     """(inputs, dim): a map of centred rows (n, inputs) that keeps the angles between pictures.
 
     Half of the numbers are the directions of the largest variance; the other half is a random
@@ -98,19 +108,23 @@ def principal_components(centred: Tensor, dim: int, seed: int) -> Tensor:
     the training do not differ in, and others may. (For 256 numbers of MobileNetV2's 1,280, fitted
     to 300 pictures of ukbench or grocery, the cosines of others are off by 0.026; with the
     components alone by 0.033 and 0.059.) With `dim` above `inputs` nothing is lost, and the last
-    columns are zero.
+    columns are zero. With `along`, (m, inputs), rows are given by coordinates (n, m) along these
+    axes.
     """
-    inputs = centred.shape[1]
-    values, vectors = torch.linalg.eigh(centred.T @ centred / len(centred))
-    values, vectors = values.flip(0), vectors.flip(1)
+    values, axes = principal_axes(centred)
+    if along is not None:
+        axes = axes @ along
+    inputs = axes.shape[1]
     # Eigenvectors have no sign of their own; one is chosen, so that machines agree.
-    vectors = vectors * torch.where(vectors.sum(dim=0) < 0, -1.0, 1.0)
-    if dim >= inputs:
-        return torch.nn.functional.pad(vectors, (0, dim - inputs))
-    found = min(int((values > _RANK * values[0]).sum()), dim // 2)
-    rest, left = vectors[:, found:], dim - found
-    drawn = torch.randn(
-        rest.shape[1], left, generator=torch.Generator().manual_seed(seed), dtype=rest.dtype
-    )
-    rotation, _ = torch.linalg.qr(drawn)
-    return torch.cat([vectors[:, :found], rest @ rotation * (rest.shape[1] / left) ** 0.5], dim=1)
+    axes = axes * torch.where(axes.sum(dim=1) < 0, -1.0, 1.0)[:, None]
+    if dim < inputs:
+        axes = axes[: min(int((values > _RANK * values[:1]).sum()), dim // 2)]
+    found = len(axes)
+    left = min(dim, inputs) - found
+    chance = torch.Generator().manual_seed(seed)
+    drawn = torch.randn(inputs, left, generator=chance, dtype=axes.dtype)
+    rest, _ = torch.linalg.qr(drawn - axes.T @ (axes @ drawn))
+    if left:
+        rest = rest * ((inputs - found) / left) ** 0.5
+    both = torch.cat([axes.T, rest], dim=1)
+    return torch.nn.functional.pad(both, (0, max(0, dim - inputs)))

@@ -63,7 +63,7 @@ class JointLearner(Learner):
         if len(numbers) > _SOLVED:
             drawn = np.random.default_rng([self.seed, 4]).choice(len(numbers), _SOLVED, False)
             numbers = numbers[np.sort(drawn)]
-        goals = self._targets.goals(self._settings.captions)[torch.from_numpy(numbers)]
+        goals = self._targets.of(numbers).goals(self._settings.captions)
         self.ridge = self.head.solve(self._data.take(numbers)["rows"], goals, self.seed)
 
     def batch(self, numbers: Numbers) -> dict[str, Tensor]:

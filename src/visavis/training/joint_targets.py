@@ -126,6 +126,11 @@ class Targets:
         """(n,): whether a sample has a caption."""
         return self.captions.abs().sum(dim=1) > 0
 
+    def of(self, numbers: Numbers) -> "Targets":
+        """The same of some samples."""
+        chosen = torch.from_numpy(numbers)
+        return Targets(self.labels, self.own[chosen], self.captions[chosen], self.names)
+
     def goals(self, weight: float) -> Tensor:
         """(n, dim): one unit vector for each sample, captions counted by `weight`, labels the rest.
 

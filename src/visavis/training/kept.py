@@ -1,35 +1,43 @@
-"""Rows that cost much to make, one for each picture, kept in an HDF5 file between trainings.
+"""Rows that cost much to make, one for each picture, kept in a file between trainings.
 
-Decoded pictures and base embeddings are both such rows. The file has `rows` (contiguous, so it is
-memory-mapped and read in parts) and, beside them, `ids`, `labels`, `sha256`, and what tells that a
-picture is unchanged: `uris`, `sizes`, `modified`. A file is written whole under another name and
-then renamed; rows of unchanged pictures are copied from the file before.
+Decoded pictures and base embeddings are both such rows. `kept_file` says what the file is like; it
+is written anew when something has changed, with the rows of unchanged pictures copied from the one
+before and from readings that were broken off.
 """
 
 import errno
 import hashlib
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.embedders.sound import sound_rows
 from visavis.errors import ImageError
 from visavis.images.decode import decode
 from visavis.images.sources import Source
+from visavis.training.kept_file import (
+    Key,
+    Shape,
+    Stored,
+    Whole,
+    Writer,
+    key_of,
+    read_begun,
+    read_whole,
+)
 from visavis.training.progress import Progress, Tell, silent
 from visavis.training.samples import Numbers, Sample
 from visavis.types import RGB, Failure
 
 _BATCH = 8  # pictures decoded and made into rows together
-_Key = tuple[str, str, int, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,76 +98,21 @@ def keep(
     cache.mkdir(parents=True, exist_ok=True)
     name = hashlib.sha256(f"{source.uri}\0{maker.key}".encode()).hexdigest()[:16]
     path = cache / f"{maker.name}-{name}.h5"
+    shape = Shape(maker.shape, maker.dtype)
     with FileLock(path.with_suffix(".lock")):
-        known = _known(path, maker)
-        if known is not None and _says_the_same(known, samples):
-            return _opened(known, samples, made=0)
-        made = _write(path, samples, source, maker, known, tell)
-        return _opened(_read(path, maker), samples, made)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _File:
-    """What a file holds. Failed pictures come after the others, with a reason and without a row."""
-
-    keys: list[_Key]
-    labels: list[str]
-    sha256: list[str]
-    reasons: list[str]
-    rows: NDArray[Any]
-
-    @property
-    def good(self) -> int:
-        return len(self.rows)
-
-
-def _known(path: Path, maker: Maker) -> _File | None:
-    """What is there; None when nothing is, or what was damaged: then all is made again."""
-    try:
-        return _read(path, maker) if path.is_file() else None
-    except (OSError, KeyError, ValueError):
-        return None
-
-
-def _read(path: Path, maker: Maker) -> _File:
-    with h5py.File(path) as file:
-        texts = {
-            name: file[name].asstr()[:].tolist()
-            for name in ("ids", "uris", "labels", "sha256", "reasons")
-        }
-        sizes, modified = file["sizes"][:].tolist(), file["modified"][:].tolist()
-        good = int(file.attrs["good"])
-        offset = file["rows"].id.get_offset()
-    keys = list(zip(texts["ids"], texts["uris"], sizes, modified, strict=True))
-    shape = (good, *maker.shape)
-    rows: NDArray[Any] = np.zeros(shape, maker.dtype)
-    if good:
-        rows = np.memmap(path, maker.dtype, "r", offset, shape)
-    return _File(keys, texts["labels"], texts["sha256"], texts["reasons"], rows)
-
-
-def _says_the_same(known: _File, samples: Sequence[Sample]) -> bool:
-    wanted = {_key(sample): sample.label for sample in samples}
-    held = dict(zip(known.keys, known.labels, strict=True))
-    lost = any(key[2] < 0 for key in known.keys[known.good :])  # addresses are tried again
-    return wanted == held and not lost
-
-
-def _opened(known: _File, samples: Sequence[Sample], made: int) -> Kept:
-    at = {key: place for place, key in enumerate(known.keys)}
-    kept = [sample for sample in samples if at[_key(sample)] < known.good]
-    places = np.array([at[_key(sample)] for sample in kept], np.int64)
-    failed = [
-        Failure(sample.entry.uri, known.reasons[at[_key(sample)]])
-        for sample in samples
-        if at[_key(sample)] >= known.good
-    ]
-    return Kept(kept, [known.sha256[place] for place in places], known.rows, places, failed, made)
-
-
-def _key(sample: Sample) -> _Key:
-    entry = sample.entry
-    return entry.id, entry.uri, entry.size, entry.modified
+        whole = _known(path, shape)
+        stored = {} if whole is None else whole.stored()
+        if whole is not None and _says_the_same(whole, samples):
+            missing = [sample for sample in samples if key_of(sample) not in stored]
+            again = [*_all_made(missing, source, maker)]  # what failed before may be mended
+            if all(made.row is None for made in again):
+                return _opened(whole, samples, again, made=0)
+            every: Iterable[_Made] = [*_known_ones(samples, stored), *again]
+        else:
+            stored = read_begun(path, shape) | stored
+            every = _every(samples, source, maker, stored)
+        failed, made = _write(path, shape, len(samples), _telling(every, len(samples), tell))
+        return _opened(read_whole(path, shape), samples, failed, made)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,78 +126,96 @@ class _Made:
     fresh: bool = True
 
 
-def _write(
-    path: Path,
-    samples: Sequence[Sample],
-    source: Source,
-    maker: Maker,
-    known: _File | None,
-    tell: Tell,
-) -> int:
-    """A new file; returns how many rows were made."""
-    partial = path.with_suffix(f".{os.getpid()}.partial")
-    good: list[_Made] = []
-    bad: list[_Made] = []
-    fresh = 0
+def _known(path: Path, shape: Shape) -> Whole | None:
+    """What is there; None when nothing is, or what was damaged: then all is made again."""
     try:
-        with h5py.File(partial, "w") as file:
-            rows = file.create_dataset("rows", (len(samples), *maker.shape), maker.dtype)
-            for done, made in enumerate(_all_made(samples, source, maker, known), 1):
-                fresh += made.fresh and made.row is not None
-                if made.row is None:
-                    bad.append(made)
-                else:
-                    rows[len(good)] = made.row
-                    good.append(_Made(made.sample, None, made.sha256))
-                tell(Progress("reading", done, len(samples)))
-            _write_facts(file, [*good, *bad])
-            file.attrs["good"] = len(good)
-        partial.replace(path)
+        return read_whole(path, shape) if path.is_file() else None
+    except (OSError, KeyError, ValueError):
+        return None
+
+
+def _says_the_same(known: Whole, samples: Sequence[Sample]) -> bool:
+    wanted = {key_of(sample): sample.label for sample in samples}
+    return wanted == dict(zip(known.keys, known.labels, strict=True))
+
+
+def _opened(known: Whole, samples: Sequence[Sample], failed: Sequence[_Made], made: int) -> Kept:
+    at = {key: place for place, key in enumerate(known.keys)}
+    kept = [sample for sample in samples if at[key_of(sample)] < len(known.rows)]
+    places = np.array([at[key_of(sample)] for sample in kept], np.int64)
+    reasons = {key_of(one.sample): one.reason for one in failed}
+    failures = [
+        Failure(sample.entry.uri, reasons[key_of(sample)])
+        for sample in samples
+        if key_of(sample) in reasons
+    ]
+    return Kept(kept, [known.sha256[place] for place in places], known.rows, places, failures, made)
+
+
+def _write(path: Path, shape: Shape, count: int, every: Iterable[_Made]) -> tuple[list[_Made], int]:
+    """A new file of `count` samples; returns those without a row, and how many rows were made.
+
+    What is broken off leaves its rows to the next reading, unless the disk is full.
+    """
+    try:
+        with Writer(path, shape, count) as writer:
+            return _filled(writer, every)
     except OSError as error:
         if error.filename:
             raise
         told = "it cannot be written (is its disk full?); name another folder with --cache"
         raise OSError(error.errno or errno.EIO, told, str(path)) from error  # HDF5 names no file
-    finally:
-        partial.unlink(missing_ok=True)
-    return fresh
 
 
-def _write_facts(file: "h5py.File", every: Sequence[_Made]) -> None:
-    keys = [_key(made.sample) for made in every]
-    texts = {
-        "ids": [key[0] for key in keys],
-        "uris": [key[1] for key in keys],
-        "labels": [made.sample.label for made in every],
-        "sha256": [made.sha256 for made in every],
-        "reasons": [made.reason for made in every],
-    }
-    for name, values in texts.items():
-        file.create_dataset(name, data=values, dtype=h5py.string_dtype())
-    file.create_dataset("sizes", data=np.array([key[2] for key in keys], np.int64))
-    file.create_dataset("modified", data=np.array([key[3] for key in keys], np.float64))
+def _filled(writer: Writer, every: Iterable[_Made]) -> tuple[list[_Made], int]:
+    good: list[_Made] = []
+    bad: list[_Made] = []
+    fresh = 0
+    for made in every:
+        if made.row is None:
+            bad.append(made)
+            continue
+        writer.add(made.sample, made.row, made.sha256)
+        good.append(_Made(made.sample, sha256=made.sha256))
+        fresh += made.fresh
+    both = [*good, *bad]
+    writer.finish([made.sample for made in both], [made.sha256 for made in both])
+    return bad, fresh
 
 
-def _all_made(
-    samples: Sequence[Sample], source: Source, maker: Maker, known: _File | None
+def _telling(every: Iterable[_Made], total: int, tell: Tell) -> Iterator[_Made]:
+    for done, made in enumerate(every, 1):
+        yield made
+        tell(Progress("reading", done, total))
+
+
+def _every(
+    samples: Sequence[Sample], source: Source, maker: Maker, stored: Mapping[Key, Stored]
 ) -> Iterator[_Made]:
-    """Every sample, known ones first; the others a few batches ahead of the one in hand."""
-    places = {} if known is None else {key: at for at, key in enumerate(known.keys)}
-    waiting: list[Sample] = []
+    """Every sample, known ones first."""
+    known: set[Key] = set()
+    for made in _known_ones(samples, stored):
+        known.add(key_of(made.sample))
+        yield made
+    yield from _all_made([s for s in samples if key_of(s) not in known], source, maker)
+
+
+def _known_ones(samples: Sequence[Sample], stored: Mapping[Key, Stored]) -> Iterator[_Made]:
     for sample in samples:
-        at = places.get(_key(sample))
-        if known is None or at is None or (at >= known.good and sample.entry.size < 0):
-            waiting.append(sample)
-        elif at < known.good:
-            yield _Made(sample, known.rows[at], known.sha256[at], fresh=False)
-        else:
-            yield _Made(sample, reason=known.reasons[at])
+        found = stored.get(key_of(sample))
+        row = None if found is None else found.row()
+        if found is not None and row is not None:
+            yield _Made(sample, row, found.sha256, fresh=False)
+
+
+def _all_made(samples: Sequence[Sample], source: Source, maker: Maker) -> Iterator[_Made]:
+    """Rows of these samples, a few batches ahead of the one in hand."""
     jobs = os.cpu_count() or 1
     workers = max(jobs, source.readers) if source.readers > 4 else jobs  # many: addresses
     pool = ThreadPoolExecutor(workers, "visavis-train")
     running: deque[Future[list[_Made]]] = deque()
     try:
-        left = iter(waiting)
+        left = iter(samples)
         while batch := list(islice(left, _BATCH)):
             running.append(pool.submit(_make, batch, source, maker))
             if len(running) > 2 * workers:
@@ -269,7 +240,9 @@ def _make(batch: Sequence[Sample], source: Source, maker: Maker) -> list[_Made]:
             found.append(_Made(sample, reason=error.reason))
             continue
         read.append((sample, hashlib.sha256(data).hexdigest()))
-    rows = maker.make(pictures) if pictures else ()
-    for (sample, sha256), row in zip(read, rows, strict=True):
+    rows, refused = sound_rows(maker.make, pictures)
+    found += [_Made(read[place][0], reason=reason) for place, reason in refused.items()]
+    taken = [one for place, one in enumerate(read) if place not in refused]
+    for (sample, sha256), row in zip(taken, rows, strict=True):
         found.append(_Made(sample, row, sha256))
     return found

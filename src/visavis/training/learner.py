@@ -11,7 +11,7 @@ import torch
 from lightning import LightningModule
 from torch import Tensor, nn
 
-from visavis.errors import ModelError
+from visavis.errors import ModelError, UsageError
 from visavis.training.samples import Numbers
 
 Batch = Mapping[str, Tensor]
@@ -19,12 +19,25 @@ Batch = Mapping[str, Tensor]
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """How the weights follow their gradients: AdamW, whose rate falls along half a cosine."""
+    """How the weights follow their gradients: AdamW, whose rate falls along half a cosine.
+
+    Raises UsageError for rates that no training can follow.
+    """
 
     rate: float = 1e-3  # at its highest
     decay: float = 1e-4  # weight decay of matrices; vectors have none
     warmup: float = 0.02  # part of the training until the rate is reached
     base: float = 0.1  # factor for a base that has learned before
+    loss: float = 1e-2  # at its highest, of what a loss itself learns, which begins by chance
+
+    def __post_init__(self) -> None:
+        if not 0 < self.rate < math.inf:
+            raise UsageError(f"--rate must be a number above 0, not {self.rate:g}")
+        for name, value in (("decay", self.decay), ("base", self.base), ("loss", self.loss)):
+            if not 0 <= value < math.inf:
+                raise UsageError(f"the rates' {name} must be 0 or more, not {value:g}")
+        if not 0 <= self.warmup <= 1:
+            raise UsageError(f"the rates' warmup is a share from 0 to 1, not {self.warmup:g}")
 
 
 class Learner(LightningModule):
@@ -45,7 +58,8 @@ class Learner(LightningModule):
         self.rates, self.seed = rates, seed
         self.rows: list[dict[str, float]] = []
         """Of each epoch: `epoch`, `loss`, and the figures after it; epoch 0 has no loss."""
-        self._sum, self._count = torch.zeros((), dtype=torch.float64), 0
+        # A plain number: in 64 bits, which not every device has.
+        self._sum, self._count = 0.0, 0
 
     @property
     def latest(self) -> dict[str, float]:
@@ -55,7 +69,7 @@ class Learner(LightningModule):
 
     def mean_loss(self) -> float:
         """Of the steps of this epoch so far."""
-        return float(self._sum) / max(1, self._count)
+        return self._sum / max(1, self._count)
 
     @abstractmethod
     def batch(self, numbers: Numbers) -> dict[str, Tensor]:
@@ -80,6 +94,10 @@ class Learner(LightningModule):
         """Parameters that have learned before, and follow slowly."""
         yield from ()
 
+    def fresh(self) -> Iterator[nn.Parameter]:
+        """Parameters of the loss, which are none of the model's and begin by chance."""
+        yield from ()
+
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """Chance starts anew in each step."""
         torch.manual_seed((self.seed << 32) + self.global_step)
@@ -87,7 +105,7 @@ class Learner(LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """What Lightning calls."""
         loss = self.losses(batch)
-        self._sum = self._sum.to(loss.device) + loss.detach()
+        self._sum += float(loss.detach())
         self._count += 1
         return loss
 
@@ -108,30 +126,31 @@ class Learner(LightningModule):
             )
         figures = self.measured()
         self.rows.append({"epoch": self.current_epoch + 1, "loss": self.mean_loss()} | figures)
-        self._sum, self._count = torch.zeros_like(self._sum), 0
+        self._sum, self._count = 0.0, 0
         if self.measure in figures:
-            self.log(self.measure, torch.tensor(figures[self.measure], dtype=torch.float64))
+            self.log(self.measure, figures[self.measure])
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """The epochs so far, and the sums of the one under way, are part of the state."""
         checkpoint["epochs"] = [*self.rows]
-        checkpoint["epoch_loss"] = [float(self._sum), self._count]
+        checkpoint["epoch_loss"] = [self._sum, self._count]
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Go on from such a state."""
         self.rows = [*checkpoint["epochs"]]
-        total, self._count = checkpoint["epoch_loss"]
-        self._sum = torch.tensor(total, dtype=torch.float64)
+        self._sum, self._count = checkpoint["epoch_loss"]
 
     def configure_optimizers(self) -> Any:
         """AdamW, and its schedule step by step."""
-        slow = {id(parameter) for parameter in self.slow()}
+        rates = self.rates
+        of = {id(parameter): rates.rate * rates.base for parameter in self.slow()}
+        of |= {id(parameter): rates.loss for parameter in self.fresh()}
+        trained = [parameter for parameter in self.parameters() if parameter.requires_grad]
         groups = []
-        for factor, chosen in ((1.0, False), (self.rates.base, True)):
-            own = [p for p in self.parameters() if p.requires_grad and (id(p) in slow) == chosen]
-            for decay, flat in ((self.rates.decay, False), (0.0, True)):
+        for rate in dict.fromkeys((rates.rate, *of.values())):
+            own = [p for p in trained if of.get(id(p), rates.rate) == rate]
+            for decay, flat in ((rates.decay, False), (0.0, True)):
                 part = [p for p in own if (p.ndim <= 1) == flat]
-                rate = self.rates.rate * factor
                 groups.append({"params": part, "lr": rate, "weight_decay": decay})
         optimizer = torch.optim.AdamW([group for group in groups if group["params"]])
         steps = max(1, int(self.trainer.estimated_stepping_batches))

@@ -2,6 +2,7 @@
 pytorch-metric-learning.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -21,6 +22,7 @@ LOSSES: tuple[Loss, ...] = ("triplet", "multi-similarity", "arcface")
 Mining = Literal["semihard", "hard", "all"]
 MININGS: tuple[Mining, ...] = ("semihard", "hard", "all")
 
+_MARGIN = 0.2
 _ARC_DEGREES = 28.6  # half a radian, as in Deng et al., "ArcFace", CVPR 2019
 _ARC_SCALE = 64.0
 
@@ -32,7 +34,7 @@ class LossSettings:
     loss: Loss = "triplet"
     metric: Metric = "cosine"
     mining: Mining = "semihard"  # which triplets of a batch count; for the triplet loss alone
-    margin: float = 0.2  # ε of the triplet loss, in units of the metric
+    margin: float = _MARGIN  # ε of the triplet loss alone, in units of the metric
 
     def __post_init__(self) -> None:
         for name, value, known in (
@@ -42,14 +44,18 @@ class LossSettings:
         ):
             if value not in known:
                 raise UsageError(f"{name} is one of {', '.join(known)}, not {value!r}")
-        if self.margin <= 0:
-            raise UsageError(f"--margin must be above 0, not {self.margin:g}")
+        if not 0 < self.margin < math.inf:
+            raise UsageError(f"--margin must be a number above 0, not {self.margin:g}")
         if self.loss != "triplet" and self.metric != "cosine":
             raise UsageError(
                 f"--metric {self.metric} is for --loss triplet; {self.loss} has cosine"
             )
         if self.loss != "triplet" and self.mining != "semihard":
             raise UsageError(f"--mining is for --loss triplet; {self.loss} chooses by itself")
+        if self.loss != "triplet" and self.margin != _MARGIN:
+            raise UsageError(
+                f"--margin is for --loss triplet; {self.loss} has constants of its own"
+            )
 
 
 class MetricLoss(nn.Module):
@@ -61,7 +67,7 @@ class MetricLoss(nn.Module):
       defense of the triplet loss", 2017); all: every triplet whose loss is above 0.
     * multi-similarity: Wang et al., CVPR 2019.
     * arcface: Deng et al., CVPR 2019; it learns a direction for every label, which is thrown away
-      afterwards.
+      afterwards. These begin by chance and are the only parameters that a loss has.
 
     Args:
         settings: Which.

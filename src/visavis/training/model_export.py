@@ -4,10 +4,8 @@ Before anything is written the graph is run beside torch; when they disagree, no
 """
 
 import hashlib
-import json
-import tempfile
-import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +16,35 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from visavis.embedders.preprocess import Preprocess
-from visavis.embedders.spec import SPEC_FILE, ModelSpec, PreprocessSpec, WordsSpec
+from visavis.embedders.spec import ModelSpec, PreprocessSpec, WordsSpec
 from visavis.errors import ModelError
 from visavis.training.embedding_network import EmbeddingNetwork, OnTop
 from visavis.training.export import graph, merged
 from visavis.training.frozen_base import FrozenBase, Pooled, as_pictures
 from visavis.training.graph_join import joined, opset
 from visavis.training.pixel_branch import FromInput
+from visavis.training.tracing import session, traced, write_folder
 from visavis.types import RGB
 
 TOLERANCE = 1e-4
 """Largest difference between torch's vectors and the graph's, in any number of them."""
 
 _LARGEST = 2_000_000_000  # bytes; a protobuf message of 2 GB cannot be read
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What a recipe makes of what it trained."""
+
+    graph: onnx.ModelProto
+    difference: float
+    """How far the graph is from torch."""
+    dim: int
+    preprocess: PreprocessSpec
+    license: str = ""
+    text: WordsSpec | None = None
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    """What metrics.json says of it."""
 
 
 def graph_on_base(
@@ -51,7 +65,7 @@ def graph_on_base(
     if network.branch is not None:
         examples.append(torch.from_numpy(picture))
         links["picture"] = base.input
-    top = _traced(alone, tuple(examples), list(links), opset(base.graph))
+    top = traced(alone, tuple(examples), list(links), ["embedding"], opset(base.graph))
     rows = torch.from_numpy(base.embedder.embed_images(pictures))
     with torch.inference_mode():
         ours = alone.network.vectors(rows, _looked_at(pictures, spec.preprocess))
@@ -73,23 +87,14 @@ def graph_of(
 
 
 def write_model(
-    folder: Path,
-    model: onnx.ModelProto,
-    difference: float,
-    *,
-    name: str,
-    dim: int,
-    preprocess: PreprocessSpec,
-    license: str,
-    origin: str,
-    records: Mapping[str, Any],
-    text: WordsSpec | None = None,
+    folder: Path, exported: Exported, *, name: str, origin: str, records: Mapping[str, Any]
 ) -> ModelSpec:
     """Write the model folder; the files of a text side have to be there already.
 
-    `difference` is how far the graph is from torch: above `TOLERANCE` nothing is written and a
-    ModelError is raised. `records` are JSON files to put beside the model, by name without suffix.
+    A graph that is farther from torch than `TOLERANCE`, or too large, is not written: ModelError.
+    `records` are JSON files to put beside the model, by name without suffix.
     """
+    model, difference = exported.graph, exported.difference
     if not difference <= TOLERANCE:
         raise ModelError(
             f"{folder}: the model was not written, as its ONNX graph and torch differ by "
@@ -107,39 +112,14 @@ def write_model(
         sha256=hashlib.sha256(content).hexdigest(),
         output=model.graph.output[0].name,
         pool="none",
-        dim=dim,
-        preprocess=preprocess,
-        license=license,
+        dim=exported.dim,
+        preprocess=exported.preprocess,
+        license=exported.license,
         origin=origin,
-        text=text,
+        text=exported.text,
     )
-    folder.mkdir(parents=True, exist_ok=True)
-    _replace(folder / spec.file, content)
-    for record, shape in records.items():
-        content = (json.dumps(shape, indent=2, ensure_ascii=False) + "\n").encode()
-        _replace(folder / f"{record}.json", content)
-    # Last: a folder with a model.json is whole.
-    _replace(folder / SPEC_FILE, spec.to_json().encode())
+    write_folder(folder, spec, content, records)
     return spec
-
-
-def _traced(
-    module: nn.Module, examples: tuple[Tensor, ...], names: list[str], version: int
-) -> onnx.ModelProto:
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
-        # The exporter that torch prefers by now needs a package more and writes the same graph.
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            module,
-            examples,
-            Path(folder) / "graph.onnx",
-            input_names=names,
-            output_names=["embedding"],
-            dynamic_axes={name: {0: "N"} for name in (*names, "embedding")},
-            opset_version=version,
-            dynamo=False,
-        )
-        return onnx.load(str(Path(folder) / "graph.onnx"))
 
 
 def _looked_at(pictures: Sequence[RGB], spec: PreprocessSpec) -> Tensor:
@@ -152,10 +132,9 @@ def _one_by_one(
 ) -> NDArray[np.float32]:
     """The graph's vectors; one picture at a time, which graphs of a fixed batch take too."""
     prepare = Preprocess(spec, dtype)
-    session = _session(model)
+    ready = session(model)
     rows = [
-        session.run(None, {session.get_inputs()[0].name: prepare([picture])})[0]
-        for picture in pictures
+        ready.run(None, {ready.get_inputs()[0].name: prepare([picture])})[0] for picture in pictures
     ]
     return np.concatenate(rows)
 
@@ -166,24 +145,7 @@ def _run(model: onnx.ModelProto, picture: NDArray[Any], tensor: str) -> NDArray[
     opened.CopyFrom(model)
     if tensor not in [value.name for value in model.graph.output]:
         opened.graph.output.append(onnx.ValueInfoProto(name=tensor))
-    session = _session(opened)
-    (value,) = session.run([tensor], {session.get_inputs()[0].name: picture})
+    ready = session(opened)
+    (value,) = ready.run([tensor], {ready.get_inputs()[0].name: picture})
     result: NDArray[Any] = value
     return result
-
-
-def _session(model: onnx.ModelProto) -> Any:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    options.intra_op_num_threads = 1
-    return onnxruntime.InferenceSession(
-        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
-
-
-def _replace(path: Path, content: bytes) -> None:
-    partial = path.with_name(f"{path.name}.partial")
-    partial.write_bytes(content)
-    partial.replace(path)

@@ -43,6 +43,10 @@ class Outputs(NamedTuple):
         return self.map.mean(dim=(2, 3))
 
 
+Summary = tuple[Tensor, Tensor, Tensor]
+"""(n, learned), (n, copy), (n, classes): as in `Outputs`."""
+
+
 class Block(nn.Module):
     """Two 3 × 3 convolutions around a shortcut (ResNet's basic block)."""
 
@@ -100,9 +104,16 @@ class Student(nn.Module):
             nn.Linear(ends[stride][1], numbers) for stride, numbers in shape.hints
         )
 
-    def summary(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def pooled(self, x: Tensor) -> Tensor:
+        """(n, channels): what all that follows is read from."""
+        return functional.adaptive_avg_pool2d(self.body(x), 1).flatten(1)
+
+    def summary(self, x: Tensor) -> Summary:
         """The learned and copy numbers and the class scores, without the map: less work."""
-        pooled = functional.adaptive_avg_pool2d(self.body(x), 1).flatten(1)
+        return self.told(self.pooled(x))
+
+    def told(self, pooled: Tensor) -> Summary:
+        """What `pooled` features say."""
         return self.learned(pooled), self.copy(pooled), self.classes(pooled)
 
     def forward(self, x: Tensor) -> Outputs:
@@ -116,6 +127,23 @@ class Student(nn.Module):
         pooled = features.mean(dim=(2, 3))
         places = _places(self.learned, features)
         return Outputs(places, self.copy(pooled), self.classes(pooled), tuple(hints))
+
+
+class TwoScales(nn.Module):
+    """A network that looks twice: at the picture, for details, and at a smaller one, for the whole.
+
+    What both see is averaged, as retrieval with networks often does over scales (Radenović et al.
+    2018): things are not always as large as the training showed them.
+    """
+
+    def __init__(self, student: Student, small: int) -> None:
+        super().__init__()
+        self.student, self.small = student, small
+
+    def summary(self, x: Tensor) -> Summary:
+        """As `Student.summary`, of pictures (n, 3, side, side) and the same at `small` pixels."""
+        small = functional.interpolate(x, size=self.small, mode="bilinear", align_corners=False)
+        return self.student.told((self.student.pooled(x) + self.student.pooled(small)) / 2)
 
 
 def _places(linear: nn.Module, features: Tensor) -> Tensor:

@@ -70,7 +70,7 @@ def known_base(folder: Path) -> tuple[OwnBase, PreprocessSpec]:
     weights = _weights(folder / spec.file)
     state = {}
     for name, value in base.state_dict().items():
-        stored = weights.get(f"student.{name}")
+        stored = weights.get(f"student.student.{name}")
         if stored is None or stored.shape != tuple(value.shape):
             raise ModelError(f"{folder / spec.file}: the weights {name} are missing; add it again")
         state[name] = torch.from_numpy(stored)
@@ -90,12 +90,17 @@ def _shape(stored: dict[str, Any]) -> Shape:
 
 
 def _weights(path: Path) -> dict[str, NDArray[np.float32]]:
-    """By name; those that are stored as 8-bit integers and scales are multiplied out."""
+    """By name; those that are stored as integers and scales are multiplied out."""
+    model = onnx.load(str(path))
     tensors = {
-        tensor.name: np.array(numpy_helper.to_array(tensor))
-        for tensor in onnx.load(str(path)).graph.initializer
+        tensor.name: np.array(numpy_helper.to_array(tensor)) for tensor in model.graph.initializer
     }
     for name in [name for name in tensors if name.endswith(".int8")]:
         stem = name.removesuffix(".int8")
         tensors[stem] = tensors[name].astype(np.float32) * tensors[f"{stem}.scale"]
+    for node in model.graph.node:
+        if node.op_type == "DequantizeLinear" and node.input[0] in tensors:
+            whole, scale = (tensors[name] for name in node.input[:2])  # symmetric: zero is zero
+            stem = node.input[0].removesuffix("_quantized")
+            tensors[stem] = whole * scale.reshape(-1, *[1] * (whole.ndim - 1))
     return tensors

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from visavis.training.colour import Colour
-from visavis.training.networks import Student
+from visavis.training.networks import Student, TwoScales
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +32,18 @@ class Retriever(nn.Module):
     """Pictures (n, 3, side, side) in -1…1 to unit vectors and class probabilities.
 
     Args:
-        student: The trained network.
+        student: The trained network, which looks once or twice.
         colour: The part beside it.
         blend: Shares of the parts.
         whitening: (dim, dim), symmetric, that whole vectors are multiplied with; None: they stay.
     """
 
     def __init__(
-        self, student: Student, colour: Colour, blend: Blend, whitening: Tensor | None = None
+        self,
+        student: Student | TwoScales,
+        colour: Colour,
+        blend: Blend,
+        whitening: Tensor | None = None,
     ) -> None:
         super().__init__()
         self.student, self.colour, self.blend = student, colour, blend

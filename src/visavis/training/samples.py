@@ -34,12 +34,12 @@ class Named(NamedTuple):
     notes: list[str]
 
 
-def named(source: Source, field: str | None) -> Named:
+def named(source: Source, field: str | None, *, optional: bool = False) -> Named:
     """The pictures of a source with their labels, in its order; no picture is opened.
 
-    A picture without a value of the field is left out, and told. Of an id that occurs twice the
-    last one counts. Raises SourceError when there is no picture, UsageError when none has the
-    field.
+    A picture without a value of the field is left out, and told; where it is `optional` it is kept,
+    with an empty label. Of an id that occurs twice the last one counts. Raises SourceError when
+    there is no picture, UsageError when none has the field.
     """
     found: dict[str, Sample] = {}
     failed: list[Failure] = []
@@ -52,20 +52,29 @@ def named(source: Source, field: str | None) -> Named:
         fields |= item.fields.keys()
         if field is not None and field not in item.fields:
             without += 1
-            continue
+            if not optional:
+                continue
         twice += item.id in found
-        found[item.id] = Sample(item, "" if field is None else str(item.fields[field]))
-    if field is not None and not found and without:
+        found[item.id] = Sample(item, "" if field is None else str(item.fields.get(field, "")))
+    if field is not None and field not in fields and without:
         raise UsageError(f"{source.uri}: no picture has a field {field!r}; {_hint(field, fields)}")
     if not found:
         why = f" ({failed[0].uri}: {failed[0].reason})" if failed else ""
         raise SourceError(f"{source.uri}: there is no picture in it to train on{why}")
     notes = []
-    if without:
+    if without and not optional:
         notes.append(f"{without:,} pictures were left out: they have no {field!r}")
     if twice:
         notes.append(f"{twice:,} ids occur more than once; the last of each counts")
     return Named(list(found.values()), failed, notes)
+
+
+def check_field(samples: Sequence[Sample], field: str, option: str) -> None:
+    """Raise UsageError that names the fields there are when no picture has this one."""
+    fields = {name for sample in samples for name in sample.entry.fields}
+    if field not in fields:
+        there = ", ".join(sorted(fields)) or "none"
+        raise UsageError(f"{option}: no picture has a field {field!r}; fields: {there}")
 
 
 def label_numbers(labels: Sequence[str]) -> Numbers:

@@ -9,18 +9,19 @@ _C1, _C2 = 0.01**2, 0.03**2  # keep the quotients calm where pictures are flat
 
 
 def ssim(ours: Tensor, theirs: Tensor) -> Tensor:
-    """(n,): the mean SSIM of pictures (n, channels, h, w) in 0…1, both sides 11 pixels or more.
+    """(n,): the mean SSIM of pictures (n, channels, h, w) in 0…1.
 
-    1 for equal pictures. Means, variances and covariance are taken in Gaussian windows that lie
-    within the picture. Source: Wang, Bovik, Sheikh and Simoncelli, "Image quality assessment: from
-    error visibility to structural similarity", TIP 2004.
+    1 for equal pictures. Means, variances and covariance are taken in Gaussian windows of 11 × 11
+    pixels that lie within the picture; of a smaller picture a window is all of it.
+    Source: Wang, Bovik, Sheikh and Simoncelli, "Image quality assessment: from error visibility to
+    structural similarity", TIP 2004.
     """
-    window = _window(ours)
+    height, width = (_window(ours, min(_SIDE, side)) for side in ours.shape[2:])
 
     def mean(x: Tensor) -> Tensor:
         # One direction after the other: 22 products for each pixel instead of 121.
-        across = functional.conv2d(x, window[:, :, None], groups=x.shape[1])
-        return functional.conv2d(across, window[:, :, :, None], groups=x.shape[1])
+        across = functional.conv2d(x, width[:, :, None], groups=x.shape[1])
+        return functional.conv2d(across, height[:, :, :, None], groups=x.shape[1])
 
     mine, other = mean(ours), mean(theirs)
     my_variance = mean(ours * ours) - mine * mine
@@ -31,8 +32,8 @@ def ssim(ours: Tensor, theirs: Tensor) -> Tensor:
     return (light * structure).mean(dim=(1, 2, 3))
 
 
-def _window(like: Tensor) -> Tensor:
+def _window(like: Tensor, side: int) -> Tensor:
     """(channels, 1, side): a Gaussian that adds up to one."""
-    offsets = torch.arange(_SIDE, dtype=like.dtype, device=like.device) - _SIDE // 2
+    offsets = torch.arange(side, dtype=like.dtype, device=like.device) - (side - 1) / 2
     bump = torch.exp(-((offsets / _SIGMA) ** 2) / 2)
     return (bump / bump.sum()).expand(like.shape[1], 1, -1)

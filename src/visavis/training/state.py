@@ -23,7 +23,7 @@ BY_RUN = frozenset({"samples", "minutes", "threads", "device"})
 SILENT = frozenset({"save_seconds", "tell_steps", "measure_steps"})
 """Settings that shape no weight: when to save, tell and measure."""
 
-AT_THE_END = frozenset({"final_side", "colour"})
+AT_THE_END = frozenset({"final_side", "second_side", "colour"})
 """Settings of what is made of the weights when they are exported."""
 
 

@@ -5,37 +5,34 @@ pictures belong together. What is exported is base and head in one graph. With `
 is visavis-s's network and is trained with the head.
 """
 
-import threading
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 
 from visavis.embedders.registry import model_info
-from visavis.embedders.spec import ModelSpec, PreprocessSpec
+from visavis.embedders.spec import PreprocessSpec
 from visavis.errors import UsageError
 from visavis.images.sources import Source
 from visavis.training.batches import Draw, LabelBatches
-from visavis.training.course import Done, Plan, data_facts, follow
 from visavis.training.embedding_network import EmbeddingNetwork, Whole
-from visavis.training.fitting import LoopSettings
-from visavis.training.frozen_base import FrozenBase, default_base, open_base, pixels_maker
+from visavis.training.frozen_base import FrozenBase, chosen_base, pixels_maker
 from visavis.training.heads import Head
-from visavis.training.inputs import Inputs, inputs
-from visavis.training.kept import default_cache, keep
+from visavis.training.inputs import Inputs
 from visavis.training.metric_losses import MetricLoss
-from visavis.training.model_export import graph_of, graph_on_base, write_model
+from visavis.training.model_export import Exported, graph_of, graph_on_base
 from visavis.training.own_base import OwnBase, known_base, new_base, pictures_of
 from visavis.training.pixel_branch import PixelBranch
 from visavis.training.progress import Tell, silent
-from visavis.training.results import Result, some_pictures
-from visavis.training.samples import Numbers, label_numbers, named
+from visavis.training.recipe import Recipe, read
+from visavis.training.samples import Numbers, check_field, label_numbers, named
 from visavis.training.splits import Split, split
 from visavis.training.triplet_learner import TripletLearner
 from visavis.training.triplet_settings import TripletSettings
-from visavis.training.validation import partners, retrieval_figures
-from visavis.training.workplace import last_part, model_name
+from visavis.training.validation import gain_figures, partners, retrieval_figures
+from visavis.types import RGB
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,28 +47,95 @@ class _Base:
     """Whether an own base has learned before."""
     license: str = ""
 
-    def facts(self) -> dict[str, Any]:
-        """For the record of the recipe."""
-        if self.frozen is None:
-            return {"name": self.name}
-        return {"name": self.name, "fingerprint": self.frozen.embedder.fingerprint}
+    @property
+    def dim(self) -> int:
+        """Numbers of its embedding."""
+        if self.frozen is not None:
+            return self.frozen.embedder.dim
+        return 0 if self.own is None else self.own.dim
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Prepared:
-    """A training that can begin: its samples are read, and divided."""
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class TripletRecipe(Recipe[TripletLearner]):
+    """A head on top of a base, that learns from labels."""
 
-    source: Source
+    name: ClassVar[str] = "triplet"
     settings: TripletSettings
-    seed: int
-    data: Inputs
     parts: Split
-    notes: list[str]
-    """Things worth telling before it begins."""
-    base: _Base
-    field: str
+    on: _Base
     sides: Numbers | None = None
     """A number for each value of the field that is searched across."""
+
+    @property
+    def told(self) -> str:
+        """How it is validated, in one sentence."""
+        return self.parts.told
+
+    @property
+    def base(self) -> Mapping[str, Any]:
+        """What records say of the base."""
+        return {"name": self.on.name} if self.on.frozen is None else self.on.frozen.facts
+
+    @property
+    def gains(self) -> bool:
+        """A head alone is too small for bfloat16."""
+        return self.settings.unfreeze
+
+    def divided(self) -> dict[str, Any]:
+        """How the pictures were divided."""
+        return self.parts.to_dict()
+
+    def own_metrics(self, learner: TripletLearner) -> dict[str, Any]:
+        """How well a frozen base finds by itself, and what was gained on it."""
+        held = self.validation
+        if not len(held) or self.on.frozen is None:
+            return {}
+        rows = self.data.take(held)["rows"].numpy()
+        labels = label_numbers(self.data.labels)[held]
+        asked = None if self.sides is None else self.sides[held]
+        found = learner.vectors(held)
+        by_label = self.parts.by == "label"
+        return {
+            "base": retrieval_figures(rows, labels, self.seed, asked),
+            "gain": gain_figures(found, rows, labels, self.seed, asked, by_label=by_label),
+        }
+
+    def learner(self) -> TripletLearner:
+        """Its head begins from what the base knows; all else is drawn."""
+        settings, on = self.settings, self.on
+        branch = PixelBranch(on.preprocess.size) if settings.pixels else None
+        width = on.dim + (branch.dim if branch else 0)
+        head = Head(width, settings.layers, straight=settings.straight)
+        network = EmbeddingNetwork(on.own, branch, head, settings.loss.metric)
+        loss = MetricLoss(settings.loss, len(self.parts.train_labels), head.dim)
+        learner = TripletLearner(
+            network,
+            loss,
+            self.data,
+            self.parts,
+            settings.rates,
+            self.seed,
+            slowly=on.learned,
+            sides=self.sides,
+        )
+        learner.start()
+        return learner
+
+    def batches(self) -> Draw:
+        """P labels with K pictures each."""
+        numbers, settings = self.train, self.settings
+        labels = label_numbers(self.data.labels)[numbers]
+        on = None if self.sides is None else self.sides[numbers]
+        return LabelBatches(numbers, labels, settings.p, settings.k, self.seed, on)
+
+    def export(self, learner: TripletLearner, pictures: Sequence[RGB], out: Path) -> Exported:
+        """Base and head."""
+        network, on = learner.network, self.on
+        if on.frozen is not None:
+            graph, difference = graph_on_base(network, on.frozen, pictures)
+        else:
+            graph, difference = graph_of(Whole(network), on.preprocess, pictures)
+        return Exported(graph, difference, network.head.dim, on.preprocess, on.license)
 
 
 def prepare(
@@ -83,7 +147,7 @@ def prepare(
     seed: int = 0,
     cache: Path | None = None,
     tell: Tell = silent,
-) -> Prepared:
+) -> TripletRecipe:
     """Read the pictures, compute or find the base's embeddings, and divide the samples.
 
     Args:
@@ -100,66 +164,36 @@ def prepare(
         UsageError: labels, settings or the split make no sense.
         ModelError: the base cannot be one.
     """
-    chosen = _base(base, settings, seed)
-    known = named(source, labels)
-    place = cache or default_cache()
-    rows = pictures = None
-    if chosen.frozen is not None:
-        rows = keep(known.samples, source, chosen.frozen.maker, place, tell)
+    on = _base(base, settings, seed)
+    makers = {} if on.frozen is None else {"rows": on.frozen.maker}
     if settings.pixels or settings.unfreeze:
-        pictures = keep(known.samples, source, pixels_maker(chosen.preprocess), place, tell)
-    data = inputs(rows, pictures)
-    failed = [*known.failed, *data.failed]
-    if not len(data):
-        raise UsageError(f"{source.uri}: none of its pictures can be read ({failed[0].reason})")
-    parts = split(data.labels, settings.validation, settings.split, seed)
-    sides = _sides(data, parts, settings.across)
-    notes = [f"skipped {failure.uri}: {failure.reason}" for failure in failed] + known.notes
+        makers["pictures"] = pixels_maker(on.preprocess)
+    known = named(source, labels)
+    if settings.across is not None:
+        check_field(known.samples, settings.across, "--across")
+    data, notes = read(source, known, makers, cache, tell)
+    parts = split(data.labels, settings.validation, settings.split, seed, data.sha256)
     if parts.single:
         shown = ", ".join(parts.single[:3]) + (" …" if len(parts.single) > 3 else "")
         notes.append(f"{len(parts.single)} labels have one picture, used as negatives: {shown}")
-    return Prepared(source, settings, seed, data, parts, notes, chosen, labels, sides)
-
-
-def train(
-    prepared: Prepared,
-    out: Path,
-    loop: LoopSettings,
-    *,
-    resume: bool = False,
-    stop: threading.Event | None = None,
-    tell: Tell = silent,
-) -> Result | None:
-    """Train and write the model folder `out`.
-
-    None when it was asked to stop (a checkpoint is there), and in all processes but the first.
-    """
-    settings, parts = prepared.settings, prepared.parts
-
-    def start() -> tuple[TripletLearner, Draw]:
-        numbers, sides = parts.train, prepared.sides
-        labels = label_numbers(prepared.data.labels)[numbers]
-        on = None if sides is None else sides[numbers]
-        order = LabelBatches(numbers, labels, settings.p, settings.k, prepared.seed, on)
-        return learner_of(prepared), order
-
-    plan = Plan(_facts(prepared), gains=settings.unfreeze, start=start)
-    done = follow(plan, out, loop, resume=resume, stop=stop, tell=tell)
-    if done is None:
-        return None
-    metrics = _metrics(prepared, done)
-    records = {"recipe": done.recipe, "metrics": metrics}
-    return Result(_export(done.learner.network, prepared, out, records), parts.told, metrics)
+    return TripletRecipe(
+        source=source,
+        settings=settings,
+        labels=labels,
+        seed=seed,
+        data=data,
+        notes=notes,
+        train=parts.train,
+        validation=parts.validation,
+        parts=parts,
+        on=on,
+        sides=_sides(data, parts, settings.across),
+    )
 
 
 def _base(model: str | None, settings: TripletSettings, seed: int) -> _Base:
     if not settings.unfreeze:
-        model = model or default_base()
-        if model is None:
-            raise UsageError(
-                "name a model to train on top of with --base (`visavis models list` shows them)"
-            )
-        frozen = open_base(model)
+        frozen = chosen_base(model)
         spec = frozen.embedder.spec
         return _Base(spec.name, spec.preprocess, frozen=frozen, license=spec.license)
     if model is None:
@@ -187,69 +221,3 @@ def _sides(data: Inputs, parts: Split, field: str | None) -> Numbers | None:
                 "--validation"
             )
     return sides
-
-
-def learner_of(prepared: Prepared) -> TripletLearner:
-    """A learner whose head begins from what the base knows; all else is drawn by the seed."""
-    settings, base = prepared.settings, prepared.base
-    torch.manual_seed(prepared.seed)
-    branch = PixelBranch(base.preprocess.size) if settings.pixels else None
-    dim = base.own.dim if base.own else base.frozen.embedder.dim if base.frozen else 0
-    head = Head(dim + (branch.dim if branch else 0), settings.layers, straight=settings.straight)
-    network = EmbeddingNetwork(base.own, branch, head, settings.loss.metric)
-    loss = MetricLoss(settings.loss, len(prepared.parts.train_labels), head.dim)
-    learner = TripletLearner(
-        network,
-        loss,
-        prepared.data,
-        prepared.parts,
-        settings.rates,
-        prepared.seed,
-        slowly=base.learned,
-        sides=prepared.sides,
-    )
-    learner.start()
-    return learner
-
-
-def _facts(prepared: Prepared) -> dict[str, Any]:
-    return {
-        "recipe": "triplet",
-        "settings": asdict(prepared.settings),
-        "base": prepared.base.facts(),
-        "data": data_facts(prepared.source, prepared.field, prepared.data),
-    }
-
-
-def _metrics(prepared: Prepared, done: Done[TripletLearner]) -> dict[str, Any]:
-    held = prepared.parts.validation
-    shape = done.metrics(prepared.parts.to_dict())
-    if len(held) and prepared.base.frozen is not None:
-        rows = prepared.data.take(held)["rows"].numpy()
-        labels = label_numbers(prepared.data.labels)[held]
-        asked = None if prepared.sides is None else prepared.sides[held]
-        shape["base"] = retrieval_figures(rows, labels, prepared.seed, asked)
-    return shape
-
-
-def _export(
-    network: EmbeddingNetwork, prepared: Prepared, out: Path, records: dict[str, Any]
-) -> ModelSpec:
-    base = prepared.base
-    pictures = some_pictures(prepared.source, prepared.data)
-    with torch.random.fork_rng():
-        if base.frozen is not None:
-            model, difference = graph_on_base(network, base.frozen, pictures)
-        else:
-            model, difference = graph_of(Whole(network), base.preprocess, pictures)
-    return write_model(
-        out,
-        model,
-        difference,
-        name=model_name(out),
-        dim=network.head.dim,
-        preprocess=base.preprocess,
-        license=base.license,
-        origin=f"visavis train triplet on {last_part(prepared.source.uri)}, base {base.name}",
-        records=records,
-    )

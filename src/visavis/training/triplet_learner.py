@@ -11,11 +11,13 @@ from visavis.training.inputs import Inputs, mirrored, reframed
 from visavis.training.learner import Batch, Learner, Rates
 from visavis.training.metric_losses import MetricLoss
 from visavis.training.samples import Numbers, label_numbers
-from visavis.training.splits import Split
+from visavis.training.splits import Split, drawn_labels
 from visavis.training.validation import retrieval_figures
 from visavis.types import Vectors
 
 _BLOCK = 256  # samples embedded at once
+_NUMBERS = 2**26  # that a head begins from, in 64 bits each: time and memory go with it
+_LEAST = 1000  # samples that a head begins from, however many numbers they have
 
 
 class TripletLearner(Learner):
@@ -92,11 +94,13 @@ class TripletLearner(Learner):
 
     @torch.no_grad()
     def start(self, most: int = 20_000) -> None:
-        """Let the head begin from what the base knows of the training's samples."""
-        numbers = self._parts.train
-        if len(numbers) > most:
-            drawn = np.random.default_rng([self.seed, 4]).choice(len(numbers), most, replace=False)
-            numbers = numbers[np.sort(drawn)]
+        """Let the head begin from what the base knows of the training's samples.
+
+        Of more than `most`, or of more than 512 MB in all, whole labels are drawn.
+        """
+        train, inputs = self._parts.train, self.network.head.inputs
+        most = min(most, max(_LEAST, _NUMBERS // inputs))
+        numbers = train[drawn_labels(self._labels[train], most, self.seed, self._sides_of(train))]
         self.eval()
         rows = [
             self.network.joined(part.get("rows"), part.get("pictures"))
@@ -110,6 +114,10 @@ class TripletLearner(Learner):
         """The weights of a base that has learned before."""
         if self._slowly and self.network.base is not None:
             yield from self.network.base.parameters()
+
+    def fresh(self) -> Iterator[nn.Parameter]:
+        """ArcFace's directions; the other losses learn nothing themselves."""
+        yield from self.loss.parameters()
 
     def _sides_of(self, numbers: Numbers) -> Numbers | None:
         return None if self._sides is None else self._sides[numbers]

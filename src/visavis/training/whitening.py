@@ -7,6 +7,8 @@ enough to estimate it when it is shrunk towards doing nothing; how much follows 
 left out in turn.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -23,6 +25,25 @@ UNTRIED = 0.7
 _FOLDS = 3
 _LEAST = 2 * _FOLDS  # labels with several pictures
 _MOST = 1500  # pictures that shrinkages are tried on
+_ROUNDING = 1e-10
+"""Directions whose variance is this much below the largest are not there, but rounding."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Map:
+    """A symmetric map of (dim,) vectors that only stretches what its axes do not span."""
+
+    axes: Tensor
+    """(m, dim): orthonormal rows."""
+    inner: Tensor
+    """(m, m): what it does among them."""
+    rest: float
+    """What everything else is multiplied by."""
+
+    def of(self, columns: Tensor) -> Tensor:
+        """(dim, k) to (dim, k)."""
+        within = self.axes @ columns
+        return columns * self.rest + self.axes.T @ (self.inner @ within - self.rest * within)
 
 
 def whitening(
@@ -43,20 +64,52 @@ def whitening(
         sides: (n,), a number for each.
     """
     values, vectors = _within(rows, labels, sides)
-    return (vectors * _scales(values, shrinkage)) @ vectors.T
+    return (vectors * _scales(values, shrinkage, len(values))) @ vectors.T
+
+
+def whitening_map(
+    rows: Tensor, axes: Tensor, labels: Numbers, shrinkage: float, sides: Numbers | None = None
+) -> Map:
+    """The same as a map, for rows that are given by coordinates (n, m) along axes (m, dim)."""
+    values, vectors = _within(rows, labels, sides)
+    scales = _scales(torch.cat([values, values.new_zeros(1)]), shrinkage, axes.shape[1])
+    return Map(axes, (vectors * scales[:-1]) @ vectors.T, float(scales[-1]))
+
+
+def principal_axes(rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Variances (m,), the largest first, and directions (m, dim) of rows (n, dim) about their mean.
+
+    With fewer rows than numbers m is the number of directions that they span, and what takes time
+    and memory grows with n² instead of dim² (Turk and Pentland, "Eigenfaces for recognition", 1991,
+    have it so).
+    """
+    count, dim = rows.shape
+    if count >= dim:
+        values, vectors = torch.linalg.eigh(rows.T @ rows / count)
+        return values.flip(0), vectors.flip(1).T
+    values, vectors = torch.linalg.eigh(rows @ rows.T / count)
+    kept = values > _ROUNDING * values[-1]
+    values, vectors = values[kept].flip(0), vectors[:, kept].flip(1)
+    return values, (vectors / (values * count).sqrt()).T @ rows
 
 
 def chosen_shrinkage(
-    rows: Tensor, labels: Numbers, seed: int, sides: Numbers | None = None
+    rows: Tensor,
+    labels: Numbers,
+    seed: int,
+    sides: Numbers | None = None,
+    dim: int | None = None,
 ) -> float:
     """The shrinkage with the best mAP on labels that the map was not made from.
 
     Labels are left out in turn, a third each time. Of equal ones the one that does least is taken.
     With `sides` pictures ask for those of their label on other sides, as `retrieval_figures` does.
+    `dim` is how many numbers rows had that are given by coordinates in what they span.
     """
     folds = _folds(labels, partners(labels, sides), np.random.default_rng([seed, 6]))
     if not folds:
         return UNTRIED
+    dim = dim or rows.shape[1]
     found = np.zeros(len(SHRINKAGES))
     for held in folds:
         rest = np.concatenate([fold for fold in folds if fold is not held])
@@ -65,7 +118,7 @@ def chosen_shrinkage(
         values, vectors = _within(made, labels[rest], on)
         turned = (others - centre(made, labels[rest], on)) @ vectors  # turning changes no cosine
         for number, shrinkage in enumerate(SHRINKAGES):
-            moved = functional.normalize(turned * _scales(values, shrinkage)).float().numpy()
+            moved = functional.normalize(turned * _scales(values, shrinkage, dim)).float().numpy()
             figures = retrieval_figures(moved, labels[held], seed, asked)
             found[number] += figures["map"]
     return SHRINKAGES[int(found.argmax())]
@@ -122,9 +175,9 @@ def _within(rows: Tensor, labels: Numbers, sides: Numbers | None) -> tuple[Tenso
     return values.clamp(min=0), vectors
 
 
-def _scales(values: Tensor, shrinkage: float) -> Tensor:
-    """How much each direction within labels is to count."""
-    mean = values.mean()
+def _scales(values: Tensor, shrinkage: float, dim: int) -> Tensor:
+    """How much each direction within labels is to count; those of `dim` not given have nothing."""
+    mean = values.sum() / dim
     if not mean:
         return torch.ones_like(values)
     return (mean / ((1 - shrinkage) * values + shrinkage * mean)).sqrt()

@@ -4,16 +4,20 @@ import json
 import os
 import platform
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from visavis.embedders.spec import SPEC_FILE
-from visavis.errors import UsageError
+from visavis.errors import ModelError, UsageError
 
 STATE = "training"
 """Folder of checkpoints, within the model folder."""
+
+LAST = "last.ckpt"
+"""The checkpoint in it that a training goes on from."""
 
 _BEGUN = "begun.json"
 _PACKAGES = ("visavis", "torch", "lightning", "pytorch-metric-learning", "onnx", "numpy")
@@ -38,9 +42,7 @@ def check_out(out: Path, *, resume: bool) -> None:
     if resume:
         return
     if (out / STATE / _BEGUN).is_file():
-        raise UsageError(
-            f"{out}: a training was begun there; go on with --resume, or name another --out"
-        )
+        raise UsageError(f"{out}: a training was begun there; go on with --resume, or {_anew(out)}")
     if (out / SPEC_FILE).exists():
         raise UsageError(f"{out}: there is a model already; name another --out")
 
@@ -63,8 +65,31 @@ def begin(out: Path, recipe: Mapping[str, Any], *, resume: bool) -> None:
     if differing:
         raise UsageError(
             f"{out}: the training that was begun there is another one ({', '.join(differing)} "
-            "differ); repeat its options and pictures, or name another --out"
+            f"differ); repeat its options and pictures, or {_anew(out)}"
         )
+
+
+@contextmanager
+def advising(out: Path) -> Iterator[None]:
+    """Say of a training that fails how to begin anew: to go on would repeat what led there.
+
+    One that has no checkpoint yet is no longer begun.
+    """
+    try:
+        yield
+    except (ModelError, UsageError) as error:
+        if not (out / STATE / LAST).is_file():
+            (out / STATE / _BEGUN).unlink(missing_ok=True)
+            raise
+        if isinstance(error, UsageError):
+            raise  # about an option, not about what was trained
+        raise ModelError(f"{error}; before that {_anew(out)}") from error
+
+
+def _anew(out: Path) -> str:
+    if (out / SPEC_FILE).exists():
+        return "name another --out"  # what is there is a model by now
+    return f"delete {out / STATE} to begin anew, or name another --out"
 
 
 def versions() -> dict[str, str]:

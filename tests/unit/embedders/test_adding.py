@@ -200,8 +200,22 @@ def test_a_text_side_with_a_vector_for_each_token_is_read_at_the_end(tmp_path: P
 def test_a_tokenizer_without_its_model_is_named(tmp_path: Path, tokenizer: str) -> None:
     folder = write_clip(tmp_path / "downloaded")
     (folder / "tokenizer.json").write_text(tokenizer)
-    with pytest.raises(ModelError, match=r"tokenizer\.json"):
+    with pytest.raises(ModelError, match=r"downloaded/tokenizer\.json"):  # not that of a copy
         add_folder(folder)
+
+
+@pytest.mark.parametrize(
+    ("gone", "left"),
+    [("onnx/text_model.onnx", "tokenizer.json"), ("tokenizer.json", "text_model.onnx")],
+)
+def test_half_a_text_side_is_refused_and_none_is_fine(tmp_path: Path, gone: str, left: str) -> None:
+    folder = write_clip(tmp_path / "downloaded")
+    (folder / gone).unlink()
+    with pytest.raises(ModelNotFoundError, match=f"{gone} is not there, and {left} alone reads no"):
+        add_folder(folder)
+    (folder / "tokenizer.json").unlink(missing_ok=True)
+    (folder / "onnx" / "text_model.onnx").unlink(missing_ok=True)
+    assert read_spec(Path(str(add_folder(folder).folder))).text is None
 
 
 def test_a_folder_of_no_known_layout_says_what_it_lacks(tmp_path: Path) -> None:

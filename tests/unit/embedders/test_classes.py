@@ -58,6 +58,20 @@ def test_a_class_is_found_by_any_of_its_names_whatever_the_case() -> None:
     assert names.find("crane") == [1, 3]
 
 
+def test_a_name_of_several_classes_says_so() -> None:
+    names = ClassNames(["tabby, tabby cat", "Cardigan, Cardigan corgi", "cardigan"])
+    [note] = names.notes("CARDIGAN")
+    assert "2 classes called 'CARDIGAN'" in note
+    assert note.endswith("'Cardigan, Cardigan corgi'; 'cardigan'")
+    assert names.notes("tabby") == names.notes("Cardigan corgi") == ()
+
+
+def test_an_endless_name_is_cut_in_the_error() -> None:
+    with pytest.raises(UnknownWordError) as caught:
+        ClassNames(["tabby"]).find("d" * 10_000)
+    assert len(str(caught.value)) < 300
+
+
 def test_an_unknown_class_names_those_that_hold_the_word_or_are_spelled_like_it() -> None:
     names = ClassNames(["tabby, tabby cat", "Siamese cat", "cattle truck", "lamp"])
     with pytest.raises(UnknownWordError, match=r"no class 'cat'; .*'tabby cat', 'Siamese cat'"):

@@ -82,6 +82,30 @@ def test_words_that_are_not_utf_8_are_passed_over(tmp_path: Path) -> None:
     assert told == ["words passed over, as they are not UTF-8: 1"]
 
 
+def test_a_mark_of_the_byte_order_is_no_part_of_the_first_word(tmp_path: Path) -> None:
+    path = tmp_path / "vectors.txt"
+    for header in (b"", b"2 3\n"):
+        path.write_bytes(b"\xef\xbb\xbf" + header + b"dog 1 2 3\ncat 4 5 6\n")
+        assert read(path) == ({"dog": [1, 2, 3], "cat": [4, 5, 6]}, [])
+
+
+def test_a_text_that_ends_before_its_header_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "vectors.txt"
+    path.write_text("400000 3\ndog 1 2 3\nodd\ncat 4 5 6\n")
+    found, told = read(path)
+    assert list(found) == ["dog", "cat"]
+    assert told[-1].startswith(
+        "lines that its first line promises and that are not there: 399997; see"
+    )
+
+
+def test_a_header_that_contradicts_all_lines_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "vectors.txt"
+    path.write_text("2 10\ndog 1 2 3\ncat 4 5 6\n")
+    with pytest.raises(WordVectorsError, match=r"vectors of 10 numbers.*below have 3; correct"):
+        read(path)
+
+
 def test_numbers_in_any_notation_are_read(tmp_path: Path) -> None:
     path = tmp_path / "vectors.txt"
     path.write_text("dog 1e-3 -2.5E+1 .5\r\ncat 7 8 9\r\n")

@@ -10,7 +10,7 @@ from word_files import write_binary, write_text
 from visavis.embedders.aliases import built_in_aliases, parse_aliases, read_aliases
 from visavis.embedders.base import unit_rows
 from visavis.embedders.words import Words, open_words, words_cache
-from visavis.errors import UnknownWordError, WordVectorsError
+from visavis.errors import UnknownWordError, UsageError, WordVectorsError
 from visavis.types import Vectors
 
 SHARED = Path(__file__).parents[4] / "shared" / "words" / "glove-10k.50d.txt"
@@ -30,6 +30,10 @@ VECTORS = {
     "Paris": [0.0, 0.3, 0.3, -1.0],
     ",": [0.1, 0.0, 0.0, 0.1],
     "king": [0.5, 0.1, 0.6, -0.4],
+    "cafe": [0.1, 0.2, 0.7, -0.9],
+    "na\u00efve": [0.9, 0.2, -0.7, 0.0],
+    "monky": [0.9, -0.2, 0.1, 0.3],
+    "s": [0.0, 0.1, 0.0, 0.9],
 }
 
 
@@ -60,6 +64,16 @@ def mean_of(*words: str) -> Vectors:
         ("motorbike", ["motorcycle"]),
         ("pottedplant", ["plant"]),
         ("dogs", ["dog"]),
+        ("couches", ["couch"]),
+        ("monkies", ["monky"]),
+        ("dog's", ["dog"]),
+        ("the dog’s couch", ["dog", "couch"]),
+        ("Caf\u00e9", ["cafe"]),
+        ("cafe\u0301", ["cafe"]),
+        ("D\u00d6G", ["dog"]),
+        ("na\u00efve", ["na\u00efve"]),
+        ("nai\u0308ve", ["na\u00efve"]),
+        ("dog_xyzzy", ["dog"]),
         ("chihuahua", ["dog"]),
         ("the", ["the"]),
         ("on the", ["on", "the"]),
@@ -79,6 +93,14 @@ def test_texts_keep_their_order_and_none_gives_none(words: Words) -> None:
 def test_unknown_words_of_a_phrase_are_told(words: Words) -> None:
     assert words.notes("dog on the grass") == ()
     assert words.notes("dog xyzzy frob") == ("unknown and passed over: 'xyzzy', 'frob'",)
+    assert words.notes("dog-xyzzy") == ("unknown and passed over: 'xyzzy'",)
+    assert words.look_up("dogss") == ([], ("dogss",))  # no plural ends so
+
+
+def test_a_text_that_says_nothing_is_searched_and_that_is_told(words: Words) -> None:
+    [note] = words.notes("On the")
+    assert note.startswith("'On the' says little by itself")
+    assert words.notes("the dog") == ()
 
 
 def test_misspelt_words_are_named_with_near_spellings(words: Words) -> None:
@@ -106,10 +128,18 @@ def test_the_nearest_words_to_a_sum_leave_its_own_out(words: Words) -> None:
     assert found[0].score == pytest.approx(scores[best[0]], abs=1e-6)
 
 
+@pytest.mark.parametrize("terms", [[("dog", 1.0), ("Dog", -1.0)], [("dog", 0.0)]])
+def test_a_sum_of_which_nothing_remains_is_refused(
+    words: Words, terms: list[tuple[str, float]]
+) -> None:
+    with pytest.raises(UsageError, match="cancel one another out"):
+        words.similar(terms, 3)
+
+
 def test_tags_are_words_that_name_something(words: Words) -> None:
     [found] = words.tags(words.embed(["the"]), 100)
-    assert not {tag.name for tag in found} & {"the", "on", ","}
-    assert len(found) == len(VECTORS) - 3
+    assert not {tag.name for tag in found} & {"the", "on", ",", "s"}
+    assert len(found) == len(VECTORS) - 4
 
 
 def test_a_file_of_aliases_counts_before_the_built_in_ones(tmp_path: Path) -> None:
@@ -132,6 +162,8 @@ def test_aliases_that_lead_in_a_circle_come_to_an_end(tmp_path: Path) -> None:
     table = open_words(write_text(tmp_path / "vectors.txt", VECTORS))
     words = Words(table, {"one": ("two",), "two": ("one",)})
     assert words.look_up("one") == ([], ("one",))
+    words = Words(table, {"a-b": ("a-b", "b-a"), "b-a": ("a-b dog",)})
+    assert words.look_up("a-b") == ([], ("b",))
 
 
 def test_the_built_in_aliases_know_the_classes_of_pascal_voc() -> None:

@@ -1,4 +1,4 @@
-"""The vectors that the built-in model must give, computed by torch.
+"""The vectors that the built-in model must give, computed by torch and by ONNX's definitions.
 
     python tests/unit/embedders/visavis_s_reference.py CHECKPOINT
 
@@ -6,6 +6,10 @@ CHECKPOINT is what the shipped model was exported from. The network's weights co
 from the exported file, and pictures are prepared as the training prepares them, so an error of the
 export, of the runtime or of the engine's preprocessing shows. Only what was fitted when the model
 was exported (the blend, the rotation of colours, the whitening) is taken from the model folder.
+
+Torch computes in 32 bits, which shows what integers cost. What integers must give is computed from
+the shipped graph by ONNX's reference evaluator, which follows the specification operator by
+operator.
 """
 
 import argparse
@@ -18,6 +22,8 @@ import numpy as np
 import onnx
 import torch
 from onnx import numpy_helper
+from onnx.reference import ReferenceEvaluator
+from onnx.version_converter import convert_version
 from PIL import Image
 from torch import Tensor
 
@@ -25,8 +31,8 @@ from visavis.embedders.registry import model_info
 from visavis.embedders.spec import read_spec
 from visavis.images.drawn import draw_gallery
 from visavis.training.colour import Colour, ColourHistogram
-from visavis.training.export import merged, rounded
-from visavis.training.networks import Shape, Student
+from visavis.training.export import merged
+from visavis.training.networks import Shape, Student, TwoScales
 from visavis.training.retriever import Blend, Retriever
 
 FILE = Path(__file__).parent / "visavis_s_vectors.json"
@@ -48,7 +54,8 @@ def retriever(checkpoint: Path, folder: Path, side: int) -> Retriever:
     if metrics["shrinkage"] < 1:
         whitening = matrix(stored, lambda shape: shape[0] == shape[1]).T
     blend = Blend(**metrics["blend"])
-    return Retriever(student.eval(), Colour(histogram, rotation), blend, whitening)
+    looking = TwoScales(student.eval(), content["settings"]["second_side"])
+    return Retriever(looking, Colour(histogram, rotation), blend, whitening)
 
 
 def matrix(stored: Mapping[str, np.ndarray], fits: Callable[[tuple[int, ...]], bool]) -> Tensor:
@@ -79,19 +86,22 @@ def main() -> None:
     network = merged(retriever(options.checkpoint, options.model, spec.preprocess.size))
     images = pictures(spec.preprocess.size)
     with torch.inference_mode():
-        exact, vectors = network(images)[0], rounded(network)(images)[0]
+        exact = network(images)[0].numpy()
+    # The evaluator knows integers from version 19 of the operators on.
+    evaluator = ReferenceEvaluator(convert_version(onnx.load(options.model / spec.file), 19))
+    whole = evaluator.run([spec.output], {evaluator.input_names[0]: images.numpy()})[0]
     shape = {
         "sha256": spec.sha256,
-        "by": f"torch {torch.__version__}",
-        "vectors": _written(vectors),
-        "unrounded": _written(exact),
+        "by": f"torch {torch.__version__}, onnx {onnx.__version__}",
+        "float32": _written(exact),
+        "integers": _written(whole),
     }
     options.to.write_text(json.dumps(shape) + "\n")
-    worst = float((exact * vectors).sum(dim=1).min())
-    sys.stderr.write(f"wrote {options.to}; lowest cosine with unrounded weights {worst:.5f}\n")
+    worst = float((exact * whole).sum(axis=1).min())
+    sys.stderr.write(f"wrote {options.to}; lowest cosine of integers with 32 bits {worst:.5f}\n")
 
 
-def _written(vectors: Tensor) -> list[list[float]]:
+def _written(vectors: np.ndarray) -> list[list[float]]:
     return [[round(float(number), 5) for number in row] for row in vectors]
 
 

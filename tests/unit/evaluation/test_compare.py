@@ -3,10 +3,11 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from visavis.errors import UsageError
-from visavis.evaluation.compare import compare
+from visavis.evaluation.compare import compare, together
 from visavis.evaluation.report import read_report, write_report
 
 
@@ -32,6 +33,38 @@ def test_better_worse_and_no_clear_difference_are_told_apart() -> None:
     mixed = [0.4, 0.1, 0.2, 0.5] * 10
     assert compare(report(WEAK), report(mixed), "o.json")[0].verdict == "no clear difference"
     assert compare(report(WEAK), report(WEAK), "o.json")[0].verdict == "no clear difference"
+
+
+def noise(seed: int, measures: int) -> dict[str, Any]:
+    """A report of queries that are answered by chance."""
+    found = report(WEAK)
+    values = np.random.default_rng(seed).random((measures, 40)).tolist()
+    found["per_query"]["values"] = {f"recall@{k}": row for k, row in enumerate(values, 1)}
+    return found
+
+
+def test_where_many_measures_are_looked_at_chance_is_not_called_a_difference() -> None:
+    found = compare(noise(1, 60), noise(2, 60), "o.json")
+    outside = [d for d in found if d.low > 0 or d.high < 0]
+    assert outside  # one in twenty is to be expected
+    assert {d.verdict for d in found} == {"no clear difference"}
+    alone = min(outside, key=lambda d: d.p)
+    ours, theirs = noise(1, 60), noise(2, 60)
+    for one in (ours, theirs):
+        values = one["per_query"]["values"]
+        one["per_query"]["values"] = {alone.measure: values[alone.measure]}
+    (single,) = compare(ours, theirs, "o.json")
+    assert single.verdict != "no clear difference"
+    assert (single.low, single.high, single.p) == (alone.low, alone.high, alone.p)
+    assert single.adjusted == single.p < alone.adjusted
+
+
+def test_the_differences_of_several_pairs_are_looked_at_together() -> None:
+    pair = compare(report(STRONG), report(WEAK), "o.json")
+    once, several = together([pair])[0][0], together([pair] * 9)[8][0]
+    assert once.adjusted == once.p
+    assert several.adjusted == pytest.approx(9 * once.p)
+    assert several.to_dict()["p_holm"] == pytest.approx(9 * once.p, abs=1e-6)
 
 
 def test_reports_of_other_data_or_another_protocol_are_refused() -> None:

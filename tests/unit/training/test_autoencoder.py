@@ -9,17 +9,19 @@ import numpy as np
 import pytest
 import torch
 from labelled import draw_labelled
+from learning import by_heart, check_gradients
 from PIL import Image
 
 from visavis.embedders.registry import load_embedder
 from visavis.errors import SourceError, UsageError
 from visavis.images.decode import decode
 from visavis.images.sources import open_source
-from visavis.training.autoencoder import Prepared, new_learner, prepare, train
+from visavis.training.autoencoder import AutoencoderRecipe, prepare
 from visavis.training.autoencoder_learner import difference, hidden
 from visavis.training.autoencoder_networks import Decoder, Encoder
 from visavis.training.autoencoder_settings import AutoencoderSettings
 from visavis.training.fitting import LoopSettings
+from visavis.training.recipe import learner_of, train
 from visavis.training.ssim import ssim
 
 TINY = AutoencoderSettings(side=32, dim=8, widths=(8, 12), batch=8, validation=0.3, shown=3)
@@ -35,7 +37,7 @@ def folder(tmp_path: Path) -> Path:
     return draw_labelled(tmp_path / "pictures", labels=4, each=8)
 
 
-def prepared(folder: Path, tmp_path: Path, **given: Any) -> Prepared:
+def prepared(folder: Path, tmp_path: Path, **given: Any) -> AutoencoderRecipe:
     settings = given.pop("settings", TINY)
     return prepare(open_source(folder), settings, cache=tmp_path / "cache", **given)
 
@@ -65,6 +67,31 @@ def test_ssim_of_a_window_is_what_a_plain_sum_says() -> None:
     assert float(ssim(ours, theirs)) == pytest.approx(wanted, rel=1e-6)
 
 
+@pytest.mark.parametrize(("height", "width"), [(4, 4), (8, 8), (10, 16), (11, 11), (12, 5)])
+def test_ssim_of_a_small_picture_is_that_of_windows_as_large_as_it(height: int, width: int) -> None:
+    ours, theirs = pictures(1, 16)[0, 0], pictures(2, 16)[1, 0]
+    x, y = (one[:height, :width].double().numpy() for one in (ours, theirs))
+    tall, wide = min(11, height), min(11, width)
+    weight = np.outer(
+        *(
+            np.exp(-((np.arange(side) - (side - 1) / 2) ** 2) / (2 * 1.5**2))
+            for side in (tall, wide)
+        )
+    )
+    weight /= weight.sum()
+    found = []
+    for top in range(height - tall + 1):
+        for left in range(width - wide + 1):
+            a, b = (one[top : top + tall, left : left + wide] for one in (x, y))
+            ma, mb = (weight * a).sum(), (weight * b).sum()
+            va, vb = (weight * (a - ma) ** 2).sum(), (weight * (b - mb) ** 2).sum()
+            both = (weight * (a - ma) * (b - mb)).sum()
+            light = (2 * ma * mb + 1e-4) / (ma**2 + mb**2 + 1e-4)
+            found.append(light * (2 * both + 9e-4) / (va + vb + 9e-4))
+    given = (torch.from_numpy(one)[None, None] for one in (x, y))
+    assert float(ssim(*given)) == pytest.approx(np.mean(found), rel=1e-6)
+
+
 def test_the_pixel_loss_is_a_plain_mean_of_squares() -> None:
     drawn, originals = pictures(2, 8), pictures(3, 8)[:2]
     found = difference(drawn, originals * 2 - 1, "mse").tolist()
@@ -90,29 +117,23 @@ def test_every_weight_gets_a_gradient(
     variant: str, loss: str, folder: Path, tmp_path: Path
 ) -> None:
     settings = replace(TINY, variant=variant, loss=loss)  # type: ignore[arg-type]
-    learner = new_learner(prepared(folder, tmp_path, settings=settings))
+    learner = learner_of(prepared(folder, tmp_path, settings=settings))
     batch = learner.batch(np.arange(8))
     for norm in learner.modules():  # blocks begin as their shortcuts: as if a step had been made
         if isinstance(norm, torch.nn.BatchNorm2d):
             torch.nn.init.constant_(norm.weight, 0.5)
-    learner.losses(batch).backward()  # type: ignore[no-untyped-call]
-    for name, parameter in learner.named_parameters():
-        assert parameter.grad is not None, name
-        assert parameter.grad.abs().sum() > 0, name
+    check_gradients(learner, learner.losses(batch))
 
 
 def test_ten_pictures_are_learned_by_heart_in_seconds(folder: Path, tmp_path: Path) -> None:
     made = prepared(folder, tmp_path, settings=replace(TINY, dim=16))
-    learner = new_learner(made)
+    learner = learner_of(made)
     batch = learner.batch(np.arange(10))["pictures"]
-    optimizer = torch.optim.AdamW(learner.parameters(), lr=5e-3)
-    first = last = 0.0
-    for step in range(300):
-        loss = difference(learner.decoder(learner.encoder(batch)), batch, "mse").mean()
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        first, last = (loss.item() if step == 0 else first), loss.item()
+
+    def loss() -> torch.Tensor:
+        return difference(learner.decoder(learner.encoder(batch)), batch, "mse").mean()
+
+    first, last = by_heart(learner, loss, 300, 5e-3)
     assert last < first / 20
 
 
@@ -126,6 +147,35 @@ def test_what_is_hidden_is_hidden_from_the_encoder_alone() -> None:
     assert torch.equal(kept, shown[masked != 0])
     noisy = hidden(shown, replace(TINY, variant="denoising"), generator)
     assert float((noisy - shown).std()) == pytest.approx(0.4, abs=0.02)
+
+
+@pytest.mark.parametrize("side", [4, 8, 16, 24, 32, 64])
+def test_of_a_small_picture_too_a_part_is_hidden_and_a_part_is_shown(side: int) -> None:
+    settings = AutoencoderSettings(side=side, widths=(8,), variant="masked")
+    seen = hidden(pictures(40, side) + 0.1, settings, torch.Generator().manual_seed(1))
+    shares = (seen[:, 0] == 0).float().mean(dim=(1, 2))
+    assert float(shares.mean()) == pytest.approx(0.5, abs=0.1)
+    assert ((shares > 0) & (shares < 1)).all()
+
+
+@pytest.mark.parametrize("variant", ["plain", "masked"])
+def test_pictures_of_eight_pixels_are_drawn_by_their_structure(
+    variant: Any, folder: Path, tmp_path: Path
+) -> None:
+    settings = replace(TINY, side=8, loss="ssim", variant=variant)
+    result = train(prepared(folder, tmp_path, settings=settings), tmp_path / "mine", LOOP)
+    assert result is not None
+    assert 0 < result.metrics["validation"]["reconstruction"] < 2
+
+
+def test_exact_copies_are_not_drawn_again_after_they_were_trained_on(tmp_path: Path) -> None:
+    folder = draw_labelled(tmp_path / "pictures", labels=4, each=8)
+    for path in [*folder.rglob("*.png")]:
+        (path.parent / f"copy-of-{path.name}").write_bytes(path.read_bytes())
+    made = prepared(folder, tmp_path)
+    contents = np.array(made.data.sha256)
+    assert not set(contents[made.train]) & set(contents[made.validation])
+    assert len(made.validation) == 18  # 19 were asked for, and there are pairs
 
 
 def test_the_recipe_writes_a_model_that_the_engine_reads(folder: Path, tmp_path: Path) -> None:
@@ -164,6 +214,18 @@ def test_broken_pictures_are_told_and_left_out(folder: Path, tmp_path: Path) -> 
     assert made.notes[0].startswith(f"skipped {folder / 'label-1' / '3.png'}: ")
 
 
+def test_pictures_without_a_label_are_trained_on(folder: Path, tmp_path: Path) -> None:
+    for picture in [*(folder / "label-2").iterdir(), *(folder / "label-3").iterdir()]:
+        picture.rename(folder / f"{picture.parent.name}-{picture.name}")
+    made = prepared(folder, tmp_path, labels="folder")
+    assert len(made.data) == 32
+    assert made.notes == ["16 pictures have no 'folder': they are trained on all the same"]
+    trained = {made.data.samples[number].entry.id for number in made.train.tolist()}
+    assert {path.name for path in folder.glob("*.png")} <= trained
+    assert len(made.train) == 22
+    assert {made.data.labels[number] for number in made.validation} == {"label-0", "label-1"}
+
+
 def test_too_few_pictures_are_an_error(tmp_path: Path) -> None:
     folder = draw_labelled(tmp_path / "pictures", labels=1, each=3)
     with pytest.raises(UsageError, match="3 pictures are too few to train on some"):
@@ -188,6 +250,9 @@ def test_a_validation_without_a_pair_is_an_error(tmp_path: Path) -> None:
         ({"loss": "l1"}, "--loss is one of mse, ssim"),
         ({"dim": 0}, "--dim must be 1 or more"),
         ({"validation": 0.0}, "--validation is a share above 0"),
+        ({"noise": float("nan")}, "noise is from 0 to 10"),
+        ({"hidden": 1.0}, "hidden a share below 1"),
+        ({"draw_epochs": 0}, "every one epoch or more"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(given: dict[str, Any], told: str) -> None:

@@ -1,6 +1,7 @@
 from collections import Counter
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -44,6 +45,25 @@ def test_pictures_of_a_label_take_turns() -> None:
     labels = np.repeat(np.arange(3), 8)
     batches = LabelBatches(np.arange(24), labels, 3, 4, seed=0)
     assert sorted(np.concatenate(batches(0)).tolist()) == list(range(24))
+
+
+@pytest.mark.parametrize(
+    ("counts", "p", "k"),
+    [
+        ([2] * 40, 16, 4),
+        ([4] * 50, 16, 4),
+        ([2] * 5, 16, 4),
+        ([1] * 30, 4, 4),
+        ([3, 2, 1, 4], 2, 4),
+    ],
+)
+def test_an_epoch_has_every_picture_of_small_labels(counts: list[int], p: int, k: int) -> None:
+    labels = np.repeat(np.arange(len(counts)), counts)
+    draw = LabelBatches(np.arange(len(labels)), labels, p, k, seed=0)
+    for epoch in range(3):
+        drawn = np.concatenate(draw(epoch))
+        assert set(drawn.tolist()) == set(range(len(labels)))
+        assert len(drawn) < len(labels) + 2 * p * k
 
 
 def handed_out(batches: Batches[Numbers], epoch: int, count: int | None = None) -> list[list[int]]:

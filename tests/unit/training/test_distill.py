@@ -80,7 +80,7 @@ def test_every_loss_compares_its_own_part_and_the_total_is_their_weighted_sum(
 
 
 def test_ten_pictures_are_learned_by_heart(settings: Settings) -> None:
-    settings = replace(settings, side=32, originals=10, rate=1e-2)
+    settings = replace(settings, sides=((1.0, 32),), originals=10, rate=1e-2)
     state = started(settings)
     known = examples(settings, 10)
     losses = [train_step(state, known, settings) for _ in range(120)]
@@ -104,7 +104,7 @@ def test_the_same_seed_gives_the_same_losses_and_another_seed_others(settings: S
 
 
 def test_small_pictures_are_compared_with_a_coarser_map(settings: Settings) -> None:
-    batch = make_batch(examples(settings, 8), settings, 0, settings.small_side)
+    batch = make_batch(examples(settings, 8), settings, 0, 32)
     assert batch.images.shape == (12, 3, 32, 32)
     assert batch.maps.shape == (8, settings.shape.learned, 1, 1)
 

@@ -9,8 +9,18 @@ import torch
 
 from visavis.embedders.spec import read_spec
 from visavis.training.colour import Colour, ColourHistogram
-from visavis.training.export import ExportError, difference, export, graph, merged, packed, rounded
-from visavis.training.networks import Shape, Student
+from visavis.training.export import (
+    ExportError,
+    difference,
+    export,
+    graph,
+    merged,
+    packed,
+    plain_graph,
+    small_graph,
+    vectors,
+)
+from visavis.training.networks import Shape, Student, TwoScales
 from visavis.training.retriever import Blend, Retriever
 
 
@@ -27,7 +37,9 @@ def network() -> Retriever:
         for _ in range(20):
             student(images(8))
     return Retriever(
-        student.eval(), Colour(ColourHistogram(32), torch.rand(192, 4)), Blend(0.6, 0.2, 0.2)
+        TwoScales(student.eval(), 32),
+        Colour(ColourHistogram(32), torch.rand(192, 4)),
+        Blend(0.6, 0.2, 0.2),
     )
 
 
@@ -44,24 +56,21 @@ def test_merging_the_normalisation_changes_no_answer() -> None:
     assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in merged(model).modules())
 
 
-def test_rounded_weights_hardly_move_the_vectors() -> None:
-    model = merged(network())
-    with torch.inference_mode():
-        before, after = model(images(8))[0], rounded(model)(images(8))[0]
-    assert (before * after).sum(dim=1).min() > 0.998
-
-
-def test_the_packed_graph_says_what_torch_says_for_any_batch() -> None:
-    exact = rounded(merged(network()))
-    model = packed(graph(exact, 32, ("embedding", "classes")))
+def test_the_graph_says_what_torch_says_for_any_batch() -> None:
+    exact = merged(network())
+    model = graph(exact, 32, ("embedding", "classes"))
     for count in (1, 5):
         assert difference(model, exact, images(count)) < 1e-4
 
 
-def test_the_packed_graph_is_much_smaller() -> None:
-    exact = rounded(merged(network()))
+def test_packed_weights_are_whole_multiples_that_hardly_move_the_answers() -> None:
+    exact = merged(network())
     plain = graph(exact, 32, ("embedding", "classes"))
-    assert packed(plain).ByteSize() < plain.ByteSize() * 0.4
+    model = packed(plain)
+    assert model.ByteSize() < plain.ByteSize() * 0.4
+    assert difference(model, exact, images(5)) < 0.02
+    moved = vectors(model)(images(8)) * vectors(plain)(images(8))
+    assert moved.sum(axis=1).min() > 0.998
 
 
 def test_the_folder_is_whole_and_its_checksum_right(tmp_path: Path) -> None:
@@ -80,8 +89,17 @@ def test_the_folder_is_whole_and_its_checksum_right(tmp_path: Path) -> None:
 def test_a_graph_that_says_something_else_is_not_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("visavis.training.export.packed", damaged)
+    monkeypatch.setattr("visavis.training.export.graph", lambda *given: damaged(graph(*given)))
     with pytest.raises(ExportError, match="differs from torch"):
+        write(tmp_path / "model", network())
+    assert not (tmp_path / "model").exists()
+
+
+def test_integers_that_say_something_else_are_not_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("visavis.training.export.packed", damaged)
+    with pytest.raises(ExportError, match="integers move the vectors"):
         write(tmp_path / "model", network())
     assert not (tmp_path / "model").exists()
 
@@ -96,10 +114,9 @@ def damaged(model: onnx.ModelProto) -> onnx.ModelProto:
 
 def write(folder: Path, model: Retriever) -> object:
     return export(
-        model,
+        small_graph(plain_graph(model, images(4)), images(16), images(4)),
         folder,
         name="toy",
-        images=images(4),
         labels=["a", "b"],
         license="Apache-2.0",
         origin="a test",

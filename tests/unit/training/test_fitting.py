@@ -1,7 +1,9 @@
 """The loop on a network of a few weights: what it keeps, and that nothing is lost by a stop."""
 
 import json
+import math
 import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Generator, Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from visavis.errors import ModelError, UsageError
 from visavis.training.batches import Batches, shuffled
@@ -187,11 +190,99 @@ def test_a_network_that_gains_nothing_stays_exact() -> None:
         ({"epochs": 0}, "--epochs must be 1 or more, not 0"),
         ({"nodes": 0}, "--nodes must be 1 or more"),
         ({"precision": "64"}, "--precision is one of auto, 32, bf16, not '64'"),
+        ({"seed": -1}, "--seed must be 0 or more, not -1"),
+        ({"seed": 2**32}, "--seed must be below 4,294,967,296"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(given: dict[str, Any], told: str) -> None:
     with pytest.raises(UsageError, match=told):
         LoopSettings(**given)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"rate": 0.0}, "--rate must be a number above 0, not 0"),
+        ({"rate": -1.0}, "--rate must be a number above 0, not -1"),
+        ({"rate": math.nan}, "--rate must be a number above 0, not nan"),
+        ({"rate": math.inf}, "--rate must be a number above 0, not inf"),
+        ({"decay": math.nan}, "the rates' decay must be 0 or more, not nan"),
+        ({"loss": -1.0}, "the rates' loss must be 0 or more"),
+        ({"warmup": 2.0}, "the rates' warmup is a share"),
+    ],
+)
+def test_rates_that_make_no_sense_are_refused(given: dict[str, Any], told: str) -> None:
+    with pytest.raises(UsageError, match=told):
+        Rates(**given)
+
+
+def test_the_largest_seed_trains(tmp_path: Path) -> None:
+    fitted, _ = run(tmp_path, Sums(seed=2**32 - 1), seed=2**32 - 1, epochs=1)
+    assert fitted.finished
+
+
+class No64Bits(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """A device that has no numbers of 64 bits, as Apple's."""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        found = func(*args, **(kwargs or {}))
+        if isinstance(found, Tensor) and found.dtype == torch.float64:
+            raise TypeError(f"{func} made a float64")
+        return found
+
+
+def test_a_training_needs_no_numbers_of_64_bits(tmp_path: Path) -> None:
+    wanted, _ = run(tmp_path / "any")
+    with No64Bits():  # type: ignore[no-untyped-call]
+        found, _ = run(tmp_path / "apple")
+        assert found == wanted
+        stop, tell = stop_after(STEPS + 2)
+        run(tmp_path / "stopped", stop=stop, tell=tell)
+        assert run(tmp_path / "stopped", resume=True)[0] == wanted
+
+
+def test_the_loss_of_an_epoch_is_the_mean_of_its_steps_in_64_bits(tmp_path: Path) -> None:
+    losses: list[float] = []
+
+    class Noting(Sums):
+        def losses(self, batch: Batch) -> Tensor:
+            losses.append(float((found := super().losses(batch)).detach()))
+            return found
+
+    fitted, _ = run(tmp_path, Noting(), epochs=2)
+    means = [sum(losses[at : at + STEPS]) / STEPS for at in (0, STEPS)]
+    assert [row["loss"] for row in fitted.rows] == pytest.approx(means, rel=1e-15)
+
+
+class WithLoss(Sums):
+    """One whose loss learns as well, and whose body has learned before."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.directions = nn.Parameter(torch.ones(4, 3))
+
+    def slow(self) -> Iterator[nn.Parameter]:
+        yield from self.last.parameters()
+
+    def fresh(self) -> Iterator[nn.Parameter]:
+        yield self.directions
+
+    def losses(self, batch: Batch) -> Tensor:
+        return super().losses(batch) + (batch["x"] @ self.directions).square().mean()
+
+
+def test_what_a_loss_learns_has_a_rate_of_its_own(tmp_path: Path) -> None:
+    learner = WithLoss()
+    run(tmp_path, learner, epochs=1)
+    groups = state(tmp_path)["optimizer_states"][0]["param_groups"]
+    assert [(round(g["initial_lr"], 9), len(g["params"])) for g in groups] == [
+        (0.03, 1),  # the matrix of the first layer
+        (0.03, 1),  # its bias, which does not decay
+        (0.003, 1),
+        (0.003, 1),
+        (0.01, 1),
+    ]
+    assert sum(len(group["params"]) for group in groups) == len([*learner.parameters()])
 
 
 def test_a_loss_that_is_no_number_ends_the_training_with_a_sentence(tmp_path: Path) -> None:

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -5,6 +8,7 @@ from torch import Tensor
 
 from visavis.training.heads import Head, principal_components
 from visavis.training.samples import Numbers
+from visavis.training.whitening import chosen_shrinkage, whitening
 
 
 def rows(count: int, dim: int) -> Tensor:
@@ -76,3 +80,59 @@ def test_a_last_width_of_nothing_is_that_of_the_base() -> None:
     wanted = torch.nn.functional.normalize(known - known.mean(dim=0))
     assert torch.allclose(seen @ seen.T, wanted @ wanted.T, atol=1e-5)
     assert Head(5000, (8, 0)).dim == 2048
+
+
+def direct(known: Tensor, labels: Numbers, dim: int) -> Tensor:
+    """(inputs, dim): where a head starts, with matrices of all numbers times all numbers."""
+    centred = known.double() - known.double().mean(dim=0)
+    matrix = whitening(centred, labels, chosen_shrinkage(centred, labels, 0))
+    moved = centred @ matrix
+    _, vectors = np.linalg.eigh((moved.T @ moved / len(moved)).numpy())
+    found = torch.from_numpy(vectors[:, ::-1].copy())[:, : min(len(known) - 1, dim // 2)]
+    found = found * torch.where(found.sum(dim=0) < 0, -1.0, 1.0)
+    inputs, left = len(matrix), dim - found.shape[1]
+    drawn = torch.randn(
+        inputs, left, generator=torch.Generator().manual_seed(0), dtype=torch.float64
+    )
+    rest = torch.linalg.qr((torch.eye(inputs) - found @ found.T) @ drawn)[0]
+    scale = ((inputs - found.shape[1]) / left) ** 0.5
+    matrix = matrix @ torch.cat([found, rest * scale], dim=1)
+    wanted: Tensor = matrix / (centred @ matrix).norm(dim=1).mean()
+    return wanted
+
+
+@pytest.mark.parametrize(("count", "inputs", "dim"), [(40, 100, 20), (24, 150, 80), (60, 30, 10)])
+def test_a_head_of_a_wide_base_starts_where_the_direct_way_leads(
+    count: int, inputs: int, dim: int
+) -> None:
+    known, labels = rows(count, inputs), np.arange(count) // 4
+    head = Head(inputs, (dim,))
+    head.start(known, labels)
+    assert head.straight is not None
+    assert torch.allclose(
+        head.straight.weight.detach().T.double(), direct(known, labels, dim), atol=1e-6
+    )
+
+
+def test_a_wider_result_than_a_wide_base_keeps_all_angles() -> None:
+    known = rows(20, 50)
+    found = principal_components((known - known.mean(dim=0)).double(), 60, 0)
+    assert found.shape == (50, 60)
+    assert torch.allclose(found @ found.T, torch.eye(50, dtype=torch.float64), atol=1e-9)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is told in other units, or not at all")
+def test_the_flattened_output_of_a_large_network_makes_no_square_of_it() -> None:
+    """25,088 numbers, as of VGG16: their square would take 5 GB."""
+    code = (
+        "import resource, numpy as np, torch\n"
+        "from visavis.training.heads import Head\n"
+        "head, before = Head(25088, (64,)), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "head.start(torch.randn(96, 25088), np.arange(96) // 4)\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120
+    )
+    assert int(ran.stdout) < 500_000  # kilobytes; a dozen matrices of 19 MB are alive at once

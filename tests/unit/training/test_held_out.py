@@ -5,15 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from visavis.training.augment import edited
 from visavis.training.builtin_data import Data, entries_of, open_data
 from visavis.training.builtin_settings import Settings
-from visavis.training.colour import Colour, ColourHistogram
-from visavis.training.held_out import HeldOut, nearest, squashed
-from visavis.training.networks import Outputs, Student
-from visavis.training.retriever import Blend, Retriever
+from visavis.training.held_out import Floats, HeldOut, nearest, squashed, unit
+from visavis.training.networks import Student, Summary
 from visavis.training.teacher import Projection, Teacher
 
 SIDE = 32
@@ -99,9 +97,9 @@ class Parrot(Student):
         super().__init__(settings.shape)
         self.answers = answers
 
-    def forward(self, x: Tensor) -> Outputs:
+    def summary(self, x: Tensor) -> Summary:
         answers = self.answers[: len(x)]
-        return Outputs(answers[:, :, None, None], answers, answers, ())
+        return answers, answers, answers
 
 
 def test_who_says_what_the_teacher_says_has_full_marks(
@@ -127,14 +125,33 @@ def test_the_nearest_are_the_others_with_the_highest_products() -> None:
         assert set(found.tolist()) == set(expected)
 
 
-def test_whole_vectors_are_those_of_the_exported_network(
-    data: Data, teacher: Teacher, projection: Projection, student: Student
+def test_whole_vectors_are_judged_by_the_teacher_and_by_their_copies(
+    data: Data, teacher: Teacher, projection: Projection
 ) -> None:
     held_out = HeldOut(data.pictures, MEMBERS, teacher, projection, SIDE)
-    colour = Colour(ColourHistogram(SIDE), torch.rand(192, 4))
-    network: nn.Module = Retriever(student, colour, Blend(0.6, 0.2, 0.2))
-    vectors = held_out.vectors(network)
-    with torch.inference_mode():
-        expected = network(pictures(data))[0].numpy()
-    assert vectors.shape == (20, 8 + 6 + 4)
-    assert np.allclose(vectors, expected, atol=1e-5)
+    like_the_teacher = unit(np.stack(teachers(data, teacher, projection)))
+
+    def figures(originals: Floats, copies: Floats) -> dict[str, float]:
+        given = iter((originals, copies))  # all twenty are asked for at once, then their edits
+        return held_out.whole(lambda _: next(given))
+
+    right = figures(like_the_teacher, like_the_teacher)
+    assert right == {"agreement": 1.0, "copy_recall": 1.0}
+    assert figures(like_the_teacher, like_the_teacher[::-1]) == {
+        "agreement": 1.0,
+        "copy_recall": 0.0,
+    }
+    shuffled = like_the_teacher[np.random.default_rng(3).permutation(20)]
+    assert figures(shuffled, shuffled)["agreement"] < 0.6
+
+
+def test_whole_vectors_are_asked_for_the_pictures_in_their_order(
+    data: Data, teacher: Teacher, projection: Projection
+) -> None:
+    held_out = HeldOut(data.pictures, MEMBERS, teacher, projection, SIDE)
+
+    def embed(images: Tensor) -> Floats:
+        return images.mean(dim=(2, 3)).numpy()
+
+    expected = pictures(data).mean(dim=(2, 3)).numpy()
+    assert np.allclose(held_out.vectors(embed), expected, atol=1e-6)

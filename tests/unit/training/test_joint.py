@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from labelled import draw_labelled, write_base
+from learning import by_heart, check_gradients
 from word_files import write_text
 
 from visavis.embedders.base import TextEmbedder
@@ -19,11 +20,12 @@ from visavis.errors import ModelError, UsageError, WordVectorsError
 from visavis.images.decode import decode
 from visavis.images.sources import open_source
 from visavis.training.fitting import LoopSettings
-from visavis.training.joint import Prepared, Said, learner_of, prepare, train
+from visavis.training.joint import JointRecipe, Said, prepare
 from visavis.training.joint_learner import caption_recall, word_map
 from visavis.training.joint_settings import LOSSES, JointLoss, JointSettings
 from visavis.training.joint_views import views
 from visavis.training.learner import Rates
+from visavis.training.recipe import learner_of, train
 
 KINDS = ("apple", "boat", "chair", "dog", "engine", "fork")
 TINY = JointSettings(hidden=(24,), batch=8, views=3, validation=0.25, rates=Rates(3e-3))
@@ -66,13 +68,13 @@ def prepared(
     base: str | None,
     settings: JointSettings = TINY,
     **said: Any,
-) -> Prepared:
+) -> JointRecipe:
     given = Said(words, **({"labels": "label", "captions": "said"} | said))
     cache = catalogue.parent.parent / "cache"
     return prepare(open_source(catalogue), given, base, settings, cache=cache)
 
 
-def pictures(made: Prepared) -> list[Any]:
+def pictures(made: JointRecipe) -> list[Any]:
     source = made.source
     return [decode(source.read(s.entry), s.entry.uri).pixels for s in made.data.samples]
 
@@ -133,14 +135,7 @@ def test_every_weight_that_is_trained_gets_a_gradient(
     fields = {"label": {"captions": None}, "captions": {"labels": None}, "both": {}}[said]
     learner = learner_of(prepared(catalogue, words, base, replace(TINY, loss=loss), **fields))
     learner.train()
-    learner.losses(learner.batch(np.arange(30))).backward()  # type: ignore[no-untyped-call]
-    trained = 0
-    for name, parameter in learner.named_parameters():
-        if parameter.requires_grad:
-            trained += 1
-            assert parameter.grad is not None, name
-            assert parameter.grad.abs().sum() > 0, name
-    assert trained == 4
+    assert check_gradients(learner, learner.losses(learner.batch(np.arange(30)))) == 4
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -150,14 +145,9 @@ def test_ten_pictures_are_learned_by_heart(
     settings = replace(TINY, loss=loss, straight=0, validation=0, captions=0, views=1)
     learner = learner_of(prepared(catalogue, words, base, settings))
     numbers = np.arange(0, 30, 3)
-    optimizer = torch.optim.AdamW(learner.parameters(), 1e-2)
     learner.eval()  # without dropout
-    for _ in range(200):
-        value = learner.losses(learner.batch(numbers))
-        optimizer.zero_grad()
-        value.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-    assert value.item() < 0.01
+    _, last = by_heart(learner, lambda: learner.losses(learner.batch(numbers)), 200, 1e-2)
+    assert last < 0.01
     own = learner._targets.own[numbers].numpy()
     assert word_map(learner.vectors(numbers), learner._targets.labels.numpy(), own) == 1
 
@@ -232,6 +222,21 @@ def test_several_labels_of_a_picture_are_all_its_own(
     assert sorted(names) == ["boat", "dog"]
 
 
+def test_exact_copies_are_not_asked_for_after_they_were_trained_on(
+    catalogue: Path, words: Path, base: str
+) -> None:
+    lines = catalogue.read_text().splitlines()
+    for line in lines[1:]:
+        id, path, rest = line.split(",", 2)
+        (catalogue.parent / f"{path}.copy.png").write_bytes((catalogue.parent / path).read_bytes())
+        lines.append(f"{id}-copy,{path}.copy.png,{rest}")
+    catalogue.write_text("\n".join(lines) + "\n")
+    made = prepared(catalogue, words, base)
+    contents = np.array(made.data.sha256)
+    assert not set(contents[made.train]) & set(contents[made.validation])
+    assert len(made.validation) == pytest.approx(0.25 * 72, abs=6)
+
+
 def test_captions_alone_are_enough(catalogue: Path, words: Path, base: str, tmp_path: Path) -> None:
     made = prepared(catalogue, words, base, labels=None)
     assert made.told.endswith("by searching for them by their captions")
@@ -256,9 +261,13 @@ def test_all_may_be_trained_on(catalogue: Path, words: Path, base: str, tmp_path
         ({}, {"labels": None, "captions": None}, UsageError, "say with --labels or --captions"),
         ({}, {"labels": "kind", "captions": None}, UsageError, "no picture has a field 'kind'"),
         ({}, {"labels": "code", "captions": "note"}, UsageError, "--captions: no picture has"),
+        ({}, {"captions": "note"}, UsageError, "--captions: no picture has a field 'note'"),
+        ({}, {"labels": "kind"}, UsageError, "--labels: no picture has a field 'kind'"),
         ({}, {"labels": "code", "captions": None}, WordVectorsError, r"is known \('x-1'\)"),
         ({"loss": "l2"}, {}, UsageError, "--loss is one of cosine, hinge-rank"),
-        ({"margin": 0}, {}, UsageError, "--margin must be above 0"),
+        ({"margin": 0}, {}, UsageError, "--margin must be a number above 0, not 0"),
+        ({"loss": "hinge-rank", "margin": float("nan")}, {}, UsageError, "--margin must be a numb"),
+        ({"margin": 0.3}, {}, UsageError, "--margin is for --loss hinge-rank; cosine has none"),
         ({"hidden": (0,)}, {}, UsageError, "--hidden wants whole numbers"),
         ({"captions": 2}, {}, UsageError, "--caption-weight is from 0 to 1"),
         ({"spread": -1}, {}, UsageError, "--spread is from 0 to 1"),

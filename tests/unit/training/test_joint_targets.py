@@ -96,6 +96,7 @@ def test_goals_are_labels_and_captions_by_their_weight(words: Words) -> None:
     assert goals[1].tolist() == pytest.approx([math.sqrt(0.5), math.sqrt(0.5), 0], abs=1e-6)
     assert torch.allclose(goals[3], found.captions[3])
     assert not goals[4].any()
+    assert torch.equal(found.of(np.array([3, 0])).goals(0.25), goals[[3, 0]])
 
 
 def test_words_that_no_training_picture_has_count_most() -> None:

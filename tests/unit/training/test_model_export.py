@@ -18,7 +18,7 @@ from visavis.training.embedding_network import EmbeddingNetwork
 from visavis.training.frozen_base import FrozenBase, open_base, pixels_maker
 from visavis.training.graph_join import joined
 from visavis.training.heads import Head
-from visavis.training.model_export import graph_on_base, write_model
+from visavis.training.model_export import Exported, graph_on_base, write_model
 from visavis.training.pixel_branch import PixelBranch
 
 KINDS: dict[str, dict[str, Any]] = {
@@ -47,17 +47,8 @@ def network(
 
 def written(out: Path, base: FrozenBase, net: EmbeddingNetwork) -> float:
     model, difference = graph_on_base(net, base, some_pictures())
-    write_model(
-        out,
-        model,
-        difference,
-        name="mine",
-        dim=8,
-        preprocess=base.preprocess,
-        license="",
-        origin="a test",
-        records={"metrics": {"map": 0.5}},
-    )
+    exported = Exported(model, difference, 8, base.preprocess)
+    write_model(out, exported, name="mine", origin="a test", records={"metrics": {"map": 0.5}})
     return difference
 
 
@@ -142,18 +133,9 @@ def test_a_graph_that_says_something_else_is_not_written(
 def test_a_number_that_is_none_is_no_small_difference(tmp_path: Path) -> None:
     base = open_base(str(write_base(tmp_path / "base")))
     model, _ = graph_on_base(network(base), base, some_pictures())
+    exported = Exported(model, float("nan"), 8, PreprocessSpec(size=32))
     with pytest.raises(ModelError, match="differ by nan"):
-        write_model(
-            tmp_path / "mine",
-            model,
-            float("nan"),
-            name="mine",
-            dim=8,
-            preprocess=PreprocessSpec(size=32),
-            license="",
-            origin="",
-            records={},
-        )
+        write_model(tmp_path / "mine", exported, name="mine", origin="", records={})
 
 
 @pytest.mark.parametrize("model", ["classic", "0.5:classic+0.5:classic"])

@@ -10,8 +10,8 @@ import torch
 from visavis.embedders.spec import read_spec
 from visavis.errors import ModelError, UsageError
 from visavis.training.colour import Colour, ColourHistogram
-from visavis.training.export import export
-from visavis.training.networks import Shape, Student
+from visavis.training.export import export, plain_graph, small_graph
+from visavis.training.networks import Shape, Student, TwoScales
 from visavis.training.own_base import known_base, new_base, pictures_of
 from visavis.training.retriever import Blend, Retriever
 
@@ -37,11 +37,11 @@ def shipped(tmp_path: Path) -> tuple[Path, Student]:
     student.eval()
     histogram = ColourHistogram(32)
     colour = Colour(histogram, torch.randn(histogram.dim, 6))
+    plain = plain_graph(Retriever(TwoScales(student, 32), colour, Blend(0.6, 0.2, 0.2)), images(4))
     export(
-        Retriever(student, colour, Blend(0.6, 0.2, 0.2)),
+        small_graph(plain, images(16), images(4)),
         tmp_path / "visavis-s",
         name="visavis-s",
-        images=images(4),
         labels=[*"abcde"],
         license="Apache-2.0",
         origin="a test",

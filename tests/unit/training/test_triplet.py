@@ -1,5 +1,6 @@
 """The triplet recipe on drawn pictures and bases of one convolution."""
 
+import itertools
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -9,16 +10,20 @@ import numpy as np
 import pytest
 import torch
 from labelled import draw_labelled, write_base, write_catalogue
+from learning import by_heart, check_gradients
 
 from visavis.embedders.registry import load_embedder
 from visavis.errors import ModelError, UsageError
 from visavis.images.decode import decode
 from visavis.images.sources import open_source
-from visavis.training.fitting import LoopSettings
+from visavis.training.batches import Batches
+from visavis.training.fitting import LoopSettings, fit
+from visavis.training.learner import Rates
 from visavis.training.metric_losses import LOSSES, Loss, LossSettings
 from visavis.training.networks import Shape
+from visavis.training.recipe import learner_of, train
 from visavis.training.samples import label_numbers
-from visavis.training.triplet import Prepared, learner_of, prepare, train
+from visavis.training.triplet import TripletRecipe, prepare
 from visavis.training.triplet_learner import TripletLearner
 from visavis.training.triplet_settings import TripletSettings
 from visavis.training.validation import retrieval_figures
@@ -45,12 +50,12 @@ def base(tmp_path: Path) -> str:
 
 def prepared(
     folder: Path, base: str | None, settings: TripletSettings = TINY, labels: str = "folder"
-) -> Prepared:
+) -> TripletRecipe:
     source = open_source(folder)
     return prepare(source, labels, base, settings, cache=folder.parent / "cache")
 
 
-def shown(made: Prepared, out: Path) -> np.ndarray[Any, np.dtype[np.float32]]:
+def shown(made: TripletRecipe, out: Path) -> np.ndarray[Any, np.dtype[np.float32]]:
     """What the model in a folder says of all samples."""
     source = made.source
     pictures = [decode(source.read(s.entry), s.entry.uri).pixels for s in made.data.samples]
@@ -96,10 +101,7 @@ def test_every_weight_gets_a_gradient(loss: Loss, own: bool, folder: Path, base:
     learner = learner_of(prepared(folder, None if own else base, settings))
     stirred(learner)
     learner.train()
-    learner.losses(learner.batch(learner._parts.train)).backward()  # type: ignore[no-untyped-call]
-    for name, parameter in learner.named_parameters():
-        assert parameter.grad is not None, name
-        assert parameter.grad.abs().sum() > 0, name
+    check_gradients(learner, learner.losses(learner.batch(learner._parts.train)))
 
 
 def stirred(learner: TripletLearner) -> None:
@@ -122,14 +124,10 @@ def test_ten_pictures_are_learned_by_heart_in_seconds(
     folder = draw_labelled(tmp_path / "ten", labels=5, each=2)
     settings = replace(TINY, validation=0, loss=LossSettings(metric=metric, mining="all"))
     learner = learner_of(prepared(folder, base, settings))
-    batch, optimizer = learner.batch(np.arange(10)), torch.optim.AdamW(learner.parameters(), 3e-3)
+    batch = learner.batch(np.arange(10))
     learner.eval()  # without dropout
-    for _ in range(150):
-        loss = learner.losses(batch)
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-    assert loss.item() < 0.005
+    _, last = by_heart(learner, lambda: learner.losses(batch), 150, 3e-3)
+    assert last < 0.005
     labels = label_numbers(learner._data.labels)
     found = retrieval_figures(learner.vectors(np.arange(10)), labels)["map"]
     assert found == 1 or metric == "manhattan"  # which the dot product follows least
@@ -254,7 +252,69 @@ def test_across_a_field_pictures_that_differ_in_it_are_sought(folder: Path, base
 
 
 def test_a_field_that_tells_no_pictures_apart_is_refused(folder: Path, base: str) -> None:
-    for field, rare in (("kind", 0), ("colour", 1)):
+    told = {
+        ("kind", 0): "--across kind: no two pictures of a label",
+        ("kinds", 1): "--across: no picture has a field 'kinds'; fields: kind, label",
+    }
+    for (field, rare), sentence in told.items():
         catalogue = with_kinds(folder, rare)
-        with pytest.raises(UsageError, match=f"--across {field}: no two pictures of a label"):
+        with pytest.raises(UsageError, match=sentence):
             prepared(catalogue, base, replace(TINY, across=field), labels="label")
+
+
+def test_what_was_gained_on_the_base_has_an_interval(base: str, tmp_path: Path) -> None:
+    folder = draw_labelled(tmp_path / "more", labels=16, each=6)
+    result = train(prepared(folder, base, replace(TINY, layers=(32, 16))), tmp_path / "mine", LOOP)
+    assert result is not None
+    metrics = result.metrics
+    for name, gain in metrics["gain"].items():
+        ours, theirs = metrics["validation"][name], metrics["base"][name]
+        assert gain["difference"] == pytest.approx(ours - theirs, abs=1e-6)
+        low, high = gain["interval"]
+        assert low <= gain["difference"] <= high
+        assert low < high
+
+
+def test_exact_copies_are_not_asked_for_after_they_were_trained_on(folder: Path, base: str) -> None:
+    for path in [*folder.rglob("*.png")]:
+        (path.parent / f"copy-of-{path.name}").write_bytes(path.read_bytes())
+    made = prepared(folder, base, replace(TINY, split="image"))
+    contents = np.array(made.data.sha256)
+    assert not set(contents[made.train]) & set(contents[made.validation])
+    assert len(made.validation) == 24
+
+
+def test_the_directions_of_arcface_turn_towards_their_labels(
+    folder: Path, base: str, tmp_path: Path
+) -> None:
+    """At the head's rate they would stay where chance put them, and pull the head there."""
+
+    def turned(rates: Rates) -> float:
+        settings = replace(TINY, loss=LossSettings("arcface"), rates=rates, validation=0)
+        learner = learner_of(prepared(folder, base, settings))
+        (directions,) = learner.loss.parameters()
+        before = directions.detach().clone()
+        batches = Batches(prepared(folder, base, settings).batches(), learner.batch)
+        fit(learner, batches, tmp_path / f"{rates.loss}", replace(LOOP, epochs=10))
+        cosines = torch.nn.functional.cosine_similarity(before, directions.detach(), dim=0)
+        return float(torch.rad2deg(torch.acos(cosines.clamp(-1, 1))).mean())
+
+    assert turned(Rates(rate=1e-4)) > 5
+    assert turned(Rates(rate=1e-4, loss=1e-4)) < 0.5
+
+
+def test_of_many_pictures_a_head_begins_from_whole_labels(folder: Path, base: str) -> None:
+    made = prepared(folder, base, replace(TINY, layers=(0,)))
+    few, all_there = (learner_of(made) for _ in range(2))
+    few.start(most=12)
+    started = {tuple(few.network.head.get_buffer("mean").tolist())}
+    rows = made.data.take(made.train)["rows"].double().numpy()
+    labels = np.array(made.data.labels)[made.train]
+    means = {name: rows[labels == name].mean(axis=0) for name in set(labels)}
+    trios = itertools.combinations(sorted(means), 3)
+    found = next(iter(started))
+    assert any(
+        np.allclose(found, np.mean([means[name] for name in trio], axis=0), atol=1e-6)
+        for trio in trios
+    )
+    assert not np.allclose(found, all_there.network.head.get_buffer("mean"), atol=1e-6)

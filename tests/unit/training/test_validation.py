@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from visavis.embedders.base import unit_rows
-from visavis.training.validation import partners, retrieval_figures
+from visavis.training.validation import gain_figures, partners, retrieval_figures, retrieval_values
 
 
 def test_the_figures_are_those_of_scikit_learn() -> None:
@@ -43,3 +43,40 @@ def test_across_sides_only_pictures_of_other_sides_are_searched() -> None:
     assert retrieval_figures(vectors, labels, 0, sides) == {"map": 1.0, "recall@1": 1.0}
     assert partners(labels, sides).tolist() == [1, 1, 2, 0]
     assert partners(labels).tolist() == [2, 2, 2, 0]
+
+
+def test_values_are_those_of_the_pictures_that_ask() -> None:
+    vectors = unit_rows(np.array([[1.0, 0.0], [0.8, 0.6], [0.6, 0.8], [0.0, 1.0]]))
+    found = retrieval_values(vectors, np.array([0, 0, 1, 2]))
+    assert found["map"].tolist() == [1.0, 0.5]  # 1 finds 2 before 0
+    assert found["recall@1"].tolist() == [1.0, 0.0]
+
+
+@pytest.mark.parametrize("by_label", [True, False])
+def test_a_gain_has_the_interval_of_a_paired_bootstrap(by_label: bool) -> None:
+    rng = np.random.default_rng(5)
+    labels = np.repeat(np.arange(12), 5)
+    theirs = unit_rows(rng.normal(size=(60, 8)) + np.eye(12, 8)[labels])
+    ours = unit_rows(theirs + np.eye(12, 8)[labels] * 0.3)
+    found = gain_figures(ours, theirs, labels, by_label=by_label)
+    mine, other = retrieval_values(ours, labels), retrieval_values(theirs, labels)
+    chance = np.random.default_rng(9)
+    for name, gain in found.items():
+        differences = mine[name] - other[name]
+        assert gain["difference"] == pytest.approx(differences.mean())
+        units = differences.reshape(12, 5) if by_label else differences[:, None]
+        drawn = [units[chance.integers(0, len(units), len(units))].mean() for _ in range(2000)]
+        wanted = np.percentile(drawn, [2.5, 97.5])
+        assert gain["interval"] == pytest.approx(wanted, abs=0.02)
+
+
+def test_of_many_pictures_a_gain_is_that_of_those_that_are_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("visavis.training.validation.MOST_QUERIES", 10)
+    rng = np.random.default_rng(1)
+    ours, theirs = (unit_rows(rng.normal(size=(60, 4))) for _ in range(2))
+    labels = np.arange(60) % 6
+    found = gain_figures(ours, theirs, labels, 3, by_label=True)["map"]["difference"]
+    wanted = retrieval_figures(ours, labels, 3)["map"] - retrieval_figures(theirs, labels, 3)["map"]
+    assert found == pytest.approx(wanted)

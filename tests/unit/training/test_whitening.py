@@ -7,7 +7,15 @@ from torch.nn import functional
 from visavis.training import whitening as module
 from visavis.training.samples import Numbers
 from visavis.training.validation import partners, retrieval_figures
-from visavis.training.whitening import SHRINKAGES, UNTRIED, centre, chosen_shrinkage, whitening
+from visavis.training.whitening import (
+    SHRINKAGES,
+    UNTRIED,
+    centre,
+    chosen_shrinkage,
+    principal_axes,
+    whitening,
+    whitening_map,
+)
 
 DIM = 8
 
@@ -112,3 +120,56 @@ def test_of_many_pictures_of_a_label_those_on_a_rare_side_are_tried_first() -> N
     found = partners(labels, sides)
     folds = module._folds(labels, found, np.random.default_rng(0))
     assert sum(int(sides[fold].sum()) for fold in folds) == 6
+
+
+def wide(labels: int, each: int, dim: int, seed: int = 0) -> tuple[Tensor, Numbers]:
+    """Fewer pictures than numbers; views differ in a few directions."""
+    rng = np.random.default_rng(seed)
+    of = np.repeat(np.arange(labels), each)
+    rows = rng.normal(size=(labels, dim))[of] + 0.1 * rng.normal(size=(len(of), dim))
+    rows += 5 * rng.normal(size=(len(of), 2)) @ rng.normal(size=(2, dim))
+    return torch.from_numpy(rows), of
+
+
+@pytest.mark.parametrize("dim", [5, 23, 24, 25, 90])
+@pytest.mark.parametrize("shrinkage", [1.0, 0.4])
+def test_in_the_span_of_the_rows_it_is_what_it_is_in_all_directions(
+    dim: int, shrinkage: float
+) -> None:
+    rows, labels = wide(6, 4, dim)
+    sides = np.arange(len(rows)) % 4 // 3
+    rows = rows - centre(rows, labels, sides)
+    _, axes = principal_axes(rows)
+    assert len(axes) == (dim if dim <= len(rows) else len(rows) - 1)
+    made = whitening_map(rows @ axes.T, axes, labels, shrinkage, sides)
+    wanted = whitening(rows, labels, shrinkage, sides)
+    assert torch.allclose(made.of(torch.eye(dim, dtype=torch.float64)), wanted, atol=1e-9)
+
+
+@pytest.mark.parametrize("dim", [7, 60])
+def test_principal_axes_are_those_of_a_singular_value_decomposition(dim: int) -> None:
+    rows, _ = wide(8, 4, dim)
+    rows = rows - rows.mean(dim=0)
+    values, axes = principal_axes(rows)
+    _, singular, directions = np.linalg.svd(rows.numpy(), full_matrices=False)
+    count = len(values)
+    assert np.allclose(values, singular[:count] ** 2 / len(rows))
+    assert np.allclose(np.abs((axes.numpy() * directions[:count]).sum(1)), 1)
+    assert torch.allclose(rows @ axes.T @ axes, rows)
+
+
+def test_pictures_that_are_all_the_same_span_nothing() -> None:
+    rows = torch.zeros(4, 9, dtype=torch.float64)
+    values, axes = principal_axes(rows)
+    assert (len(values), axes.shape) == (0, (0, 9))
+    made = whitening_map(rows @ axes.T, axes, np.array([0, 0, 1, 1]), 0.5)
+    one = torch.eye(9, dtype=torch.float64)
+    assert torch.equal(made.of(one), one)
+
+
+def test_the_shrinkage_of_coordinates_is_that_of_the_rows() -> None:
+    for seed in range(4):
+        rows, labels = wide(12, 4, 80, seed)
+        axes = principal_axes(rows - rows.mean(dim=0))[1]
+        found = chosen_shrinkage(rows @ axes.T, labels, seed, dim=80)
+        assert found == chosen_shrinkage(rows, labels, seed)

@@ -13,6 +13,7 @@ from benchmarks import (
     bench_embed,
     bench_index,
     bench_memory,
+    bench_page,
     bench_reindex,
     bench_search,
     bench_serve,
@@ -29,6 +30,7 @@ BENCHMARKS: dict[str, Callable[[Size, Path], Report]] = {
     "memory": bench_memory.run,
     "embed": bench_embed.run,
     "serve": bench_serve.run,
+    "page": bench_page.run,
     "train": bench_train.run,
     "words": bench_words.run,
 }

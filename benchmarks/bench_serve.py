@@ -49,15 +49,15 @@ def run(size: Size, work: Path) -> Report:
         f"model {embedder.name}; a search sends a 640 × 480 JPEG of {len(_picture()):,} bytes as "
         "multipart; keep-alive connections; the load runs on the same cores as the server"
     )
-    with _server(folder, workers=1) as server:
+    with serving(folder, workers=1) as server:
         report.figures += _alone(server, folder, size)
         report.figures += [_similar(server, size), _memory(server, size)]
-    with _server(folder, workers=_CORES) as server:
+    with serving(folder, workers=_CORES) as server:
         report.figures += _crowd(server, size)
     return report
 
 
-def _alone(server: "_Server", folder: Path, size: Size) -> list[Figure]:
+def _alone(server: "Server", folder: Path, size: Size) -> list[Figure]:
     """One client, in turns with the same search in this process."""
     over: list[float] = []
     inside: list[float] = []
@@ -82,7 +82,7 @@ def _alone(server: "_Server", folder: Path, size: Size) -> list[Figure]:
     ]
 
 
-def _similar(server: "_Server", size: Size) -> Figure:
+def _similar(server: "Server", size: Size) -> Figure:
     ids = [quote(record_id(number), safe="") for number in range(0, _RECORDS[size], 97)]
     requests = [_get(f"/v1/images/{id}/similar") for id in ids]
     rounds = []
@@ -95,7 +95,7 @@ def _similar(server: "_Server", size: Size) -> Figure:
     return Figure("GET /similar, one worker, 8 clients", "requests/s", rounds, bound=bound)
 
 
-def _memory(server: "_Server", size: Size) -> Figure:
+def _memory(server: "Server", size: Size) -> Figure:
     """Resident memory after many requests over that after the first tenth of them."""
     body, headers = _multipart(_picture())
     post = _post("/v1/search", body, headers)
@@ -107,7 +107,7 @@ def _memory(server: "_Server", size: Size) -> Figure:
     return Figure(what, "", [server.resident() / before], bound=Bound(1.05, of="value"))
 
 
-def _crowd(server: "_Server", size: Size) -> list[Figure]:
+def _crowd(server: "Server", size: Size) -> list[Figure]:
     """Sixty-four clients against as many workers as there are cores."""
     body, headers = _multipart(_picture())
     request = _post("/v1/search", body, headers)
@@ -149,7 +149,7 @@ def _busy_seconds() -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class _Server:
+class Server:
     """A running `visavis serve`."""
 
     process: subprocess.Popen[str]
@@ -177,7 +177,8 @@ class _Server:
 
 
 @contextmanager
-def _server(folder: Path, workers: int) -> Iterator[_Server]:
+def serving(folder: Path, workers: int) -> Iterator[Server]:
+    """`visavis serve` on a free port of loopback, ready to answer."""
     command = [sys.executable, "-m", "visavis", "serve", "--index", str(folder), "--port", "0"]
     command += ["--rate-limit", "0", "--workers", str(workers)]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
@@ -185,7 +186,7 @@ def _server(folder: Path, workers: int) -> Iterator[_Server]:
         assert process.stderr is not None
         found = re.search(r"127\.0\.0\.1:(\d+)", process.stderr.readline())
         assert found is not None
-        server = _Server(process, int(found[1]))
+        server = Server(process, int(found[1]))
         for _ in range(200):
             if _ready(server.port):
                 break

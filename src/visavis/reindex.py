@@ -56,9 +56,11 @@ def reindex(
                 progress(report)
         total = report.unchanged + report.added + len(report.failed)
         if len(report.failed) > _FAILED_AT_MOST * total:
+            first = report.failed[0]
             raise SourceError(
-                f"{store.folder}: {len(report.failed)} of {total} pictures cannot be read (the "
-                f"first: {report.failed[0].uri}); the index was left as it is"
+                f"{store.folder}: {len(report.failed)} of {total} pictures cannot be read, or not "
+                f"by this model (the first: {first.uri}: {first.reason}); the index was left "
+                "as it is"
             )
         store.adopt(rebuild.path, embedder.name, embedder.ref, embedder.fingerprint, embedder.dim)
         rebuild.discard()

@@ -122,7 +122,7 @@ def test_several_pictures_make_one_query_with_more_and_less_and_can_be_removed(
     button = chips(page).nth(1).get_by_role("button", name="Less like this")
     expect(button).to_be_visible()
     expect(button).to_be_focused()
-    page.wait_for_timeout(300)
+    expect(page.locator("#grid")).to_have_attribute("aria-busy", "false")
     less = first_titles(page, 6)
     assert less != both
     assert sum("lamp" in title for title in less) < sum("lamp" in title for title in both)

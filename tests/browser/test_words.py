@@ -78,7 +78,7 @@ def test_words_join_the_pictures_and_are_weighed(open_page: OpenPage, worded: Wo
     expect(weight).to_be_focused()
     chips(page).nth(1).get_by_role("button", name="More like this").click()
     expect(page).to_have_url(re.compile("not=text"))
-    page.wait_for_timeout(200)
+    expect(page.locator("#grid")).to_have_attribute("aria-busy", "false")
     mug = {"id": "mug-01-front", "weight": 1}
     assert asked == [[mug, {"text": "blue kettle", "weight": weight}] for weight in (1, 2, -2)]
     expect(box).to_have_value("")

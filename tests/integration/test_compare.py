@@ -145,6 +145,62 @@ def test_the_answers_of_several_models_come_side_by_side(
     assert page.count("fake") >= 2
 
 
+def test_a_catalogue_may_call_its_pictures_as_it_likes(
+    cli: Cli, drawn: Path, plug_in: None
+) -> None:
+    header, *lines = (drawn / "catalogue.csv").read_text("utf-8").splitlines()
+    assert "image" in header.split(",")
+    odd = drawn / "odd.csv"
+    odd.write_text("\n".join([header.replace("image", "shown_as"), *lines]) + "\n", "utf-8")
+    named = ("--image-column", "shown_as")
+    told = cli("evaluate", odd, *TWO, *named, "--same", "product", "--json")
+    assert json.loads(told.out)["reports"][0]["data"]["records"] == len(lines)
+    found = cli("compare", "id:mug-01-front", *TWO, "--source", odd, *named, "-k", 2)
+    assert len(found.out.splitlines()) == 2 * 2, found.err
+    ran = cli("evaluate", drawn, "--model", "classic", *named, "--same", "product")
+    assert (ran.code, "for catalogues" in ran.err) == (2, True)
+
+
+def renamed(source: Path, name: str, column: str) -> Path:
+    """The drawn catalogue again, with another name for its column of pictures."""
+    header, *lines = source.read_text("utf-8").splitlines()
+    path = source.with_name(name)
+    path.write_text("\n".join([header.replace("image", column), *lines]) + "\n", "utf-8")
+    return path
+
+
+def test_query_catalogues_may_call_their_pictures_as_they_like(
+    cli: Cli, drawn: Path, drawn_index: Path, plug_in: None
+) -> None:
+    usual = drawn / "catalogue.csv"
+    odd, other = (renamed(usual, f"{name}.csv", name) for name in ("photo", "foto"))
+    command = ("evaluate", "--index", drawn_index, "--same", "product", "--queries", odd)
+    refused = cli(*command)
+    assert (refused.code, "Say it with --image-column" in refused.err) == (2, True)
+    own = cli("evaluate", "--index", drawn_index, "--same", "product", "--queries", usual)
+    said = cli(*command, "--image-column", "photo")
+    assert said.code == 0, said.err
+    assert said.out == own.out
+
+    for source, queries in ((usual, odd), (odd, usual), (odd, odd)):
+        both = ("evaluate", source, *TWO, "--same", "product", "--queries", queries)
+        ran = cli(*both, "--image-column", "photo")
+        assert ran.code == 0, ran.err
+
+    for source, queries, lacking in (
+        (odd, other, other),
+        (other, odd, other),
+        (usual, usual, usual),
+    ):
+        both = ("evaluate", source, *TWO, "--same", "product", "--queries", queries)
+        ran = cli(*both, "--image-column", "photo")
+        assert ran.code == 2
+        assert f"{lacking}: no column is named 'photo'" in ran.err
+    folder = ("evaluate", drawn, *TWO, "--same", "folder", "--queries", "id~x.csv")
+    ran = cli(*folder, "--image-column", "photo")
+    assert (ran.code, "for catalogues; none was given" in ran.err) == (2, True)
+
+
 def test_an_index_lends_its_records_and_its_own_vectors(
     cli: Cli, drawn_index: Path, plug_in: None, tmp_path: Path
 ) -> None:

@@ -162,6 +162,16 @@ def test_a_rebuild_refuses_when_many_pictures_are_away(filled: ImageIndex, album
     assert len(filled) == 5
 
 
+def test_a_rebuild_that_is_refused_says_why(filled: ImageIndex, album: Path, draw: Draw) -> None:
+    white = draw("album/white.png", (255, 255, 255))
+    filled.add(white.parent)
+    with pytest.raises(SourceError) as caught:
+        filled.rebuild("fake-picky")
+    told = str(caught.value)
+    assert "1 of 6 pictures cannot be read, or not by this model (the first: " in told
+    assert f"{white}: the model" in told
+
+
 def test_a_rebuild_drops_the_few_that_are_away(index: ImageIndex, draw: Draw) -> None:
     for at in range(20):
         draw(f"many/{at:02}.png", (4 * at, 250 - 4 * at, at), at)

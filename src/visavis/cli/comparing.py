@@ -49,6 +49,7 @@ def compare(
             show_default=False,
         ),
     ] = None,
+    image_column: options.ImageColumn = None,
     top: Annotated[
         int, typer.Option("--top", "-k", min=1, metavar="N", help="How many results of each.")
     ] = 8,
@@ -72,12 +73,13 @@ def compare(
         raise UsageError("name two models or more to compare: --model A --model B")
     if source is not None and index is not None:
         raise UsageError("give a --source or an --index, not both")
+    options.check_image_column(source, image_column)
     if sheet is not None:
         check_sheet_path(Path(sheet))
     given = options.settings(index, device)
     asked = [(query, parse_terms([query])) for query in queries]
     with ExitStack() as opened:
-        places = [_indexed(name, source, given, opened) for name in model or []]
+        places = [_indexed(name, source, image_column, given, opened) for name in model or []]
         names = _names(model or [], places)
         answers = [
             _Answer(query, terms, name, place.search(*terms, limit=top))
@@ -94,7 +96,13 @@ def compare(
         _print(answers)
 
 
-def _indexed(model: str, source: str | None, given: "Settings", opened: ExitStack) -> "ImageIndex":
+def _indexed(
+    model: str,
+    source: str | None,
+    image_column: str | None,
+    given: "Settings",
+    opened: ExitStack,
+) -> "ImageIndex":
     """The pictures as a model sees them."""
     from visavis.cli.progress import IndexProgress
     from visavis.embedders.registry import load_embedder
@@ -118,8 +126,9 @@ def _indexed(model: str, source: str | None, given: "Settings", opened: ExitStac
             max_pixels=given.max_pixels,
         )
     )
-    with IndexProgress([] if source is None else [source], []) as progress:
-        report = made.add(taken, progress=progress.update)
+    named = [] if source is None else [source]
+    with IndexProgress(named, [], image_column=image_column) as progress:
+        report = made.add(taken, image_column=image_column, progress=progress.update)
     for failure in report.failed:
         typer.echo(f"skipped {failure.uri}: {failure.reason}", err=True)
     if not len(made):

@@ -40,6 +40,15 @@ def evaluate(
             "--model", metavar="MODEL", help="The model, with SOURCE; several are compared."
         ),
     ] = None,
+    image_column: Annotated[
+        str | None,
+        typer.Option(
+            "--image-column",
+            metavar="COLUMN",
+            help="The column with paths or addresses in SOURCE and --queries; one of them may "
+            "have a usual name instead, such as path.",
+        ),
+    ] = None,
     same: Annotated[
         str | None,
         typer.Option(metavar="FIELD", help="Pictures that share its value are right answers."),
@@ -99,26 +108,27 @@ def evaluate(
 
     _check_protocol(same, truth, copies, originals, sample)
     _check_places(out, report)
+    column, asked_column = options.image_columns(source, image_column, queries)
     other = None if against is None else read_report(Path(against))
     depths = _depths(ks)
     models = model or []
     only = models[0] if models else None
     given = options.settings(index, device, model=only)
-    chosen = Options(tuple(where or ()), queries, sample, seed, given.device)
+    chosen = Options(tuple(where or ()), queries, sample, seed, given.device, asked_column)
     if len(models) > 1:
         from visavis.cli.evaluating_several import evaluate_models, refuse_single_options
 
         refuse_single_options(out=out, against=against, report=report)
         evaluate_models(
             models,
-            lambda name, skipped: _opened(source, index, name, given.device, skipped),
+            lambda name, skipped: _opened(source, column, index, name, given.device, skipped),
             partial(_task, same, truth, originals),
             chosen,
             lambda target, task: _measured(target, task, depths)[0],
             json_output=json_output,
         )
         return
-    with _opened(source, index, only, given.device, _tell_skipped) as target:
+    with _opened(source, column, index, only, given.device, _tell_skipped) as target:
         task = _task(same, truth, originals, target, chosen)
         found, run = _measured(target, task, depths)
         if out is not None:  # before a comparison can be refused
@@ -178,6 +188,7 @@ def _depths(text: str) -> tuple[int, ...]:
 @contextmanager
 def _opened(
     source: str | None,
+    image_column: str | None,
     index: str | None,
     model: str | None,
     device: str,
@@ -212,8 +223,8 @@ def _opened(
             max_pixels=given.max_pixels,
         ) as target,
     ):
-        with IndexProgress([source], []) as progress:
-            report = target.add(source, progress=progress.update)
+        with IndexProgress([source], [], image_column=image_column) as progress:
+            report = target.add(source, image_column=image_column, progress=progress.update)
         skipped(report.failed)
         if not len(target):
             raise UsageError(f"{source}: there is no picture in it to evaluate")

@@ -157,8 +157,9 @@ def _print_table(names: Sequence[str], reports: Sequence[Report]) -> None:
 
 
 def _how_clear(count: int) -> str:
+    looked = "1 difference was" if count == 1 else f"{count} differences were"
     return (
-        f"{count} differences were looked at: one in twenty such tables at most calls anything "
+        f"{looked} looked at: one in twenty such tables at most calls anything "
         "better or worse by chance (Holm's correction); each interval is by itself"
     )
 

@@ -36,10 +36,7 @@ def index(
             help="Name, folder, or several as 0.7:a+0.3:b, for a new index or with --rebuild.",
         ),
     ] = None,
-    image_column: Annotated[
-        str | None,
-        typer.Option(metavar="COLUMN", help="The catalogue's column with paths or addresses."),
-    ] = None,
+    image_column: options.ImageColumn = None,
     id_column: Annotated[
         str | None, typer.Option(metavar="COLUMN", help="The catalogue's column with ids.")
     ] = None,

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -17,6 +18,14 @@ Index = Annotated[
         metavar="DIR",
         help="Folder of the index. [default: $VISAVIS_INDEX or visavis.index]",
         show_default=False,
+    ),
+]
+ImageColumn = Annotated[
+    str | None,
+    typer.Option(
+        "--image-column",
+        metavar="COLUMN",
+        help="The catalogue's column with paths or addresses.",
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
@@ -103,3 +112,46 @@ def open_index(given: "Settings") -> "ImageIndex":
         jobs=given.jobs or None,
         max_pixels=given.max_pixels,
     )
+
+
+def check_image_column(
+    source: str | None, image_column: str | None, queries: str | None = None
+) -> None:
+    """Raise UsageError for a column of what is no catalogue."""
+    from visavis.errors import UsageError
+
+    if image_column is not None and not (_is_catalogue(source) or _is_catalogue(queries)):
+        raise UsageError("--image-column is for catalogues; none was given")
+
+
+def image_columns(
+    source: str | None, image_column: str | None, queries: str | None
+) -> tuple[str | None, str | None]:
+    """The column of SOURCE and that of --queries, by `--image-column` of `visavis evaluate`.
+
+    A catalogue without the column is read by a usual name if it has one, and the other has the
+    column. Raises SourceError for a catalogue that cannot be read, and UsageError where there is
+    none.
+    """
+    from visavis.evaluation.tasks import is_filter
+    from visavis.images.catalogue import IMAGE_COLUMNS
+    from visavis.images.tables import open_table
+
+    if queries is not None and is_filter(queries):
+        queries = None
+    check_image_column(source, image_column, queries)
+    places = [source, queries]
+    given = [image_column if _is_catalogue(place) else None for place in places]
+    if all(given):
+        known = [open_table(Path(str(place))).columns for place in places]
+        for at, columns in enumerate(known):
+            usual = image_column not in columns and any(name in columns for name in IMAGE_COLUMNS)
+            if usual and image_column in known[1 - at]:
+                given[at] = None
+    return given[0], given[1]
+
+
+def _is_catalogue(place: str | None) -> bool:
+    from visavis.images.tables import CATALOGUE_SUFFIXES
+
+    return place is not None and Path(place).suffix.lower() in CATALOGUE_SUFFIXES

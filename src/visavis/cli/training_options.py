@@ -89,10 +89,7 @@ class Common:
             show_default=False,
         ),
     ] = None
-    image_column: Annotated[
-        str | None,
-        typer.Option(metavar="COLUMN", help="The catalogue's column with paths or addresses."),
-    ] = None
+    image_column: options.ImageColumn = None
     json_output: options.Json = False
 
     @property
@@ -115,13 +112,9 @@ class Common:
 
     def opened(self) -> "Source":
         """The pictures; none is read yet."""
-        from visavis.errors import UsageError
         from visavis.images.sources import open_source
-        from visavis.images.tables import CATALOGUE_SUFFIXES
 
-        catalogue = Path(self.source).suffix.lower() in CATALOGUE_SUFFIXES
-        if self.image_column is not None and not catalogue:
-            raise UsageError("--image-column is for catalogues; none was given")
+        options.check_image_column(self.source, self.image_column)
         return open_source(self.source, image_column=self.image_column)
 
     def run(self, prepare: "Callable[..., Recipe[Any]]") -> None:

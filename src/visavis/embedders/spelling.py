@@ -14,14 +14,17 @@ Counts = NDArray[np.uint8]
 
 
 class Spellings:
-    """Words to choose from; those without a sign or a digit count.
+    """Words to choose from; those without a sign or a digit count, of each the first spelling.
 
     What two words can have in common is bounded by how often each has each letter. That is one sum
     over a small matrix, and leaves difflib a few words of thousands to look at.
     """
 
     def __init__(self, words: Iterable[str]) -> None:
-        folded = {word.casefold(): word for word in words if word.isalpha()}
+        folded: dict[str, str] = {}
+        for word in words:
+            if word.isalpha():
+                folded.setdefault(word.casefold(), word)
         self._words = [*folded.values()]
         self._folded = [*folded]
         self._lengths = np.array([len(word) for word in self._folded], np.int64)

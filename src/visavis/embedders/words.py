@@ -162,7 +162,7 @@ class Words:
     def _word(self, token: str, depth: int = 0) -> list[int] | None:
         """The numbers that stand for a word; None when it is unknown."""
         found = self._single(token, depth)
-        if found is None and len(token) > _SHORT and token.endswith("s"):
+        if found is None and len(token) > _SHORT and token.casefold().endswith("s"):
             singles = (self._single(one, depth) for one in _singulars(token))
             found = next((one for one in singles if one is not None), None)
         return found
@@ -212,13 +212,14 @@ def _telling(tokens: list[str]) -> list[str]:
 
 
 def _singulars(token: str) -> Iterator[str]:
-    """What a word may be the plural of: horses, buses, puppies."""
-    if token.endswith("ss"):
+    """What a word may be the plural of, whatever its case: horses, BUSES, Puppies."""
+    ending = token.casefold()[-3:]
+    if ending.endswith("ss"):
         return
     yield token[:-1]
-    if token.endswith("ies"):
+    if ending == "ies":
         yield f"{token[:-3]}y"
-    elif token.endswith("es"):
+    elif ending.endswith("es"):
         yield token[:-2]
 
 

@@ -14,6 +14,8 @@ from visavis.metrics import paired_difference
 
 Verdict = Literal["better", "worse", "no clear difference"]
 
+_SAME_TEST = {"top4_accuracy": "ns_score"}  # a quarter of it
+
 
 @dataclass(frozen=True, slots=True)
 class Difference:
@@ -45,7 +47,7 @@ class Difference:
         shape = {"ours": self.ours, "theirs": self.theirs, "difference": self.difference}
         rounded: dict[str, Any] = {key: round(value, 6) for key, value in shape.items()}
         interval = [round(self.low, 6), round(self.high, 6)]
-        chance = {"p": round(self.p, 6), "p_holm": round(self.adjusted, 6)}
+        chance = {"p": float(f"{self.p:.4g}"), "p_holm": float(f"{self.adjusted:.4g}")}
         return rounded | {"interval": interval, **chance, "verdict": self.verdict}
 
 
@@ -77,9 +79,23 @@ def compare(ours: Report, theirs: Report, name: str) -> list[Difference]:
 
 
 def together(every: Sequence[Sequence[Difference]]) -> list[list[Difference]]:
-    """The differences of several pairs, with p adjusted for how many there are in all."""
-    adjusted = iter(holm([one.p for differences in every for one in differences]))
-    return [[replace(one, adjusted=next(adjusted)) for one in found] for found in every]
+    """The differences of several pairs, with p adjusted for how many there are in all.
+
+    The N-S score and its share of four are one test, and count once.
+    """
+    tests: dict[tuple[int, str], float] = {}
+    for pair, differences in enumerate(every):
+        for one in differences:
+            tests.setdefault((pair, _test(one)), one.p)
+    adjusted = dict(zip(tests, holm([*tests.values()]), strict=True))
+    return [
+        [replace(one, adjusted=adjusted[pair, _test(one)]) for one in differences]
+        for pair, differences in enumerate(every)
+    ]
+
+
+def _test(difference: Difference) -> str:
+    return _SAME_TEST.get(difference.measure, difference.measure)
 
 
 def _check_comparable(ours: Report, theirs: Report, name: str) -> None:

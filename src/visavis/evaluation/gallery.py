@@ -39,12 +39,13 @@ def load_gallery(
     """The records of an index that pass a filter, `without` those of some ids.
 
     Takes 4 bytes of memory a number: a gigabyte for a million vectors of 256. Raises FilterError,
-    and UsageError when there is no record.
+    and UsageError when there is no record, or none that other models have too.
     """
     chosen = parse_all(where)
     store = SqliteStore(index.path)
     try:
-        numbered = [one for one in store.numbered_records(chosen) if one[1].id not in without]
+        passed = list(store.numbered_records(chosen))
+        numbered = [one for one in passed if one[1].id not in without]
         vectors = np.zeros((len(numbered), store.dim), np.float32)
         numbered.sort(key=lambda pair: pair[1].id)
         rows = {number: row for row, (number, _) in enumerate(numbered)}
@@ -55,6 +56,12 @@ def load_gallery(
             filled += len(kept)
     finally:
         store.close()
+    if passed and not numbered:
+        raise UsageError(
+            "the models have no picture in common"
+            + (f" that passes {described(chosen)}" if chosen else "")
+            + "; there is nothing to evaluate"
+        )
     if not numbered:
         reason = f"no record passes {described(chosen)}" if chosen else "the index is empty"
         raise UsageError(f"{index.path}: {reason}; there is nothing to evaluate")

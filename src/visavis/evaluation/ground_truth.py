@@ -97,18 +97,21 @@ def from_file(
     path: Path,
     queries: Iterable[ImageRecord],
     gallery: Gallery,
-    left_out: frozenset[str] = _NONE,
+    *,
+    without: frozenset[str] = _NONE,
+    unasked: frozenset[str] = _NONE,
 ) -> GroundTruth:
     """The ground truth of a file; `queries` are the records that can be asked.
 
-    What it says of ids that are `left_out` is passed over, with queries that lose all positives.
+    What it says of records that the gallery is `without`, and of queries that are `unasked`, is
+    passed over, with queries that lose all positives.
 
     A query that is itself in the gallery (the same id and content) is left out of its own ranking,
     unless the file names it among its own positives. Raises SourceError when the file cannot be
     read, UsageError when it names ids that are not there, an id as positive and junk at once, or a
     query without positives.
     """
-    answers = _without(read_answers(path), left_out)
+    answers = _without(read_answers(path), without, unasked)
     hashes = {record.id: record.sha256 for record in gallery.records}
     asked = {record.id: record.sha256 for record in queries}
     named = {id for lists in answers.values() for part in lists.values() for id in part}
@@ -127,12 +130,12 @@ def from_file(
 
 
 def _without(
-    answers: dict[str, Mapping[str, list[str]]], left_out: frozenset[str]
+    answers: dict[str, Mapping[str, list[str]]], without: frozenset[str], unasked: frozenset[str]
 ) -> dict[str, Mapping[str, list[str]]]:
     kept: dict[str, Mapping[str, list[str]]] = {}
     for query, lists in answers.items():
-        rest = {kind: [id for id in ids if id not in left_out] for kind, ids in lists.items()}
-        if query not in left_out and (rest["positives"] or not lists["positives"]):
+        rest = {kind: [id for id in ids if id not in without] for kind, ids in lists.items()}
+        if query not in unasked and (rest["positives"] or not lists["positives"]):
             kept[query] = rest
     return kept
 

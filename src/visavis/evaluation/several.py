@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-from visavis.evaluation.tasks import Options, Task
+from visavis.evaluation.tasks import Options, Task, sampled
 from visavis.image_index import ImageIndex
 from visavis.types import ImageRecord
 
@@ -17,7 +17,8 @@ def agreed_tasks(
     """A task for each index, all of the same questions to the same records.
 
     A record or a query picture that one index lacks (its model could not take it, or it could not
-    be read just then) is left out of all, and so is one that was another file by then.
+    be read just then) is left out of all, and so is one that was another file by then. A sample is
+    drawn of what is left, as it would be for a single index of just that.
 
     Args:
         indexes: Of the same pictures.
@@ -25,13 +26,14 @@ def agreed_tasks(
         options: Of the tasks.
     """
     gone = _odd([_pictures(index.records()) for index in indexes])
-    options = replace(options, without=options.without | gone)
+    sample = options.sample  # drawn last: samples of unlike pools have little in common
+    options = replace(options, sample=None, without=options.without | gone)
     while True:
         tasks = [make(index, options) for index in indexes]
         records = _odd([_pictures(task.gallery.records) for task in tasks]) - options.without
         queries = _odd([_pictures(task.queries) for task in tasks]) - options.unasked
         if not records and not queries:
-            return tasks
+            return [sampled(task, sample, options.seed) for task in tasks]
         options = replace(
             options, without=options.without | records, unasked=options.unasked | queries
         )

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
@@ -14,9 +14,9 @@ from visavis.evaluation.copies import EditedSource, draw_task
 from visavis.evaluation.gallery import Gallery, load_gallery
 from visavis.evaluation.ground_truth import GroundTruth, Question, from_file, same_value
 from visavis.image_index import ImageIndex
-from visavis.images.sources import Location
+from visavis.images.sources import Location, as_source
 from visavis.ingest import Progress
-from visavis.types import ImageRecord, Vectors
+from visavis.types import Entry, ImageRecord, Vectors
 
 _SHOWN = 10  # unreadable query pictures that are named
 
@@ -35,15 +35,13 @@ class Options:
     seed: int = 0
     device: str = "cpu"
     """Where query pictures are embedded."""
+    image_column: str | None = None
+    """The column that names the pictures, where `queries` is a catalogue."""
     without: frozenset[str] = frozenset()
     """Ids of records that are left out, as another index that is compared lacks them."""
     unasked: frozenset[str] = frozenset()
-    """Ids of query pictures that are left out, as another model could not take them."""
-
-    @property
-    def left_out(self) -> frozenset[str]:
-        """Both."""
-        return self.without | self.unasked
+    """Ids of query pictures that are left out, as another model could not take them. They are no
+    ids of records, though they may read the same."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,6 +82,8 @@ class _Queries:
     own: bool
     """Whether they are records of the index."""
     notes: list[str] = field(default_factory=list)
+    lost: frozenset[str] = frozenset()
+    """Ids of pictures that could not be read, or not by the model; the notes tell them."""
 
 
 def same_task(
@@ -95,7 +95,7 @@ def same_task(
     """
     gallery = load_gallery(index, options.where, options.without)
     queries = _queries(index, gallery, options, progress)
-    idle = bool(options.left_out)  # then it is no error in the data
+    idle = bool(options.without | options.unasked)  # then it is no error in the data
     truth = same_value(queries.records, gallery, name, own=queries.own, idle=idle)
     if truth.left_out:
         queries.notes.append(
@@ -111,7 +111,8 @@ def truth_task(
     """The right answers are read from a file; see `ground_truth`."""
     gallery = load_gallery(index, options.where, options.without)
     queries = _queries(index, gallery, options, progress)
-    truth = from_file(path, queries.records, gallery, options.left_out)
+    unasked = options.unasked | (options.without if queries.own else queries.lost)
+    truth = from_file(path, queries.records, gallery, without=options.without, unasked=unasked)
     return _task("truth", {"file": path.name}, gallery, queries, truth, options)
 
 
@@ -151,15 +152,10 @@ def _task(
     protocol["queries"] = _name(options.queries, queries)
     if kind == "copies":
         protocol["seed"] = options.seed
-    elif options.sample is not None and options.sample < len(questions):
-        protocol |= {"sample": options.sample, "seed": options.seed}
-        chance = np.random.default_rng(options.seed)
-        drawn = np.sort(chance.choice(len(questions), options.sample, replace=False))
-        questions = tuple(questions[at] for at in drawn.tolist())
     rows = {record.id: row for row, record in enumerate(queries.records)}
     chosen = [rows[question.id] for question in questions]
     records = tuple(queries.records[row] for row in chosen)
-    return Task(
+    task = Task(
         kind,
         protocol,
         gallery,
@@ -169,6 +165,25 @@ def _task(
         data_hash(gallery, questions, records),
         tuple(queries.notes),
         edits,
+    )
+    return sampled(task, options.sample, options.seed)
+
+
+def sampled(task: Task, sample: int | None, seed: int) -> Task:
+    """The task with at most so many of its questions, drawn by the seed; copies keep all."""
+    if task.kind == "copies" or sample is None or sample >= len(task.questions):
+        return task
+    chance = np.random.default_rng(seed)
+    drawn = np.sort(chance.choice(len(task.questions), sample, replace=False)).tolist()
+    questions = tuple(task.questions[at] for at in drawn)
+    queries = tuple(task.queries[at] for at in drawn)
+    return replace(
+        task,
+        protocol=task.protocol | {"sample": sample, "seed": seed},
+        questions=questions,
+        queries=queries,
+        vectors=task.vectors[drawn],
+        hash=data_hash(task.gallery, questions, queries),
     )
 
 
@@ -186,6 +201,11 @@ def _queries(
         return _embedded(index, options.queries, options, progress)
     chosen = load_gallery(index, [_expression(options.queries)], options.without)
     return _Queries(chosen.records, chosen.vectors, own=True)
+
+
+def is_filter(queries: str) -> bool:
+    """Whether `Options.queries` chooses records of the index, and names no pictures."""
+    return any(sign in queries for sign in "=<>~") and not Path(queries).exists()
 
 
 def _expression(text: str) -> str:
@@ -208,17 +228,27 @@ def _embedded(
             Path(folder) / "queries", index.info().model_ref, device=options.device
         ) as made,
     ):
-        report = made.add(location, progress=progress)
-        if not len(made):
+        report = made.add(location, image_column=options.image_column, progress=progress)
+        what = location if isinstance(location, str) else "the copies"
+        taken = {record.id for record in made.records()}
+        if not taken:
             why = f" ({report.failed[0].reason})" if report.failed else ""
-            what = location if isinstance(location, str) else "the copies"
             raise UsageError(f"{what}: no query picture could be read{why}")
+        if options.unasked.issuperset(taken):
+            raise UsageError(f"{what}: there is no query picture that all models can take")
         found = load_gallery(made, without=options.unasked)
+    lost = _named(location, options) - taken if report.failed else frozenset()
     failed = [f"not asked: {failure.uri}: {failure.reason}" for failure in report.failed]
     notes = failed[:_SHOWN]
     if len(failed) > _SHOWN:
         notes.append(f"not asked: {len(failed) - _SHOWN:,} more that could not be read")
-    return _Queries(found.records, found.vectors, own=False, notes=notes)
+    return _Queries(found.records, found.vectors, own=False, notes=notes, lost=lost)
+
+
+def _named(location: Location, options: Options) -> frozenset[str]:
+    """The ids of all pictures of a source, whether they can be read or not."""
+    source = as_source(location, image_column=options.image_column)
+    return frozenset(entry.id for entry in source.entries() if isinstance(entry, Entry))
 
 
 def data_hash(

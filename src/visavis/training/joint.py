@@ -6,7 +6,6 @@ with two sides: base and head in one graph, and a table of words (Frome et al., 
 visual-semantic embedding model", NIPS 2013).
 """
 
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,11 +27,12 @@ from visavis.training.joint_settings import JointSettings
 from visavis.training.joint_targets import Phrases, Targets, phrases_of, targets_of
 from visavis.training.joint_views import views_maker
 from visavis.training.joint_words import Turn, turn_of, write_turned
-from visavis.training.model_export import Exported, graph_on_base
+from visavis.training.model_export import Exported, check_graph, graph_on_base
 from visavis.training.progress import Tell, silent
 from visavis.training.recipe import Recipe, read
 from visavis.training.samples import Numbers, Sample, check_field, label_numbers, named
-from visavis.training.splits import drawn_apart, with_copies
+from visavis.training.splits import drawn_apart, off, with_copies
+from visavis.training.tracing import write_whole
 from visavis.types import RGB
 
 _WORDS_FILE, _ALIASES_FILE = "words.bin", "aliases.txt"
@@ -66,11 +66,20 @@ class JointRecipe(Recipe[JointLearner]):
     phrases: Phrases
     turn: Turn
     targets: Targets
+    aliases: bytes | None
+    """What the file of other words held: it may be gone at the end."""
 
     @property
     def asked(self) -> str:
         """What the validation does."""
         return f"searching for them by their {'words' if self.targets.names else 'captions'}"
+
+    @property
+    def off(self) -> str:
+        """Labels give whole pictures, and copies stay together."""
+        kept = len(self.validation) / (len(self.train) + len(self.validation))
+        why = "each label gives whole pictures, and exact copies stay together"
+        return off(kept, self.settings.validation, why)
 
     @property
     def base(self) -> Mapping[str, Any]:
@@ -126,10 +135,11 @@ class JointRecipe(Recipe[JointLearner]):
 
     def export(self, learner: JointLearner, pictures: Sequence[RGB], out: Path) -> Exported:
         """Base and head; the words are written beside what will be the image side."""
-        count = self._write_words(out)
         graph, difference = graph_on_base(learner.network, self.on, pictures)
+        check_graph(out, graph, difference)
+        count = self._write_words(out)
         spec = self.on.embedder.spec
-        aliases = None if self.said.aliases is None else _ALIASES_FILE
+        aliases = None if self.aliases is None else _ALIASES_FILE
         return Exported(
             graph,
             difference,
@@ -141,10 +151,14 @@ class JointRecipe(Recipe[JointLearner]):
         )
 
     def _write_words(self, out: Path) -> int:
-        if self.said.aliases is not None:
-            shutil.copyfile(self.said.aliases, out / _ALIASES_FILE)
+        """Files that are there already are replaced, not changed: a server may have them mapped."""
+        if self.aliases is not None:
+            write_whole(out / _ALIASES_FILE, self.aliases)
         keep, used = self.settings.keep, self.phrases.used()
-        return write_turned(self.table, self.turn, out / _WORDS_FILE, keep=keep, also=used)
+        partial = out / f"{_WORDS_FILE}.partial"
+        count = write_turned(self.table, self.turn, partial, keep=keep, also=used)
+        partial.replace(out / _WORDS_FILE)
+        return count
 
 
 def prepare(
@@ -177,7 +191,8 @@ def prepare(
         raise UsageError("say with --labels or --captions which field tells what pictures show")
     on = chosen_base(base)
     table = open_words(said.words)
-    words = Words(table, None if said.aliases is None else read_aliases(said.aliases))
+    aliases = None if said.aliases is None else read_aliases(said.aliases)
+    words = Words(table, aliases)
     both = said.labels is not None and said.captions is not None
     known = named(source, None if both else said.labels or said.captions)
     phrases = phrases_of(known.samples, said.labels, said.captions, words)
@@ -205,6 +220,7 @@ def prepare(
         phrases=phrases,
         turn=turn,
         targets=targets_of(phrases, table, turn, train),
+        aliases=None if said.aliases is None else said.aliases.read_bytes(),
     )
 
 
@@ -246,13 +262,22 @@ def _spoken(phrases: Phrases) -> list[list[int]]:
 def _divided(
     phrases: Phrases, contents: Numbers, share: float, seed: int
 ) -> tuple[Numbers, Numbers]:
-    """Samples to train on and to validate by: a share of each label's, copies on one side."""
+    """Samples to train on and to validate by: a share of each label's, copies on one side.
+
+    Labels whose share is less than half a picture give together what is missing.
+    """
     chance = np.random.default_rng([seed, 1])
     first = np.array([own[0] if own else "" for own in phrases.labels])
-    held = []
+    held, small = [], []
     for label in sorted(set(first.tolist())):
         numbers = np.flatnonzero(first == label)
-        held.append(drawn_apart(numbers, round(share * len(numbers)), chance, contents))
+        count = round(share * len(numbers))
+        held.append(drawn_apart(numbers, count, chance, contents))
+        if not count:
+            small.append(numbers)
+    missing = round(share * len(first)) - sum(map(len, held))
+    if small and missing > 0:
+        held.append(drawn_apart(np.concatenate(small), missing, chance, contents))
     validation = np.concatenate(held)
     if len(validation) < 2 and share:  # hardly a label has several pictures
         count = max(2, round(share * len(first)))

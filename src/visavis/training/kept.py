@@ -109,9 +109,8 @@ def keep(
                 return _opened(whole, samples, again, made=0)
             every: Iterable[_Made] = [*_known_ones(samples, stored), *again]
         else:
-            stored = read_begun(path, shape) | stored
-            every = _every(samples, source, maker, stored)
-        failed, made = _write(path, shape, len(samples), _telling(every, len(samples), tell))
+            every = _every(samples, source, maker, read_begun(path, shape) | stored)
+        failed, made = _write(path, shape, samples, _telling(every, len(samples), tell))
         return _opened(read_whole(path, shape), samples, failed, made)
 
 
@@ -152,14 +151,16 @@ def _opened(known: Whole, samples: Sequence[Sample], failed: Sequence[_Made], ma
     return Kept(kept, [known.sha256[place] for place in places], known.rows, places, failures, made)
 
 
-def _write(path: Path, shape: Shape, count: int, every: Iterable[_Made]) -> tuple[list[_Made], int]:
-    """A new file of `count` samples; returns those without a row, and how many rows were made.
+def _write(
+    path: Path, shape: Shape, samples: Sequence[Sample], every: Iterable[_Made]
+) -> tuple[list[_Made], int]:
+    """A new file of `samples`; returns those without a row, and how many rows were made.
 
     What is broken off leaves its rows to the next reading, unless the disk is full.
     """
     try:
-        with Writer(path, shape, count) as writer:
-            return _filled(writer, every)
+        with Writer(path, shape, len(samples)) as writer:
+            return _filled(writer, samples, every)
     except OSError as error:
         if error.filename:
             raise
@@ -167,11 +168,15 @@ def _write(path: Path, shape: Shape, count: int, every: Iterable[_Made]) -> tupl
         raise OSError(error.errno or errno.EIO, told, str(path)) from error  # HDF5 names no file
 
 
-def _filled(writer: Writer, every: Iterable[_Made]) -> tuple[list[_Made], int]:
+def _filled(
+    writer: Writer, samples: Sequence[Sample], every: Iterable[_Made]
+) -> tuple[list[_Made], int]:
     good: list[_Made] = []
     bad: list[_Made] = []
     fresh = 0
     for made in every:
+        if made.fresh and not fresh and not bad:  # all known ones were written
+            writer.drop_begun(samples)
         if made.row is None:
             bad.append(made)
             continue
@@ -197,6 +202,7 @@ def _every(
     for made in _known_ones(samples, stored):
         known.add(key_of(made.sample))
         yield made
+    del stored  # the room on disk of files that are removed is free when nothing maps them
     yield from _all_made([s for s in samples if key_of(s) not in known], source, maker)
 
 

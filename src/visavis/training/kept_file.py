@@ -131,7 +131,8 @@ def _whole_lines(journal: Path) -> Iterator[dict[str, Any]]:
 class Writer:
     """Makes a whole file, row by row, while it is entered.
 
-    What it is broken off from is left to the next reading; nothing is when the disk is full.
+    What it is broken off from is left to the next reading. When the disk is full nothing is, but
+    for rows that are nowhere else.
 
     Args:
         path: Of the whole file.
@@ -145,6 +146,7 @@ class Writer:
         self._journal = self._partial.with_suffix(".journal")
         self._open = ExitStack()
         self._added = 0
+        self._heir = False
 
     def __enter__(self) -> Self:
         try:
@@ -165,8 +167,8 @@ class Writer:
     ) -> None:
         with suppress(OSError):  # what could not be written still cannot
             self._open.close()
-        if isinstance(error, OSError) or not self._added:
-            self._remove()
+        if not self._added or (isinstance(error, OSError) and not self._heir):
+            _remove(self._partial)
 
     def add(self, sample: Sample, row: NDArray[Any], sha256: str) -> None:
         """Keep a row."""
@@ -177,6 +179,19 @@ class Writer:
         facts = dict(zip(("id", "uri", "size", "modified"), key_of(sample), strict=True))
         self._note(facts | {"sha256": sha256, "checksum": zlib.crc32(data)})
         self._added += 1
+
+    def drop_begun(self, samples: Sequence[Sample]) -> None:
+        """Remove what readings left that were broken off, once all that is known was added.
+
+        One that has rows of other pictures than `samples` stays. The lock around a reading sees to
+        it that no other process is at one.
+        """
+        ids = {sample.entry.id for sample in samples}
+        for partial in self._path.parent.glob(f"{self._path.stem}.*.partial"):
+            if partial != self._partial and _ids(partial.with_suffix(".journal")) <= ids:
+                self._heir = True
+                with suppress(OSError):  # where mapped files cannot be removed `finish` does it
+                    _remove(partial)
 
     def finish(self, samples: Sequence[Sample], sha256: Sequence[str]) -> None:
         """Make the file whole: `samples` are those with a row, in their order, then the others."""
@@ -199,13 +214,23 @@ class Writer:
             for path in self._path.parent.glob(f"{self._path.stem}.*.{pattern}"):
                 path.unlink(missing_ok=True)
 
-    def _remove(self) -> None:
-        for path in (self._journal, self._partial):
-            path.unlink(missing_ok=True)
-
     def _note(self, facts: dict[str, Any]) -> None:
         self._lines.write(json.dumps(facts).encode() + b"\n")
         self._lines.flush()
+
+
+def _ids(journal: Path) -> set[str]:
+    """The pictures whose rows were kept; none of a journal that is of no use."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        _, *lines = _whole_lines(journal)
+        return {line["id"] for line in lines}
+    return set()
+
+
+def _remove(partial: Path) -> None:
+    """The journal first: it must not speak of what another reading writes under that name."""
+    for path in (partial.with_suffix(".journal"), partial):
+        path.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -94,17 +94,8 @@ def write_model(
     A graph that is farther from torch than `TOLERANCE`, or too large, is not written: ModelError.
     `records` are JSON files to put beside the model, by name without suffix.
     """
-    model, difference = exported.graph, exported.difference
-    if not difference <= TOLERANCE:
-        raise ModelError(
-            f"{folder}: the model was not written, as its ONNX graph and torch differ by "
-            f"{difference:.2g} (at most {TOLERANCE:g} is rounding); please report this"
-        )
-    if model.ByteSize() > _LARGEST:
-        raise ModelError(
-            f"{folder}: the model was not written, as base and head together are larger than 2 GB; "
-            "use a smaller --base"
-        )
+    model = exported.graph
+    check_graph(folder, model, exported.difference)
     content = model.SerializeToString()
     spec = ModelSpec(
         name=name,
@@ -120,6 +111,20 @@ def write_model(
     )
     write_folder(folder, spec, content, records)
     return spec
+
+
+def check_graph(folder: Path, graph: onnx.ModelProto, difference: float) -> None:
+    """Raise ModelError for a graph that is too far from torch, or too large, to be written."""
+    if not difference <= TOLERANCE:
+        raise ModelError(
+            f"{folder}: the model was not written, as its ONNX graph and torch differ by "
+            f"{difference:.2g} (at most {TOLERANCE:g} is rounding); please report this"
+        )
+    if graph.ByteSize() > _LARGEST:
+        raise ModelError(
+            f"{folder}: the model was not written, as base and head together are larger than 2 GB; "
+            "use a smaller --base"
+        )
 
 
 def _looked_at(pictures: Sequence[RGB], spec: PreprocessSpec) -> Tensor:

@@ -84,9 +84,14 @@ class Recipe(ABC, Generic[AnyLearner]):
         if not len(self.validation):
             return f"trained on all {len(self.train):,} pictures, nothing was kept for validation"
         return (
-            f"validated on {len(self.validation):,} pictures that are never trained on, by "
-            f"{self.asked}"
+            f"validated on {len(self.validation):,} pictures that are never trained on{self.off}, "
+            f"by {self.asked}"
         )
+
+    @property
+    def off(self) -> str:
+        """Why another share is validated on than was asked for; nothing where it is that one."""
+        return ""
 
     @property
     def asked(self) -> str:
@@ -275,8 +280,8 @@ def _compared_on(source: Source, data: Inputs, notes: list[str]) -> tuple[list[R
             lost.append(str(error))
     if lost:
         notes.append(
-            f"{len(lost)} pictures of the training cannot be read any more ({lost[0]}); the model "
-            f"was compared with its graph on {len(found)} that can"
+            f"{len(lost)} picture{'s' * (len(lost) > 1)} of the training cannot be read any more "
+            f"({lost[0]}); the model was compared with its graph on {len(found)} that can"
             + ("" if found else f", and on {_COMPARED} drawn by chance")
         )
     return found or _drawn(), len(found)

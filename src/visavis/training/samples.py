@@ -38,8 +38,9 @@ def named(source: Source, field: str | None, *, optional: bool = False) -> Named
     """The pictures of a source with their labels, in its order; no picture is opened.
 
     A picture without a value of the field is left out, and told; where it is `optional` it is kept,
-    with an empty label. Of an id that occurs twice the last one counts. Raises SourceError when
-    there is no picture, UsageError when none has the field.
+    with an empty label. Of an id that occurs twice the last one counts. An id or a label with a NUL
+    character is a failure. Raises SourceError when there is no picture, UsageError when none has
+    the field.
     """
     found: dict[str, Sample] = {}
     failed: list[Failure] = []
@@ -54,8 +55,12 @@ def named(source: Source, field: str | None, *, optional: bool = False) -> Named
             without += 1
             if not optional:
                 continue
+        sample = Sample(item, "" if field is None else str(item.fields.get(field, "")))
+        if (refused := _refused(sample)) is not None:
+            failed.append(refused)
+            continue
         twice += item.id in found
-        found[item.id] = Sample(item, "" if field is None else str(item.fields.get(field, "")))
+        found[item.id] = sample
     if field is not None and field not in fields and without:
         raise UsageError(f"{source.uri}: no picture has a field {field!r}; {_hint(field, fields)}")
     if not found:
@@ -67,6 +72,15 @@ def named(source: Source, field: str | None, *, optional: bool = False) -> Named
     if twice:
         notes.append(f"{twice:,} ids occur more than once; the last of each counts")
     return Named(list(found.values()), failed, notes)
+
+
+def _refused(sample: Sample) -> Failure | None:
+    """What is wrong with a picture's texts: HDF5, which keeps them, takes no NUL."""
+    id, uri = sample.entry.id, sample.entry.uri
+    for name, text in (("id", id), ("address", uri), ("label", sample.label)):
+        if "\0" in text:
+            return Failure(uri, f"its {name} {text!r} holds a NUL character")
+    return None
 
 
 def check_field(samples: Sequence[Sample], field: str, option: str) -> None:

@@ -40,8 +40,10 @@ class Split:
     """Labels with one picture: trained on as negatives."""
     asked: float = 0.0
     """The share of the validation that was asked for."""
+    drawn: float = 0.0
+    """What was drawn: of the labels with several pictures, or of the pictures of each label."""
     kept: float = 0.0
-    """What it came to: of the labels with several pictures, or of the pictures."""
+    """What it came to, as exact copies that have several labels are one picture on one side."""
 
     @property
     def told(self) -> str:
@@ -55,14 +57,15 @@ class Split:
     @property
     def _off(self) -> str:
         """Why the share is another one than was asked for."""
-        if abs(self.kept - self.asked) <= _NEARLY * self.asked:
-            return ""
-        least = "a validation takes two labels"
-        if self.by == "image":
-            least += " and two pictures of each"
-        left = "two pictures of each label are left to train on, of one with fewer than four all"
-        why = least if self.kept > self.asked else left
-        return f" ({self.kept:.0%} of them, not {self.asked:.0%}: {why})"
+        if abs(self.kept - self.drawn) > abs(self.drawn - self.asked):
+            why = "exact copies of a picture that have several labels stay together"
+        elif self.kept > self.asked:
+            why = "a validation takes two labels"
+            if self.by == "image":
+                why += " and two pictures of each"
+        else:
+            why = "two pictures of each label are left to train on, of one with fewer than four all"
+        return off(self.kept, self.asked, why)
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON shape."""
@@ -77,6 +80,13 @@ class Split:
         }
 
 
+def off(kept: float, asked: float, why: str) -> str:
+    """What is added to a sentence where another share is kept than was asked for."""
+    if abs(kept - asked) <= _NEARLY * asked:
+        return ""
+    return f" ({kept:.0%} of them, not {asked:.0%}: {why})"
+
+
 def split(
     labels: Sequence[str],
     share: float,
@@ -89,15 +99,15 @@ def split(
     With a share of 0 there is none. A validation has two labels at least, and by image two pictures
     of each; `Split.told` says so where that makes it larger than it was to be. `sha256` are those
     of the pictures, by which exact copies are known; None: there are none. Raises UsageError when
-    there are fewer than two labels, no label with two pictures, or too few of them for a
-    validation.
+    there are fewer than two labels, no label with two pictures, too few of them for a validation,
+    or, as copies under other labels go with those that are kept, none left to train on.
     """
     names = np.array(labels)
     places = {name: np.flatnonzero(names == name) for name in sorted(set(labels))}
     several = [name for name, numbers in places.items() if len(numbers) > 1]
     _check(places, several)
     chance = np.random.default_rng([seed, 1])
-    validation, kept = np.zeros(0, np.int64), 0.0
+    validation, drawn, kept = np.zeros(0, np.int64), 0.0, 0.0
     how: Literal["label", "image", "none"] = "none"
     if share == 0:
         pass
@@ -105,10 +115,11 @@ def split(
         how = "label"
         held = _whole_labels(places, several, share, chance)
         validation, kept = np.sort(np.concatenate(held)), len(held) / len(several)
+        drawn = kept
     else:
         how = "image"
         contents = np.arange(len(names)) if sha256 is None else label_numbers(sha256)
-        validation = _some_pictures(places, share, chance, contents)
+        validation, drawn = _some_pictures(places, share, chance, contents)
         kept = len(np.unique(contents[validation])) / len(np.unique(contents))
     train = np.setdiff1d(np.arange(len(names)), validation)
     return Split(
@@ -119,6 +130,7 @@ def split(
         tuple(sorted(set(names[validation].tolist()))),
         tuple(name for name, numbers in places.items() if len(numbers) == 1),
         share,
+        drawn,
         kept,
     )
 
@@ -189,6 +201,8 @@ def _in_turns(numbers: Numbers, sides: Numbers | None) -> Numbers:
 
 def _pictures(numbers: Numbers, contents: Numbers) -> list[Numbers]:
     """Some samples as groups of the same content, in the order in which they come."""
+    if not len(numbers):
+        return []
     _, which, counts = np.unique(contents[numbers], return_inverse=True, return_counts=True)
     groups = np.split(numbers[np.argsort(which, kind="stable")], np.cumsum(counts)[:-1])
     return sorted(groups, key=lambda group: int(group[0]))
@@ -222,11 +236,12 @@ def _whole_labels(
 
 def _some_pictures(
     places: dict[str, Numbers], share: float, chance: np.random.Generator, contents: Numbers
-) -> Numbers:
+) -> tuple[Numbers, float]:
     """Of each label that is asked about two at least, so that each has a partner to find.
 
     Where the share of a label is less than two, some labels are asked about and others are not. Two
-    pictures of each are left. Copies count as one picture.
+    pictures of each are left. Copies count as one picture. Also what share of them was drawn,
+    before copies under other labels went with them.
     """
     pictures = [_pictures(numbers, contents) for numbers in places.values()]
     divisible = [own for own in pictures if len(own) >= 4]
@@ -244,7 +259,20 @@ def _some_pictures(
         for own, count in zip(divisible, counts, strict=True)
         for at in chance.permutation(len(own))[:count].tolist()
     ]
-    return with_copies(np.concatenate(held), contents)  # which may have other labels
+    validation = with_copies(np.concatenate(held), contents)  # which may have other labels
+    _check_left(places, validation, contents)
+    return validation, len(held) / sum(map(len, pictures))
+
+
+def _check_left(places: dict[str, Numbers], validation: Numbers, contents: Numbers) -> None:
+    """Raise UsageError when no label has two different pictures left to train on."""
+    left = (np.setdiff1d(numbers, validation) for numbers in places.values())
+    if not any(len(np.unique(contents[numbers])) > 1 for numbers in left):
+        raise UsageError(
+            "no validation is possible by image: pictures have exact copies under other labels, "
+            "which are kept back with them, and no label is left with two different pictures to "
+            "train on; remove the copies, or train without a validation by --validation 0"
+        )
 
 
 def _counts(

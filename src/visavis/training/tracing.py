@@ -75,17 +75,18 @@ def write_folder(
         labels: Of its classes, if it has any.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    _replace(folder / spec.file, graph)
+    write_whole(folder / spec.file, graph)
     if spec.classes is not None:
-        _replace(folder / spec.classes.labels, ("\n".join(labels) + "\n").encode())
+        write_whole(folder / spec.classes.labels, ("\n".join(labels) + "\n").encode())
     for name, shape in records.items():
         text = json.dumps(shape, indent=2, ensure_ascii=False) + "\n"
-        _replace(folder / f"{name}.json", text.encode())
+        write_whole(folder / f"{name}.json", text.encode())
     # Last: a folder with a model.json is whole.
-    _replace(folder / SPEC_FILE, spec.to_json().encode())
+    write_whole(folder / SPEC_FILE, spec.to_json().encode())
 
 
-def _replace(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file, or another in its place, at once or not at all."""
     partial = path.with_name(f"{path.name}.partial")
     partial.write_bytes(content)
     partial.replace(path)

@@ -128,7 +128,7 @@ def test_a_head_that_does_not_end_is_given_up_however_it_comes(
     assert _rest(silent) == b""
     assert _error(_rest(drip))["status"] == 408
     assert _error(_rest(again))["status"] == 408
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 10  # without the option it takes 15
 
 
 def test_a_head_in_time_is_answered_also_in_pieces(bare: Bare, connect: Connect) -> None:
@@ -157,13 +157,11 @@ def test_a_body_that_drips_on_after_its_answer_is_cut(bare: Bare, connect: Conne
 
 
 def test_two_thousand_half_open_connections_keep_nobody_out(bare: Bare, connect: Connect) -> None:
-    port = bare(connections=200)
+    port = bare(connections=200, head_seconds=300)  # none of them gives way by itself
     for _ in range(2000):
         connect(port, b"GET / HT")
     for _ in range(3):
-        started = time.monotonic()
         assert _is_well(connect(port, GET))
-        assert time.monotonic() - started < 2
 
 
 def test_a_client_with_too_many_connections_loses_its_oldest_alone(

@@ -67,13 +67,11 @@ def test_a_picture_bomb_is_refused_by_its_header(
     clients: Clients, keys: KeyFile, fresh_index: Path, size: tuple[int, int]
 ) -> None:
     client = clients(fresh_index, headers=keys.writer, key_file=keys.path)
-    files = {"image": ("bomb.png", _png(*size))}
-    started = time.monotonic()
+    files = {"image": ("bomb.png", _png(*size))}  # it ends early, which only decoding would find
     for path in ("/v1/search", "/v1/images"):
         answer = client.post(path, files=files)
         assert answer.status_code == 413
         assert "megapixels" in answer.json()["error"]["message"]
-    assert time.monotonic() - started < 2
 
 
 def test_a_body_that_announces_too_much_is_refused_unread(clients: Clients) -> None:
@@ -265,7 +263,7 @@ def test_slow_and_broken_connections_do_not_hold_others_up(serve: Serve, drawn_i
         held.append(connection)
     started = time.monotonic()
     assert served.get("/v1/images/mug-01-front/similar").status_code == 200
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 10  # the others are given up after 15
     for connection in held:
         connection.close()
     assert served.post("/v1/search", json={"terms": [{"id": "mug-01-front"}]}).status_code == 200

@@ -32,6 +32,10 @@ def test_other_words_have_none() -> None:
     assert Spellings([]).near("dog", 3) == ()
 
 
+def test_of_several_spellings_the_commonest_is_named() -> None:
+    assert Spellings(["paris", "Paris", "PARIS", "house"]).near("pariz", 3) == ("paris",)
+
+
 def test_no_near_word_is_missed() -> None:
     random = np.random.default_rng(3)
 

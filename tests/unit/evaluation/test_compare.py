@@ -67,6 +67,30 @@ def test_the_differences_of_several_pairs_are_looked_at_together() -> None:
     assert several.to_dict()["p_holm"] == pytest.approx(9 * once.p, abs=1e-6)
 
 
+def test_a_measure_and_its_quarter_are_looked_at_once() -> None:
+    def fours(values: list[float], *names: str) -> dict[str, Any]:
+        found = noise(3 if values is WEAK else 4, 2)
+        columns = {"ns_score": values, "top4_accuracy": [value / 4 for value in values]}
+        found["per_query"]["values"] |= {name: columns[name] for name in names}
+        return found
+
+    both = ("ns_score", "top4_accuracy")
+    mixed = [0.4, 0.1, 0.5, 0.4] * 10
+    one, two = (
+        {d.measure: d for d in compare(fours(mixed, *names), fours(WEAK, *names), "o.json")}
+        for names in (both[:1], both)
+    )
+    assert one["ns_score"].adjusted == two["ns_score"].adjusted
+    assert two["top4_accuracy"].adjusted == two["ns_score"].adjusted
+    assert one["recall@1"].adjusted == two["recall@1"].adjusted < 1
+
+
+def test_a_very_small_p_is_written_as_it_is() -> None:
+    [found] = compare(report([0.9] * 60), report([0.1] * 60), "o.json")
+    assert 0 < found.to_dict()["p"] < 1e-6
+    assert found.to_dict()["p_holm"] == found.to_dict()["p"]
+
+
 def test_reports_of_other_data_or_another_protocol_are_refused() -> None:
     with pytest.raises(UsageError, match=r"o\.json: it is about other data"):
         compare(report(WEAK), report(WEAK, hash="other"), "o.json")

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from visavis.errors import UsageError
 from visavis.evaluation.several import agreed_tasks
 from visavis.evaluation.tasks import Options, Task, copies_task, same_task, truth_task
 from visavis.image_index import ImageIndex
@@ -87,6 +88,98 @@ def test_a_query_whose_answers_are_all_left_out_is_not_asked(pair: Pair, tmp_pat
     one, other = agreed_tasks(pair, of_kind, Options(queries=str(queries)))
     assert one.hash == other.hash
     assert asked(one) == {str(n) for n in range(12)} - {"2", "6", "10", "9"}
+
+
+def test_the_name_of_a_record_that_is_left_out_does_not_take_a_query_picture_with_it(
+    pair: Pair, tmp_path: Path
+) -> None:
+    queries = catalogue(tmp_path / "asked", set())  # the same ids, and 1, 2, 6 and 10 can be read
+    answers = {"2": ["4", "6"], "0": ["2", "8"], "1": ["10"]}
+    (tmp_path / "answers.json").write_text(json.dumps(answers))
+    one, other = agreed_tasks(
+        pair,
+        lambda i, o: truth_task(i, tmp_path / "answers.json", o),
+        Options(queries=str(queries)),
+    )
+    assert one.hash == other.hash
+    found = {question.id: set(question.positives) for question in one.questions}
+    assert found == {"2": {"4"}, "0": {"8"}}
+
+
+def test_a_query_picture_that_is_not_asked_is_still_an_answer_to_others(
+    pair: Pair, tmp_path: Path
+) -> None:
+    queries = catalogue(tmp_path / "asked", set())
+    (tmp_path / "answers.json").write_text(json.dumps({"4": ["0"], "0": ["4", "8"]}))
+    chosen = Options(queries=str(queries), unasked=frozenset({"4"}))
+    task = truth_task(pair[0], tmp_path / "answers.json", chosen)
+    found = {question.id: set(question.positives) for question in task.questions}
+    assert found == {"0": {"4", "8"}}
+
+
+def test_a_query_of_a_file_whose_picture_one_model_cannot_take_is_asked_of_none(
+    pair: Pair, tmp_path: Path
+) -> None:
+    queries = catalogue(tmp_path / "asked", set())
+    Image.new("RGB", (24, 24), "white").save(tmp_path / "asked" / "4.png")
+    picky = ImageIndex.create(tmp_path / "picky.index", "fake-picky")
+    picky.add(tmp_path / "fake" / "noise.csv")
+    (tmp_path / "answers.json").write_text(json.dumps({"4": ["0"], "0": ["4", "8"]}))
+    one, other = agreed_tasks(
+        (pair[0], picky),
+        lambda i, o: truth_task(i, tmp_path / "answers.json", o),
+        Options(queries=str(queries)),
+    )
+    assert one.hash == other.hash
+    found = {question.id: set(question.positives) for question in one.questions}
+    assert found == {"0": {"4", "8"}}
+    assert any("4.png" in note for note in other.notes)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_one_bad_query_picture_costs_a_sample_nothing(
+    seed: int, pair: Pair, tmp_path: Path
+) -> None:
+    queries = catalogue(tmp_path / "asked", set())
+    Image.new("RGB", (24, 24), "white").save(tmp_path / "asked" / "5.png")
+    picky = ImageIndex.create(tmp_path / "picky.index", "fake-picky")
+    picky.add(tmp_path / "fake" / "noise.csv")
+    made = 0
+
+    def make(index: ImageIndex, options: Options) -> Task:
+        nonlocal made
+        made += 1
+        return of_kind(index, options)
+
+    chosen = Options(queries=str(queries), sample=4, seed=seed)
+    one, other = agreed_tasks([pair[0], picky], make, chosen)
+    assert made <= 4  # twice for each: with the bad one and without
+    assert one.hash == other.hash
+    assert one.protocol == other.protocol
+    assert (one.protocol["sample"], one.protocol["seed"]) == (4, seed)
+    assert len(one.vectors) == len(one.queries) == len(asked(one)) == 4
+
+    rest = catalogue(tmp_path / "rest", {"5"})  # a pool that never had it
+    alone = of_kind(pair[0], Options(queries=str(rest), sample=4, seed=seed))
+    assert alone.questions == one.questions
+
+
+def test_models_that_share_no_picture_are_told_so(tmp_path: Path, plug_in: None) -> None:
+    every, indexes = {str(number) for number in range(12)}, []
+    even = {str(number) for number in range(0, 12, 2)}
+    for name, without in (("fake", even), ("fake-halves", every - even)):
+        indexes.append(ImageIndex.create(tmp_path / f"{name}.index", name))
+        indexes[-1].add(catalogue(tmp_path / name, without))
+    with pytest.raises(UsageError, match=r"^the models have no picture in common; there"):
+        agreed_tasks(indexes, of_kind, Options())
+    with pytest.raises(UsageError, match="in common that passes kind=b; there is nothing"):
+        of_kind(indexes[0], Options(where=("kind=b",), without=frozenset(every)))
+
+
+def test_query_pictures_of_which_each_model_lacks_one_are_told(pair: Pair, tmp_path: Path) -> None:
+    queries = str(catalogue(tmp_path / "asked", {str(number) for number in range(1, 12)}))
+    with pytest.raises(UsageError, match=r"noise\.csv: .* no query picture that all models can"):
+        of_kind(pair[0], Options(queries=queries, unasked=frozenset({"0"})))
 
 
 def test_a_picture_that_was_another_file_by_then_is_left_out(tmp_path: Path, plug_in: None) -> None:

@@ -5,7 +5,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from visavis.evaluation.significance import DRAWS, holm, randomization
+from visavis.evaluation.significance import DRAWS, LEVEL, holm, randomization
 
 ABOUT = 4 * (0.25 / DRAWS) ** 0.5  # four standard errors of a share
 
@@ -38,9 +38,37 @@ def test_groups_change_their_signs_as_one() -> None:
 
 def test_no_difference_is_certainly_chance_and_nothing_certainly_is_not() -> None:
     assert randomization(np.zeros((20, 2))).tolist() == [1, 1]
-    assert randomization(np.ones((50, 1))).tolist() == [1 / (DRAWS + 1)]
+    [certain] = randomization(np.ones((3000, 1)))
+    assert 0 < certain < 1e-300
     same = randomization(np.array([[1.0], [-1.0]]))
     assert same.tolist() == [1]
+
+
+def test_what_no_draw_reaches_is_bounded_by_no_less_than_what_enumeration_finds() -> None:
+    least = 1 / (DRAWS + 1)
+    for queries in (14, 16, 20, 24, 50):  # one sign for all of them
+        [found] = randomization(np.ones((queries, 1)))
+        assert found >= 0.5 ** (queries - 1) or found >= least
+    [found] = randomization(np.ones((50, 1)))
+    assert 0.5**49 < found < 1e-10
+    assert found < least
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_no_p_is_far_below_the_share_of_all_signings(seed: int) -> None:
+    chance = np.random.default_rng(seed)
+    values = (np.abs(chance.normal(1, 0.7, 14)) + 0.1).round(2).tolist()  # nearly one-sided
+    wanted = enumerated(values)
+    [found] = randomization(np.array(values)[:, None])
+    assert found >= min(wanted, 1 / (DRAWS + 1))
+    assert found <= wanted + ABOUT
+
+
+def test_a_clear_difference_stays_clear_among_hundreds() -> None:
+    """Eleven models, 55 pairs of them, by ten measures."""
+    clear = np.random.default_rng(1).normal(0.2, 0.1, (60, 1))  # nearly every query is better
+    [p] = randomization(clear)
+    assert holm([float(p)] * 550)[0] < LEVEL
 
 
 def test_many_queries_are_drawn_in_blocks_with_the_same_meaning() -> None:

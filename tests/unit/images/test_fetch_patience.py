@@ -102,7 +102,7 @@ def test_a_server_that_drips_is_given_up_in_time(
     monkeypatch.setattr(fetch, "DEADLINE", 0.4)  # a bound also for those who would wait for ever
     with pytest.raises(FetchError, match=r"did not arrive within 0\.4 seconds"):
         fetcher.fetch(url)
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 20  # the whole answer takes 50 seconds and more
 
 
 def test_redirects_do_not_begin_the_time_anew(server: Server, fetcher: Fetcher) -> None:
@@ -111,10 +111,8 @@ def test_redirects_do_not_begin_the_time_anew(server: Server, fetcher: Fetcher) 
         time.sleep(0.3)
         line.sendall(b"HTTP/1.1 302 Found\r\nLocation: /y\r\nContent-Length: 0\r\n\r\n")
 
-    started = time.monotonic()
     with pytest.raises(FetchError, match=r"did not arrive within 0\.7 seconds"):
-        fetcher.fetch(server(story), seconds=0.7)
-    assert time.monotonic() - started < 1.5
+        fetcher.fetch(server(story), seconds=0.7)  # no single one of them takes that long
 
 
 def test_further_tries_do_not_begin_the_callers_time_anew(server: Server, tmp_path: Path) -> None:
@@ -169,10 +167,9 @@ def test_closing_ends_whatever_a_download_is_waiting_for(
         time.sleep(0.5)
         started = time.monotonic()
         fetcher.close()
-        assert time.monotonic() - started < 1  # what it waits for takes half a minute and more
         for thread in threads:
-            thread.join(3)
-        assert time.monotonic() - started < 1
+            thread.join(10)
+        assert time.monotonic() - started < 10  # what they wait for takes half a minute and more
     assert len(told) == count
     assert all("stopped" in text for text in told)
     fetcher.close()  # once more changes nothing
@@ -181,11 +178,13 @@ def test_closing_ends_whatever_a_download_is_waiting_for(
 def test_a_name_that_is_not_resolved_in_time_is_given_up(
     fetcher: Fetcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: time.sleep(1))
+    never = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: never.wait(30))
     started = time.monotonic()
     with pytest.raises(FetchError, match=r"0\.3 seconds"):
         fetcher.fetch("http://slow.example/", seconds=0.3)
-    assert time.monotonic() - started < 0.8
+    assert time.monotonic() - started < 10
+    never.set()
 
 
 def test_what_is_not_to_be_kept_is_not(server: Server, tmp_path: Path) -> None:

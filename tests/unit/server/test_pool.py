@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-import time
 
 import pytest
 
@@ -17,10 +16,9 @@ def test_what_does_not_fit_is_refused_at_once_and_room_comes_back() -> None:
         pool = Pool("work", threads=2, queue=3, seconds=9, metrics=Metrics())
         held = [asyncio.create_task(pool.run(lambda: gate.wait(5))) for _ in range(5)]
         await asyncio.sleep(0.05)
-        started = time.monotonic()
         with pytest.raises(BusyError) as refused:
             await pool.run(lambda: None)
-        assert time.monotonic() - started < 0.5
+        assert not any(task.done() for task in held)
         assert refused.value.headers["Retry-After"] == "1"
         gate.set()
         assert await asyncio.gather(*held) == [True] * 5

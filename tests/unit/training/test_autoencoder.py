@@ -235,6 +235,18 @@ def test_too_few_pictures_are_an_error(tmp_path: Path) -> None:
         prepared(tmp_path / "empty", tmp_path)
 
 
+def test_where_no_picture_with_a_label_can_be_read_there_is_no_validation_by_it(
+    tmp_path: Path,
+) -> None:
+    folder = draw_labelled(tmp_path / "pictures", labels=2, each=4)
+    for picture in (folder / "label-0").iterdir():
+        picture.rename(folder / picture.name)
+    for picture in (folder / "label-1").iterdir():
+        picture.write_bytes(b"no picture")
+    with pytest.raises(UsageError, match="no two of the 0 pictures kept for it share a value"):
+        prepared(folder, tmp_path, labels="folder")
+
+
 def test_a_validation_without_a_pair_is_an_error(tmp_path: Path) -> None:
     folder = draw_labelled(tmp_path / "pictures", labels=12, each=1)
     with pytest.raises(UsageError, match="no two of the 4 pictures kept for it share a value"):

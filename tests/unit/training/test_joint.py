@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -84,7 +85,9 @@ def test_the_model_finds_pictures_by_their_words_and_by_words_like_them(
 ) -> None:
     made = prepared(catalogue, words, base)
     assert made.told == (
-        "validated on 12 pictures that are never trained on, by searching for them by their words"
+        "validated on 12 pictures that are never trained on (33% of them, not 25%: each label "
+        "gives whole pictures, and exact copies stay together), by searching for them by their "
+        "words"
     )
     result = train(made, tmp_path / "mine", replace(LOOP, epochs=20))
     assert result is not None
@@ -204,8 +207,10 @@ def test_labels_without_a_known_word_are_named_and_their_pictures_left_out(
     aliases.write_text("skeuomorph = fork\nkibitzer = engine\nplugh = dog\n")
     made = prepared(catalogue, words, base, captions=None, aliases=aliases)
     assert (made.notes, len(made.data)) == ([], 36)
+    said = aliases.read_text()
+    aliases.unlink()  # a training takes hours
     train(made, tmp_path / "mine", LOOP)
-    assert (tmp_path / "mine" / "aliases.txt").read_text() == aliases.read_text()
+    assert (tmp_path / "mine" / "aliases.txt").read_text() == said
     model = load_embedder(tmp_path / "mine")
     assert isinstance(model, TextEmbedder)
     first, second = model.embed_texts(["skeuomorph", "fork"])
@@ -235,6 +240,45 @@ def test_exact_copies_are_not_asked_for_after_they_were_trained_on(
     contents = np.array(made.data.sha256)
     assert not set(contents[made.train]) & set(contents[made.validation])
     assert len(made.validation) == pytest.approx(0.25 * 72, abs=6)
+
+
+def test_labels_of_few_pictures_are_validated_too(tmp_path: Path, words: Path, base: str) -> None:
+    folder = draw_labelled(tmp_path / "pictures", labels=25, each=2)
+    path = folder / "catalogue.csv"
+    rows = ["id,path,label"]
+    for picture in sorted(folder.rglob("*.png")):
+        number = int(picture.parent.name.removeprefix("label-"))
+        label = f"word{chr(97 + number)}" if number < 20 else "dog"  # twice each, and ten dogs
+        below = picture.relative_to(folder).as_posix()
+        rows.append(f"{below},{below},{label}")
+    path.write_text("\n".join(rows) + "\n")
+    made = prepared(path, words, base, replace(TINY, validation=0.2, views=1), captions=None)
+    held = [made.data.samples[number].entry.fields["label"] for number in made.validation]
+    assert len(held) == 10
+    assert held.count("dog") == 2
+    assert "not 20%" not in made.told
+
+
+def test_a_finished_folder_that_is_gone_on_with_keeps_the_words_that_a_server_has_mapped(
+    catalogue: Path, words: Path, base: str, tmp_path: Path
+) -> None:
+    made = prepared(catalogue, words, base)
+    train(made, tmp_path / "mine", LOOP)
+    mapped, table = tmp_path / "mapped.bin", tmp_path / "mine" / "words.bin"
+    os.link(table, mapped)
+    train(made, tmp_path / "mine", LOOP, resume=True)
+    assert not mapped.samefile(table)  # another file is in its place
+    assert mapped.read_bytes() == table.read_bytes()
+    assert not list((tmp_path / "mine").glob("*.partial"))
+
+
+def test_no_words_are_written_beside_a_graph_that_says_something_else(
+    catalogue: Path, words: Path, base: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("visavis.training.model_export.TOLERANCE", -1.0)
+    with pytest.raises(ModelError, match="not written, as its ONNX graph and torch differ by"):
+        train(prepared(catalogue, words, base), tmp_path / "mine", LOOP)
+    assert not list((tmp_path / "mine").glob("words.bin*"))
 
 
 def test_captions_alone_are_enough(catalogue: Path, words: Path, base: str, tmp_path: Path) -> None:

@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import signal
@@ -179,6 +180,46 @@ def test_a_run_that_breaks_off_leaves_what_it_read_to_the_next(
 ) -> None:
     broken_off(pictures, tmp_path / "cache", monkeypatch)
     check_rest(pictures, tmp_path / "cache", range(13, 14))
+
+
+def test_readings_that_break_off_one_after_another_leave_one_copy_on_the_disk(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(2):
+        broken_off(pictures, tmp_path / "cache", monkeypatch)
+        assert len(list((tmp_path / "cache").glob("*.partial"))) == 1
+        assert len(list((tmp_path / "cache").glob("*.journal"))) == 1
+    check_rest(pictures, tmp_path / "cache", range(5, 6))
+
+
+def test_a_reading_of_other_pictures_takes_nothing_from_one_that_was_broken_off(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = tmp_path / "cache"
+    broken_off(pictures, cache, monkeypatch)
+    source = open_source(pictures)
+    others = named(source, "folder").samples[9:]
+    with pytest.raises(KeyboardInterrupt):
+        keep(others, source, maker(Breaks()), cache)
+    assert len(list(cache.glob("*.partial"))) == 2
+    check_rest(pictures, cache, range(5, 6))
+
+
+def test_rows_of_earlier_readings_outlast_a_disk_that_fills_up(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = tmp_path / "cache"
+    broken_off(pictures, cache, monkeypatch)
+
+    class Full(MeanColour):
+        def __call__(self, pictures: Sequence[RGB]) -> NDArray[np.float32]:
+            if self.made:
+                raise OSError(errno.ENOSPC, "no space")
+            return super().__call__(pictures)
+
+    with pytest.raises(OSError, match="is its disk full"):
+        kept(pictures, Full(), cache)
+    check_rest(pictures, cache, range(5, 6))
 
 
 def test_rows_that_were_not_written_whole_are_made_again(

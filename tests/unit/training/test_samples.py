@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,23 @@ def test_missing_files_of_a_catalogue_are_failures(tmp_path: Path) -> None:
     (tmp_path / "label-1" / "1.png").unlink()
     found = named(open_source(catalogue), "label")
     assert [len(found.samples), len(found.failed)] == [3, 1]
+
+
+def test_a_nul_in_an_id_or_a_label_is_a_failure_before_any_picture_is_read(tmp_path: Path) -> None:
+    draw_labelled(tmp_path, labels=1, each=1)
+    rows = [("a\0b", "cup"), ("c", "cu\0p"), ("d", "cup")]
+    (tmp_path / "all.jsonl").write_text(
+        "".join(
+            json.dumps({"id": id, "image": "label-0/0.png", "kind": kind}) + "\n"
+            for id, kind in rows
+        )
+    )
+    found = named(open_source(tmp_path / "all.jsonl"), "kind")
+    assert [sample.entry.id for sample in found.samples] == ["d"]
+    assert [failure.reason for failure in found.failed] == [
+        "its id 'a\\x00b' holds a NUL character",
+        "its label 'cu\\x00p' holds a NUL character",
+    ]
 
 
 def test_a_wrong_field_is_told_with_the_nearest_one(tmp_path: Path) -> None:

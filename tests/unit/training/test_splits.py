@@ -92,6 +92,37 @@ def test_exact_copies_are_on_one_side_whatever_their_labels() -> None:
         assert len({contents[n] for n in found.validation.tolist()}) >= 3
 
 
+def test_where_copies_leave_no_two_pictures_of_a_label_that_is_told() -> None:
+    names, contents = labels(A=4, B=4), list("wxyz") * 2
+    refused: list[str] = []
+    for seed in range(30):
+        try:
+            found = split(names, 0.2, "image", seed, contents)
+        except UsageError as error:
+            refused.append(str(error))
+            continue
+        left = [(names[n], contents[n]) for n in found.train.tolist()]
+        assert max(Counter(name for name, _ in left).values()) >= 2
+        assert not {content for _, content in left} & {contents[n] for n in found.validation}
+    assert 20 <= len(refused) < 30
+    assert all("exact copies under other labels" in told for told in refused)
+    apart = split(names, 0.2, "image", 0, list("wxyzstuv"))
+    assert (len(apart.train), len(apart.validation)) == (4, 4)
+
+
+def test_a_share_that_copies_make_larger_is_told_with_them_as_the_cause() -> None:
+    names, contents = labels(a=20, b=20), [f"{n % 20}" for n in range(40)]
+    for seed in range(9):
+        found = split(names, 0.2, "image", seed, contents)
+        if found.kept > 0.25:  # the labels drew different ones
+            assert (
+                f"({found.kept:.0%} of them, not 20%: exact copies of a picture that" in found.told
+            )
+        else:
+            assert found.told.endswith("never trained on")
+    assert "a validation takes" in split(labels(a=4, b=4), 0.2, "image", 0, list("stuvwxyz")).told
+
+
 def test_copies_count_as_one_picture() -> None:
     names = labels(a=6, b=6)
     contents = ["a"] * 6 + ["b"] * 6

@@ -161,6 +161,10 @@ def test_reports_hold_no_place_of_a_machine() -> None:
         ("open 400,000 × 300 words", "{value:.0f} ms | |"),
         ("index 1,200 JPEGs", "{value:.0f} a second | {floor:.0f}, all cores"),
         ("index 20,000 unchanged files", "{value:.0f} ms | {floor:.0f} ms, listing"),
+        (
+            "first picture of the page for a new visitor, thumbnails kept",
+            "{value:.0f} ms | {floor:.0f} ms, a bare page",
+        ),
         ("visavis --help", "{value:.0f} ms | {floor:.0f} ms, importing typer"),
         ("visavis search ./x.jpg, 100,000 records, classic", "{value:.0f} ms | {floor:.0f} ms"),
     ],

@@ -301,7 +301,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     sentence and the code of `visavis.errors`: 2, or 5 for a teacher that cannot be used.
     """
     options = _parser().parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    logging.basicConfig(format="%(asctime)s %(message)s")
+    logging.getLogger("visavis").setLevel(logging.INFO)  # libraries tell too much
     try:
         settings = chosen_settings(options)
         with stopping() as stop:

@@ -14,7 +14,7 @@ class Settings:
     mixture: Mixture = field(default_factory=Mixture)
     sides: tuple[tuple[float, int], ...] = ((0.55, 96), (0.7, 128), (1.0, 160))
     """Up to which position of the schedule pictures are how large: pixels, both ways."""
-    final_side: int = 208  # of the exported network: whole pictures show things smaller than crops
+    final_side: int = 224  # of the exported network: whole pictures show things smaller than crops
     second_side: int = 128  # at which it looks once more, for what is large
     picture_side: int = 160  # pixels that are kept of a training picture's longest side
     whitening: float = 0.5  # of the teacher's embedding; best of 0, .25, .5, .75, 1 on held-out

@@ -50,19 +50,20 @@ def test_it_is_the_default_small_and_whole(folder: Path) -> None:
     assert (info.dim, info.license, info.problem) == (256, "Apache-2.0", None)
 
 
-def test_its_vectors_are_those_that_torch_computes_with_the_weights_of_the_training(
+def test_its_vectors_are_those_of_the_specification_and_near_to_those_of_the_training(
     gallery: Vectors,
 ) -> None:
     known = json.loads(REFERENCE.read_text())
     assert known["sha256"] == read_spec(model_info("visavis-s").folder or Path()).sha256
     assert known["by"].startswith("torch ")
-    expected = np.array(known["vectors"], np.float32)
-    assert expected.shape == (4, 256)
-    assert np.abs(gallery[:4] - expected).max() < 1e-3
+    integers, exact = (np.array(known[name], np.float32) for name in ("integers", "float32"))
+    assert integers.shape == exact.shape == (4, 256)
+    # The file, computed operator by operator as ONNX defines them: what lies halfway between two
+    # integers may be rounded to either.
+    assert (gallery[:4] * integers).sum(axis=1).min() > 0.999
     assert np.allclose(np.linalg.norm(gallery, axis=1), 1, atol=1e-5)
-    # What 8-bit weights cost: the same pictures, seen with the weights as they were trained.
-    exact = np.array(known["unrounded"], np.float32)
-    assert (gallery[:4] * exact).sum(axis=1).min() > 0.995
+    # What integers cost: the same pictures, seen by torch with the weights as they were trained.
+    assert (gallery[:4] * exact).sum(axis=1).min() > 0.985
 
 
 def test_it_names_a_thousand_classes_whose_scores_add_up_to_one(

@@ -32,7 +32,7 @@ VECTORS = {
     "king": [0.5, 0.1, 0.6, -0.4],
     "cafe": [0.1, 0.2, 0.7, -0.9],
     "na\u00efve": [0.9, 0.2, -0.7, 0.0],
-    "monky": [0.9, -0.2, 0.1, 0.3],
+    "puppy": [0.9, -0.2, 0.1, 0.3],
     "s": [0.0, 0.1, 0.0, 0.9],
 }
 
@@ -65,10 +65,10 @@ def mean_of(*words: str) -> Vectors:
         ("pottedplant", ["plant"]),
         ("dogs", ["dog"]),
         ("couches", ["couch"]),
-        ("monkies", ["monky"]),
+        ("puppies", ["puppy"]),
         ("DOGS", ["dog"]),
         ("CouchES", ["couch"]),
-        ("MONKIES", ["monky"]),
+        ("PUPPIES", ["puppy"]),
         ("dog's", ["dog"]),
         ("the dog’s couch", ["dog", "couch"]),
         ("Caf\u00e9", ["cafe"]),

@@ -2,8 +2,8 @@
 
 Convolutions multiply 7-bit weights with 8-bit activations, whose ranges are those that pictures
 gave (post-training static quantization, Jacob et al. 2018). Seven bits, because processors without
-dot-product instructions add two products in 16 bits, which eight could overflow: this way every
-machine computes with the same numbers.
+dot-product instructions add two products in 16 bits, which eight could overflow. Machines still
+differ a little: what lies halfway between two integers may be rounded to either.
 """
 
 import tempfile

@@ -63,7 +63,7 @@ def test_its_vectors_are_those_of_the_specification_and_near_to_those_of_the_tra
     assert (gallery[:4] * integers).sum(axis=1).min() > 0.999
     assert np.allclose(np.linalg.norm(gallery, axis=1), 1, atol=1e-5)
     # What integers cost: the same pictures, seen by torch with the weights as they were trained.
-    assert (gallery[:4] * exact).sum(axis=1).min() > 0.985
+    assert (gallery[:4] * exact).sum(axis=1).min() > 0.995
 
 
 def test_it_names_a_thousand_classes_whose_scores_add_up_to_one(

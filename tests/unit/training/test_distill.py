@@ -139,3 +139,10 @@ def test_larger_steps_keep_the_span_of_the_average() -> None:
     assert large.rate == 2 * plain.rate
     assert abs(large.average - plain.average**4) < 1e-9
     assert large.capacity % large.fresh == 0
+
+
+def test_pictures_grow_with_the_schedule() -> None:
+    settings = replace(Settings(), sides=((0.5, 96), (0.8, 128), (1.0, 160)))
+    sides = [settings.side_at(position) for position in (0, 0.49, 0.5, 0.79, 0.8, 1.0)]
+    assert sides == [96, 96, 128, 128, 160, 160]
+    assert settings.side == 160

@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from visavis.embedders.preprocess import Preprocess
+from visavis.embedders.registry import model_info
 from visavis.embedders.spec import read_spec
 from visavis.errors import ModelError, UsageError
+from visavis.images.drawn import draw_gallery
 from visavis.training.colour import Colour, ColourHistogram
 from visavis.training.export import export, plain_graph, small_graph
 from visavis.training.networks import Shape, Student, TwoScales
@@ -96,3 +99,14 @@ def test_sides_that_the_network_cannot_halve_are_refused() -> None:
     assert pictures_of(64).size == 64
     with pytest.raises(UsageError, match="--size must be a multiple of 32, not 50"):
         pictures_of(50)
+
+
+def test_the_model_that_comes_with_the_package_is_taken_over_too() -> None:
+    base, preprocess = known_base(model_info("visavis-s").folder or Path())
+    drawn = [picture.pixels for picture in draw_gallery(8)]  # two products, four views of each
+    prepared = torch.from_numpy(Preprocess(preprocess)(drawn))
+    with torch.inference_mode():
+        vectors = base(prepared)
+    alike = vectors @ vectors.T - 2 * torch.eye(8)
+    assert base.dim == 192
+    assert [int(place) // 4 for place in alike.argmax(dim=1)] == [0, 0, 0, 0, 1, 1, 1, 1]

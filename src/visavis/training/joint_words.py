@@ -81,7 +81,7 @@ def write_turned(
     """Write the first `keep` words, and `also` those of these numbers; returns how many."""
     first = min(keep, len(table))
     rest = sorted({number for number in also if number >= first})
-    with TableWriter(path, table.dim, half=True) as writer:
+    with TableWriter(path, table.dim, kind="float16") as writer:
         for numbers in _blocks([*range(first), *rest]):
             words = [table.word(number) for number in numbers]
             writer.add(words, turn.vectors(table.vectors(numbers)))

@@ -30,7 +30,7 @@ def coloured(tmp_path: Path) -> Path:
     shape |= {"name": "coloured", "text": {"words": "words.bin"}}
     (folder / "model.json").write_text(json.dumps(shape))
     (folder / "model.onnx").write_bytes((made / "model.onnx").read_bytes())
-    with TableWriter(folder / "words.bin", 3, half=True) as writer:
+    with TableWriter(folder / "words.bin", 3, kind="float16") as writer:
         writer.add(list(COLOURS), np.array(list(COLOURS.values()), np.float32))
         writer.finish()
     return folder

@@ -1,5 +1,6 @@
 """The mapped table of words, with brute force as its oracle."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -10,14 +11,14 @@ from numpy.typing import NDArray
 
 from visavis.embedders import word_table
 from visavis.embedders.base import unit_rows
-from visavis.embedders.word_table import TableWriter, WordTable, copy_table
+from visavis.embedders.word_table import Kind, TableWriter, WordTable, copy_table
 from visavis.errors import WordVectorsError
 
 
 def written(
-    path: Path, words: list[str], vectors: NDArray[np.float32], *, half: bool = False
+    path: Path, words: list[str], vectors: NDArray[np.float32], *, kind: Kind = "float32"
 ) -> WordTable:
-    with TableWriter(path, vectors.shape[1], half=half) as writer:
+    with TableWriter(path, vectors.shape[1], kind=kind) as writer:
         middle = len(words) // 2
         writer.add(words[:middle], vectors[:middle])
         writer.add(words[middle:], vectors[middle:])
@@ -51,21 +52,43 @@ def test_every_word_is_found_and_no_other(
     assert all(table.find(word + "x") is None for word in words if word + "x" not in words)
 
 
-@pytest.mark.parametrize("half", [False, True])
+@pytest.mark.parametrize("kind", ["float32", "float16", "int8"])
 def test_the_nearest_words_equal_brute_force(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, half: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: Kind
 ) -> None:
     monkeypatch.setattr(word_table, "_BLOCK", 64)
     words, vectors = drawn(1000)
-    table = written(tmp_path / "table", words, vectors, half=half)
-    known = unit_rows(vectors)
-    known = unit_rows(known.astype(np.float16)) if half else known
+    table = written(tmp_path / "table", words, vectors, kind=kind)
+    known = unit_rows(table.rows(slice(0, 1000)))
+    np.testing.assert_allclose(known, unit_rows(vectors), atol=1e-2 if kind == "int8" else 1e-3)
     probes = unit_rows(np.random.default_rng(9).normal(size=(20, 12)))
     for probe, found in zip(probes, table.nearest(probes, 10), strict=True):
         scores = known @ probe
         order = np.argsort(-scores, kind="stable")[:10]
         assert [number for number, _ in found] == order.tolist()
         np.testing.assert_allclose([s for _, s in found], scores[order], atol=1e-3)
+
+
+def test_rows_of_eight_bits_keep_their_lengths(tmp_path: Path) -> None:
+    words, vectors = drawn(200)
+    vectors *= np.logspace(-3, 2, 200, dtype=np.float32)[:, None]
+    table = written(tmp_path / "table", words, vectors, kind="int8")
+    assert list(table.words()) == words
+    assert table.notes == ("one note", "and another")
+    rows = table.rows(slice(0, 200))
+    steps = np.abs(vectors).max(axis=1) / 127
+    assert (np.abs(rows - vectors).max(axis=1) <= 0.55 * steps).all()
+    np.testing.assert_allclose(np.linalg.norm(table.vectors([3, 150]), axis=1), 1, atol=1e-6)
+    assert (tmp_path / "table").stat().st_size < 200 * (12 + 2 + 4 + 4 + 7) + 7 * 64
+
+
+def test_a_row_of_zeros_is_a_word_that_says_nothing(tmp_path: Path) -> None:
+    words, vectors = drawn(30)
+    vectors[4] = 0.0
+    table = written(tmp_path / "table", words, vectors, kind="int8")
+    assert np.flatnonzero(table.silent(slice(0, 30))).tolist() == [4]
+    [found] = table.nearest(table.vectors([5]), 30)
+    assert sorted(number for number, _ in found) == [n for n in range(30) if n != 4]
 
 
 def test_words_that_are_left_out_do_not_count(tmp_path: Path) -> None:
@@ -99,13 +122,31 @@ def test_a_copy_keeps_the_commonest_words_without_their_mean(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("length", [0, 10, 63, 200])
-def test_a_table_that_is_cut_or_something_else_is_one_sentence(tmp_path: Path, length: int) -> None:
+@pytest.mark.parametrize("kind", ["float32", "int8"])
+def test_a_table_that_is_cut_or_something_else_is_one_sentence(
+    tmp_path: Path, length: int, kind: Kind
+) -> None:
     words, vectors = drawn(20)
     path = tmp_path / "table"
-    written(path, words, vectors)
+    written(path, words, vectors, kind=kind)
     path.write_bytes(path.read_bytes()[:length])
     with pytest.raises(WordVectorsError, match="table"):
         WordTable(path)
     path.write_bytes(b"something else entirely, and long enough to be a header of a table")
     with pytest.raises(WordVectorsError, match="no table of words"):
         WordTable(path)
+
+
+def test_a_table_whose_bytes_were_changed_is_one_sentence_or_an_answer(tmp_path: Path) -> None:
+    words, vectors = drawn(20)
+    path = tmp_path / "table"
+    written(path, words, vectors, kind="int8")
+    whole = path.read_bytes()
+    random = np.random.default_rng(5)
+    for at in random.integers(64, len(whole), 200).tolist():
+        path.write_bytes(whole[:at] + b"\xff\xff\xff" + whole[at + 3 :])
+        with suppress(WordVectorsError):
+            table = WordTable(path)
+            table.find("word7")
+            list(table.words())
+            assert len(table.nearest(unit_rows(vectors[:1]), 3)[0]) == 3

@@ -226,14 +226,16 @@ def test_the_json_page_names_every_key() -> None:
 def test_the_example_of_model_json_is_read_without_complaint() -> None:
     import json
 
-    from visavis.embedders.spec import WordsSpec, parse_spec
+    from visavis.embedders.spec import SemanticSpec, WordsSpec, parse_spec
 
     page = DOCS / "reference" / "model-json.md"
-    example, words = [block.text for block in blocks(page) if block.language == "json"]
+    example, words, semantic = [block.text for block in blocks(page) if block.language == "json"]
     spec = parse_spec(json.loads(example), page)
     assert (spec.dim, spec.preprocess.side) == (1280, 224)
     with_words = json.loads(example) | json.loads(words)
     assert parse_spec(with_words, page).text == WordsSpec("words.bin", "aliases.txt")
+    with_part = json.loads(example) | json.loads(semantic)
+    assert parse_spec(with_part, page).semantic == SemanticSpec(64, 0.1)
 
 
 def test_every_filter_operator_is_documented() -> None:

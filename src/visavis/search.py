@@ -4,10 +4,12 @@ import math
 import re
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from visavis.embedders.base import (
     Embedder,
@@ -15,9 +17,11 @@ from visavis.embedders.base import (
     class_notes,
     classes_of,
     embed,
+    good_from,
     reads_words,
     text_notes,
 )
+from visavis.embedders.blocks import reach
 from visavis.embedders.registry import reading_models
 from visavis.errors import ImageUnreadableError, TextUnsupportedError, UsageError
 from visavis.images.decode import crop, decode
@@ -29,6 +33,7 @@ from visavis.types import (
     Box,
     ClassTerm,
     ImageTerm,
+    Match,
     Query,
     RecordTerm,
     SearchResult,
@@ -42,6 +47,7 @@ Fetch = Callable[[str], bytes]
 
 _NOTHING = "nothing to search for; give a picture, id:ID, or words"
 _SHOWN = 200  # characters of a text
+_HALF_SHOWN = 5e-7  # half of the last digit of a score: what is shown can be asked for again
 _WEIGHTED = re.compile(r"(?P<weight>\d+(?:\.\d*)?|\.\d+):(?P<rest>.+)", re.DOTALL)
 
 
@@ -158,6 +164,41 @@ def as_terms(question: Question) -> tuple[Term, ...]:
     return tuple(question)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Asked:
+    """The vector of a question, and what its dot products with pictures mean to people.
+
+    The store knows dot products of unit vectors and nothing else; people see these divided by the
+    question's reach (see embedders/blocks.py), and name lowest scores on that scale too.
+    """
+
+    vector: Vectors
+    """(dim,), of unit length."""
+    reach: float = 1.0
+    good_from: float | None = None
+    """The score from which on the answers to these words are good; None: it is not known."""
+
+    def floor(self, min_score: float) -> float:
+        """The least dot product of a lowest score, as people write it."""
+        if self.reach == 1.0 or min_score <= -1.0:
+            return min_score
+        return (min_score - _HALF_SHOWN) * self.reach
+
+    def scored(self, matches: Sequence[Match]) -> tuple[Match, ...]:
+        """Matches with the scores that people see."""
+        if self.reach == 1.0:
+            return tuple(matches)
+        return tuple(
+            Match(match.record, max(-1.0, min(1.0, match.score / self.reach))) for match in matches
+        )
+
+    def weak(self, matches: Sequence[Match]) -> tuple[str, ...]:
+        """A sentence, where even the best of these matches is hardly what the words say."""
+        if self.good_from is None or not matches or matches[0].score >= self.good_from:
+            return ()
+        return (f"few good matches: the best scores {matches[0].score:.2f}",)
+
+
 def search(
     query: Query,
     store: VectorStore,
@@ -177,13 +218,13 @@ def search(
     if query.min_score is not None and not math.isfinite(query.min_score):
         raise UsageError(f"min_score must be a number, not {query.min_score}")
     model = cache(embedder)  # one for the whole query, and asked for at most once
-    vector = query_vector(query.terms, store, model, fetch, max_pixels)
+    asked = query_vector(query.terms, store, model, fetch, max_pixels)
     notes = term_notes(query.terms, model)
-    return rank(vector, query, store, started, without, notes)
+    return rank(asked, query, store, started, without, notes)
 
 
 def rank(
-    vector: Vectors,
+    asked: Asked,
     query: Query,
     store: VectorStore,
     started: float,
@@ -191,10 +232,14 @@ def rank(
     notes: tuple[str, ...] = (),
 ) -> SearchResult:
     """The answer to a query whose vector is known; `started` is when (perf_counter) it began."""
-    answer = store.search(vector, query.limit, query.offset, query.where, query.min_score, without)
-    reason = None if answer.matches else _reason(query, answer.total)
+    floor = None if query.min_score is None else asked.floor(query.min_score)
+    answer = store.search(asked.vector, query.limit, query.offset, query.where, floor, without)
+    matches = asked.scored(answer.matches)
+    if query.offset == 0:
+        notes += asked.weak(matches)
+    reason = None if matches else _reason(query, answer.total)
     took = (time.perf_counter() - started) * 1000
-    return SearchResult(answer.matches, answer.total, store.model(), took, reason, notes)
+    return SearchResult(matches, answer.total, store.model(), took, reason, notes)
 
 
 def _reason(query: Query, total: int) -> str:
@@ -215,10 +260,12 @@ def query_vector(
     embedder: Callable[[], Embedder],
     fetch: Fetch,
     max_pixels: int,
-) -> Vectors:
-    """The terms' unit vectors, summed with their weights and made unit length: (dim,).
+) -> Asked:
+    """The terms' unit vectors, summed with their weights and made unit length.
 
-    A class's vector is the direction in which its evidence grows (embedders/class_weights.py).
+    Each is divided by its reach first, so that words count as much as a picture. A picture's reach
+    is 1, and that of several pictures so near to 1 that it is taken for it: questions of records
+    need no model. A class's vector is the direction in which its evidence grows.
     """
     terms = tuple(terms)
     if not terms:
@@ -227,15 +274,32 @@ def query_vector(
         if not math.isfinite(term.weight):
             raise UsageError(f"a weight must be a number, not {term.weight}")
     largest = max(abs(term.weight) for term in terms) or 1.0  # so that no weight is too much
-    parts = [
-        _term_vector(term, store, embedder, fetch, max_pixels) * np.float64(term.weight / largest)
-        for term in terms
-    ]
-    total = np.sum(parts, axis=0)
+    total = np.sum(
+        [
+            _term_vector(term, store, embedder, fetch, max_pixels) * (term.weight / largest)
+            for term in terms
+        ],
+        axis=0,
+    )
     length = float(np.linalg.norm(total))
     if length < 1e-6:
         raise UsageError("the terms cancel one another out; change a weight or leave one away")
-    return np.asarray(total / length, np.float32)
+    vector = np.asarray(total / length, np.float32)
+    if all(isinstance(term, ImageTerm | RecordTerm) for term in terms):
+        return Asked(vector)
+    model = embedder()
+    return Asked(vector, reach(model, vector), _good_from(terms, model))
+
+
+def _good_from(terms: Sequence[Term], model: Embedder) -> float | None:
+    """The score of good answers to terms that are nothing but words."""
+    known: list[float] = []
+    for term in terms:
+        least = good_from(model, term.text) if isinstance(term, TextTerm) else None
+        if least is None or term.weight <= 0:
+            return None
+        known.append(least)
+    return min(known)
 
 
 def term_notes(terms: Iterable[Term], embedder: Callable[[], Embedder]) -> tuple[str, ...]:
@@ -251,15 +315,19 @@ def term_notes(terms: Iterable[Term], embedder: Callable[[], Embedder]) -> tuple
 
 def _term_vector(
     term: Term, store: VectorStore, embedder: Callable[[], Embedder], fetch: Fetch, max_pixels: int
-) -> Vectors:
+) -> NDArray[np.float64]:
+    """The unit vector of a term, divided by its reach."""
     if isinstance(term, RecordTerm):
-        return store.vector(term.id)
+        return np.asarray(store.vector(term.id), np.float64)
     model = embedder()
+    if isinstance(term, ImageTerm):
+        pixels = term_pixels(term, model.side, fetch, max_pixels)
+        return np.asarray(embed(model, [pixels])[0], np.float64)
     if isinstance(term, TextTerm):
-        return np.asarray(_reader(model, term).embed_texts([term.text])[0])
-    if isinstance(term, ClassTerm):
-        return np.asarray(classes_of(model).directions([term.name])[0])
-    return np.asarray(embed(model, [term_pixels(term, model.side, fetch, max_pixels)])[0])
+        vector = _reader(model, term).embed_texts([term.text])[0]
+    else:
+        vector = classes_of(model).directions([term.name])[0]
+    return np.asarray(vector / np.float64(reach(model, vector)))
 
 
 def _reader(model: Embedder, term: TextTerm) -> TextEmbedder:

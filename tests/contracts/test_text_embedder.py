@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from semantic import write_semantic
 from shop_classifier import write_shop_classifier
 from two_sided import write_clip, write_siglip
 from word_files import shop_vectors, write_text
@@ -19,6 +20,7 @@ TEXTS = {  # of each kind: texts that it can tell apart, and what it has to say 
     "clip": (["red", "green", "a photo of blue"], "red " * 100),
     "siglip": (["red", "green", "a photo of blue"], "red " * 100),
     "words": (["mug", "lamp", "the book on the chair"], "mug xyzzy"),
+    "semantic": (["cat", "tomato", "a photo of a red frog"], "cat xyzzy"),
     "combined": (["red", "green", "a photo of blue"], "red " * 100),
 }
 
@@ -35,6 +37,8 @@ def embedder(kind: str, gallery: Path, tmp_path: Path, monkeypatch: pytest.Monke
         folder = write_shop_classifier(tmp_path / "kinds", gallery.parent)
         words = write_text(tmp_path / "vectors.txt", shop_vectors())
         return load_embedder(make_conse(str(folder), words, tmp_path / "by-words").folder)
+    if kind == "semantic":
+        return load_embedder(write_semantic(tmp_path / "small"))
     write = write_siglip if kind == "siglip" else write_clip
     add_folder(write(tmp_path / "base"))
     return load_embedder("0.6:base+0.4:classic" if kind == "combined" else "base")

@@ -108,6 +108,15 @@ def text_notes(embedder: Embedder, text: str) -> tuple[str, ...]:
     return tuple(tell(text)) if callable(tell) else ()
 
 
+def good_from(embedder: Embedder, text: str) -> float | None:
+    """The score from which on pictures are good answers to a text; None where it is not known.
+
+    A `TextEmbedder` tells by a method of this name.
+    """
+    tell = getattr(embedder, "good_from", None)
+    return tell(text) if callable(tell) else None
+
+
 def class_notes(side: ClassSide, name: str) -> tuple[str, ...]:
     """What to know of a class name, in sentences for people; () from sides that do not say.
 

@@ -10,12 +10,13 @@ import numpy as np
 
 from visavis.embedders.checksum import verify
 from visavis.embedders.onnx import OnnxEmbedder
-from visavis.embedders.spec import ModelSpec, TextSpec, read_spec
+from visavis.embedders.spec import SPEC_FILE, ModelSpec, TextSpec, read_spec
 from visavis.embedders.two_sided import TwoSidedEmbedder, open_folder
-from visavis.errors import ExtraMissingError, ModelError
-from visavis.types import RGB
+from visavis.errors import ExtraMissingError, ModelError, ModelSpecError
+from visavis.types import RGB, Vectors
 
 _SPEED_RUNS = 5
+_SHARE_OFF = 0.01  # what rounding may change
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,7 @@ def check_model(folder: Path, *, device: str = "cpu", may_be_alike: bool = False
             f"{folder}: two different pictures get the same embedding; "
             "look at output, pool and preprocess in its model.json"
         )
+    _check_share(embedder, first)
     text_ms, note = _check_text(embedder, folder)
     _check_labels(embedder, pictures[:1])
     return CheckReport(
@@ -86,7 +88,9 @@ def _check_text(embedder: OnnxEmbedder, folder: Path) -> tuple[float | None, str
     if not isinstance(embedder, TwoSidedEmbedder):
         return None, None
     if (words := embedder.words()) is not None:
-        texts = [words.table.word(0), words.table.word(len(words.table) - 1)]
+        texts = words.examples()
+        if not texts:
+            raise ModelError(f"{words.table.path} has no word that says anything; make it again")
     else:
         texts = ["a cat", "two red houses"]
     try:
@@ -100,6 +104,18 @@ def _check_text(embedder: OnnxEmbedder, folder: Path) -> tuple[float | None, str
     return _milliseconds(lambda: embedder.embed_texts(texts[:1])), None
 
 
+def _check_share(embedder: OnnxEmbedder, vector: Vectors) -> None:
+    """That the semantic part of a picture's vector is as long as its share says."""
+    for block in embedder.blocks:
+        found = float(np.square(vector[block.place], dtype=np.float64).sum())
+        if block.semantic and abs(found - block.share) > _SHARE_OFF:
+            raise ModelSpecError(
+                f"{embedder.folder / SPEC_FILE}: semantic.share is {block.share:g}, but the "
+                f"squared length of a picture's last {embedder.dim - block.place.start} numbers is "
+                f"{found:.3f}; correct it, or make the model again"
+            )
+
+
 def _check_labels(embedder: OnnxEmbedder, pictures: Sequence[RGB]) -> None:
     """That the scores of the classifier, if there is one, have a label each; else ModelError."""
     if embedder.classes is not None:
@@ -111,7 +127,8 @@ def _check_files(folder: Path, spec: ModelSpec) -> None:
     if isinstance(spec.text, TextSpec):
         names += [spec.text.file, spec.text.tokenizer]
     elif spec.text is not None:
-        names += [spec.text.words, *filter(None, [spec.text.aliases])]
+        others = [spec.text.aliases, spec.text.colours, spec.text.tags]
+        names += [spec.text.words, *filter(None, others)]
     for name in names:
         if not (folder / name).is_file():
             raise ModelError(f"{folder / name} is not there, but model.json names it")

@@ -16,9 +16,11 @@ from visavis.embedders.base import (
     Embedder,
     TextEmbedder,
     class_notes,
+    good_from,
     text_notes,
     unit_rows,
 )
+from visavis.embedders.blocks import joined_blocks, reaches
 from visavis.errors import ModelError
 from visavis.types import RGB, Vectors
 
@@ -65,6 +67,10 @@ class CombinedEmbedder:
         """Where each part's numbers are."""
         self.classes: ClassSide | None = None
         """The classifier of the first part that has one."""
+        self.blocks = joined_blocks(
+            (part.embedder, place, share)
+            for part, place, share in zip(parts, self.places, self._shares, strict=True)
+        )
         for part, place in zip(parts, self.places, strict=True):
             side: object = getattr(part.embedder, "classes", None)
             if self.classes is None and isinstance(side, ClassSide):
@@ -87,8 +93,16 @@ class CombinedTextEmbedder(CombinedEmbedder):
         rows = np.zeros((len(texts), self.dim), np.float32)
         for share, part, place in zip(self._shares, self.parts, self.places, strict=True):
             if isinstance(part.embedder, TextEmbedder):
-                rows[:, place] = np.float32(share**0.5) * part.embedder.embed_texts(texts)
+                found = part.embedder.embed_texts(texts)
+                # So that each part's scores count by its weight, however far they can reach.
+                scale = share**0.5 / reaches(part.embedder, found)
+                rows[:, place] = scale.astype(np.float32)[:, None] * found
         return unit_rows(rows)
+
+    def good_from(self, text: str) -> float | None:
+        """The score of good answers to a text, where a single part reads it."""
+        reading = [part.embedder for part in self.parts if isinstance(part.embedder, TextEmbedder)]
+        return good_from(reading[0], text) if len(reading) == 1 else None
 
     def text_notes(self, text: str) -> tuple[str, ...]:
         """What of a text is passed over by a part, in sentences for people."""

@@ -196,6 +196,7 @@ def _write_model(
         pool="none",
         dim=vectors.shape[1],
         text=WordsSpec(_WORDS_FILE, _ALIASES_FILE if aliases else None),
+        semantic=None,
         origin=f"ConSE of {source.name} (top {top}) and the word vectors {words}; "
         f"the network: {source.spec.origin}",
     )

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from visavis.embedders.spec import PreprocessSpec, Three, check_preprocess
+from visavis.embedders.spec import PreprocessSpec, check_preprocess
+from visavis.embedders.spec_values import Three
 from visavis.errors import ModelSpecError
 
 # Pillow's numbers, which the hub's files use

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.embedders.base import unit_rows
+from visavis.embedders.blocks import two_blocks
 from visavis.embedders.checksum import verify
 from visavis.embedders.classes import FolderClasses
 from visavis.embedders.network import Network
@@ -53,6 +54,7 @@ class OnnxEmbedder:
         self.fingerprint = fingerprint(self.spec)
         self.dim = self.spec.dim
         self.side: int | None = self.spec.preprocess.side
+        self.blocks = two_blocks(self.dim, self.spec.semantic)
         self.threads, self.device = threads, device
         verify(self.folder / self.spec.file, self.spec.sha256)
         if not self.lazy:
@@ -112,7 +114,10 @@ class OnnxEmbedder:
 
 
 def fingerprint(spec: ModelSpec) -> str:
-    """16 hex digits of what shapes a vector: weights, tensor, pooling and preprocessing."""
+    """16 hex digits of what shapes a vector: weights, tensor, pooling and preprocessing.
+
+    What shapes questions alone (words, colours) or reads vectors (semantic, tags) is not in it.
+    """
     preprocess = {key: value for key, value in asdict(spec.preprocess).items() if value is not None}
     shape = [spec.sha256, spec.output, spec.pool, spec.dim, preprocess]
     return hashlib.sha256(json.dumps(shape, sort_keys=True).encode()).hexdigest()[:16]

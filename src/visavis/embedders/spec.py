@@ -5,13 +5,13 @@ A spec is read strictly: an unknown key, a missing key or a value that makes no 
 """
 
 import json
-import math
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
+from visavis.embedders import spec_values as values
+from visavis.embedders.spec_values import Section, Three
 from visavis.errors import ModelNotFoundError, ModelSpecError
 
 SPEC_FILE = "model.json"
@@ -24,11 +24,7 @@ LAYOUTS = ("NCHW", "NHWC")
 POOLS = ("none", "average", "gem")
 TEXT_POOLS = ("none", "first", "average", "last")
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _LARGEST_SIDE = 4096
-
-Three = tuple[float, float, float]
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +83,28 @@ class TextSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class SemanticSpec:
+    """The last `dim` numbers of a vector say what a picture shows, those before how it looks."""
+
+    dim: int
+    share: float
+    """The squared length of these numbers in every picture's vector, whose own length is 1."""
+
+
+@dataclass(frozen=True, slots=True)
 class WordsSpec:
-    """A text side that is a table of words (see word_table.py): a text is the mean of its words."""
+    """A text side that is a table of words (see word_table.py): a text is the mean of its words.
+
+    In a model with a semantic part, the words' vectors are as long as that part.
+    """
 
     words: str
     aliases: str | None = None
     """A file of other words for words that the table lacks, besides those that are built in."""
+    colours: str | None = None
+    """A table of colour words, whose vectors are as long as what comes before the semantic part."""
+    tags: str | None = None
+    """The words of the table that may be tags, on lines `name<tab>least cosine`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +122,7 @@ class ModelSpec:
     origin: str = ""
     classes: ClassesSpec | None = None
     text: TextSpec | WordsSpec | None = None
+    semantic: SemanticSpec | None = None
 
     def to_json(self) -> str:
         """The text of model.json; optional parts that are not there are left out."""
@@ -147,28 +160,30 @@ def read_spec(folder: Path) -> ModelSpec:
 
 def parse_spec(shape: object, path: Path) -> ModelSpec:
     """A spec from parsed JSON; `path` is only named in errors (`ModelSpecError`)."""
-    top = _Section(shape, path, "")
+    top = Section(shape, path, "")
     spec = ModelSpec(
-        name=top.take("name", _name),
-        file=top.take("file", _file_name),
-        sha256=top.take("sha256", _digest),
-        output=top.take("output", _text),
-        pool=top.take("pool", _one_of(POOLS)),
-        dim=top.take("dim", _count(1, 1_000_000)),
+        name=top.take("name", values.name),
+        file=top.take("file", values.file_name),
+        sha256=top.take("sha256", values.digest),
+        output=top.take("output", values.text),
+        pool=top.take("pool", values.one_of(POOLS)),
+        dim=top.take("dim", values.count(1, 1_000_000)),
         preprocess=_preprocess(top.section("preprocess")),
         classes=_classes(top.section("classes")) if "classes" in top else None,
         text=_text_side(top.section("text")) if "text" in top else None,
-        license=top.take("license", _string, ""),
-        origin=top.take("origin", _string, ""),
+        semantic=_semantic(top.section("semantic")) if "semantic" in top else None,
+        license=top.take("license", values.string, ""),
+        origin=top.take("origin", values.string, ""),
     )
     top.close()
+    _check_semantic(spec, top)
     return spec
 
 
 def check_preprocess(spec: PreprocessSpec, path: Path) -> PreprocessSpec:
     """The same spec, if its values make sense; ModelSpecError naming `path` if not."""
     shape = _without_none(asdict(spec))
-    return _preprocess(_Section(shape, path, "preprocess"))
+    return _preprocess(Section(shape, path, "preprocess"))
 
 
 def parse_preprocess(shape: object, path: Path) -> PreprocessSpec:
@@ -179,20 +194,20 @@ def parse_preprocess(shape: object, path: Path) -> PreprocessSpec:
     defaults = _without_none(asdict(PreprocessSpec(size=1)))
     del defaults["size"]
     whole = {**defaults, **shape} if isinstance(shape, dict) else shape
-    return _preprocess(_Section(whole, path, "preprocess"))
+    return _preprocess(Section(whole, path, "preprocess"))
 
 
-def _preprocess(part: "_Section") -> PreprocessSpec:
+def _preprocess(part: Section) -> PreprocessSpec:
     spec = PreprocessSpec(
-        size=part.take("size", _count(1, _LARGEST_SIDE)),
-        resize=part.take("resize", _one_of(RESIZES)),
-        crop=part.take("crop", _one_of(CROPS)),
-        interpolation=part.take("interpolation", _one_of(INTERPOLATIONS)),
-        channels=part.take("channels", _one_of(CHANNELS)),
-        mean=part.take("mean", _three),
-        std=part.take("std", _three_not_zero),
-        layout=part.take("layout", _one_of(LAYOUTS)),
-        resize_to=part.take("resize_to", _count(1, _LARGEST_SIDE), None),
+        size=part.take("size", values.count(1, _LARGEST_SIDE)),
+        resize=part.take("resize", values.one_of(RESIZES)),
+        crop=part.take("crop", values.one_of(CROPS)),
+        interpolation=part.take("interpolation", values.one_of(INTERPOLATIONS)),
+        channels=part.take("channels", values.one_of(CHANNELS)),
+        mean=part.take("mean", values.three),
+        std=part.take("std", values.three_not_zero),
+        layout=part.take("layout", values.one_of(LAYOUTS)),
+        resize_to=part.take("resize_to", values.count(1, _LARGEST_SIDE), None),
     )
     if spec.resize == "shortest" and spec.crop == "none":
         part.fail("crop", "must be 'center' where resize is 'shortest', or the input is not square")
@@ -205,153 +220,57 @@ def _preprocess(part: "_Section") -> PreprocessSpec:
     return spec
 
 
-def _classes(part: "_Section") -> ClassesSpec:
+def _classes(part: Section) -> ClassesSpec:
     spec = ClassesSpec(
-        part.take("output", _text),
-        part.take("labels", _file_name),
-        part.take("weights", _text, None),
+        part.take("output", values.text),
+        part.take("labels", values.file_name),
+        part.take("weights", values.text, None),
     )
     part.close()
     return spec
 
 
-def _text_side(part: "_Section") -> TextSpec | WordsSpec:
-    spec: TextSpec | WordsSpec
-    if "words" in part:
-        spec = WordsSpec(part.take("words", _file_name), part.take("aliases", _file_name, None))
-    else:
-        spec = TextSpec(
-            file=part.take("file", _file_name),
-            tokenizer=part.take("tokenizer", _file_name),
-            context=part.take("context", _count(1, 100_000)),
-            output=part.take("output", _text),
-            prompt=part.take("prompt", _prompt, "{}"),
-            pool=part.take("pool", _one_of(TEXT_POOLS), "none"),
-            pad=part.take("pad", _count(0, 10_000_000), None),
-            lower=part.take("lower", _yes_or_no, False),
-        )
+def _semantic(part: Section) -> SemanticSpec:
+    spec = SemanticSpec(
+        part.take("dim", values.count(1, 1_000_000)), part.take("share", values.share)
+    )
     part.close()
     return spec
 
 
-class _Section:
-    """One JSON object on its way into a dataclass: what is taken is ticked off."""
-
-    def __init__(self, shape: object, path: Path, name: str) -> None:
-        self.path = path
-        self.prefix = f"{name}." if name else ""
-        if not isinstance(shape, Mapping):
-            raise ModelSpecError(f"{path}: {name or 'the whole file'} must be a JSON object")
-        self.shape = shape
-        self.left = set(shape)
-
-    def __contains__(self, key: str) -> bool:
-        return key in self.shape
-
-    def take(self, key: str, read: Callable[[Any], T], default: Any = ...) -> T:
-        """The value of a key, read by `read`, which raises ValueError saying what it must be."""
-        self.left.discard(key)
-        if key not in self.shape:
-            if default is ...:
-                self.fail(key, "is missing")
-            return default  # type: ignore[no-any-return]
-        try:
-            return read(self.shape[key])
-        except ValueError as error:
-            self.fail(key, f"must be {error}, not {json.dumps(self.shape[key])[:80]}")
-            raise  # not reached
-
-    def section(self, key: str) -> "_Section":
-        return _Section(self.take(key, lambda value: value), self.path, f"{self.prefix}{key}")
-
-    def close(self) -> None:
-        for key in sorted(self.left):
-            known = ", ".join(sorted(set(self.shape) - self.left))
-            raise ModelSpecError(
-                f"{self.path}: unknown key {self.prefix}{key!s}; known here are {known}"
-            )
-
-    def fail(self, key: str, what: str) -> None:
-        raise ModelSpecError(f"{self.path}: {self.prefix}{key} {what}")
+def _check_semantic(spec: ModelSpec, top: Section) -> None:
+    """Raise ModelSpecError where the semantic part contradicts what else is said."""
+    if spec.semantic is not None:
+        if spec.semantic.dim >= spec.dim:
+            top.fail("semantic.dim", f"must be below dim ({spec.dim}): it is a part of the vector")
+    elif isinstance(spec.text, WordsSpec):
+        for key in ("colours", "tags"):
+            if getattr(spec.text, key) is not None:
+                top.fail(f"text.{key}", "needs semantic, the part of the vector that words act on")
 
 
-def _string(value: Any) -> str:
-    if not isinstance(value, str):
-        raise ValueError("a text")
-    return value
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str) or not value:
-        raise ValueError("a text that is not empty")
-    return value
-
-
-def _name(value: Any) -> str:
-    if not isinstance(value, str) or not _NAME.fullmatch(value):
-        raise ValueError("a name of letters, digits, '.', '_' and '-'")
-    return value
-
-
-def _file_name(value: Any) -> str:
-    # Only files of the folder itself: a model.json from elsewhere must not reach other files.
-    if not isinstance(value, str) or not value or Path(value).name != value or "\\" in value:
-        raise ValueError("the name of a file in the same folder")
-    return value
-
-
-def _digest(value: Any) -> str:
-    if not isinstance(value, str) or not re.fullmatch("[0-9a-fA-F]{64}", value):
-        raise ValueError("64 hexadecimal digits")
-    return value.lower()
-
-
-def _prompt(value: Any) -> str:
-    if not isinstance(value, str) or value.count("{}") != 1:
-        raise ValueError("a text with one {} in it")
-    return value
-
-
-def _yes_or_no(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError("true or false")
-    return value
-
-
-def _one_of(names: tuple[str, ...]) -> Callable[[Any], str]:
-    def read(value: Any) -> str:
-        if value not in names:
-            raise ValueError(" or ".join(map(repr, names)))
-        return str(value)
-
-    return read
-
-
-def _count(least: int, most: int) -> Callable[[Any], int]:
-    def read(value: Any) -> int:
-        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-            raise ValueError(f"a whole number from {least} to {most}")
-        return value
-
-    return read
-
-
-def _three(value: Any) -> Three:
-    numbers = tuple(value) if isinstance(value, (list, tuple)) else ()
-    if len(numbers) != 3 or not all(_is_number(number) for number in numbers):
-        raise ValueError("three numbers, one for each channel")
-    red, green, blue = (float(number) for number in numbers)
-    return red, green, blue
-
-
-def _three_not_zero(value: Any) -> Three:
-    if 0.0 in (numbers := _three(value)):
-        raise ValueError("three numbers other than 0")
-    return numbers
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+def _text_side(part: Section) -> TextSpec | WordsSpec:
+    spec: TextSpec | WordsSpec
+    if "words" in part:
+        spec = WordsSpec(
+            part.take("words", values.file_name),
+            part.take("aliases", values.file_name, None),
+            part.take("colours", values.file_name, None),
+            part.take("tags", values.file_name, None),
+        )
+    else:
+        spec = TextSpec(
+            file=part.take("file", values.file_name),
+            tokenizer=part.take("tokenizer", values.file_name),
+            context=part.take("context", values.count(1, 100_000)),
+            output=part.take("output", values.text),
+            prompt=part.take("prompt", values.prompt, "{}"),
+            pool=part.take("pool", values.one_of(TEXT_POOLS), "none"),
+            pad=part.take("pad", values.count(0, 10_000_000), None),
+            lower=part.take("lower", values.yes_or_no, False),
+        )
+    part.close()
+    return spec
 
 
 def _without_none(shape: Mapping[str, Any]) -> dict[str, Any]:

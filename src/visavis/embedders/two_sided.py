@@ -2,10 +2,14 @@
 
 import threading
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 
 from visavis.embedders.aliases import read_aliases
+from visavis.embedders.classes import FolderClasses
 from visavis.embedders.onnx import OnnxEmbedder
+from visavis.embedders.semantic_classes import SemanticClasses
+from visavis.embedders.semantic_words import SemanticWords
 from visavis.embedders.spec import SPEC_FILE, TextSpec, WordsSpec, read_spec
 from visavis.embedders.text import TextNetwork
 from visavis.embedders.word_table import WordTable
@@ -51,6 +55,31 @@ class TwoSidedEmbedder(OnnxEmbedder):
         """What of a text is passed over, in sentences for people."""
         return self.text_side().notes(text)
 
+    def good_from(self, text: str) -> float | None:
+        """The score from which on pictures are good answers to a text; None: it is not known."""
+        side = self.text_side()
+        return side.good_from(text) if isinstance(side, SemanticWords) else None
+
+    @cached_property
+    def classes(self) -> FolderClasses | None:
+        """Its classifier, if model.json names one; classes lie among the words where it can be."""
+        words = self.spec.semantic is not None and isinstance(self.spec.text, WordsSpec)
+        if self.spec.classes is None or not words:
+            return super().classes
+        return SemanticClasses(
+            self.folder,
+            self.spec,
+            self.spec.classes,
+            self._semantic_words,
+            threads=self.threads,
+            device=self.device,
+        )
+
+    def _semantic_words(self) -> SemanticWords:
+        side = self.text_side()
+        assert isinstance(side, SemanticWords)  # narrows the type: the spec says so
+        return side
+
     def words(self) -> Words | None:
         """The vocabulary, where the text side is a table of words. Raises ModelError."""
         side = self.text_side() if isinstance(self.spec.text, WordsSpec) else None
@@ -69,14 +98,25 @@ class TwoSidedEmbedder(OnnxEmbedder):
             return TextNetwork(self.folder, spec, self.dim, self.threads, self.device)
         if spec is None:
             raise ModelError(f"{self.folder} has no text side")
-        table = WordTable(self.folder / spec.words)
-        if table.dim != self.dim:
-            raise ModelSpecError(
-                f"{self.folder / SPEC_FILE}: dim is {self.dim}, but the vectors in {spec.words} "
-                f"have {table.dim} numbers; make the model again"
-            )
         aliases = None if spec.aliases is None else read_aliases(self.folder / spec.aliases)
-        return Words(table, aliases)
+        semantic = self.spec.semantic
+        if semantic is None:
+            return Words(self._table(spec.words, "dim", self.dim), aliases)
+        visual = self.dim - semantic.dim
+        table = self._table(spec.words, "semantic.dim", semantic.dim)
+        colours = None
+        if spec.colours is not None:
+            colours = self._table(spec.colours, "dim without semantic.dim", visual)
+        return SemanticWords(table, semantic, visual, colours, aliases)
+
+    def _table(self, name: str, key: str, dim: int) -> WordTable:
+        table = WordTable(self.folder / name)
+        if table.dim != dim:
+            raise ModelSpecError(
+                f"{self.folder / SPEC_FILE}: {key} is {dim}, but the vectors in {name} have "
+                f"{table.dim} numbers; make the model again"
+            )
+        return table
 
 
 def open_folder(

@@ -138,6 +138,15 @@ class WordTable:
             raise self._damaged() from error
         return None
 
+    def any_begins(self, beginning: str) -> bool:
+        """Whether a word begins so."""
+        wanted = beginning.encode("utf-8", "replace")
+        try:
+            place = bisect_left(self._order, wanted, key=self._bytes)
+            return place < len(self) and self._bytes(self._order[place]).startswith(wanted)
+        except IndexError as error:
+            raise self._damaged() from error
+
     def vectors(self, numbers: Sequence[int] | slice) -> Vectors:
         """The unit vectors of some words: (n, dim)."""
         rows = self.rows(numbers)

@@ -16,7 +16,7 @@ from visavis.embedders.aliases import Aliases, built_in_aliases
 from visavis.embedders.base import unit_rows
 from visavis.embedders.spelling import Spellings
 from visavis.embedders.word_file import WordFile
-from visavis.embedders.word_table import MAGIC, TableWriter, WordTable
+from visavis.embedders.word_table import MAGIC, MAGIC_INT8, TableWriter, WordTable
 from visavis.errors import UnknownWordError, UsageError, WordVectorsError
 from visavis.types import Tag, Vectors
 
@@ -87,7 +87,7 @@ class Words:
             return (whole,), ()
         numbers: list[int] = []
         unknown: dict[str, None] = {}
-        parts = [part for whole in _tokens(text) for part in self._parts(whole)]
+        parts = [part for whole in tokens(text) for part in self._parts(whole)]
         for token in _telling(parts):
             found = self._word(token)
             if found is None:
@@ -100,18 +100,26 @@ class Words:
         """What of a text is unknown and passed over, or says nothing, in a sentence or none."""
         unknown = self._looked_up(text)[1]
         if not unknown:
-            if any(token.casefold() not in FUNCTION_WORDS for token in _tokens(text)):
+            if any(token.casefold() not in FUNCTION_WORDS for token in tokens(text)):
                 return ()
             return (f"{text[:_SHOWN]!r} says little by itself; add other words",)
-        words = ", ".join(map(repr, unknown[:_LISTED])) + (" …" if len(unknown) > _LISTED else "")
-        return (f"unknown and passed over: {words}{self._hints(unknown)}",)
+        return (self._passed_over(unknown),)
+
+    def _passed_over(self, unknown: Sequence[str]) -> str:
+        shown = [word[:_SHOWN] for word in unknown[:_LISTED]]
+        words = ", ".join(map(repr, shown)) + (" …" if len(unknown) > _LISTED else "")
+        return f"unknown and passed over: {words}{self._hints(unknown)}"
+
+    def vectors_of(self, texts: Sequence[str]) -> Vectors:
+        """One unit vector for each text among those of the words. UnknownWordError as `embed`."""
+        return self.embed(texts)
 
     def similar(self, terms: Sequence[tuple[str, float]], count: int) -> list[Tag]:
         """The words nearest to a weighted sum of phrases, without the phrases' own words.
 
         Raises UnknownWordError, and UsageError where nothing remains of the sum.
         """
-        vectors = self.embed([text for text, _ in terms])
+        vectors = self.vectors_of([text for text, _ in terms])
         weights = np.array([weight for _, weight in terms], np.float32)
         total = weights @ vectors
         if np.linalg.norm(total) <= _NOTHING * np.abs(weights).max(initial=0.0):
@@ -125,6 +133,10 @@ class Words:
         """The words nearest to each vector that can name something: no signs, no function words."""
         return self._named(vectors, count, self._nameless)
 
+    def examples(self) -> list[str]:
+        """The first word and the last."""
+        return [self.table.word(number) for number in (0, len(self.table) - 1)]
+
     def spelled_like(self, word: str) -> list[str]:
         """Common words of nearly the same spelling: swapped letters, one letter, then others."""
         return list(self._near(word))
@@ -135,11 +147,17 @@ class Words:
     @cached_property
     def _common(self) -> Spellings:
         """Made only for those who misspell a word."""
+        return self._choices()
+
+    def _choices(self) -> Spellings:
         return Spellings(self.table.words(_SPELLED))
+
+    def _called(self, number: int) -> str:
+        return self.table.word(number)
 
     def _named(self, vectors: Vectors, count: int, left_out: NDArray[np.bool_]) -> list[list[Tag]]:
         return [
-            [Tag(self.table.word(number), score) for number, score in found]
+            [Tag(self._called(number), score) for number, score in found]
             for found in self.table.nearest(vectors, count, left_out)
         ]
 
@@ -182,7 +200,7 @@ class Words:
 
     def _as_written(self, token: str) -> int | None:
         """The number of a word, whatever its case; without its accents if need be."""
-        forms = (token,) if token.isascii() else _accented(token)
+        forms = (token,) if token.isascii() else accented(token)
         for form in dict.fromkeys(f for one in forms for f in (one, one.lower(), one.capitalize())):
             number = self.table.find(form)
             if number is not None:
@@ -202,7 +220,8 @@ class Words:
         return hints
 
 
-def _tokens(text: str) -> list[str]:
+def tokens(text: str) -> list[str]:
+    """A text at its spaces and punctuation; what joins words, as in dog's, stays."""
     return [token for raw in _TOKEN.findall(text) if (token := raw.strip(".'’_-"))]
 
 
@@ -223,7 +242,7 @@ def _singulars(token: str) -> Iterator[str]:
         yield token[:-2]
 
 
-def _accented(token: str) -> tuple[str, ...]:
+def accented(token: str) -> tuple[str, ...]:
     """A word as files have it, accents and letters in one, and without its accents."""
     parts = unicodedata.normalize("NFKD", token)
     plain = "".join(letter for letter in parts if not unicodedata.combining(letter))
@@ -240,7 +259,7 @@ def open_words(path: Path) -> WordTable:
     """
     try:
         with path.open("rb") as file:
-            if file.read(len(MAGIC)) == MAGIC:
+            if file.read(len(MAGIC)) in (MAGIC, MAGIC_INT8):
                 return WordTable(path)
         status = path.stat()
     except OSError as error:

@@ -76,17 +76,17 @@ def _answered(
     def attempt() -> dict[str, Any]:
         started = time.perf_counter()
         embedder = cache(partial(_embedder, index, query.terms, state))
-        vector = query_vector(
+        asked = query_vector(
             query.terms, index.store, embedder, _no_fetch, state.options.max_pixels
         )
         notes = term_notes(query.terms, embedder)
         embedded = time.perf_counter()
         state.metrics.stage("embed", embedded - started)
-        result: SearchResult = rank(vector, query, index.store, started, without, notes)
+        result: SearchResult = rank(asked, query, index.store, started, without, notes)
         matching = None
         if count:
-            floor = -1.0 if query.min_score is None else query.min_score
-            matching = index.store.browse.reaching(vector, floor, query.where)
+            floor = -1.0 if query.min_score is None else asked.floor(query.min_score)
+            matching = index.store.browse.reaching(asked.vector, floor, query.where)
             matching -= int(without is not None and _counted(index, without, query.where, floor))
         state.metrics.stage("search", time.perf_counter() - embedded)
         return search_shape(result, state.options.root_path, matching)

@@ -1,4 +1,5 @@
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -6,7 +7,15 @@ from typing import Any
 
 import pytest
 
-from visavis.embedders.spec import ModelSpec, PreprocessSpec, TextSpec, parse_spec, read_spec
+from visavis.embedders.spec import (
+    ModelSpec,
+    PreprocessSpec,
+    SemanticSpec,
+    TextSpec,
+    WordsSpec,
+    parse_spec,
+    read_spec,
+)
 from visavis.errors import ModelNotFoundError, ModelSpecError
 
 SHAPE: dict[str, Any] = {
@@ -138,6 +147,36 @@ def test_a_model_looks_at_the_side_before_the_crop() -> None:
     spec = PreprocessSpec(224, "shortest", "center")
     assert spec.side == 224
     assert replace(spec, resize_to=256).side == 256
+
+
+def test_a_semantic_part_is_read_and_written_with_its_tables() -> None:
+    shape = changed("semantic", {"dim": 64, "share": 0.1})
+    assert parse_spec(shape, PATH).semantic == SemanticSpec(64, 0.1)
+    shape["text"] = {"words": "words.bin", "colours": "colours.bin", "tags": "tags.tsv"}
+    spec = parse_spec(shape, PATH)
+    assert spec.text == WordsSpec("words.bin", None, "colours.bin", "tags.tsv")
+    assert parse_spec(json.loads(spec.to_json()), PATH) == spec
+    del shape["text"]
+    assert parse_spec(shape, PATH).text is None
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        ("semantic", {"dim": 1280, "share": 0.1}, "semantic.dim must be below dim (1280)"),
+        ("semantic", {"dim": 0, "share": 0.1}, "semantic.dim must be a whole number"),
+        ("semantic", {"dim": 64, "share": 0}, "semantic.share must be a number between 0 and 1"),
+        ("semantic", {"dim": 64, "share": 1.0}, "semantic.share must be a number between 0 and 1"),
+        ("semantic", {"dim": 64, "share": "10%"}, "semantic.share must be a number"),
+        ("semantic", {"dim": 64}, "semantic.share is missing"),
+        ("semantic", {"dim": 64, "share": 0.1, "at": 256}, "unknown key semantic.at"),
+        ("text", {"words": "w.bin", "colours": "c.bin"}, "text.colours needs semantic"),
+        ("text", {"words": "w.bin", "tags": "t.tsv"}, "text.tags needs semantic"),
+    ],
+)
+def test_a_semantic_part_that_makes_no_sense_is_named(key: str, value: Any, told: str) -> None:
+    with pytest.raises(ModelSpecError, match=rf"^folder/model\.json: {re.escape(told)}"):
+        parse_spec(changed(key, value), PATH)
 
 
 def test_a_folder_without_model_json_says_how_to_make_one(tmp_path: Path) -> None:

@@ -88,7 +88,7 @@ class Tagging:
     def of(
         self,
         picture: Question,
-        limit: int = 10,
+        limit: int | None = None,
         *,
         vocabulary: Sequence[str] | None = None,
         allow_private: bool = False,
@@ -98,7 +98,8 @@ class Tagging:
 
         Args:
             picture: A path, a file's bytes, pixels, an ImageTerm, a RecordTerm or `id:ID`.
-            limit: How many at most.
+            limit: How many at most; None: 3 of a model that chooses which tags are right often
+                enough (it may give none), 10 of others.
             vocabulary: Words to choose from; None: as the model has it.
             allow_private: Whether an address may lie in a private network.
             threads: Cores for the model; None: all of them.
@@ -115,9 +116,11 @@ class Tagging:
                 f"{term.text[:_SHOWN]!r} is no picture that exists; give a file, an address or "
                 "id:ID"
             )
-        if not isinstance(term, ImageTerm | RecordTerm) or limit < 1:
+        wrong = limit is not None and limit < 1
+        if wrong or not isinstance(term, ImageTerm | RecordTerm):
             raise UsageError("tags are for one picture or record, and a limit of 1 or more")
         tagger = self._tagger(threads, vocabulary)
+        limit = tagger.usual if limit is None else limit
         if isinstance(term, RecordTerm) and tagger.from_vectors:
             return tuple(tagger.of_vectors(self._store.vector(term.id)[None], limit)[0])
         with self._reading(allow_private) as read:

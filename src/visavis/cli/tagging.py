@@ -40,8 +40,17 @@ def tag(
         ),
     ] = None,
     top: Annotated[
-        int, typer.Option("--top", "-k", min=1, metavar="N", help="How many tags.")
-    ] = 10,
+        int | None,
+        typer.Option(
+            "--top",
+            "-k",
+            min=1,
+            metavar="N",
+            help="How many tags at most. [default: 3 of a model that gives only tags that are "
+            "right often enough, 10 of others]",
+            show_default=False,
+        ),
+    ] = None,
     vocabulary: options.Vocabulary = None,
     device: options.Device = None,
     max_megapixels: options.MaxMegapixels = None,
@@ -51,7 +60,8 @@ def tag(
     """Say in words what pictures show.
 
     By a model with a classifier, its classes with their probabilities; by a model that reads words,
-    the words nearest to the picture.
+    the words nearest to the picture. A model that says which of its words are right often enough
+    may give none.
     """
     from visavis.errors import ImageError, UsageError
 
@@ -92,7 +102,7 @@ def _exists(index: str) -> bool:
 
 @contextmanager
 def _by_index(
-    given: "Settings", top: int, words: list[str] | None, allow_private: bool
+    given: "Settings", top: int | None, words: list[str] | None, allow_private: bool
 ) -> "Iterator[Tags]":
     """By the model of the index."""
     with options.open_index(given) as target:
@@ -101,7 +111,7 @@ def _by_index(
 
 @contextmanager
 def _by_model(
-    given: "Settings", top: int, words: list[str] | None, allow_private: bool
+    given: "Settings", top: int | None, words: list[str] | None, allow_private: bool
 ) -> "Iterator[Tags]":
     """By a model alone."""
     from visavis.embedders.registry import DEFAULT_MODEL, load_embedder
@@ -113,6 +123,7 @@ def _by_model(
 
     embedder = load_embedder(given.model or DEFAULT_MODEL, device=given.device)
     tagger = make_tagger(embedder, words)
+    most = tagger.usual if top is None else top
     fetcher = Fetcher(allow_private=allow_private)
 
     def find(image: str) -> "Sequence[Tag]":
@@ -120,7 +131,7 @@ def _by_model(
         if not isinstance(term, ImageTerm):
             raise UsageError(f"{image!r} is no picture that exists; give a file or an address")
         pixels = term_pixels(term, embedder.side, fetcher.fetch, given.max_pixels)
-        return tagger.of_images([pixels], top)[0]
+        return tagger.of_images([pixels], most)[0]
 
     try:
         yield find

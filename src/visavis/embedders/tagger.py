@@ -1,5 +1,7 @@
 """Tags: words for what a picture shows, in the way that its model can give them.
 
+- A model that says which of its words may be tags, and from which cosine on: those of them that the
+  semantic part of the picture's vector reaches, or none.
 - A model whose text side is a table of words: the words nearest to the picture's vector.
 - A classifier: the names of its classes, by probability.
 - Any other model that reads words, such as CLIP: of a list of words, a person's own or the one that
@@ -7,7 +9,7 @@
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
@@ -16,12 +18,18 @@ from typing import Protocol
 import numpy as np
 
 from visavis.embedders.base import ClassSide, Embedder, TextEmbedder, unit_rows
+from visavis.embedders.blocks import reaches, semantic_part
 from visavis.embedders.classes import synonyms
 from visavis.embedders.combined import CombinedEmbedder
+from visavis.embedders.semantic_words import SemanticWords
+from visavis.embedders.spec import WordsSpec
 from visavis.embedders.two_sided import TwoSidedEmbedder
 from visavis.embedders.words import Words
-from visavis.errors import ClassesUnsupportedError, UsageError
+from visavis.errors import ClassesUnsupportedError, UsageError, WordVectorsError
 from visavis.types import RGB, Tag, Vectors
+
+USUAL = 10
+"""Tags that a picture gets when nobody says how many, of models that cut nothing off."""
 
 
 class Tagger(Protocol):
@@ -40,6 +48,11 @@ class Tagger(Protocol):
     @property
     def least(self) -> float:
         """The score below which a tag is not worth keeping."""
+        ...
+
+    @property
+    def usual(self) -> int:
+        """How many tags a picture gets at most when nobody says how many."""
         ...
 
     def of_vectors(self, vectors: Vectors, count: int) -> list[list[Tag]]:
@@ -65,6 +78,8 @@ def make_tagger(embedder: Embedder, vocabulary: Sequence[str] | None = None) -> 
         return _of_a_part(embedder, vocabulary)
     if vocabulary is None:
         words = embedder.words() if isinstance(embedder, TwoSidedEmbedder) else None
+        if isinstance(words, SemanticWords) and (listed := _tags_file(embedder)) is not None:
+            return _SemanticTagger(embedder, words, read_tags(listed, words))
         if words is not None:
             return _WordTagger(embedder, words)
         side: object = getattr(embedder, "classes", None)
@@ -116,6 +131,7 @@ class _WordTagger:
 
     from_vectors = True
     least = -1.0
+    usual = USUAL
 
     def __init__(self, embedder: Embedder, words: Words) -> None:
         self._embedder, self._words = embedder, words
@@ -130,11 +146,80 @@ class _WordTagger:
         return self.of_vectors(self._embedder.embed_images(images), count)
 
 
+class _SemanticTagger:
+    """Words with a cosine of their own each, from which on they are right often enough."""
+
+    from_vectors = True
+    least = -1.0
+    usual = 3
+
+    def __init__(self, embedder: Embedder, words: SemanticWords, tags: "Tags") -> None:
+        self._embedder, self._semantic = embedder, words.semantic
+        self._names = list(tags)
+        self._rows = np.array([row for row, _ in tags.values()], np.float32)
+        self._cuts = np.array([cut for _, cut in tags.values()], np.float32)
+        digest = hashlib.sha256(self._rows.tobytes() + self._cuts.tobytes()).hexdigest()
+        self.fingerprint = _digest("semantic", embedder.fingerprint, digest, *self._names)
+
+    def of_vectors(self, vectors: Vectors, count: int) -> list[list[Tag]]:
+        scores = semantic_part(vectors, self._semantic) @ self._rows.T
+        scores[scores < self._cuts] = -np.inf
+        order = np.argsort(-scores, axis=1, kind="stable")[:, :count]
+        return [
+            [Tag(self._names[at], float(row[at])) for at in best if row[at] > -np.inf]
+            for row, best in zip(scores, order.tolist(), strict=True)
+        ]
+
+    def of_images(self, images: Sequence[RGB], count: int) -> list[list[Tag]]:
+        return self.of_vectors(self._embedder.embed_images(images), count)
+
+
+Tags = Mapping[str, tuple[Vectors, float]]
+"""What may be a tag → its direction in the semantic part, and the least cosine with it."""
+
+
+def read_tags(path: Path, words: SemanticWords) -> Tags:
+    """The tags in a file, on lines `name<tab>least cosine`. Raises WordVectorsError."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise WordVectorsError(f"{path}: the tags cannot be read ({error})") from error
+    found: dict[str, tuple[Vectors, float]] = {}
+    for number, line in enumerate(lines, 1):
+        name, _, least = line.partition("\t")
+        row = words.phrase(name)
+        if row is None:
+            raise WordVectorsError(
+                f"{path}, line {number}: {name[:60]!r} is no word of {words.table.path.name}"
+            )
+        try:
+            cut = float(least)
+        except ValueError:
+            cut = np.nan
+        if not -1 <= cut <= 1:
+            raise WordVectorsError(
+                f"{path}, line {number}: write name, a tab and a cosine; not {line[:60]!r}"
+            )
+        found[name.replace("_", " ")] = row, cut
+    if not found:
+        raise WordVectorsError(f"{path} names no tags")
+    return found
+
+
+def _tags_file(embedder: Embedder) -> Path | None:
+    """The file of tags in a model folder, if its model.json names one."""
+    spec = embedder.spec.text if isinstance(embedder, TwoSidedEmbedder) else None
+    if not isinstance(embedder, TwoSidedEmbedder) or not isinstance(spec, WordsSpec):
+        return None
+    return None if spec.tags is None else embedder.folder / spec.tags
+
+
 class _ListTagger:
     """The nearest of a list of words, by a network that reads them."""
 
     from_vectors = True
     least = -1.0
+    usual = USUAL
 
     def __init__(self, embedder: TextEmbedder, names: Sequence[str]) -> None:
         self._embedder, self._names = embedder, list(names)
@@ -142,7 +227,9 @@ class _ListTagger:
 
     @cached_property
     def _vectors(self) -> Vectors:
-        return self._embedder.embed_texts(self._names)
+        texts = self._embedder.embed_texts(self._names)
+        scale = reaches(self._embedder, texts)  # scores as a search by that word shows them
+        return np.asarray(texts / scale[:, None], np.float32)
 
     def of_vectors(self, vectors: Vectors, count: int) -> list[list[Tag]]:
         scores = vectors @ self._vectors.T
@@ -161,6 +248,7 @@ class _ClassTagger:
 
     from_vectors = False
     least = 0.01  # a class in a hundred guesses
+    usual = USUAL
 
     def __init__(self, embedder: Embedder, side: ClassSide) -> None:
         self._side = side
@@ -187,6 +275,7 @@ class _PartTagger:
         self.fingerprint = tagger.fingerprint
         self.from_vectors = tagger.from_vectors
         self.least = tagger.least
+        self.usual = tagger.usual
 
     def of_vectors(self, vectors: Vectors, count: int) -> list[list[Tag]]:
         return self._tagger.of_vectors(unit_rows(vectors[:, self._place]), count)

@@ -144,7 +144,15 @@ class TagIn(_Typed):
     box: Annotated[
         PartOfPicture | None, Field(description="The part of the picture: as for a search.")
     ] = None
-    limit: Annotated[int, Field(ge=1, le=MOST_TAGS)] = 10
+    limit: Annotated[
+        int | None,
+        Field(
+            ge=1,
+            le=MOST_TAGS,
+            description="How many at most; left out, 3 of a model that gives only tags that are "
+            "right often enough, 10 of others.",
+        ),
+    ] = None
 
 
 class ClassesParams(_Strict):

@@ -135,8 +135,8 @@ export const getFields = async () => (await get("fields")).fields;
 export const getClasses = async (like, limit) =>
   (await get("classes", [["like", like], ["limit", String(limit)]])).classes;
 
-/** @param {string} id of a record @param {number} limit @returns {Promise<Tag[]>} best first */
-export const getTags = async (id, limit) => (await post("tag", { id, limit })).tags;
+/** @param {string} id of a record @returns {Promise<Tag[]>} best first, as many as the model usually gives */
+export const getTags = async (id) => (await post("tag", { id })).tags;
 
 /** @param {string} id @returns {Promise<ImageRecord>} */
 export const getRecord = (id) => get(`images/${encodeURIComponent(id)}`);

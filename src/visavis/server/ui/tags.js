@@ -66,10 +66,11 @@ export class Tags {
     await new Promise((done) => setTimeout(done, SETTLED));
     if (this.wanted !== record.id) return [];
     try {
-      const found = await getTags(record.id, SHOWN);
+      const found = await getTags(record.id);
       const likely = info.tags === "classes" ? found.filter(({ score }) => score >= LEAST) : found;
-      this.known.set(record.id, likely);
-      return likely;
+      const shown = likely.slice(0, SHOWN);
+      this.known.set(record.id, shown);
+      return shown;
     } catch {
       return this.written ? stored(record) : []; // its picture may be gone; its place says so
     }

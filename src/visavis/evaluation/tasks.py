@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from visavis.embedders.base import Embedder
+from visavis.embedders.blocks import reaches, visual_part
 from visavis.errors import UsageError
 from visavis.evaluation.copies import EditedSource, draw_task
 from visavis.evaluation.gallery import Gallery, load_gallery
@@ -129,7 +131,7 @@ def copies_task(
         candidates = [record for record in chosen if record.id in ids]
     drawn = draw_task(gallery, candidates, originals, options.seed)
     source = EditedSource([*drawn.originals, *drawn.strangers], options.seed)
-    queries = _embedded(index, source, options, progress)
+    queries = _visual(_embedded(index, source, options, progress), index.embedder())
     strangers = {record.id for record in drawn.strangers}
     if all(record.fields["original"] in strangers for record in queries.records):
         raise UsageError(f"{index.path}: no original could be read; index the pictures again")
@@ -243,6 +245,16 @@ def _embedded(
     if len(failed) > _SHOWN:
         notes.append(f"not asked: {len(failed) - _SHOWN:,} more that could not be read")
     return _Queries(found.records, found.vectors, own=False, notes=notes, lost=lost)
+
+
+def _visual(queries: _Queries, embedder: Embedder) -> _Queries:
+    """The same, asked with the visual part of the vectors alone where the model has another."""
+    vectors = visual_part(embedder, queries.vectors)
+    if vectors is queries.vectors:
+        return queries
+    vectors = (vectors / reaches(embedder, vectors)[:, None]).astype(np.float32)
+    note = "copies were asked for with the visual part of the vectors alone"
+    return replace(queries, vectors=vectors, notes=[note, *queries.notes])
 
 
 def _named(location: Location, options: Options) -> frozenset[str]:

@@ -298,15 +298,15 @@ def keep(name: str, data: Path, pictures: int, facts: Report, values: dict[str, 
             measure: [round(bound, 6) for bound in metrics.bootstrap_interval(column)]
             for measure, column in values.items()
         },
-        "data": {"hash": _hash(data), "pictures": pictures},
+        "data": {"hash": data_hash(data), "pictures": pictures},
         "machine": machine(),
     }
-    path = WORDS / f"{name}-{_plain(report['model']['name'])}.json"
+    path = WORDS / f"{name}-{plain(report['model']['name'])}.json"
     path.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     print(path.name, report["metrics"], flush=True)
 
 
-def _hash(data: Path) -> str:
+def data_hash(data: Path) -> str:
     """Of the labels and the pictures that they name."""
     digest = hashlib.sha256((data / "labels.csv").read_bytes())
     with (data / "labels.csv").open(newline="", encoding="utf-8") as file:
@@ -315,7 +315,7 @@ def _hash(data: Path) -> str:
     return digest.hexdigest()
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
     return "".join(c if c.isalnum() or c in "-." else "_" for c in name)
 
 

@@ -78,6 +78,19 @@ another class: the share of the class, and the mean similarity of the ten to the
 and with weights 0.5 and 1.
 
 """
+_AS_ASKED = """
+## By words, as people ask
+
+Models that read words, asked through the same call that users have, about what pictures show alone
+(`python -m benchmarks.words_builtin`). Captions: the share of flickr's captions whose picture is
+among the first ten of 500. Names: the 20 classes of pascal, their share of the first ten of 800
+pictures, and of the first 40, which is as many as each has. Colour and noun: *red shoes* and 60
+others among the 2,000 pictures of fashion, right where both are right, among the first ten or as
+many as there are. Two words: *dog beach* and eight others, the share of pictures that show both by
+their captions among as many as do. Below every figure stands its 95 % interval (bootstrap over
+pictures with their captions, classes, nouns with their colours, and pairs).
+
+"""
 _ASKED = ("both", "first", "second")
 _ONE = {
     "class word: P@5": "precision@5",
@@ -99,6 +112,8 @@ def words_section(reports: Sequence[Report]) -> str:
     for report in reports:
         by_set.setdefault(report["set"], {})[report["model"]["name"]] = report
     parts = []
+    if "builtin" in by_set:
+        parts.append(_as_asked(by_set["builtin"]))
     if "pascal" in by_set:
         parts.append(_by_words(by_set))
         parts.append(_of_both(by_set["pascal"]))
@@ -111,6 +126,20 @@ def words_section(reports: Sequence[Report]) -> str:
     if "classes" in by_set:
         parts.append(_by_class(by_set["classes"]))
     return "".join(parts)
+
+
+def _as_asked(reports: dict[str, Report]) -> str:
+    titles = {
+        "captions: recall@10": "caption: recall@10",
+        "names: P@10": "name: precision@10",
+        "names: R-precision": "name: r_precision",
+        "colour and noun: P@10": "colour and noun",
+        "two words: R-precision": "two words",
+    }
+    lines = [_row(["model", *titles]), _row(["---", *["--:"] * len(titles)])]
+    for model, report in sorted(reports.items()):
+        lines.append(_row([f"**{model}**", *(_cell(report, one) for one in titles.values())]))
+    return _AS_ASKED + "\n".join(lines) + "\n"
 
 
 def _by_words(by_set: dict[str, dict[str, Report]]) -> str:

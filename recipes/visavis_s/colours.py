@@ -1,0 +1,146 @@
+"""The colour words of the built-in model, and their directions in the visual part of its vectors.
+
+A colour is laid over a part of a hundred pictures, in two shades, and all are looked at. What a
+colour's pictures have in common, against those of all colours, is its direction.
+"""
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+from recipes.visavis_s.pictures import Row
+from recipes.visavis_s.semantic import Matrix
+
+from visavis.embedders.base import unit_rows
+from visavis.embedders.word_table import TableWriter
+
+Colour = tuple[int, int, int]
+Embed = Callable[[Sequence[Image.Image]], Matrix]
+"""Pictures to the visual parts of their vectors: (n, 256)."""
+
+SHADES: dict[str, tuple[Colour, Colour]] = {
+    "red": ((205, 25, 30), (150, 20, 35)),
+    "orange": ((250, 130, 20), (225, 100, 30)),
+    "yellow": ((250, 220, 40), (230, 195, 60)),
+    "green": ((45, 150, 60), (60, 100, 50)),
+    "blue": ((35, 90, 200), (30, 45, 105)),
+    "purple": ((120, 50, 160), (85, 40, 110)),
+    "pink": ((250, 130, 180), (235, 60, 140)),
+    "brown": ((120, 75, 45), (85, 55, 35)),
+    "black": ((25, 25, 28), (45, 45, 48)),
+    "white": ((255, 255, 255), (240, 240, 236)),
+    "grey": ((140, 140, 143), (175, 175, 178)),
+}
+"""Eleven colours, the basic colour words of English (Berlin and Kay, 1969), in two shades each."""
+
+ALIASES = {
+    "gray": "grey",
+    "silver": "grey",
+    "charcoal": "grey",
+    "navy": "blue",
+    "indigo": "blue",
+    "turquoise": "blue",
+    "teal": "blue",
+    "violet": "purple",
+    "lilac": "purple",
+    "lavender": "purple",
+    "mauve": "purple",
+    "maroon": "red",
+    "crimson": "red",
+    "scarlet": "red",
+    "burgundy": "red",
+    "magenta": "pink",
+    "tan": "brown",
+    "beige": "brown",
+    "khaki": "brown",
+    "bronze": "brown",
+    "golden": "yellow",
+    "ivory": "white",
+}
+"""Other words for the eleven. Names of things (olive, rose, cream, gold) are left to the words."""
+
+THINGS = frozenset({"orange"})
+"""Colours that are things as well: they keep a row among the words, and act on both parts."""
+
+PICTURES = 100
+_SIDE = 224
+_SEED = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ColourDirections:
+    """Colour words, and a unit direction in the visual part for each."""
+
+    words: tuple[str, ...]
+    directions: Matrix
+    """(words, numbers of the visual part)."""
+
+
+def colour_words() -> tuple[str, ...]:
+    """All colour words: the eleven, then their aliases."""
+    return (*SHADES, *ALIASES)
+
+
+def wordless() -> frozenset[str]:
+    """The colour words that have no row among the words of the semantic part."""
+    return frozenset(colour_words()) - THINGS
+
+
+def chosen(rows: Sequence[Row], count: int = PICTURES) -> list[Row]:
+    """Pictures to lay colours over: photographs and drawings of train-mix, none held out."""
+    free = [row for row in rows if "source" in row.fields and not row.held_out]
+    return random.Random(_SEED).sample(free, min(count, len(free)))
+
+
+def directions(embed: Embed, pictures: Sequence[Image.Image]) -> ColourDirections:
+    """The colour words' directions, by pictures with the eleven colours laid over.
+
+    Every colour is laid over the same parts of the same pictures, so that all else cancels out.
+    """
+    means = np.stack([_mean(embed, pictures, shades) for shades in SHADES.values()])
+    found = unit_rows(np.asarray(means - means.mean(axis=0), np.float32))
+    places = {word: place for place, word in enumerate(SHADES)}
+    words = colour_words()
+    return ColourDirections(words, found[[places[ALIASES.get(word, word)] for word in words]])
+
+
+def _mean(
+    embed: Embed, pictures: Sequence[Image.Image], shades: tuple[Colour, Colour]
+) -> NDArray[np.float64]:
+    total = [
+        embed([tinted(pictures[n], shade, n) for n in range(start, min(start + 25, len(pictures)))])
+        for shade in shades
+        for start in range(0, len(pictures), 25)
+    ]
+    mean: NDArray[np.float64] = np.concatenate(total).mean(axis=0, dtype=np.float64)
+    return mean
+
+
+def tinted(picture: Image.Image, colour: Colour, seed: int) -> Image.Image:
+    """The picture with an ellipse in it that has a colour and keeps its light and shade."""
+    picture = picture.convert("RGB").resize((_SIDE, _SIDE), Image.Resampling.BICUBIC)
+    light = np.asarray(picture.convert("L"), np.float32)[:, :, None] / 255
+    coloured = np.asarray(colour, np.float32) * light
+    pixels = np.where(_ellipse(seed)[:, :, None], coloured, np.asarray(picture, np.float32))
+    return Image.fromarray(pixels.clip(0, 255).round().astype(np.uint8))
+
+
+def _ellipse(seed: int) -> NDArray[np.bool_]:
+    """Where the ellipse is: half to nine tenths of the sides, somewhere around the middle."""
+    chance = random.Random(seed)
+    wide, high = (chance.uniform(0.5, 0.9) * _SIDE for _ in range(2))
+    left, top = chance.uniform(0, _SIDE - wide), chance.uniform(0, _SIDE - high)
+    mask = Image.new("1", (_SIDE, _SIDE))
+    ImageDraw.Draw(mask).ellipse((left, top, left + wide, top + high), fill=1)
+    return np.asarray(mask, np.bool_)
+
+
+def save(path: Path, colours: ColourDirections) -> None:
+    """Write colours.bin."""
+    with TableWriter(path, colours.directions.shape[1], kind="float16") as writer:
+        writer.add(colours.words, colours.directions)
+        writer.finish()

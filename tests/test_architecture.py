@@ -20,14 +20,21 @@ FILES = sorted(SOURCE.glob("visavis/**/*.py"))
 FLOORS = [  # a part may import lower floors only, and never its neighbours
     {"types", "errors"},
     {"images", "embedders", "store", "metrics"},
-    {"ingest", "pruning", "search", "reindex", "binding", "tagging"},
+    {"ingest", "pruning", "search", "by_words", "reindex", "binding", "tagging"},
     {"image_index"},
     {"settings", "evaluation", "training", "cluster"},
     {"cli", "server"},
 ]
-SIDEWAYS = {("reindex", "ingest"), ("ingest", "pruning"), ("tagging", "search"), ("cli", "server")}
+SIDEWAYS = {
+    ("reindex", "ingest"),
+    ("ingest", "pruning"),
+    ("tagging", "search"),
+    ("by_words", "search"),
+    ("cli", "server"),
+}
 """Neighbours that may be imported all the same: a rebuild takes its options from indexing, tagging
-reads its pictures as searching does, and `visavis serve` starts the server."""
+reads its pictures as searching does, words are answered by looks as well, and `visavis serve`
+starts the server."""
 
 COME_WITH = {"httpcore": "httpx", "starlette": "fastapi", "pydantic": "fastapi"}
 """Packages that a dependency of ours brings and hands out in its own interface."""

@@ -11,6 +11,7 @@ from typing import Self, Unpack
 
 from visavis import reindex as flows
 from visavis.binding import Binding, IndexOptions
+from visavis.by_words import search
 from visavis.embedders.base import Embedder
 from visavis.embedders.registry import DEFAULT_MODEL, load_embedder
 from visavis.errors import IndexIncompatibleError, IndexMissingError, SourceError, UsageError
@@ -20,13 +21,14 @@ from visavis.images.files import path_text
 from visavis.images.sources import Location, as_source, read_anywhere
 from visavis.images.uploads import Uploads
 from visavis.ingest import IngestOptions, Progress, ingest
-from visavis.search import Question, as_terms, search
+from visavis.search import Question, as_terms
 from visavis.store.base import StoreInfo
 from visavis.store.filters import Where, as_filter
 from visavis.store.lock import WriterLock, writer_lock
 from visavis.store.sqlite import SqliteStore
 from visavis.tagging import Tagging
 from visavis.types import (
+    By,
     ImageRecord,
     IndexReport,
     Query,
@@ -281,6 +283,7 @@ class ImageIndex:
         limit: int = 10,
         offset: int = 0,
         min_score: float | None = None,
+        by: By = "both",
         allow_private: bool = False,
     ) -> SearchResult:
         """The images most like the query, best first, equal scores by id.
@@ -292,17 +295,19 @@ class ImageIndex:
             where: Filter: `"category=shoes"`, or several expressions that all have to hold.
             limit: The most matches to return.
             offset: How many matches to skip: pages neither repeat nor leave out a record.
-            min_score: Leave out matches below this cosine similarity.
+            min_score: Leave out matches below this score.
+            by: What answers words: "looks" (the model), "text" (the records' own fields, file and
+                folder names, tags), or both.
             allow_private: Whether a query's address may lie in a private network.
 
         Raises:
             UsageError: the question makes no sense (FilterError, RecordNotFoundError).
             ImageError: the picture cannot be used.
-            TextUnsupportedError: words, and the model only sees (ClassesUnsupportedError).
+            TextUnsupportedError: words by looks, and the model only sees
+                (ClassesUnsupportedError).
         """
         if not isinstance(query, Query):
-            query = Query(as_terms(query), as_filter(where), limit, offset, min_score)
-
+            query = Query(as_terms(query), as_filter(where), limit, offset, min_score, by)
         return self._answer(query, allow_private)
 
     def _answer(

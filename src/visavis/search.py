@@ -4,7 +4,7 @@ import math
 import re
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -189,14 +189,15 @@ class Asked:
         if self.reach == 1.0:
             return tuple(matches)
         return tuple(
-            Match(match.record, max(-1.0, min(1.0, match.score / self.reach))) for match in matches
+            replace(match, score=max(-1.0, min(1.0, match.score / self.reach))) for match in matches
         )
 
     def weak(self, matches: Sequence[Match]) -> tuple[str, ...]:
         """A sentence, where even the best of these matches is hardly what the words say."""
-        if self.good_from is None or not matches or matches[0].score >= self.good_from:
+        best = max((match.score for match in matches), default=None)
+        if self.good_from is None or best is None or best >= self.good_from:
             return ()
-        return (f"few good matches: the best scores {matches[0].score:.2f}",)
+        return (f"few good matches: the best scores {best:.2f}",)
 
 
 def search(
@@ -237,12 +238,13 @@ def rank(
     matches = asked.scored(answer.matches)
     if query.offset == 0:
         notes += asked.weak(matches)
-    reason = None if matches else _reason(query, answer.total)
+    reason = None if matches else reason_for_nothing(query, answer.total)
     took = (time.perf_counter() - started) * 1000
     return SearchResult(matches, answer.total, store.model(), took, reason, notes)
 
 
-def _reason(query: Query, total: int) -> str:
+def reason_for_nothing(query: Query, total: int) -> str:
+    """Why a query has no matches among so many records."""
     if total == 0:
         if query.where is not None:
             return f"no record passes the filter {described(query.where)}"

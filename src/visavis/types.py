@@ -106,6 +106,9 @@ class ClassTerm:
     weight: float = 1.0
 
 
+By = Literal["looks", "text", "both"]
+"""What answers words: the model that reads them, the records' own text, or both rankings fused."""
+
 Term = ImageTerm | RecordTerm | TextTerm | ClassTerm
 
 
@@ -134,23 +137,31 @@ class Query:
     limit: int = 10
     offset: int = 0
     min_score: float | None = None
+    by: By = "both"
+    """What answers a query of words alone; all others are answered by looks."""
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """One answer: a record and its score (cosine similarity, -1…1, higher is closer)."""
+    """One answer: a record and its score (cosine similarity, -1…1, higher is closer).
+
+    Where the text alone answers words, the score is the share of the words that it has.
+    """
 
     record: ImageRecord
     score: float
+    why: tuple[str, ...] = ()
+    """Of words: where they stand ("title", "file name"), and "looks" where the picture fits."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON shape of a match, the same in the CLI, the library and over HTTP."""
-        return {
+        shape = {
             "id": self.record.id,
             "score": round(self.score, 6),
             "uri": self.record.uri,
             "fields": dict(self.record.fields),
         }
+        return shape | {"why": list(self.why)} if self.why else shape
 
 
 @dataclass(frozen=True, slots=True)

@@ -239,7 +239,7 @@ def test_a_class_is_typed_where_the_model_reads_no_words(
     open_page: OpenPage, worded: Worded
 ) -> None:
     page = open_page("?seed=1", url=worded.kinds)
-    box = page.get_by_placeholder("Name a class, or paste a picture")
+    box = page.get_by_placeholder("Words, or paste a picture")
     expect(box).to_have_attribute("list", "known")
     box.press_sequentially("Lam")
     expect(page.locator("#known option")).to_have_count(1)
@@ -256,27 +256,57 @@ def test_a_class_is_typed_where_the_model_reads_no_words(
     expect(page.get_by_role("heading", name="A random pick")).to_be_visible()
 
 
-def test_other_words_are_explained_and_near_classes_offered(
+def test_other_words_are_looked_for_and_where_nothing_has_them_near_classes_are_offered(
     open_page: OpenPage, worded: Worded
 ) -> None:
     page = open_page("?seed=1", url=worded.kinds)
-    box = page.get_by_placeholder("Name a class, or paste a picture")
+    box = page.get_by_placeholder("Words, or paste a picture")
     box.fill("lamb")
     box.press("Enter")
-    notice = page.get_by_role("alert")
-    expect(notice).to_contain_text("No class is called “lamb”")
-    expect(notice).to_contain_text("a model that has a text side, such as clip-vit-b32")
+    notice = page.get_by_role("status").filter(has_text="Nothing found")
+    expect(notice).to_contain_text("No record has 'lamb' in its own text")
     notice.get_by_role("button", name="lamp").click()
-    expect(notice).to_be_hidden()
     expect(box).to_have_value("lamp")
-    expect(chips(page)).to_have_text([re.compile("lamp")])
-    titles = first_titles(page, 4)
-    box.fill("a picture of my grandmother " * 40)
+    expect(chips(page)).to_have_text([re.compile("lamp.*More of this class")])
+    assert all("lamp" in title for title in first_titles(page, 4))
+    box.fill("coral")  # no class, and a word of titles
     box.press("Enter")
-    expect(notice).to_contain_text("The tags of a picture are such names")
-    assert first_titles(page, 4) == titles  # the results stay
-    notice.get_by_role("button", name="OK").click()
-    expect(box).to_be_focused()
+    expect(chips(page)).to_have_text([re.compile("“coral”")])
+    assert all("Coral" in title for title in first_titles(page, 2))
+
+
+# -- the records' own text -------------------------------------------------------------------------
+
+
+def test_words_find_the_text_of_records_whatever_the_model_and_the_page_says_where(
+    open_page: OpenPage, shots: Path
+) -> None:
+    page = open_page("?q=id:mug-01-front")
+    box = page.get_by_placeholder("Words, or paste a picture")
+    box.fill("Panoramas")
+    box.press("Enter")
+    expect(page.locator(".card")).to_have_count(1)
+    expect(page.locator(".card .title")).to_have_text("Wide panorama")
+    expect(page.locator(".card .why")).to_have_text("found by title")
+    expect(page.get_by_role("heading", name="87 pictures, searched by their text")).to_be_visible()
+    expect(chips(page)).to_have_text([re.compile("“Panoramas”")])  # not beside the picture
+    check_access(page)
+    page.screenshot(path=shots / "by-text.png")
+    box.fill("zeppelin")
+    box.press("Enter")
+    expect(page.get_by_text("No record has 'zeppelin' in its own text")).to_be_visible()
+
+
+def test_a_result_says_whether_its_text_its_looks_or_both_found_it(
+    open_page: OpenPage, worded: Worded, shots: Path
+) -> None:
+    page = open_page("?q=text:sunglasses", url=worded.words)
+    first = page.locator(".card .why").first
+    expect(first).to_have_text(re.compile("^found by (title|category|tags).* · looks$"))
+    expect(page.locator(".card .why").last).to_have_text("found by looks")
+    page.screenshot(path=shots / "by-both.png")
+    page.locator(".card").first.click()
+    expect(page.get_by_role("dialog").locator(".why")).to_contain_text("looks")
 
 
 def test_a_class_that_the_model_does_not_know_is_named_with_near_ones(

@@ -119,7 +119,7 @@ def test_without_words_or_anything_said_it_cannot_begin(
 def test_words_to_an_image_only_index_name_ways_to_a_model_that_reads(
     cli: Cli, drawn_index: Path
 ) -> None:
-    ran = cli("search", "a cup", "--index", drawn_index)
+    ran = cli("search", "a cup", "--by", "looks", "--index", drawn_index)
     assert (ran.code, ran.out) == (5, "")
     assert "does not read words" in ran.err
     assert "`visavis train joint`" in ran.err

@@ -182,7 +182,11 @@ def test_a_preview_off_a_terminal_says_so(search: Cli) -> None:
         (["id:mug-01-front", "--json", "--jsonl"], 2, "--json and --jsonl"),
         (["id:mug-01-front", "--files", "-0"], 2, "--files and --print0"),
         (["id:mug-01-front", "--json", "--preview"], 2, "--preview"),
-        (["a red shoe"], 5, "does not read words"),
+        (["a red shoe", "--by", "looks"], 5, "does not read words"),
+        (["a red shoe", "+", "id:mug-01-front"], 5, "does not read words"),
+        (["a red shoe", "--by", "eyes"], 2, "--by is text, looks, both, not 'eyes'"),
+        (["id:mug-01-front", "--by", "text"], 2, "--by says what answers words"),
+        (["-", "mug", "--by", "text"], 2, "say which words to look for"),
         (["http://127.0.0.1:9/a.jpg"], 2, "--allow-private"),
     ],
 )
@@ -193,6 +197,33 @@ def test_a_question_that_makes_no_sense_gets_one_sentence(
     assert (ran.code, ran.out) == (code, "")
     assert said in ran.err
     assert len(ran.err.splitlines()) == 1
+
+
+def test_words_are_found_in_the_records_own_text_whatever_the_model(
+    search: Cli, tmp_path: Path
+) -> None:
+    for by in ("both", "text"):
+        line = search("Coral mugs", "-k", "1", "--by", by).out.splitlines()[0]
+        score, name, _, why = line.split("\t")
+        assert (float(score), name, why) == (1.0, "mug-01-close", "title")
+    (match,) = json.loads(search("coral mug", "-k", "1", "--json").out)["results"]
+    assert match["why"] == ["title"]
+    assert "why" not in json.loads(search("id:mug-01-front", "-k", "1", "--jsonl").out)
+    assert search("coral mug", "-k", "2", "--sheet", "out.html").code == 0
+    assert "found by title" in (tmp_path / "out.html").read_text(encoding="utf-8")
+
+
+def test_words_that_are_nowhere_get_one_sentence_and_are_no_error(search: Cli) -> None:
+    ran = search("zeppelin")
+    assert (ran.code, ran.out) == (0, "")
+    assert ran.err == (
+        "no record has 'zeppelin' in its own text, and the index's model 'classic' does not read "
+        "words\n"
+    )
+    assert search("zeppelin", "--exit-code").code == 1
+    some = search("coral zeppelin", "-k", "1")
+    assert some.out.startswith("0.500000\t")
+    assert "the score is their share" in some.err
 
 
 def test_a_file_that_is_no_picture_gets_one_sentence(search: Cli, tmp_path: Path) -> None:

@@ -68,6 +68,7 @@ def compare(
     from visavis.cli.sheet import check_sheet_path
     from visavis.errors import UsageError
     from visavis.search import parse_terms
+    from visavis.types import Query
 
     if len(model or []) < 2:
         raise UsageError("name two models or more to compare: --model A --model B")
@@ -82,7 +83,7 @@ def compare(
         places = [_indexed(name, source, image_column, given, opened) for name in model or []]
         names = _names(model or [], places)
         answers = [
-            _Answer(query, terms, name, place.search(*terms, limit=top))
+            _Answer(query, terms, name, place.search(Query(terms, limit=top, by="looks")))
             for query, terms in asked
             for name, place in zip(names, places, strict=True)
         ]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from visavis.image_index import ImageIndex
-    from visavis.types import RGB, Box, ImageRecord, Match, SearchResult, Term
+    from visavis.types import RGB, Box, By, ImageRecord, Match, SearchResult, Term
 
 NOTHING_FOUND = 1  # exit code with --exit-code
 _PREVIEW_HEIGHT = 160  # pixels
@@ -57,6 +57,15 @@ def search(
     min_score: Annotated[
         float | None, typer.Option(metavar="S", help="Leave out results below this score.")
     ] = None,
+    by: Annotated[
+        str | None,
+        typer.Option(
+            metavar="text|looks|both",
+            help="What answers words: the records' own text (fields, file and folder names, tags), "
+            "the model, or both. [default: both]",
+            show_default=False,
+        ),
+    ] = None,
     box: Annotated[
         str | None,
         typer.Option(
@@ -89,7 +98,8 @@ def search(
     """Find the pictures that look like this.
 
     A term is a picture, an address, a record of the index, or words; several are a weighted mix.
-    Words need a model that reads them, and --class one with a classifier.
+    Words are looked for in the records' own text, and in the pictures where the model reads words.
+    --class needs a model with a classifier.
     """
     from pathlib import Path
 
@@ -105,7 +115,7 @@ def search(
         check_sheet_path(Path(sheet))
     given = options.settings(index, device, max_megapixels=max_megapixels)
     parsed = _asked(terms or [], box, classes or [], not_classes or [])
-    query = Query(parsed, parse_all(where or []), top, offset, min_score)
+    query = Query(parsed, parse_all(where or []), top, offset, min_score, _by(by, parsed))
     with options.open_index(given) as target:
         result = target.search(query, allow_private=allow_private)
         if json_output:
@@ -145,6 +155,21 @@ def _asked(
             "(see visavis search --help)"
         )
     return tuple(named)
+
+
+def _by(given: str | None, terms: "tuple[Term, ...]") -> "By":
+    """What answers the words; said of a question without any, it is a mistake."""
+    from visavis.errors import UsageError
+    from visavis.types import TextTerm
+
+    kinds: dict[str, By] = {"text": "text", "looks": "looks", "both": "both"}
+    if given is None:
+        return "both"
+    if given not in kinds:
+        raise UsageError(f"--by is {', '.join(kinds)}, not {given!r}")
+    if not all(isinstance(term, TextTerm) for term in terms):
+        raise UsageError("--by says what answers words; give words alone, or leave it out")
+    return kinds[given]
 
 
 def _refuse_idle_options(formats: dict[str, bool], preview: bool) -> None:
@@ -188,7 +213,8 @@ def _print_table(result: "SearchResult", preview: bool) -> None:
     show = _previewer() if preview else None
     if not sys.stdout.isatty():
         for match in result.matches:
-            typer.echo(f"{match.score:.6f}\t{match.record.id}\t{match.record.uri}")
+            why = f"\t{', '.join(match.why)}" if match.why else ""
+            typer.echo(f"{match.score:.6f}\t{match.record.id}\t{match.record.uri}{why}")
     elif show is None:
         _print_rich(result)
     else:
@@ -206,10 +232,14 @@ def _print_rich(result: "SearchResult") -> None:
     table = Table(box=box.SIMPLE_HEAD)
     table.add_column("score", justify="right", no_wrap=True)
     table.add_column("id", overflow="fold")
+    found_by = any(match.why for match in result.matches)
+    if found_by:
+        table.add_column("found by", overflow="fold")
     if any(match.record.fields for match in result.matches):
         table.add_column("fields", overflow="fold", style="dim")
     for match in result.matches:
-        table.add_row(f"{match.score:.3f}", Text(match.record.id), Text(_fields(match)))
+        why = [Text(", ".join(match.why))] * found_by
+        table.add_row(f"{match.score:.3f}", Text(match.record.id), *why, Text(_fields(match)))
     console = Console(highlight=False)
     console.print(table)
     console.print(

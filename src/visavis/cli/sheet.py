@@ -135,7 +135,7 @@ def term_card(term: Term, pixels: RGB | None) -> Card:
 
 
 def match_card(match: Match, pixels: RGB | None, good: bool | None = None) -> Card:
-    """An answer: its title (or id) and its first two short fields."""
+    """An answer: its title (or id), and what found it or its first two short fields."""
     record = match.record
     titles = [name for name in _TITLE_FIELDS if record.fields.get(name)]
     caption = str(record.fields[titles[0]]) if titles else record.id
@@ -144,7 +144,7 @@ def match_card(match: Match, pixels: RGB | None, good: bool | None = None) -> Ca
         for name, value in record.fields.items()
         if name not in titles and len(str(value)) <= _LONGEST_FIELD
     ]
-    detail = " · ".join(shown[:2])
+    detail = f"found by {', '.join(match.why)}" if match.why else " · ".join(shown[:2])
     return Card(pixels, caption, detail, match.score, original_address(record.uri), good)
 
 

@@ -30,7 +30,16 @@ class OneRecordOut(RecordOut):
 class MatchOut(RecordOut):
     """One answer."""
 
-    score: float = Field(description="Cosine similarity, -1…1; higher is closer.")
+    score: float = Field(
+        description="Cosine similarity, -1…1; higher is closer. Where the text alone answers "
+        "words: the share of them that it has."
+    )
+    why: list[str] | None = Field(
+        default=None,
+        description="Only of words: the fields that have them (also `file name` and `folder`), and "
+        "`looks` where the picture fits.",
+        examples=[["title", "looks"]],
+    )
 
 
 class SearchOut(BaseModel):

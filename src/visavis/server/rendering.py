@@ -60,7 +60,9 @@ def search_shape(
     """The answer to a query."""
     shape: dict[str, Any] = {
         "results": [
-            record_shape(match.record, root_path) | {"score": round(match.score, 6)}
+            record_shape(match.record, root_path)
+            | {"score": round(match.score, 6)}
+            | ({"why": list(match.why)} if match.why else {})
             for match in result.matches
         ],
         "total_searched": result.total_searched,

@@ -5,6 +5,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, RootModel, model_validator
 
 from visavis.tagging import MOST_TAGS
+from visavis.types import By
 
 MOST = 500
 """Results or records in one answer."""
@@ -66,7 +67,7 @@ class TermIn(_Typed):
     id: Annotated[str | None, Field(max_length=4000, description="A record of the index.")] = None
     text: Annotated[
         str | None,
-        Field(min_length=1, max_length=1000, description="Words, where the model reads them."),
+        Field(min_length=1, max_length=1000, description="Words."),
     ] = None
     class_: Annotated[
         str | None,
@@ -114,6 +115,7 @@ class SearchIn(_Typed):
                     "min_score": 0.5,
                 },
                 {"terms": [{"id": "mug-01-front"}, {"class": "teapot", "weight": 0.5}]},
+                {"terms": [{"text": "coral mug"}], "by": "text"},
             ]
         },
     )
@@ -126,6 +128,13 @@ class SearchIn(_Typed):
         Number | None, Field(description="Leave out matches below this, -1…1.")
     ] = None
     count: Annotated[bool, Field(description="Also tell how many records reach min_score.")] = False
+    by: Annotated[
+        By,
+        Field(
+            description="What answers a query of words alone: the model (looks), the records' own "
+            "text (fields, file and folder names, tags), or both rankings fused."
+        ),
+    ] = "both"
 
 
 class TagIn(_Typed):

@@ -11,10 +11,13 @@ from fastapi import Query as QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 
+from visavis.by_words import Looks, asks_text
+from visavis.by_words import answer as words_answer
+from visavis.by_words import count as count_by_text
 from visavis.embedders.base import Embedder
 from visavis.errors import UsageError
 from visavis.image_index import ImageIndex
-from visavis.search import query_vector, rank, term_notes
+from visavis.search import Asked, query_vector, rank, term_notes
 from visavis.server.admission import too_large
 from visavis.server.bodies import read_search
 from visavis.server.refusals import ForbiddenError, InvalidError
@@ -28,7 +31,6 @@ from visavis.types import (
     ImageTerm,
     Query,
     RecordTerm,
-    SearchResult,
     Term,
     TextTerm,
 )
@@ -49,7 +51,7 @@ async def search(request: Request) -> Response:
 
         def work(index: ImageIndex) -> dict[str, Any]:
             terms = tuple(_term(term, files, fetched) for term in named)
-            query = Query(terms, where, asked.limit, asked.offset, asked.min_score)
+            query = Query(terms, where, asked.limit, asked.offset, asked.min_score, asked.by)
             return _answered(index, query, state, asked.count)
 
         return answer(await state.with_index(work))
@@ -76,25 +78,43 @@ def _answered(
     def attempt() -> dict[str, Any]:
         started = time.perf_counter()
         embedder = cache(partial(_embedder, index, query.terms, state))
-        asked = query_vector(
-            query.terms, index.store, embedder, _no_fetch, state.options.max_pixels
-        )
-        notes = term_notes(query.terms, embedder)
-        embedded = time.perf_counter()
-        state.metrics.stage("embed", embedded - started)
-        result: SearchResult = rank(asked, query, index.store, started, without, notes)
-        matching = None
-        if count:
-            floor = -1.0 if query.min_score is None else asked.floor(query.min_score)
-            matching = index.store.browse.reaching(asked.vector, floor, query.where)
-            matching -= int(without is not None and _counted(index, without, query.where, floor))
-        state.metrics.stage("search", time.perf_counter() - embedded)
+        seen: list[Asked] = []  # by looks, if it comes to that
+
+        def looks() -> Looks:
+            began = time.perf_counter()
+            asked = query_vector(
+                query.terms, index.store, embedder, _no_fetch, state.options.max_pixels
+            )
+            notes = term_notes(query.terms, embedder)
+            state.metrics.stage("embed", time.perf_counter() - began)
+            seen.append(asked)
+            return Looks(asked, notes)
+
+        if asks_text(query):
+            searched = time.perf_counter()
+            result = words_answer(query, index.store, looks, started)
+        else:
+            asked, notes = looks()
+            searched = time.perf_counter()
+            result = rank(asked, query, index.store, started, without, notes)
+        matching = _matching(index, query, seen, without) if count else None
+        state.metrics.stage("search", time.perf_counter() - searched)
         return search_shape(result, state.options.root_path, matching)
 
     shape = with_one_model(index, attempt)
     if index.store.wants_caches():
         index.repair()
     return shape
+
+
+def _matching(index: ImageIndex, query: Query, seen: Sequence[Asked], without: str | None) -> int:
+    """How many records reach the least score; where looks have no answer, those with the words."""
+    if not seen:
+        return count_by_text(query, index.store)
+    [asked] = seen
+    floor = -1.0 if query.min_score is None else asked.floor(query.min_score)
+    matching = index.store.browse.reaching(asked.vector, floor, query.where)
+    return matching - int(without is not None and _counted(index, without, query.where, floor))
 
 
 def _counted(index: ImageIndex, id: str, where: Filter | None, floor: float) -> bool:

@@ -6,7 +6,8 @@ import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from visavis.store import rows
+from visavis.store import rows, text_table
+from visavis.store.base import Change
 from visavis.store.filters import field_expression
 from visavis.types import Fields, ImageRecord, Vectors
 
@@ -49,6 +50,30 @@ def insert(
     return number
 
 
+def change(connection: sqlite3.Connection, changes: Sequence[Change]) -> None:
+    """Write new facts of records that keep their vectors."""
+    numbers = list(dict.fromkeys(change.number for change in changes))
+    text_table.remove(connection, numbers)
+    for change in changes:
+        id, folder, prefix = connection.execute(
+            "SELECT r.id, s.uri, s.prefix FROM records r JOIN sources s ON s.number = r.source"
+            " WHERE r.number=?",
+            (change.number,),
+        ).fetchone()
+        connection.execute(
+            "UPDATE records SET size=?, modified=?, uri=?, fields=? WHERE number=?",
+            (
+                change.size,
+                change.modified,
+                rows.stored_uri(change.uri, id, folder, prefix),
+                rows.stored_fields(change.fields),
+                change.number,
+            ),
+        )
+    text_table.add_again(connection, numbers)
+    note_fields(connection, (change.fields for change in changes))
+
+
 def replace(connection: sqlite3.Connection, ids: Sequence[str]) -> int:
     """Delete the records with these ids; returns how many there were."""
     found = connection.execute(
@@ -62,6 +87,7 @@ def replace(connection: sqlite3.Connection, ids: Sequence[str]) -> int:
 
 def delete(connection: sqlite3.Connection, numbers: Sequence[int]) -> None:
     """Delete records by number, and log it for the caches."""
+    text_table.remove(connection, numbers)
     chosen = json.dumps(list(numbers))
     among = "number IN (SELECT value FROM json_each(?))"
     connection.execute(f"DELETE FROM records WHERE {among}", (chosen,))
@@ -96,6 +122,10 @@ def count_moved(connection: sqlite3.Connection, numbers: Sequence[int], newer_th
 
 def adopt(connection: sqlite3.Connection, made: str) -> None:
     """Take all vectors from another database at hand; records without one leave."""
+    gone = connection.execute(
+        f"SELECT number FROM records WHERE number NOT IN (SELECT number FROM {made}.vectors)"
+    ).fetchall()
+    text_table.remove(connection, [row[0] for row in gone])
     connection.execute("DELETE FROM vectors")
     connection.execute(f"INSERT INTO vectors SELECT number, vector FROM {made}.vectors")
     for table, other in (("records", "vectors"), ("vectors", "records")):

@@ -42,7 +42,7 @@ class Ranking:
     """Scores and numbers, best first; equal scores are put in order of id by the store."""
 
     numbers: Numbers
-    scores: Vectors
+    scores: NDArray[np.floating]
     head: int = 0
     """So many come before all others, even before better ones: earlier pages have shown them."""
 
@@ -51,13 +51,13 @@ class Ranking:
         """Parts put together and sorted."""
         numbers = np.concatenate([np.empty(0, np.int64), *(part[0] for part in parts)])
         scores = np.concatenate([np.empty(0, np.float32), *(part[1] for part in parts)])
-        scores = _rounded(scores)
+        scores = rounded(scores)
         order = np.lexsort((numbers, -scores))
         return Ranking(numbers[order], scores[order])
 
     def reaching(self, min_score: float) -> "Ranking":
         """Those with at least that score."""
-        return self._only(self.scores >= min_score)
+        return self.only(self.scores >= min_score)
 
     def tied(self, start: int, end: int) -> range:
         """The ranks start…end, and those around them that share the first or last score."""
@@ -69,9 +69,10 @@ class Ranking:
 
     def without(self, number: int) -> "Ranking":
         """The ranking without a record."""
-        return self._only(self.numbers != number)
+        return self.only(self.numbers != number)
 
-    def _only(self, kept: NDArray[np.bool_]) -> "Ranking":
+    def only(self, kept: NDArray[np.bool_]) -> "Ranking":
+        """A part of the ranking, in the same order."""
         head = int(np.count_nonzero(kept[: self.head]))
         return Ranking(self.numbers[kept], self.scores[kept], head)
 
@@ -146,7 +147,7 @@ class Snapshot:
 
         The codes tell of most records on which side they are; the others are fetched.
         """
-        tail = _rounded(self._rank_tail(vector, len(self.tail_numbers), selected)[1])
+        tail = rounded(self._rank_tail(vector, len(self.tail_numbers), selected)[1])
         count = int(np.count_nonzero(tail >= floor))
         if self.base is None:
             return count
@@ -161,7 +162,7 @@ class Snapshot:
         unsure = unsure if positions is None else positions[unsure]
         for start in range(0, len(unsure), _MOST_CANDIDATES):
             part = codes.numbers[unsure[start : start + _MOST_CANDIDATES]]
-            count += int(np.count_nonzero(_rounded(dots(fetch(part)[1], vector)) >= floor))
+            count += int(np.count_nonzero(rounded(dots(fetch(part)[1], vector)) >= floor))
         return count
 
     def _rank_tail(
@@ -219,7 +220,8 @@ class Snapshot:
         return numbers, dots(vectors, vector)
 
 
-def _rounded(scores: Vectors) -> Vectors:
+def rounded(scores: Vectors) -> Vectors:
+    """Scores as they are compared and shown."""
     return np.asarray(np.minimum(np.round(scores, _SCORE_DECIMALS), 1.0))
 
 

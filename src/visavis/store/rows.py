@@ -16,6 +16,9 @@ RECORD_COLUMNS = (
 )
 """What `record` reads, from `records r JOIN sources s ON s.number = r.source`."""
 
+SOURCE = -2
+"""Where among them the source's address is."""
+
 
 def record(row: Sequence[Any]) -> ImageRecord:
     """The record that a row of RECORD_COLUMNS describes."""

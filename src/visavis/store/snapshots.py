@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.errors import IndexLockedError, StoreError
+from visavis.errors import IndexIncompatibleError, IndexLockedError, StoreError
 from visavis.store import caches, edits, rows
 from visavis.store.ann import Ann
 from visavis.store.caches import Base
@@ -73,6 +73,16 @@ class Snapshots:
             if held is None or held.generation != generation:
                 held = self._snapshot = self._advanced(connection, generation, cache)
             return held
+
+    def fresh_for(self, connection: sqlite3.Connection, vector: Vectors) -> Snapshot:
+        """The same for a question. Raises IndexIncompatibleError where it is of another length."""
+        snapshot = self.fresh(connection)
+        if vector.shape != (snapshot.dim,):
+            raise IndexIncompatibleError(
+                f"{self._index}: the question has {vector.size} numbers and the index "
+                f"{snapshot.dim}: another process has given it another model; ask again"
+            )
+        return snapshot
 
     @staticmethod
     def _marks(connection: sqlite3.Connection) -> tuple[int, str]:

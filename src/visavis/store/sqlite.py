@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.errors import IndexIncompatibleError, IndexMissingError, RecordNotFoundError
-from visavis.store import edits, rows
+from visavis.errors import IndexMissingError, RecordNotFoundError
+from visavis.store import edits, rows, text_table
 from visavis.store.base import Answer, Change, Held, Known, ModelFacts, SourceRow, StoreInfo
 from visavis.store.browse import Browse
 from visavis.store.database import Database
@@ -18,6 +18,7 @@ from visavis.store.filters import compile_filter
 from visavis.store.paging import page
 from visavis.store.snapshots import Snapshots
 from visavis.store.tagged import Tagged
+from visavis.store.text_search import TextSearch
 from visavis.types import FieldValue, Filter, ImageRecord, Vectors
 
 DATABASE = "index.sqlite"
@@ -47,6 +48,7 @@ class SqliteStore:
         self._snapshots = Snapshots(folder, self._db)
         self.browse = Browse(self._db, self._snapshots, self._fetch)
         self.tagged = Tagged(self._db)
+        self.texts = TextSearch(self._db, self._snapshots, self._fetch)
 
     @property
     def dim(self) -> int:
@@ -65,6 +67,7 @@ class SqliteStore:
                 facts = {"model": model, "model_ref": model_ref, "fingerprint": fingerprint}
                 with db.writing() as connection:
                     edits.remember(connection, facts | {"dim": str(dim)})
+                    text_table.make(connection)
         finally:
             db.close()
         return cls(folder)
@@ -96,27 +99,15 @@ class SqliteStore:
                 edits.insert(connection, source, records[at], vectors[at], where)
                 for at in latest.values()
             ]
+            written = zip(numbers, (records[at] for at in latest.values()), strict=True)
+            text_table.add(connection, written, where[0])
             edits.note_fields(connection, (record.fields for record in records))
         return numbers
 
     def change(self, changes: Sequence[Change]) -> None:
         """Update facts of records that keep their vectors, in one transaction."""
         with self._db.writing() as connection:
-            for change in changes:
-                id, folder, prefix = connection.execute(
-                    f"SELECT r.id, s.uri, s.prefix {_FROM} WHERE r.number=?", (change.number,)
-                ).fetchone()
-                connection.execute(
-                    "UPDATE records SET size=?, modified=?, uri=?, fields=? WHERE number=?",
-                    (
-                        change.size,
-                        change.modified,
-                        rows.stored_uri(change.uri, id, folder, prefix),
-                        rows.stored_fields(change.fields),
-                        change.number,
-                    ),
-                )
-            edits.note_fields(connection, (change.fields for change in changes))
+            edits.change(connection, changes)
 
     def prune(
         self, source: int, seen: bytearray, newer_than: int, spared: Callable[[str], bool]
@@ -177,6 +168,7 @@ class SqliteStore:
         if thorough:
             self.check()
         self._snapshots.renew(thorough)
+        self._renew_words(thorough)
         if self._snapshots.count() >= _ENOUGH_TO_INDEX:
             with self._db.writing() as connection:
                 edits.index_fields(connection)
@@ -185,6 +177,13 @@ class SqliteStore:
         else:
             with self._db.translated():
                 self._db.truncate_log()
+
+    def _renew_words(self, always: bool) -> None:
+        with self._db.translated():
+            current = text_table.is_current(self._db.connection)
+        if always or not current:
+            with self._db.writing() as connection:
+                text_table.make(connection)
 
     # -- reading ---------------------------------------------------------------------------------
 
@@ -247,12 +246,7 @@ class SqliteStore:
     ) -> Answer:
         """The records nearest to a unit vector, best first, ties by id; one id left out."""
         with self._db.reading() as connection:
-            snapshot = self._snapshots.fresh(connection)
-            if vector.shape != (snapshot.dim,):
-                raise IndexIncompatibleError(
-                    f"{self.folder}: the question has {vector.size} numbers and the index "
-                    f"{snapshot.dim}: another process has given it another model; ask again"
-                )
+            snapshot = self._snapshots.fresh_for(connection, vector)
             selected = self._snapshots.selected(connection, where, snapshot.generation)
             total = len(snapshot) if selected is None else len(selected)
             spare = int(without is not None)

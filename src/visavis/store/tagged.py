@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from visavis.errors import UsageError
-from visavis.store import edits, rows
+from visavis.store import edits, rows, text_table
 from visavis.store.database import Database
 from visavis.types import FieldValue, ImageRecord, Vectors
 
@@ -46,11 +46,17 @@ class Tagged:
                     f"the records have a field {FIELD!r} of their own; rename that column of the "
                     "catalogue to have pictures tagged"
                 )
+            tagged = connection.execute(
+                "SELECT number FROM records WHERE json_type(fields, ?) IS NOT NULL", (_PATH,)
+            ).fetchall()
+            numbers = [row[0] for row in tagged]
+            text_table.remove(connection, numbers)
             connection.execute(
                 "UPDATE records SET fields = nullif(json_remove(fields, ?), '{}')"
                 " WHERE json_type(fields, ?) IS NOT NULL",
                 (_PATH, _PATH),
             )
+            text_table.add_again(connection, numbers)
             connection.execute("DELETE FROM fields WHERE name=?", (FIELD,))
             edits.remember(connection, {_STATE: state})
 
@@ -83,7 +89,10 @@ class Tagged:
             for one, text in zip(untagged, tags, strict=True)
         ]
         with self._db.writing() as connection:
+            numbers = [number for _, number in made]
+            text_table.remove(connection, numbers)
             connection.executemany("UPDATE records SET fields = ? WHERE number = ?", made)
+            text_table.add_again(connection, numbers)
             edits.note_fields(connection, ({FIELD: text} for text in tags))
 
 

@@ -141,9 +141,34 @@ def test_an_unknown_id_is_404(client: TestClient) -> None:
 def test_words_for_a_model_that_only_sees_are_refused_with_what_would_help(
     client: TestClient,
 ) -> None:
-    answer = client.post("/v1/search", json={"terms": [{"text": "a red shoe"}]})
+    answer = client.post("/v1/search", json={"terms": [{"text": "red shoe"}], "by": "looks"})
     assert answer.status_code == 422
     assert "a model that has a text side" in answer.json()["error"]["message"]
+    mixed = {"terms": [{"text": "red shoe"}, {"id": "mug-01-front"}]}
+    assert client.post("/v1/search", json=mixed).status_code == 422
+
+
+def test_words_find_the_text_of_records_and_say_where(client: TestClient) -> None:
+    asked = {"terms": [{"text": "Coral mugs"}], "limit": 3, "count": True}
+    for by in ("both", "text"):
+        shape = client.post("/v1/search", json=asked | {"by": by}).json()
+        first = shape["results"][0]
+        assert (first["id"], first["score"], first["why"]) == ("mug-01-close", 1.0, ["title"])
+        assert shape["total_matching"] >= len(shape["results"])
+    nothing = client.post("/v1/search", json={"terms": [{"text": "zeppelin"}]}).json()
+    assert nothing["results"] == []
+    assert "no record has 'zeppelin' in its own text" in nothing["reason"]
+    picture = client.post("/v1/search", json={"terms": [{"id": "mug-01-front"}]}).json()
+    assert "why" not in picture["results"][0]
+
+
+def test_by_text_is_for_words_alone(client: TestClient) -> None:
+    for terms in ([{"id": "mug-01-front"}], [{"text": "mug"}, {"id": "mug-01-front"}]):
+        answer = client.post("/v1/search", json={"terms": terms, "by": "text"})
+        assert answer.status_code == 422
+        assert "words alone" in answer.json()["error"]["message"]
+    answer = client.post("/v1/search", json={"terms": [{"text": "mug"}], "by": "eyes"})
+    assert "by:" in answer.json()["error"]["message"]
 
 
 @pytest.mark.parametrize(

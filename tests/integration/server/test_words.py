@@ -219,6 +219,22 @@ def test_words_are_searched_for_alone_and_with_pictures(
     assert [id for id, _ in alone] == [match.record.id for match in answer.matches]
 
 
+def test_words_are_answered_by_text_and_looks_together(words: TestClient, indexes: Path) -> None:
+    asked = {"terms": [{"text": "mug"}], "limit": 20, "count": True, "min_score": -1}
+    shape = words.post("/v1/search", json=asked).json()
+    with ImageIndex.open(indexes / "words.index") as index:
+        looks = dict(brute(index, [np.asarray(reader(index).embed_texts(["mug"])[0])]))
+        expected = index.search("mug", limit=20)
+    assert [match["id"] for match in shape["results"]] == [
+        match.record.id for match in expected.matches
+    ]
+    best = shape["results"][0]
+    assert best["why"][-1] == "looks"
+    assert len(best["why"]) > 1
+    assert best["score"] == pytest.approx(looks[best["id"]], abs=3e-6)
+    assert shape["total_matching"] == COUNT  # all reach -1
+
+
 def test_words_that_are_passed_over_are_told_and_unknown_ones_refused(words: TestClient) -> None:
     answer = words.post("/v1/search", json={"terms": [{"text": "mug xyzzy"}]})
     assert answer.json()["notes"] == ["unknown and passed over: 'xyzzy'"]

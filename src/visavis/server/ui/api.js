@@ -12,6 +12,7 @@
  * @property {string} thumbnail
  * @property {string} file
  * @property {number} [score]
+ * @property {string[]} [why] of words: the fields that have them, and "looks"
  *
  * @typedef {object} Info
  * @property {number} records

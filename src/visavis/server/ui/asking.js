@@ -1,7 +1,7 @@
 /** What people ask with, made into terms: files, words, ids, addresses. */
 
 import { getClasses } from "./api.js";
-import { byId, number } from "./dom.js";
+import { byId } from "./dom.js";
 import { showToast } from "./notice.js";
 import { addPicture, getPicture, PictureError } from "./pictures.js";
 import { term, termKey } from "./state.js";
@@ -18,7 +18,7 @@ const SUGGESTED = 5;
 
 /** @param {Term} one @param {boolean|undefined} reads whether the model reads words, when that is known */
 const isTyped = (one, reads) =>
-  !one.less && ((one.kind === "text" && reads !== false) || (one.kind === "class" && reads !== true));
+  !one.less && (one.kind === "text" || (one.kind === "class" && reads !== true));
 
 /**
  * @param {State} state @param {boolean} [reads] whether the model reads words; otherwise it may know classes
@@ -39,6 +39,8 @@ export class Asking {
     this.info = null;
     /** @type {() => void} what was asked before it was known what the model takes */
     this.waiting = () => {};
+    /** @type {{text: string, names: string[]}} classes that the last words may have meant */
+    this.near = { text: "", names: [] };
   }
 
   /** From here on it is known what can be asked. @param {Info} info */
@@ -98,49 +100,39 @@ export class Asking {
     else if (!this.info) this.waiting = () => this.words(given);
     else if (this.info.text) this.ask([...others, term("text", text)]);
     else if (this.info.class_search) this.#class(text, others);
-    else {
-      this.#tell(
-        "This index finds by picture, not by words",
-        `Its model “${this.info.model}” takes no words. Use a picture, id: and an id, or the filters. ` +
-          this.#reading(),
-      );
-    }
+    else this.ask([term("text", text)]); // found by the records' own text, which pictures have no part in
   }
 
-  /** @returns {string} what would read words */
-  #reading() {
-    const [model] = this.info?.text_models ?? [];
-    const such = model ? `, such as ${model}` : "";
-    return `For words, the index has to be made with a model that has a text side${such}.`;
-  }
-
-  /** What was typed, taken for the name of a class. @param {string} text @param {Term[]} others */
+  /** What was typed: a class, if it is the name of one, or else words. @param {string} text @param {Term[]} others */
   async #class(text, others) {
-    const take = (/** @type {string} */ name) => {
-      byId("words").value = name;
-      this.ask([...others, term("class", name)]);
-    };
     /** @type {string[]} */
     let names = [];
     try {
       names = await getClasses(text.slice(0, 200), SUGGESTED);
     } catch {
-      return take(text); // the search meets the same trouble, and says so
+      // The search meets the same trouble, and says so.
     }
-    if (names.length && plain(names[0]) === plain(text)) return take(names[0]);
-    const which = names.length ? "Did you mean one of these?" : "The tags of a picture are such names.";
-    this.#tell(
-      `No class is called “${text.slice(0, 60)}”`,
-      `This index knows ${number(this.info?.classes ?? 0)} classes by name. ${this.#reading()} ${which}`,
-      names.map((name) => [name, () => take(name)]),
-    );
+    const [first] = names;
+    this.near = { text, names };
+    if (first && plain(first) === plain(text)) this.#take(first, others);
+    else this.ask([term("text", text)]);
   }
 
-  /**
-   * The results stay.
-   * @param {string} title @param {string} text @param {[string, () => void][]} [buttons]
-   */
-  #tell(title, text, buttons = []) {
-    showToast(title, text, () => byId("words").focus(), buttons);
+  /** @param {string} name of a class @param {Term[]} others */
+  #take(name, others) {
+    byId("words").value = name;
+    this.ask([...others, term("class", name)]);
+  }
+
+  /** @returns {[string, () => void][]} buttons for classes spelled like the words that found nothing */
+  instead() {
+    const { text, names } = this.near;
+    if (!text || wordsOf(this.page.state, this.info?.text) !== text) return [];
+    return names.map((name) => [name, () => this.#take(name, [])]);
+  }
+
+  /** The results stay. @param {string} title @param {string} text */
+  #tell(title, text) {
+    showToast(title, text, () => byId("words").focus());
   }
 }

@@ -2,7 +2,7 @@
 
 import { getBlob, openFile, showPicture } from "./api.js";
 import { byId, el, fileSize, icon, number } from "./dom.js";
-import { scoreBar, titleOf } from "./grid.js";
+import { foundBy, scoreBar, titleOf } from "./grid.js";
 import { FIELD } from "./tags.js";
 
 /** @typedef {import("./api.js").ImageRecord} ImageRecord */
@@ -87,6 +87,7 @@ export class Details {
       ),
       el("h2", { text: titleOf(record), tabindex: "-1", id: "details-title" }),
       record.score !== undefined && scoreBar(record.score),
+      foundBy(record),
       acts.tags.place(record),
       el(
         "div",

@@ -43,6 +43,13 @@ export function scoreBar(score) {
   );
 }
 
+/** @param {ImageRecord} record @returns {HTMLElement|false} where the words stand, quietly */
+export function foundBy(record) {
+  if (!record.why?.length) return false;
+  const text = record.why.join(" · ");
+  return el("span", { class: "why", title: `Found by ${text}` }, el("span", { class: "vh", text: "found by " }), text);
+}
+
 /** A picture of the server that fades in, in a box of its shape. @param {ImageRecord} record */
 export function picture(record, side = 320, eager = false) {
   const image = el("img", {
@@ -144,6 +151,7 @@ export class Grid {
         record.score !== undefined && scoreBar(record.score),
         el("span", { class: "title", text: titleOf(record) }),
         el("span", { class: "detail", text: detailOf(record) }),
+        foundBy(record),
       ),
     );
     const similar = el(

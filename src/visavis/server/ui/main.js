@@ -34,6 +34,7 @@ const showing = new Showing(page, {
   over: startOver,
   choose: () => choose(true),
   again: start,
+  instead: () => asking.instead(),
   tags,
 });
 const query = new QueryPanel(
@@ -130,12 +131,6 @@ async function suggest() {
   }
 }
 
-/** @param {import("./api.js").Info} info @returns {string} what the search box is for */
-function inviting(info) {
-  if (info.text) return "Words, or paste a picture";
-  return names(info) ? "Name a class, or paste a picture" : "Paste a picture, or id:…";
-}
-
 /** On a phone the filters are a sheet; elsewhere they stand at the side. */
 function placeFilters() {
   const narrow = matchMedia("(max-width: 819px)");
@@ -160,7 +155,6 @@ async function start() {
     tags.learn(info);
     filters.setFields(fields);
     byId("filters").hidden = byId("open-filters").hidden = filters.fields.length === 0;
-    byId("words").placeholder = inviting(info);
     if (names(info)) byId("words").setAttribute("list", "known");
     await first;
     showing.told(info.records);

@@ -41,9 +41,8 @@ export function hideNotice() {
 /**
  * Say that something cannot be done, over the page: what is there stays where it is.
  * @param {string} title @param {string} text @param {() => void} [seen] called when it is closed
- * @param {[string, () => void][]} [buttons] what to do instead
  */
-export function showToast(title, text, seen, buttons = []) {
+export function showToast(title, text, seen) {
   const toast = byId("toast");
   const close = () => {
     toast.hidden = true;
@@ -51,11 +50,8 @@ export function showToast(title, text, seen, buttons = []) {
     seen?.();
   };
   toast.setAttribute("role", "alert");
-  const instead = buttons.map(([words, act]) =>
-    el("button", { class: "tag", type: "button", text: words, onclick: () => (close(), act()) }),
-  );
   toast.replaceChildren(
-    el("div", {}, el("h2", { text: title }), el("p", { text }), instead.length > 0 && el("div", { class: "tags" }, ...instead)),
+    el("div", {}, el("h2", { text: title }), el("p", { text })),
     el("button", { class: "plain", type: "button", text: "OK", onclick: close }),
   );
   toast.hidden = false;

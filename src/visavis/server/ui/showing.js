@@ -4,7 +4,7 @@ import { getRandom } from "./api.js";
 import { Details } from "./details.js";
 import { byId, counted, say } from "./dom.js";
 import { Grid } from "./grid.js";
-import { hideNotice, problemOf, showNotice } from "./notice.js";
+import { hideNotice, problemOf, sentence, showNotice } from "./notice.js";
 import { forgetViews, load, recordOf, rememberedView } from "./results.js";
 import { newSeed, term, writeState } from "./state.js";
 import { Toolbar } from "./toolbar.js";
@@ -20,6 +20,7 @@ import { Toolbar } from "./toolbar.js";
  * @property {() => void} over start over
  * @property {() => void} choose a picture that joins the query
  * @property {() => void} again
+ * @property {() => [string, () => void][]} instead what could be asked for where words found nothing
  * @property {import("./tags.js").Tags} tags
  */
 
@@ -182,14 +183,17 @@ export class Showing {
     const { terms, where, min } = page.state;
     /** @type {[string, () => void][]} */
     const buttons = [];
+    const words = terms.length > 0 && terms.every((one) => one.kind === "text");
     if (min > 0) buttons.push(["Any similarity", () => page.go({ min: 0 })]);
     if (where.length) buttons.push(["Clear the filters", () => page.go({ where: [] })]);
-    const title = terms.length ? "Nothing similar found" : "No pictures";
+    if (words) buttons.push(...this.acts.instead());
+    const title = words ? "Nothing found" : terms.length ? "Nothing similar found" : "No pictures";
     let text = "The index is empty. Fill it with “visavis index FOLDER”.";
     if (empty.total > 0 && min > 0) {
       const passing = where.length ? " that passes the filters" : "";
       text = `No picture${passing} is at least ${min.toFixed(2)} alike.`;
-    } else if (where.length) text = "No picture passes the filters.";
+    } else if (empty.total > 0 && words) text = sentence(empty.reason);
+    else if (where.length) text = "No picture passes the filters.";
     this.toolbar.title(empty.total > 0 ? `0 of ${counted(empty.total, "picture")}` : "No results");
     say(`${title}. ${text}`);
     showNotice({ title, text, buttons }, "status");

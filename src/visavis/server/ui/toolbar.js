@@ -69,5 +69,8 @@ function summary(state, view, all) {
   if (state.min > 0 && view.matching !== null) {
     return `${number(view.matching)} of ${counted(view.total, "picture")}`;
   }
-  return `${counted(view.total, "picture")}, most alike first`;
+  const text = view.records.some((record) => record.why && !record.why.includes("looks"));
+  const looks = view.records.some((record) => !record.why || record.why.includes("looks"));
+  if (text && !looks) return `${counted(view.total, "picture")}, searched by their text`;
+  return `${counted(view.total, "picture")}, ${text ? "best first" : "most alike first"}`;
 }

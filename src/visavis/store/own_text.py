@@ -1,0 +1,232 @@
+"""The words of a record's own text: which texts it has, how they are cut into words, and where a
+question's words stand in them.
+
+A record's text is its fields that are texts for people, its file's name, and the names of its
+folders. Left out are fields that hold addresses, paths, ids or hashes, told by their name or by
+what is in them. Words are compared without case, accents and English plurals; a word with a hyphen
+is also one without, and East Asian writing is cut into its characters.
+
+What is read, and how, must not change without another RULE: an index takes a record's words out
+again by working out what they were.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+from urllib.parse import unquote, urlsplit
+
+from visavis.types import Fields, ImageRecord
+
+RULE = "1"
+"""The version of this file's rules; an index of another one has its words made again."""
+
+TITLE, FIELD, FILE, FOLDER = range(4)
+"""The columns of the table of words."""
+
+FILE_NAME, FOLDER_NAME = "file name", "folder"
+
+_LONGEST = 4_000  # characters of a field
+_MOST = 20_000  # characters of a record
+MOST_WORDS = 32
+"""Words of a question that are looked for."""
+
+_LONGEST_QUESTION = 2_000  # characters
+_TITLES = {"title", "name", "caption", "headline"}
+_NO_TEXT = {"id", "ids", "uuid", "guid", "hash", "checksum", "md5", "sha1", "sha256"}
+_NO_TEXT |= {"url", "uri", "href", "link", "path", "filename", "filepath"}
+
+_ADDRESS = re.compile(r"(?i:[a-z][a-z0-9+.-]*://|data:|mailto:|www\.)\S*")
+_PATH = re.compile(r"(?:[.~]{0,2}[/\\]|[A-Za-z]:[/\\])\S*|\S*[/\\]\S*\.\w{1,5}")
+_FILE = re.compile(r"(?i:\S+\.(?:jpe?g|png|webp|gif|bmp|tiff?|avif|hei[cf]|svg|raw|dng))")
+_HASH = re.compile(r"[0-9a-fA-F]{8}(?:-?[0-9a-fA-F]{4}){2,}[0-9a-fA-F-]*|[\w+/=-]{40,}")
+_LETTER = re.compile(r"[^\W\d_]")
+
+_CHARACTERS = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"  # of words without spaces
+_WORD = rf"[^\W_{_CHARACTERS}]+"
+_JOINT = r"[-\u2010\u2011'\u2019.&+]"
+_GROUPS = re.compile(rf"[{_CHARACTERS}]{{1,16}}|{_WORD}(?:{_JOINT}{_WORD}){{0,7}}")
+_PARTS = re.compile(rf"[{_CHARACTERS}]|{_WORD}")
+_RUN = re.compile(r"[^\W_]+")
+_HUMP = re.compile(
+    r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|(?<=[A-Za-z])(?=[0-9])|(?<=[0-9])(?=[A-Za-z])"
+)
+# Indexed like all others, and not asked for beside other words.
+_STOP = {"a", "an", "and", "at", "by", "for", "from", "in", "is", "my", "of", "on", "or", "the"}
+_STOP |= {"to", "with"}
+
+
+class Piece(NamedTuple):
+    """A text of a record."""
+
+    name: str
+    """Where it stands: a field's name, or one of the two above."""
+    column: int
+    words: str
+    """Folded, with a space between them; words that are made of others come last."""
+
+
+Group = tuple[str, ...]
+"""A word of a question: ways to write it, each one or several words in a row."""
+
+
+class Words(NamedTuple):
+    """What a question asks of a record's text."""
+
+    groups: tuple[Group, ...]
+    """All of them should stand in it."""
+    phrase: str = ""
+    """The question as it was written, where that is more than a word."""
+    without: tuple[tuple[Group, ...], ...] = ()
+    """Records that have all groups of one of these do not count."""
+    cut: bool = False
+    """Whether the question was longer than what is looked for."""
+
+
+def words_of(texts: Iterable[tuple[str, bool]]) -> Words:
+    """The words of a question's texts, each wanted or (False) unwanted.
+
+    >>> words_of([("The red T-shirts", True)]).groups
+    (('red',), ('t shirt', 'tshirt'))
+    """
+    wanted: list[Group] = []
+    phrases, without = [], []
+    cut = False
+    for text, want in texts:
+        cut = cut or len(text) > _LONGEST_QUESTION
+        groups = [_group(found) for found in _GROUPS.findall(text[:_LONGEST_QUESTION])]
+        asked = [group for group in groups if group[0] not in _STOP] or groups
+        if want:
+            wanted += asked
+            phrases.append(" ".join(group[0] for group in groups[:MOST_WORDS]))
+        elif asked:
+            without.append(tuple(dict.fromkeys(asked))[:MOST_WORDS])
+    phrase = phrases[0] if len(phrases) == 1 and " " in phrases[0] else ""
+    distinct = tuple(dict.fromkeys(wanted))
+    cut = cut or len(distinct) > MOST_WORDS
+    return Words(distinct[:MOST_WORDS], phrase, tuple(without), cut)
+
+
+def pieces(record: ImageRecord, source: str) -> list[Piece]:
+    """The texts of a record that came from a source (its address)."""
+    found = [*_fields(record.fields, record.uri), *_places(record.uri, source)]
+    kept, left = [], _MOST
+    for piece in found:
+        words = piece.words[:left]
+        left -= len(words)
+        if words:
+            kept.append(piece._replace(words=words))
+    return kept
+
+
+def where_they_stand(groups: Sequence[Group], found: Sequence[Piece]) -> tuple[str, ...]:
+    """The names of the pieces that hold a question's words: the fewest, those with most first."""
+    held = [(piece, _held(groups, piece)) for piece in found]
+    seen: set[int] = set()
+    names: list[str] = []
+    for piece, numbers in sorted(held, key=lambda one: (-len(one[1]), one[0].column)):
+        if numbers - seen:
+            seen |= numbers
+            names.append(piece.name)
+    return tuple(dict.fromkeys(names))
+
+
+def standing(groups: Sequence[Group], found: Sequence[Piece]) -> set[int]:
+    """The places of those groups that stand somewhere in a record's text."""
+    return set().union(*(_held(groups, piece) for piece in found))
+
+
+def _held(groups: Sequence[Group], piece: Piece) -> set[int]:
+    text = f" {piece.words} "
+    return {
+        at for at, group in enumerate(groups) if any(f" {written} " in text for written in group)
+    }
+
+
+def _fields(fields: Fields, uri: str) -> Iterator[Piece]:
+    for name, value in fields.items():
+        if not isinstance(value, str):
+            continue
+        value = value[:_LONGEST].strip()
+        parts = _parted(name).casefold().split() or [""]
+        if not _is_text(value) or {parts[-1], name.casefold()} & _NO_TEXT:
+            continue
+        if name == FOLDER_NAME and f"/{value}/" in uri:
+            continue  # the folders are read off the address
+        yield Piece(name, TITLE if parts[-1] in _TITLES else FIELD, _field_words(value))
+
+
+def _is_text(value: str) -> bool:
+    """Whether a value is there for people to read."""
+    if not _LETTER.search(value):
+        return False
+    return not any(kind.fullmatch(value) for kind in (_ADDRESS, _PATH, _FILE, _HASH))
+
+
+def _places(uri: str, source: str) -> Iterator[Piece]:
+    """The words of the file's name and of the folders on the way to it from its source."""
+    if "://" in uri:
+        folders = unquote(urlsplit(uri).path).strip("/").split("/")
+    else:
+        folders = _below(uri.replace("\\", "/"), source.replace("\\", "/")).split("/")
+    name = folders.pop().rpartition(".")
+    yield Piece(FILE_NAME, FILE, _name_words(name[0] or name[2]))
+    yield Piece(FOLDER_NAME, FOLDER, _name_words(" ".join(folders)))
+
+
+def _below(uri: str, source: str) -> str:
+    """A path from its source's folder on (its name included), or its file and last folder."""
+    head, _, name = source.rpartition("/")
+    if name and uri.startswith(f"{source}/"):
+        return uri[len(head) + 1 :]
+    if head and uri.startswith(f"{head}/"):  # below a catalogue's folder
+        return uri[len(head) + 1 :]
+    return "/".join(uri.split("/")[-2:])
+
+
+def _field_words(text: str) -> str:
+    groups = [_group(found) for found in _GROUPS.findall(text)]
+    made = [written for _, *others in groups for written in others]
+    return " ".join([*(group[0] for group in groups), *made])
+
+
+def _name_words(text: str) -> str:
+    runs = [run for run in _RUN.findall(text[:_LONGEST]) if not _HASH.fullmatch(run)]
+    parts = [_folded(part) for run in runs for part in _PARTS.findall(_parted(run))]
+    whole = [_folded(run) for run in runs if _HUMP.search(run)]
+    return " ".join([*parts, *whole])
+
+
+def _parted(name: str) -> str:
+    """A name with spaces where it changes: productName2 → product Name 2."""
+    return _HUMP.sub(" ", name.replace("_", " ").replace("-", " "))
+
+
+def _group(found: str) -> Group:
+    parts = [_folded(part) for part in _PARTS.findall(found)]
+    if len(parts) == 1 or re.match(rf"[{_CHARACTERS}]", found):
+        return (" ".join(parts),)
+    return " ".join(parts), _folded("".join(_PARTS.findall(found)))
+
+
+def _folded(word: str) -> str:
+    """A word without case, accents and the English plural.
+
+    The plural after Harman's S-stemmer (How effective is suffixing?, JASIS 42, 1991), with the
+    singular treated alike where the two would part: shoe and shoes are both sho, movies is movy.
+    """
+    word = word.casefold()
+    if not word.isascii():
+        parts = unicodedata.normalize("NFKD", word)
+        word = "".join(part for part in parts if part.isalnum()) or word
+    return _singular(word) if len(word) > 3 and word.isascii() else word
+
+
+def _singular(word: str) -> str:
+    if word.endswith(("sses", "shes", "ches", "xes", "zes")):
+        return word[:-2]
+    if word.endswith("s") and not word.endswith(("ss", "us", "is")):
+        word = word[:-1]
+    if word.endswith("ie"):
+        return word[:-2] + "y"
+    return word[:-1] if word.endswith("oe") else word

@@ -64,7 +64,7 @@ class RecordNotFoundError(UsageError):
 
 
 class UnknownWordError(UsageError):
-    """Words that the model does not know, not one of them, or a class that it does not know."""
+    """Words of which the model knows none, or that say nothing; or a class it does not know."""
 
 
 class SourceError(VisavisError):

@@ -30,6 +30,7 @@ from benchmarks.quality_table import COLUMNS, table
 from benchmarks.training_table import training_reports
 from visavis.evaluation.compare import compare
 from visavis.evaluation.copies import ORIGINALS
+from visavis.evaluation.edits import ELEVEN
 from visavis.evaluation.gallery import Gallery
 from visavis.evaluation.report import Report, evaluate, summary
 from visavis.evaluation.tasks import Options, Task, copies_task, same_task
@@ -62,6 +63,7 @@ SETS = (
     Set("clothing", "clothing", "label"),
     Set("grocery", "grocery", "label"),
     Set("grocery-iconic", "grocery", "label", Options(("kind=iconic",), "kind=natural")),
+    Set("copies-eleven", "copies", options=Options(queries="set=flickr", edits=ELEVEN)),
     Set("copies", "copies", options=Options(queries="set=flickr")),
 )
 

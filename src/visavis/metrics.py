@@ -227,10 +227,13 @@ def micro_average_precision(
     order = np.argsort(-scores, kind="stable")
     true = np.cumsum((counts * correct)[order])
     named = np.cumsum(counts[order])
-    last = np.append(np.diff(scores[order]) != 0, True)[: len(scores)]  # of each threshold
+    ordered, last = scores[order], np.ones(len(scores), np.bool_)  # the last pair of each threshold
+    np.not_equal(ordered[1:], ordered[:-1], out=last[:-1])
     true, named = true[last], named[last]
     precision = np.divide(true, named, out=np.zeros_like(true), where=named > 0)
-    return float(np.sum(np.diff(true, prepend=0.0) * precision)) / positives
+    gained = true.copy()  # no np.diff, which takes most of the time where thousands are drawn
+    gained[1:] -= true[:-1]
+    return float((gained * precision).sum()) / positives
 
 
 def bootstrap_interval(
@@ -243,7 +246,7 @@ def bootstrap_interval(
 
     Source: Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13; for
     retrieval, Sakai, SIGIR 2006. With `groups` (one number for each value) whole groups are drawn:
-    eleven edits of one picture are not eleven independent queries. Where all values are the same,
+    the edits of one picture are no independent queries. Where all values are the same,
     samples of them are too, and `interval_of_equals` is given; `span` is the least and the greatest
     value that the measure can have.
 

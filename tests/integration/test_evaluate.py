@@ -64,6 +64,15 @@ def test_copies_of_the_drawn_pictures_are_traced(cli: Cli, drawn_index: Path) ->
     assert other["data"]["hash"] != first["data"]["hash"]
 
 
+def test_a_chosen_edit_is_measured_alone(cli: Cli, drawn_index: Path, tmp_path: Path) -> None:
+    some = ("evaluate", "--index", drawn_index, "--copies", "--originals", 2)
+    outcome = cli(*some, "--edit", "sepia", "--edit", "flip", "--json", "--out", "some.json")
+    assert list(json.loads(outcome.out)["by_class"]) == ["flip", "sepia"]
+    other = cli(*some, "--edit", "flip", "--against", "some.json")
+    assert other.code == 2
+    assert "edits ['flip', 'sepia'] there and ['flip'] here" in other.err
+
+
 def test_two_reports_are_compared_query_by_query(
     cli: Cli, drawn: Path, drawn_index: Path, tmp_path: Path
 ) -> None:
@@ -197,6 +206,8 @@ def test_text_from_a_catalogue_is_escaped_in_the_page(
         (["--same", "product", "--copies"], "one of --same FIELD"),
         (["--same", "produkt"], "did you mean 'product'?"),
         (["--same", "product", "--originals", "5"], "--originals is for --copies"),
+        (["--same", "product", "--edit", "blur"], "--edit is for --copies"),
+        (["--copies", "--edit", "sephia"], "did you mean 'sepia'?"),
         (["--copies", "--sample", "5"], "--sample does nothing with --copies"),
         (["--same", "product", "-k", "1,x"], "-k wants whole numbers"),
         (["--same", "product", "--seed", "-1"], "--seed"),

@@ -76,6 +76,10 @@ def evaluate(
     originals: Annotated[
         int | None, typer.Option(min=2, help="Pictures to edit, with --copies. [default: 300]")
     ] = None,
+    edit: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Edit in this way, with --copies. [default: in all]"),
+    ] = None,
     sample: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Ask at most N queries. [default: all]")
     ] = None,
@@ -103,10 +107,11 @@ def evaluate(
     Each figure comes with its 95 % interval. Two reports of the same questions are compared query
     by query with --against, and so are several models on the same SOURCE.
     """
+    from visavis.evaluation.copies import chosen_edits
     from visavis.evaluation.report import read_report, write_report
     from visavis.evaluation.tasks import Options
 
-    _check_protocol(same, truth, copies, originals, sample)
+    _check_protocol(same, truth, copies, originals, edit, sample)
     _check_places(out, report)
     column, asked_column = options.image_columns(source, image_column, queries)
     other = None if against is None else read_report(Path(against))
@@ -114,7 +119,15 @@ def evaluate(
     models = model or []
     only = models[0] if models else None
     given = options.settings(index, device, model=only)
-    chosen = Options(tuple(where or ()), queries, sample, seed, given.device, asked_column)
+    chosen = Options(
+        where=tuple(where or ()),
+        queries=queries,
+        sample=sample,
+        seed=seed,
+        device=given.device,
+        image_column=asked_column,
+        edits=chosen_edits(edit or ()),
+    )
     if len(models) > 1:
         from visavis.cli.evaluating_several import evaluate_models, refuse_single_options
 
@@ -148,7 +161,12 @@ def evaluate(
 
 
 def _check_protocol(
-    same: str | None, truth: str | None, copies: bool, originals: int | None, sample: int | None
+    same: str | None,
+    truth: str | None,
+    copies: bool,
+    originals: int | None,
+    edit: list[str] | None,
+    sample: int | None,
 ) -> None:
     from visavis.errors import UsageError
 
@@ -158,6 +176,8 @@ def _check_protocol(
         )
     if originals is not None and not copies:
         raise UsageError("--originals is for --copies; use --sample to ask fewer queries")
+    if edit and not copies:
+        raise UsageError("--edit is for --copies; without it no picture is edited")
     if sample is not None and copies:
         raise UsageError("--sample does nothing with --copies; say how many with --originals")
 
@@ -329,14 +349,16 @@ def _print_classes(found: "Report") -> None:
     classes = found["by_class"]
     if not classes:
         return
-    measure = "recall@1" if found["protocol"]["kind"] == "copies" else "map"
+    copies = found["protocol"]["kind"] == "copies"
+    measure, what = ("recall@1", "edit") if copies else ("map", "class")
+    most = len(classes) if copies else _CLASSES
     ordered = sorted(classes, key=lambda name: (classes[name][measure], name))
     rows = [
         (name, f"{classes[name][measure]:.3f}", f"{classes[name]['queries']} queries", "")
-        for name in ordered[:_CLASSES]
+        for name in ordered[:most]
     ]
-    lowest = "" if len(ordered) <= _CLASSES else f", the lowest {_CLASSES} of {len(ordered)}"
-    _print_rows(f"{measure} by class{lowest}", rows)
+    lowest = "" if len(ordered) <= most else f", the lowest {most} of {len(ordered)}"
+    _print_rows(f"{measure} by {what}{lowest}", rows)
 
 
 def _print_rows(title: str, rows: "Sequence[tuple[str, str, str, str]]") -> None:

@@ -6,6 +6,7 @@ is a query: an original's copies have it (and files byte for byte like it) as th
 stranger's have none, as µAP wants it.
 """
 
+import difflib
 import random
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -78,6 +79,19 @@ def draw_task(
     return CopyTask(gallery.only(kept), tuple(chosen), tuple(strangers))
 
 
+def chosen_edits(names: Sequence[str]) -> tuple[str, ...]:
+    """The edits of these names, in the order of EDITS; of no name, all of them.
+
+    Raises UsageError for a name that no edit has.
+    """
+    for name in names:
+        if name not in EDITS:
+            near = difflib.get_close_matches(name, EDITS, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"edits: {', '.join(EDITS)}"
+            raise UsageError(f"there is no edit {name!r}; {hint}")
+    return tuple(name for name in EDITS if not names or name in names)
+
+
 class EditedSource:
     """Edited copies of records as a source to index; every copy is made when it is read.
 
@@ -89,15 +103,18 @@ class EditedSource:
     prunes = False
     readers = 2
 
-    def __init__(self, records: Sequence[ImageRecord], seed: int) -> None:
+    def __init__(
+        self, records: Sequence[ImageRecord], seed: int, edits: Sequence[str] = tuple(EDITS)
+    ) -> None:
         self._records = {record.id: record for record in records}
         self._seed = seed
+        self._edits = edits
         self._fetcher = Fetcher()
 
     def entries(self) -> Iterator[Entry | Failure]:
         """Every edit of every record."""
         for record in self._records.values():
-            for edit in EDITS:
+            for edit in self._edits:
                 fields = {"edit": edit, "original": record.id}
                 yield Entry(f"{edit}/{record.id}", record.uri, -1, 0.0, fields)
 

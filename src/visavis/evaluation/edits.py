@@ -2,7 +2,7 @@
 
 Every edit is a function of a picture and a random generator, so the same seed makes the same
 copy. The list follows the transformations of Douze et al., "The 2021 image similarity dataset and
-challenge" (2021) that people make without meaning to hide a picture.
+challenge" (2021). How strong an edit is does not change: figures of different days are compared.
 """
 
 import random
@@ -11,12 +11,20 @@ from io import BytesIO
 
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageOps
 
+from visavis.evaluation.overlays import emoji, text
+from visavis.evaluation.screen import screen
 from visavis.images.pixels import to_array
 from visavis.images.thumbnail import encode_jpeg, thumbnail
 from visavis.types import RGB
 
 LARGEST_SIDE = 1024
 """Pixels; larger originals are first made so small, as sites do."""
+
+_SEPIA = (
+    *(0.393, 0.769, 0.189, 0.0),
+    *(0.349, 0.686, 0.168, 0.0),
+    *(0.272, 0.534, 0.131, 0.0),
+)  # https://www.w3.org/TR/filter-effects-1/#sepiaEquivalent
 
 _Edit = Callable[[Image.Image, random.Random], Image.Image]
 
@@ -114,6 +122,37 @@ def _screenshot(picture: Image.Image, chance: random.Random) -> Image.Image:
     return copy
 
 
+def _sepia(picture: Image.Image, _: random.Random) -> Image.Image:
+    """Browned like an old print, with the numbers of CSS's filter sepia(1)."""
+    return picture.convert("RGB", _SEPIA)
+
+
+def _quarter(picture: Image.Image, chance: random.Random) -> Image.Image:
+    """A quarter of the area, the shape kept, from anywhere."""
+    width, height = (max(1, round(side / 2)) for side in picture.size)
+    left = chance.randint(0, picture.width - width)
+    top = chance.randint(0, picture.height - height)
+    return picture.crop((left, top, left + width, top + height))
+
+
+def _turn(picture: Image.Image, chance: random.Random) -> Image.Image:
+    """By a quarter, to the left or to the right."""
+    ways = (Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_270)
+    return picture.transpose(chance.choice(ways))
+
+
+def _small(picture: Image.Image, _: random.Random) -> Image.Image:
+    """A thumbnail whose longer side has 64 pixels."""
+    copy = picture.copy()
+    copy.thumbnail((64, 64), Image.Resampling.LANCZOS)
+    return copy
+
+
+def _soft(picture: Image.Image, _: random.Random) -> Image.Image:
+    """Half as much again out of focus as `_blur`: 1.2 % of the longer side."""
+    return picture.filter(ImageFilter.GaussianBlur(max(picture.size) * 0.012))
+
+
 def _write(
     copy: Image.Image,
     place: tuple[float, float],
@@ -146,5 +185,16 @@ EDITS: dict[str, _Edit] = {
     "caption": _caption,
     "border": _border,
     "screenshot": _screenshot,
+    "text": text,
+    "emoji": emoji,
+    "sepia": _sepia,
+    "quarter": _quarter,
+    "turn": _turn,
+    "screen": screen,
+    "small": _small,
+    "soft": _soft,
 }
 """Every edit by name."""
+
+ELEVEN = tuple(EDITS)[:11]
+"""Those that there were at first: older figures are means over them."""

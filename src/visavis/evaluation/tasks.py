@@ -12,7 +12,7 @@ import numpy as np
 from visavis.embedders.base import Embedder
 from visavis.embedders.blocks import reaches, visual_part
 from visavis.errors import UsageError
-from visavis.evaluation.copies import EditedSource, draw_task
+from visavis.evaluation.copies import EditedSource, chosen_edits, draw_task
 from visavis.evaluation.gallery import Gallery, load_gallery
 from visavis.evaluation.ground_truth import GroundTruth, Question, from_file, same_value
 from visavis.image_index import ImageIndex
@@ -39,6 +39,8 @@ class Options:
     """Where query pictures are embedded."""
     image_column: str | None = None
     """The column that names the pictures, where `queries` is a catalogue."""
+    edits: tuple[str, ...] = ()
+    """For copies: the names of the edits that are asked about; none: all of them."""
     without: frozenset[str] = frozenset()
     """Ids of records that are left out, as another index that is compared lacks them."""
     unasked: frozenset[str] = frozenset()
@@ -122,6 +124,7 @@ def copies_task(
     index: ImageIndex, originals: int, options: Options, progress: Progress | None = None
 ) -> Task:
     """Edited copies of drawn records are asked; see `copies`. `options.sample` is not used."""
+    edits = chosen_edits(options.edits)
     gallery = load_gallery(index, options.where, options.without)
     if options.queries is None:
         candidates: Sequence[ImageRecord] = gallery.records
@@ -130,13 +133,14 @@ def copies_task(
         chosen = index.records(_expression(options.queries))
         candidates = [record for record in chosen if record.id in ids]
     drawn = draw_task(gallery, candidates, originals, options.seed)
-    source = EditedSource([*drawn.originals, *drawn.strangers], options.seed)
+    source = EditedSource([*drawn.originals, *drawn.strangers], options.seed, edits)
     queries = _visual(_embedded(index, source, options, progress), index.embedder())
     strangers = {record.id for record in drawn.strangers}
     if all(record.fields["original"] in strangers for record in queries.records):
         raise UsageError(f"{index.path}: no original could be read; index the pictures again")
     truth = GroundTruth(drawn.questions(queries.records))
-    facts = {"originals": len(drawn.originals), "strangers": len(drawn.strangers)}
+    facts: dict[str, Any] = {"originals": len(drawn.originals), "strangers": len(drawn.strangers)}
+    facts["edits"] = list(edits)
     return _task("copies", facts, drawn.gallery, queries, truth, options, source)
 
 

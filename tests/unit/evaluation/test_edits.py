@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from visavis.evaluation.edits import EDITS, LARGEST_SIDE, edited
+from visavis.evaluation.edits import EDITS, ELEVEN, LARGEST_SIDE, edited
 from visavis.images.decode import decode
 from visavis.images.drawn import draw_gallery
 from visavis.types import RGB
@@ -31,9 +31,16 @@ def test_every_edit_takes_a_tiny_and_a_long_picture(name: str) -> None:
         assert copy(name, np.full(shape, 120, np.uint8)).size > 0
 
 
-def test_the_crop_keeps_half_of_the_area_and_its_pixels() -> None:
-    found = copy("crop")
-    assert found.shape[0] * found.shape[1] == pytest.approx(192 * 160 / 2, rel=0.02)
+def test_older_figures_are_means_over_the_first_eleven_of_nineteen() -> None:
+    assert len(EDITS) == 19
+    assert ELEVEN == ("resize", "crop", "jpeg", "blur", "light", "grey", "rotate", "flip",
+                      "caption", "border", "screenshot")  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "share"), [("crop", 1 / 2), ("quarter", 1 / 4)])
+def test_cuts_keep_a_half_and_a_quarter_of_the_area_and_its_pixels(name: str, share: float) -> None:
+    found = copy(name)
+    assert found.shape[0] * found.shape[1] == pytest.approx(192 * 160 * share, rel=0.02)
     height, width = found.shape[:2]
     windows = np.lib.stride_tricks.sliding_window_view(PICTURE[..., 0], (height, width))
     assert (windows == found[..., 0]).all(axis=(2, 3)).any()
@@ -72,13 +79,17 @@ def test_the_jpeg_has_the_quantisation_of_quality_10() -> None:
     assert max(table) == 255  # 121 × 5, cut off
 
 
-def test_the_blur_has_a_deviation_of_a_hundred_and_twenty_fifth_of_the_longer_side() -> None:
+@pytest.mark.parametrize(("name", "deviation"), [("blur", 8), ("soft", 12)])
+def test_blurs_have_a_deviation_of_so_many_thousandths_of_the_longer_side(
+    name: str, deviation: float
+) -> None:
     step = np.zeros((60, 1000, 3), np.uint8)
     step[:, 500:] = 255
-    rise = np.diff(copy("blur", step)[30, :, 0].astype(float))
+    rise = np.diff(copy(name, step)[30, :, 0].astype(float))
     places = np.arange(len(rise))
     middle = np.average(places, weights=rise)
-    assert np.average((places - middle) ** 2, weights=rise) ** 0.5 == pytest.approx(8, rel=0.05)
+    found = np.average((places - middle) ** 2, weights=rise) ** 0.5
+    assert found == pytest.approx(deviation, rel=0.05)
 
 
 def test_light_goes_up_or_down_by_two_fifths_and_so_does_contrast() -> None:
@@ -104,3 +115,75 @@ def test_the_rotation_is_by_eight_degrees_either_way() -> None:
 def test_the_caption_is_a_fifth_as_high_and_the_border_a_tenth_as_wide() -> None:
     assert copy("caption").shape == (192 + 38, 160, 3)
     assert copy("border").shape == (192 + 2 * 19, 160 + 2 * 19, 3)
+
+
+def test_sepia_is_what_browsers_make_of_it() -> None:
+    """The weights of https://www.w3.org/TR/filter-effects-1/#sepiaEquivalent, for pure colours."""
+    pure = np.array([[[100, 0, 0], [0, 100, 0], [0, 0, 100], [255, 255, 255]]], np.uint8)
+    wanted = [[39.3, 34.9, 27.2], [76.9, 68.6, 53.4], [18.9, 16.8, 13.1], [255, 255, 239]]
+    assert copy("sepia", pure)[0] == pytest.approx(np.array(wanted), abs=1)
+
+
+def test_a_turn_is_by_a_quarter_to_either_side() -> None:
+    ways = [np.rot90(PICTURE, quarters) for quarters in (1, 3)]
+    found = [copy("turn", seed=seed) for seed in range(20)]
+    which = [[np.array_equal(one, way) for way in ways] for one in found]
+    assert all(map(any, which))
+    assert np.any(which, axis=0).all()
+
+
+def test_a_thumbnail_has_64_pixels_and_nothing_is_made_larger() -> None:
+    assert copy("small").shape == (64, 53, 3)  # of 192 × 160
+    tiny = np.full((20, 30, 3), 9, np.uint8)
+    assert copy("small", tiny).shape == tiny.shape
+
+
+def test_words_stand_in_white_with_black_edges_along_the_top_and_the_bottom() -> None:
+    ground = np.full((300, 400, 3), 120, np.uint8)
+    for seed in range(5):
+        found = copy("text", ground, seed).astype(int)
+        changed = (found != ground).any(axis=2)
+        assert not changed[75:-75].any()  # what is in the middle of the picture is to be seen
+        for part in (slice(0, 75), slice(-75, None)):
+            columns = np.flatnonzero(changed[part].any(axis=0))
+            assert 0.25 < np.ptp(columns) / 400 <= 1
+            assert abs(columns.mean() - 200) < 10
+            assert {0, 255} <= set(found[part].ravel())
+        assert (found == found[..., :1]).all()  # neither colour nor fringes
+
+
+def test_three_emoji_hide_at_most_a_ninth_of_a_square_each() -> None:
+    ground = np.full((300, 300, 3), 120, np.uint8)
+    hidden = [(copy("emoji", ground, seed) != ground).any(axis=2) for seed in range(12)]
+    shares = [one.mean() for one in hidden]
+    assert 0.08 < min(shares) <= max(shares) <= 3 / 9 + 0.01
+    assert np.mean(hidden, axis=0).min() < np.mean(hidden, axis=0).max()  # not always there
+
+
+def test_a_photographed_screen_is_seen_from_aside_in_a_dark_room() -> None:
+    white = np.full((200, 300, 3), 255, np.uint8)
+    for seed in range(6):
+        found = copy("screen", white, seed).astype(float).mean(axis=2)
+        assert max(found.shape) == pytest.approx(512, rel=0.02)
+        lit = found > 128
+        assert 0.5 < lit.mean() < 0.85
+        assert found[[0, 0, -1, -1], [0, -1, 0, -1]].max() < 60  # the corners
+        columns = np.flatnonzero(lit.sum(axis=0) > 40)
+        near, far = sorted(lit[:, columns[[20, -20]]].sum(axis=0), reverse=True)
+        assert 1.1 < near / far < 2
+
+
+def test_a_photographed_screen_has_coloured_stripes_that_the_picture_has_not() -> None:
+    """Its dots are 4.3 pixels wide where it is at its own distance; grain is the same in red and
+    blue, and wide bands are left out."""
+    grey = np.full((300, 300, 3), 150, np.uint8)
+    found = copy("screen", grey).astype(float)
+    high, wide = (side // 2 for side in found.shape[:2])
+    part = (found[..., 0] - found[..., 2])[high - 64 : high + 64, wide - 64 : wide + 64]
+    power = np.abs(np.fft.fft2(part * np.outer(np.hanning(128), np.hanning(128)))) ** 2
+    y, x = np.abs(np.fft.fftfreq(128))[:, None], np.abs(np.fft.fftfreq(128))
+    fine = np.where(np.hypot(y, x) > 1 / 8, power, 0)
+    row, column = np.unravel_index(fine.argmax(), fine.shape)
+    assert 3 < 1 / x[column] < 6
+    assert y[row, 0] < 1 / 20  # they stand nearly upright
+    assert fine.max() > 50 * np.median(power[np.hypot(y, x) > 1 / 8])

@@ -186,6 +186,25 @@ def test_copies_are_traced_to_originals_and_strangers_to_nobody(shop: ImageIndex
     assert 0 < report["metrics"]["micro_ap"] < 1
 
 
+def test_of_all_edits_some_are_chosen_and_the_figures_stay_theirs(shop: ImageIndex) -> None:
+    every, some = (
+        copies_task(shop, 4, Options()),
+        copies_task(shop, 4, Options(edits=("soft", "blur"))),
+    )
+    assert every.protocol["edits"] == list(EDITS)
+    assert some.protocol["edits"] == ["blur", "soft"]
+    assert some.hash != every.hash
+    whole, part = (evaluate(shop, task)[0]["by_class"] for task in (every, some))
+    assert part == {name: whole[name] for name in ("blur", "soft")}
+
+
+def test_an_edit_that_nobody_knows_is_refused_with_a_guess(shop: ImageIndex) -> None:
+    with pytest.raises(UsageError, match="no edit 'blurr'; did you mean 'blur'"):
+        copies_task(shop, 4, Options(edits=("blurr",)))
+    with pytest.raises(UsageError, match="no edit 'xyz'; edits: resize, crop, "):
+        copies_task(shop, 4, Options(edits=("xyz",)))
+
+
 def test_the_same_seed_draws_the_same_copies(shop: ImageIndex) -> None:
     gallery = load_gallery(shop)
     first, again, other = (draw_task(gallery, gallery.records, 4, seed) for seed in (3, 3, 4))

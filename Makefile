@@ -31,7 +31,7 @@ format: $(VENV)/all  ## Format the code
 lint: $(VENV)/all  ## Look for mistakes and loose style
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/codespell README.md CHANGELOG.md CONTRIBUTING.md docs src tests benchmarks
+	$(BIN)/codespell README.md CHANGELOG.md CONTRIBUTING.md docs src tests benchmarks recipes
 
 types: $(VENV)/all  ## Check the types
 	$(BIN)/mypy
@@ -51,15 +51,14 @@ bench: $(VENV)/all  ## Measure speed against floors in the same run (benchmarks/
 bench-serve: $(VENV)/all  ## Measure the HTTP API under load
 	$(BIN)/python -m benchmarks serve
 
-# Data folders and a teacher are named on the command line; a run that was stopped goes on.
-MINUTES ?= 66
-MODEL_USAGE = make model DATA="DIR DIR" TEACHER=DIR OUT=DIR [MINUTES=66]
+# The pictures, the weights that the model starts from, and the text model are named by hand.
+MODEL_USAGE = make model DATA="DIR DIR" WEIGHTS=DIR MINILM=DIR OUT=DIR
 ifneq ($(filter model,$(MAKECMDGOALS)),)
-$(foreach name,DATA TEACHER OUT,$(if $(strip $($(name))),,$(error $(name) is not given; say $(MODEL_USAGE))))
+$(foreach name,DATA WEIGHTS MINILM OUT,$(if $(strip $($(name))),,$(error $(name) is not given; say $(MODEL_USAGE))))
 endif
-model: $(VENV)/all  ## Train the built-in model: make model DATA="DIR DIR" TEACHER=DIR OUT=DIR [MINUTES=66]
-	$(BIN)/python -m visavis.training.builtin --data $(DATA) --teacher "$(TEACHER)" --out "$(OUT)" \
-	  --minutes $(MINUTES)
+model: $(VENV)/all  ## Make the built-in model: make model DATA="DIR DIR" WEIGHTS=DIR MINILM=DIR OUT=DIR
+	$(BIN)/python -m recipes.visavis_s --data $(DATA) --weights "$(WEIGHTS)" \
+	  --minilm "$(MINILM)" --out "$(OUT)"
 
 build: $(VENV)/all  ## Build wheel and sdist, install the wheel into a clean environment, try it
 	rm -rf dist build/wheel

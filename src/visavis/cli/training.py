@@ -107,13 +107,13 @@ def triplet(
     ] = False,
     unfreeze: Annotated[
         bool,
-        typer.Option("--unfreeze", help="Train the base too: visavis-s, or one from scratch."),
+        typer.Option("--unfreeze", help="Train a network from scratch, on top of none."),
     ] = False,
     size: Annotated[
         int | None,
         typer.Option(
             metavar="N",
-            help="Pixels of a picture's sides, with --unfreeze from scratch. [default: 128]",
+            help="Pixels of a picture's sides, with --unfreeze. [default: 128]",
             show_default=False,
         ),
     ] = None,

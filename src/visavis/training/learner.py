@@ -27,13 +27,12 @@ class Rates:
     rate: float = 1e-3  # at its highest
     decay: float = 1e-4  # weight decay of matrices; vectors have none
     warmup: float = 0.02  # part of the training until the rate is reached
-    base: float = 0.1  # factor for a base that has learned before
     loss: float = 1e-2  # at its highest, of what a loss itself learns, which begins by chance
 
     def __post_init__(self) -> None:
         if not 0 < self.rate < math.inf:
             raise UsageError(f"--rate must be a number above 0, not {self.rate:g}")
-        for name, value in (("decay", self.decay), ("base", self.base), ("loss", self.loss)):
+        for name, value in (("decay", self.decay), ("loss", self.loss)):
             if not 0 <= value < math.inf:
                 raise UsageError(f"the rates' {name} must be 0 or more, not {value:g}")
         if not 0 <= self.warmup <= 1:
@@ -90,10 +89,6 @@ class Learner(LightningModule):
         """A context for what has to be computed in 32 bits: small differences of large numbers."""
         return torch.autocast(self.device.type, enabled=False)
 
-    def slow(self) -> Iterator[nn.Parameter]:
-        """Parameters that have learned before, and follow slowly."""
-        yield from ()
-
     def fresh(self) -> Iterator[nn.Parameter]:
         """Parameters of the loss, which are none of the model's and begin by chance."""
         yield from ()
@@ -143,8 +138,7 @@ class Learner(LightningModule):
     def configure_optimizers(self) -> Any:
         """AdamW, and its schedule step by step."""
         rates = self.rates
-        of = {id(parameter): rates.rate * rates.base for parameter in self.slow()}
-        of |= {id(parameter): rates.loss for parameter in self.fresh()}
+        of = {id(parameter): rates.loss for parameter in self.fresh()}
         trained = [parameter for parameter in self.parameters() if parameter.requires_grad]
         groups = []
         for rate in dict.fromkeys((rates.rate, *of.values())):

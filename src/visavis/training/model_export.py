@@ -19,16 +19,16 @@ from visavis.embedders.preprocess import Preprocess
 from visavis.embedders.spec import ModelSpec, PreprocessSpec, WordsSpec
 from visavis.errors import ModelError
 from visavis.training.embedding_network import EmbeddingNetwork, OnTop
-from visavis.training.export import graph, merged
 from visavis.training.frozen_base import FrozenBase, Pooled, as_pictures
 from visavis.training.graph_join import joined, opset
 from visavis.training.pixel_branch import FromInput
-from visavis.training.tracing import session, traced, write_folder
+from visavis.training.tracing import merged, session, traced, write_folder
 from visavis.types import RGB
 
 TOLERANCE = 1e-4
 """Largest difference between torch's vectors and the graph's, in any number of them."""
 
+_OPSET = 17  # of a graph without a base, which has one of its own
 _LARGEST = 2_000_000_000  # bytes; a protobuf message of 2 GB cannot be read
 
 
@@ -79,7 +79,8 @@ def graph_of(
 ) -> tuple[onnx.ModelProto, float]:
     """The graph of a network that takes pictures in -1…1, and how far it is from torch."""
     alone = merged(network)
-    model = graph(alone, spec.size, ("embedding",))
+    example = (torch.zeros(1, 3, spec.size, spec.size),)
+    model = traced(alone, example, ["input"], ["embedding"], _OPSET)
     with torch.inference_mode():
         ours = alone(_looked_at(pictures, spec))
     theirs = _one_by_one(model, pictures, spec, np.float32)

@@ -1,10 +1,10 @@
 """From torch to a model folder, as far as it is the same for every recipe.
 
-What is exported differs: `export` writes the built-in model, in 8-bit integers, with classes beside
-the embedding; `model_export` writes what other recipes train, often joined to a base's graph, with
-weights as they are. Both trace, run and write with what is here.
+`model_export` writes with it what is trained here, often joined to a base's graph, with weights as
+they are; the recipe of the built-in model writes a graph in 8-bit integers.
 """
 
+import copy
 import json
 import tempfile
 import warnings
@@ -15,11 +15,26 @@ from typing import TYPE_CHECKING, Any
 import onnx
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from visavis.embedders.spec import SPEC_FILE, ModelSpec
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
+
+
+def merged(network: nn.Module) -> nn.Module:
+    """A copy of the network for inference: batch normalisation merged into its convolutions."""
+    result = copy.deepcopy(network).cpu().eval()
+    for module in list(result.modules()):
+        if not isinstance(module, nn.Sequential):
+            continue
+        for index in range(len(module) - 1):
+            conv, norm = module[index], module[index + 1]
+            if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                module[index] = fuse_conv_bn_eval(conv, norm)
+                module[index + 1] = nn.Identity()
+    return result
 
 
 def traced(

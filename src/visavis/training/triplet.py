@@ -10,9 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-import torch
-
-from visavis.embedders.registry import model_info
 from visavis.embedders.spec import PreprocessSpec
 from visavis.errors import UsageError
 from visavis.images.sources import Source
@@ -23,7 +20,7 @@ from visavis.training.heads import Head
 from visavis.training.inputs import Inputs
 from visavis.training.metric_losses import MetricLoss
 from visavis.training.model_export import Exported, graph_of, graph_on_base
-from visavis.training.own_base import OwnBase, known_base, new_base, pictures_of
+from visavis.training.own_base import OwnBase, new_base, pictures_of
 from visavis.training.pixel_branch import PixelBranch
 from visavis.training.progress import Tell, silent
 from visavis.training.recipe import Recipe, read
@@ -43,8 +40,6 @@ class _Base:
     preprocess: PreprocessSpec
     frozen: FrozenBase | None = None
     own: OwnBase | None = None
-    learned: bool = True
-    """Whether an own base has learned before."""
     license: str = ""
 
     @property
@@ -115,7 +110,6 @@ class TripletRecipe(Recipe[TripletLearner]):
             self.parts,
             settings.rates,
             self.seed,
-            slowly=on.learned,
             sides=self.sides,
         )
         learner.start()
@@ -196,16 +190,13 @@ def _base(model: str | None, settings: TripletSettings, seed: int) -> _Base:
         frozen = chosen_base(model)
         spec = frozen.embedder.spec
         return _Base(spec.name, spec.preprocess, frozen=frozen, license=spec.license)
-    if model is None:
-        with torch.random.fork_rng():
-            torch.manual_seed(seed)
-            own = new_base(settings.shape)
-        return _Base("visavis-s from chance", pictures_of(settings.side), own=own, learned=False)
-    info = model_info(model)
-    if info.folder is None:
-        raise UsageError(f"--unfreeze: {model} has no weights to train; name a folder of visavis-s")
-    own, preprocess = known_base(info.folder)
-    return _Base(info.name, preprocess, own=own, license=info.license)
+    if model is not None:
+        raise UsageError(
+            f"--unfreeze trains a network from scratch, without the base {model}; leave out "
+            "--base, or leave out --unfreeze to train a head on top of it"
+        )
+    own = new_base(settings.shape, seed)
+    return _Base("a network from scratch", pictures_of(settings.side), own=own)
 
 
 def _sides(data: Inputs, parts: Split, field: str | None) -> Numbers | None:

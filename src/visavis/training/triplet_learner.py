@@ -30,7 +30,6 @@ class TripletLearner(Learner):
         parts: Which are trained on and which are kept for validation.
         rates: How weights follow their gradients.
         seed: Of all chance.
-        slowly: Whether the network's own base has learned before.
         sides: (n,) a number for each sample: those on other sides are to be found; None: all are.
     """
 
@@ -46,13 +45,12 @@ class TripletLearner(Learner):
         rates: Rates,
         seed: int,
         *,
-        slowly: bool = False,
         sides: Numbers | None = None,
     ) -> None:
         super().__init__(rates, seed)
         self.network, self.loss = network, loss
-        self._data, self._parts, self._slowly, self._sides = data, parts, slowly, sides
-        self.knows = network.head.straight is not None and (slowly or network.base is None)
+        self._data, self._parts, self._sides = data, parts, sides
+        self.knows = network.head.straight is not None and network.base is None
         self._labels = label_numbers(data.labels)
         train = np.unique(self._labels[parts.train])
         self._classes = np.searchsorted(train, self._labels)  # of what is trained on: 0, 1, 2 …
@@ -109,11 +107,6 @@ class TripletLearner(Learner):
         labels, sides = self._labels[numbers], self._sides_of(numbers)
         self.network.head.start(torch.cat(rows), labels, self.seed, sides)
         self.train()
-
-    def slow(self) -> Iterator[nn.Parameter]:
-        """The weights of a base that has learned before."""
-        if self._slowly and self.network.base is not None:
-            yield from self.network.base.parameters()
 
     def fresh(self) -> Iterator[nn.Parameter]:
         """ArcFace's directions; the other losses learn nothing themselves."""

@@ -18,9 +18,9 @@ class TripletSettings:
     # 0: as wide as its input, since each direction that is left out costs on labels never seen
     straight: bool = True  # whether a linear path beside the dense layers starts from the base
     pixels: bool = False  # a shallow branch on the pixels beside the base
-    unfreeze: bool = False  # the base is trained as well
-    shape: Shape = field(default_factory=lambda: Shape(hints=()))  # of an own base from chance
-    side: int = 128  # pixels that an own base from chance looks at
+    unfreeze: bool = False  # a base of its own, from chance, is trained as well
+    shape: Shape = field(default_factory=Shape)  # of this base
+    side: int = 128  # pixels that it looks at
     p: int = 16  # labels in a batch
     k: int = 4  # pictures of each
     rates: Rates = field(default_factory=lambda: Rates(rate=1e-4))  # a head begins near its end

@@ -19,7 +19,7 @@ from visavis.images.drawn import draw_gallery
 from visavis.types import RGB, Vectors
 
 REFERENCE = Path(__file__).parent / "visavis_s_vectors.json"
-"""Vectors of four drawn pictures as torch computes them; visavis_s_reference.py writes them."""
+"""Vectors of four drawn pictures as torch computed them."""
 
 
 @pytest.fixture(scope="module")

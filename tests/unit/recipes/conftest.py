@@ -1,7 +1,8 @@
 """A small world: six classes with their broader words, and sentences read as bags of words."""
 
 import hashlib
-from collections.abc import Sequence
+import importlib.util
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,20 @@ import pytest
 from recipes.visavis_s.semantic import Matrix, Semantic, build
 
 from visavis.embedders.base import unit_rows
+
+if importlib.util.find_spec("torch") is None:
+    collect_ignore_glob = ["test_*.py"]
+else:
+    import torch
+
+    @pytest.fixture(autouse=True)
+    def one_thread() -> Iterator[None]:
+        """Small tensors gain nothing from threads, which wait for one another on a busy machine."""
+        before = torch.get_num_threads()
+        torch.set_num_threads(1)
+        yield
+        torch.set_num_threads(before)
+
 
 LABELS = (
     "beagle",

@@ -255,14 +255,11 @@ def test_the_loss_of_an_epoch_is_the_mean_of_its_steps_in_64_bits(tmp_path: Path
 
 
 class WithLoss(Sums):
-    """One whose loss learns as well, and whose body has learned before."""
+    """One whose loss learns as well."""
 
     def __init__(self) -> None:
         super().__init__()
         self.directions = nn.Parameter(torch.ones(4, 3))
-
-    def slow(self) -> Iterator[nn.Parameter]:
-        yield from self.last.parameters()
 
     def fresh(self) -> Iterator[nn.Parameter]:
         yield self.directions
@@ -276,10 +273,8 @@ def test_what_a_loss_learns_has_a_rate_of_its_own(tmp_path: Path) -> None:
     run(tmp_path, learner, epochs=1)
     groups = state(tmp_path)["optimizer_states"][0]["param_groups"]
     assert [(round(g["initial_lr"], 9), len(g["params"])) for g in groups] == [
-        (0.03, 1),  # the matrix of the first layer
-        (0.03, 1),  # its bias, which does not decay
-        (0.003, 1),
-        (0.003, 1),
+        (0.03, 2),  # the matrices of both layers
+        (0.03, 2),  # their biases, which do not decay
         (0.01, 1),
     ]
     assert sum(len(group["params"]) for group in groups) == len([*learner.parameters()])

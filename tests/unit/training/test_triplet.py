@@ -13,7 +13,7 @@ from labelled import draw_labelled, write_base, write_catalogue
 from learning import by_heart, check_gradients
 
 from visavis.embedders.registry import load_embedder
-from visavis.errors import ModelError, UsageError
+from visavis.errors import UsageError
 from visavis.images.decode import decode
 from visavis.images.sources import open_source
 from visavis.training.batches import Batches
@@ -33,7 +33,7 @@ OWN = replace(
     TINY,
     unfreeze=True,
     side=32,
-    shape=Shape(8, (8, 12, 16, 24), (1, 1, 1, 1), learned=8, copy=4, classes=5, hints=()),
+    shape=Shape(8, (8, 12, 16, 24), (1, 1, 1, 1), dim=12),
 )
 LOOP = LoopSettings(epochs=3, device="cpu", precision="32", threads=1)
 
@@ -221,8 +221,8 @@ def test_what_was_begun_is_not_written_over_nor_mixed_with_another(
     assert train(made, out, LOOP, resume=True) is not None
 
 
-def test_a_folder_that_is_no_visavis_s_cannot_be_unfrozen(folder: Path, base: str) -> None:
-    with pytest.raises(ModelError, match="cannot be trained end to end: only visavis-s can"):
+def test_a_network_from_scratch_takes_no_base(folder: Path, base: str) -> None:
+    with pytest.raises(UsageError, match="--unfreeze trains a network from scratch, without"):
         prepared(folder, base, OWN)
 
 

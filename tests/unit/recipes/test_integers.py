@@ -7,8 +7,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 from onnx.version_converter import convert_version
-
-from visavis.training.integers import in_integers
+from recipes.visavis_s.integers import in_integers
 
 SIDE = 16
 

@@ -52,13 +52,13 @@ bench-serve: $(VENV)/all  ## Measure the HTTP API under load
 	$(BIN)/python -m benchmarks serve
 
 # The pictures, the weights that the model starts from, and the text model are named by hand.
-MODEL_USAGE = make model DATA="DIR DIR" WEIGHTS=DIR MINILM=DIR OUT=DIR
+MODEL_USAGE = make model DATA="DIR DIR" WEIGHTS=DIR MINILM=DIR OUT=DIR [TUNED=FILE]
 ifneq ($(filter model,$(MAKECMDGOALS)),)
 $(foreach name,DATA WEIGHTS MINILM OUT,$(if $(strip $($(name))),,$(error $(name) is not given; say $(MODEL_USAGE))))
 endif
-model: $(VENV)/all  ## Make the built-in model: make model DATA="DIR DIR" WEIGHTS=DIR MINILM=DIR OUT=DIR
+model: $(VENV)/all  ## Make the built-in model: make model DATA="DIR DIR" WEIGHTS=DIR MINILM=DIR OUT=DIR [TUNED=FILE]
 	$(BIN)/python -m recipes.visavis_s --data $(DATA) --weights "$(WEIGHTS)" \
-	  --minilm "$(MINILM)" --out "$(OUT)"
+	  --minilm "$(MINILM)" --out "$(OUT)" $(if $(TUNED),--tuned "$(TUNED)")
 
 build: $(VENV)/all  ## Build wheel and sdist, install the wheel into a clean environment, try it
 	rm -rf dist build/wheel

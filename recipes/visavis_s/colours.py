@@ -68,6 +68,9 @@ THINGS = frozenset({"orange"})
 
 PICTURES = 100
 _SIDE = 224
+_DEPTH = 0.5
+"""How dark a colour becomes where the picture is black. Mean average precision of the eleven on
+held-out pictures of fashion, by the field baseColour: .373 with 1, .404 with .5."""
 _SEED = 0
 
 
@@ -124,7 +127,7 @@ def tinted(picture: Image.Image, colour: Colour, seed: int) -> Image.Image:
     """The picture with an ellipse in it that has a colour and keeps its light and shade."""
     picture = picture.convert("RGB").resize((_SIDE, _SIDE), Image.Resampling.BICUBIC)
     light = np.asarray(picture.convert("L"), np.float32)[:, :, None] / 255
-    coloured = np.asarray(colour, np.float32) * light
+    coloured = np.asarray(colour, np.float32) * ((1 - _DEPTH) + _DEPTH * light)
     pixels = np.where(_ellipse(seed)[:, :, None], coloured, np.asarray(picture, np.float32))
     return Image.fromarray(pixels.clip(0, 255).round().astype(np.uint8))
 

@@ -1,4 +1,8 @@
-"""The photograph of a screen that shows a picture: taken from aside, in a dim room."""
+"""The photograph of a screen that shows a picture: taken from aside, in a dim room.
+
+How hard it is was set by pictures of train-mix: among 300 of them, EfficientNet-Lite0 as it comes
+traces 70 % of 40 such photographs to what they show. With a wider dark margin it traced a quarter.
+"""
 
 import random
 from math import cos, pi, sin
@@ -7,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-LONGER_SIDE = 512
-"""Pixels of the photograph, however large the picture is."""
+LONGER_SIDE = 448
+"""Pixels of the photograph, about, however large the picture is."""
 
-_SHOWN = 0.85  # of the photograph's longer side: the picture on the screen, before it is seen askew
+_SHOWN = 1.04  # of the photograph's longer side: the picture on the screen, before it is seen askew
 _FRAME = 0.035  # of the same: the black frame around it
-_ROOM = 1.05  # of the screen with its frame: the photograph
-_FAR = 0.14  # how much farther than the middle of the screen its far edge is
+_ROOM = 0.9  # of the screen with its frame: the photograph; its near corners are cut off
+_FAR = 0.1  # how much farther than the middle of the screen its far edge is
 _DOT = 4.3  # pixels of the photograph across one of the screen's: no whole number, hence moiré
 
 _Floats = NDArray[np.float32]
@@ -77,7 +81,7 @@ def _bands(rows: _Floats, columns: _Floats, chance: random.Random) -> _Floats:
     phase = 2 * pi * (11 * along + bend * 3 * across**2)
     sine, cosine = np.sin(phase)[..., None], np.cos(phase)[..., None]
     shift = np.arange(3) * (2 * pi / 3)  # sin(phase + shift), with one sine for all three
-    found: _Floats = 1 + np.float32(0.1) * (
+    found: _Floats = 1 + np.float32(0.08) * (
         sine * np.cos(shift).astype(np.float32) + cosine * np.sin(shift).astype(np.float32)
     )
     return found

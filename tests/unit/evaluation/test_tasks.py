@@ -199,8 +199,8 @@ def test_of_all_edits_some_are_chosen_and_the_figures_stay_theirs(shop: ImageInd
 
 
 def test_an_edit_that_nobody_knows_is_refused_with_a_guess(shop: ImageIndex) -> None:
-    with pytest.raises(UsageError, match="no edit 'blurr'; did you mean 'blur'"):
-        copies_task(shop, 4, Options(edits=("blurr",)))
+    with pytest.raises(UsageError, match="no edit 'bluur'; did you mean 'blur'"):
+        copies_task(shop, 4, Options(edits=("bluur",)))
     with pytest.raises(UsageError, match="no edit 'xyz'; edits: resize, crop, "):
         copies_task(shop, 4, Options(edits=("xyz",)))
 

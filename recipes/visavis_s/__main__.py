@@ -25,7 +25,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(format="%(asctime)s %(message)s")
     logging.getLogger("recipes").setLevel(logging.INFO)
     torch.set_num_threads(given.threads)
-    inputs = Inputs(given.data, given.weights, given.minilm, given.tuned, given.browser)
+    inputs = Inputs(
+        given.data, given.weights, given.minilm, given.tuned, given.browser, given.reference
+    )
     try:
         build(inputs, given.out)
     except VisavisError as error:
@@ -46,6 +48,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, required=True, help="the model folder to write")
     parser.add_argument("--tuned", type=Path, help="checkpoint of recipes.visavis_s.finetune")
     parser.add_argument("--browser", type=Path, help="folder with onnxruntime-web, to compare with")
+    parser.add_argument(
+        "--reference", type=Path, help="file for the vectors that tests compare with"
+    )
     parser.add_argument("--threads", type=int, default=2, help="of the CPU")
     return parser
 

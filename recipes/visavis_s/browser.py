@@ -15,8 +15,6 @@ from recipes.visavis_s.pictures import batches
 from visavis.errors import UsageError
 
 SCRIPT = Path(__file__).parent / "in_browser.mjs"
-SAME = 0.985
-"""Least share of the ten nearest that a browser has to find."""
 
 
 def vectors(

@@ -12,7 +12,7 @@ from typing import Any
 import onnx
 import torch
 from PIL.Image import Image as Picture
-from recipes.visavis_s import browser, colours, semantic, tags, words
+from recipes.visavis_s import browser, colours, reference, semantic, tags, words
 from recipes.visavis_s.assembling import assembled, packed
 from recipes.visavis_s.equalise import equalised, largest
 from recipes.visavis_s.finetune import tuned_state
@@ -21,7 +21,7 @@ from recipes.visavis_s.graph import convolutions
 from recipes.visavis_s.looking import look, numbers
 from recipes.visavis_s.network import LITE0, Convolution, Network, whole
 from recipes.visavis_s.pictures import Row, batches, open_picture, rows
-from recipes.visavis_s.rounding import SAME, agreement, check, vectors
+from recipes.visavis_s.rounding import agreement, check, vectors
 from recipes.visavis_s.vector import SOFTNESS, End
 from torch import Tensor
 from torch.nn import functional
@@ -43,7 +43,10 @@ NOTICE = HERE / "NOTICE"
 LABELS = Path(str(files("visavis.embedders"))) / "builtin" / "visavis-s" / "labels.txt"
 
 _TYPICAL = 128  # pictures that the ranges of activations are taken from
-_MARGIN = 1.05  # on the largest value that they gave
+_MARGIN = 0.8
+"""Of the largest value that they gave, which is rare: finer steps for all others are worth more.
+Cosine with the vectors before rounding, of held-out pictures: .99976 with 1.05, .99984 with .8 and
+.7, .99905 with .5."""
 _COMPARED = 200  # held-out pictures that ways of computing are compared on
 
 
@@ -61,6 +64,8 @@ class Inputs:
     """Checkpoint of the fine-tuning; None: the weights as they are."""
     browser: Path | None = None
     """A folder with onnxruntime-web, to compare with what browsers compute; None: not compared."""
+    reference: Path | None = None
+    """Where to write the vectors that tests compare with (reference.py); None: nowhere."""
 
 
 def build(inputs: Inputs, out: Path) -> None:
@@ -71,7 +76,7 @@ def build(inputs: Inputs, out: Path) -> None:
     integers = convolutions(chained, network.classifier(), LITE0.side, ranges)
     read = semantic.MiniLM(inputs.minilm)
     space = semantic.build(read, semantic.read_labels(LABELS))
-    finished = finish(integers, every, torch.from_numpy(space.classes), LITE0.side, SEED)
+    finished = finish(integers, every, space, LITE0.side, SEED)
     end = End(finished.parts)
     model = packed(assembled(integers, end))
     compared = _compare(model, chained, network, end, every, inputs.browser)
@@ -86,6 +91,8 @@ def build(inputs: Inputs, out: Path) -> None:
     shutil.copyfile(NOTICE, out / "NOTICE")
     recipe = _recipe(inputs, every, steps)
     _write(out, model, finished, recipe, compared, space.labels)
+    if inputs.reference is not None:
+        reference.write(inputs.reference, model, network, end)
     log.info("wrote %s", out)
 
 
@@ -140,9 +147,9 @@ def _compare(
     if modules is not None:
         there, took = browser.vectors(model, pictures, modules)
         found["browser"] = agreement(ours, there) | {"ms": took}
-        check(agreement(ours, there), browser.SAME)
+        check(agreement(ours, there))
     log.info("rounding: %s", found)
-    check(in_floats, SAME)
+    check(in_floats)
     return found
 
 

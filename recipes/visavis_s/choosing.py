@@ -1,8 +1,8 @@
 """What is chosen, and by what: held-out pictures that neither training nor fitting saw.
 
 Three figures, which count the same: kinds of things (train-mix, by label), edited copies (every
-kind of edit.py, recall of the original), products of one kind and colour (fashion). Measuring sets
-have no say.
+kind of edits.py, recall of the original), products of one kind, and of one kind and colour
+(fashion). Measuring sets have no say.
 """
 
 from collections.abc import Sequence
@@ -47,28 +47,30 @@ class Figures:
     worst: float
     """The same of the kind of edit that is found least."""
     products: float
-    """Share of the five nearest products of the same kind and colour."""
+    """Share of the five nearest products of the same kind, and of the same kind and colour: the
+    mean of both."""
 
 
 def judged(
-    vectors: Tensor, labels: Sequence[str], products: Sequence[str], copies: Tensor
+    vectors: Tensor, labels: Sequence[str], products: Sequence[tuple[str, str]], copies: Tensor
 ) -> Figures:
     """The figures of unit vectors (n, dim) of held-out pictures.
 
     Args:
         vectors: The pictures, those with a label first, then the products.
         labels: Of the first.
-        products: Kind and colour of the others.
+        products: Kind and colour of each of the others.
         copies: (kinds of edit, m, dim): of the first m pictures.
     """
     first = len(labels)
+    kinds, coloured = [kind for kind, _ in products], [" ".join(product) for product in products]
     recalls = (copies @ vectors.T).argmax(dim=2) == torch.arange(copies.shape[1])
     by_edit = recalls.float().mean(dim=1)
     return Figures(
         precision(vectors[:first], labels),
         float(by_edit.mean()),
         float(by_edit.min()),
-        precision(vectors[first:], products),
+        (precision(vectors[first:], kinds) + precision(vectors[first:], coloured)) / 2,
     )
 
 

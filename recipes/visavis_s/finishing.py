@@ -11,8 +11,8 @@ from recipes.visavis_s.choosing import CHOICES, Choice, Figures, best, judged
 from recipes.visavis_s.colour import Colour
 from recipes.visavis_s.looking import Seen, every_edit, look, numbers, some_edits
 from recipes.visavis_s.pictures import Row, open_picture
+from recipes.visavis_s.semantic import Semantic, mean_picture
 from recipes.visavis_s.vector import (
-    SOFTNESS,
     Parts,
     Projection,
     edit_whitening,
@@ -47,19 +47,20 @@ class Finished:
 
 
 def finish(
-    graph: onnx.ModelProto, rows: Sequence[Row], classes: Tensor, side: int, seed: int
+    graph: onnx.ModelProto, rows: Sequence[Row], space: Semantic, side: int, seed: int
 ) -> Finished:
     """Fit the end to what a network's graph says, and choose.
 
     Args:
         graph: Of graph.py.
         rows: All pictures; those held out are chosen with, the others fitted to.
-        classes: (1000, meant), where each class lies among words.
+        space: Where each class lies among words.
         side: Pixels that the graph takes, both ways.
         seed: Draws pictures and edits.
     """
     fitting = [row for row in rows if not row.held_out]
-    drawn = [open_picture(fitting[n]) for n in numbers(seed, len(fitting), _FITTED)]
+    chosen_rows = [fitting[n] for n in numbers(seed, len(fitting), _FITTED)]
+    drawn = [open_picture(row) for row in chosen_rows]
     clean = look(graph, drawn, side)
     edits = look(graph, some_edits(drawn, seed), side)
     held = _held_out(rows)
@@ -73,19 +74,20 @@ def finish(
         tried[choice] = judged(
             end(asked),
             [row.fields["label"] for row in held if not _is_product(row)],
-            [_product(row) for row in held if _is_product(row)],
+            [(row.fields["label"], row.fields["baseColour"]) for row in held if _is_product(row)],
             end(found).reshape(-1, len(first), VISUAL),
         )
     chosen = best(tried)
     log.info("chosen: %s %s", chosen, tried[chosen])
-    flat = (clean.scores * SOFTNESS).softmax(dim=1)
+    labels = [row.fields["label"] for row in chosen_rows]
+    mean = mean_picture(space, clean.scores.numpy(), labels)
     parts = Parts(
         ends[chosen].projection,
         ends[chosen].colour,
         chosen.share,
         ends[chosen].whitening,
-        classes,
-        (flat @ classes).mean(dim=0),
+        torch.from_numpy(space.classes),
+        torch.from_numpy(mean),
         MEANT,
     )
     record = _record(tried, chosen, len(drawn), len(held), len(first))
@@ -132,10 +134,6 @@ def _held_out(rows: Sequence[Row]) -> list[Row]:
 
 def _is_product(row: Row) -> bool:
     return "baseColour" in row.fields
-
-
-def _product(row: Row) -> str:
-    return f"{row.fields['label']} {row.fields['baseColour']}"
 
 
 def _record(

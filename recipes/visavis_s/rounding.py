@@ -16,7 +16,7 @@ from recipes.visavis_s.pictures import batches
 
 from visavis.errors import ModelError
 
-SAME = 0.99
+SAME = 0.985
 """Least share of the ten nearest that both ways of computing integers have to agree on."""
 
 _NEAREST = 10
@@ -56,7 +56,7 @@ def agreement(one: Floats, other: Floats) -> dict[str, float]:
     }
 
 
-def check(figures: dict[str, float], least: float) -> None:
+def check(figures: dict[str, float], least: float = SAME) -> None:
     """Raise ModelError where two ways of computing the integers disagree too often."""
     if figures["nearest"] < least:
         raise ModelError(

@@ -8,9 +8,12 @@ import typer
 
 if TYPE_CHECKING:
     from visavis.image_index import ImageIndex
+    from visavis.types import SearchResult, Term
 
 _COUNT = 280  # drawn pictures: 14 kinds of things, 5 products each, 4 views of every product
 _SHOWN = 10
+_ASKED = "sneaker-01-front"
+_WORDS = "green chair"
 
 
 def demo(
@@ -24,7 +27,7 @@ def demo(
 ) -> None:
     """Try it on drawn pictures, or on yours.
 
-    Indexes them, searches for one of them, and writes a contact sheet of what was found.
+    Indexes them, searches for one of them and by words, and writes contact sheets of what it found.
     """
     from visavis.cli.progress import IndexProgress
     from visavis.errors import IndexIncompatibleError
@@ -40,7 +43,12 @@ def demo(
                 index.rebuild(progress=progress.update)
                 report = index.add(source, progress=progress.update)
         typer.echo(f"indexed {len(index)} pictures of {source} in {report.seconds:.1f} s")
-        _search(index, out, None if folder is not None else "sneaker-01-front")
+        _by_picture(index, out, None if folder is not None else _ASKED)
+        if folder is None:
+            _by_words(index, out)
+        typer.echo(f"\nsearch on with: visavis search ./PICTURE.jpg --index {index.path}")
+        typer.echo(f"or by words:    visavis search WORDS --index {index.path}")
+        typer.echo(f"or on a page:   visavis serve --index {index.path}  (http://127.0.0.1:8000)")
 
 
 def _index_name(folder: Path | None) -> str:
@@ -61,9 +69,7 @@ def _drawn(out: Path) -> Path:
     return catalogue
 
 
-def _search(index: "ImageIndex", out: Path, chosen: str | None) -> None:
-    from visavis.cli.searching import read_picture
-    from visavis.cli.sheet import search_sheet, write_sheet
+def _by_picture(index: "ImageIndex", out: Path, chosen: str | None) -> None:
     from visavis.errors import SourceError
     from visavis.types import RecordTerm
 
@@ -71,11 +77,29 @@ def _search(index: "ImageIndex", out: Path, chosen: str | None) -> None:
     if record is None:
         raise SourceError("there are no pictures in it; give a folder that has some")
     result = index.similar(record.id, limit=_SHOWN)
+    _show(f"looks like {record.id}", RecordTerm(record.id), index, result, out / "sheet")
+
+
+def _by_words(index: "ImageIndex", out: Path) -> None:
+    from visavis.types import TextTerm
+
+    result = index.search(_WORDS, limit=_SHOWN)
+    typer.echo("")
+    _show(f"by the words {_WORDS!r}", TextTerm(_WORDS), index, result, out / "words")
+
+
+def _show(
+    what: str, term: "Term", index: "ImageIndex", result: "SearchResult", sheet: Path
+) -> None:
+    from visavis.cli.searching import read_picture
+    from visavis.cli.sheet import search_sheet, write_sheet
+    from visavis.types import RecordTerm
+
     for match in result.matches:
         typer.echo(f"{match.score:.3f}  {match.record.id}  {match.record.fields.get('title', '')}")
-    sheet = search_sheet([RecordTerm(record.id)], [read_picture(record)], result, read_picture)
-    for name in ("sheet.png", "sheet.html"):
-        write_sheet(out / name, sheet)
-    typer.echo(f"\nlooks like {record.id}: {out / 'sheet.png'}, {out / 'sheet.html'}")
-    typer.echo(f"search on with: visavis search ./PICTURE.jpg --index {index.path}")
-    typer.echo(f"or on a page: visavis serve --index {index.path}  (http://127.0.0.1:8000)")
+    asked = read_picture(index.get(term.id)) if isinstance(term, RecordTerm) else None
+    drawn = search_sheet([term], [asked], result, read_picture)
+    paths = [sheet.with_suffix(suffix) for suffix in (".png", ".html")]
+    for path in paths:
+        write_sheet(path, drawn)
+    typer.echo(f"{what}: {paths[0]}, {paths[1]}")

@@ -13,6 +13,7 @@ again by working out what they were.
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
@@ -131,11 +132,6 @@ def where_they_stand(groups: Sequence[Group], found: Sequence[Piece]) -> tuple[s
     return tuple(dict.fromkeys(names))
 
 
-def standing(groups: Sequence[Group], found: Sequence[Piece]) -> set[int]:
-    """The places of those groups that stand somewhere in a record's text."""
-    return set().union(*(_held(groups, piece) for piece in found))
-
-
 def _held(groups: Sequence[Group], piece: Piece) -> set[int]:
     text = f" {piece.words} "
     return {
@@ -148,18 +144,29 @@ def _fields(fields: Fields, uri: str) -> Iterator[Piece]:
         if not isinstance(value, str):
             continue
         value = value[:_LONGEST].strip()
-        parts = _parted(name).casefold().split() or [""]
-        if not _is_text(value) or {parts[-1], name.casefold()} & _NO_TEXT:
+        column = _column(name)
+        if column is None or not _is_text(value):
             continue
         if name == FOLDER_NAME and f"/{value}/" in uri:
             continue  # the folders are read off the address
-        yield Piece(name, TITLE if parts[-1] in _TITLES else FIELD, _field_words(value))
+        yield Piece(name, column, _field_words(value))
+
+
+@lru_cache(1_000)
+def _column(name: str) -> int | None:
+    """Where a field's words go, by its name; None: nowhere."""
+    parts = _parted(name).casefold().split() or [""]
+    if {parts[-1], name.casefold()} & _NO_TEXT:
+        return None
+    return TITLE if parts[-1] in _TITLES else FIELD
 
 
 def _is_text(value: str) -> bool:
     """Whether a value is there for people to read."""
     if not _LETTER.search(value):
         return False
+    if " " in value and "://" not in value:
+        return True  # as most are: a shortcut
     return not any(kind.fullmatch(value) for kind in (_ADDRESS, _PATH, _FILE, _HASH))
 
 
@@ -190,6 +197,7 @@ def _field_words(text: str) -> str:
     return " ".join([*(group[0] for group in groups), *made])
 
 
+@lru_cache(1_000)
 def _name_words(text: str) -> str:
     runs = [run for run in _RUN.findall(text[:_LONGEST]) if not _HASH.fullmatch(run)]
     parts = [_folded(part) for run in runs for part in _PARTS.findall(_parted(run))]
@@ -202,6 +210,7 @@ def _parted(name: str) -> str:
     return _HUMP.sub(" ", name.replace("_", " ").replace("-", " "))
 
 
+@lru_cache(50_000)
 def _group(found: str) -> Group:
     parts = [_folded(part) for part in _PARTS.findall(found)]
     if len(parts) == 1 or re.match(rf"[{_CHARACTERS}]", found):
@@ -209,6 +218,7 @@ def _group(found: str) -> Group:
     return " ".join(parts), _folded("".join(_PARTS.findall(found)))
 
 
+@lru_cache(50_000)
 def _folded(word: str) -> str:
     """A word without case, accents and the English plural.
 

@@ -2,12 +2,12 @@
 
 The work has a bound: of the records that have the words only so many are ranked, the rest follow
 in the order they were added. At a million records, ranking all that have a common word takes
-seconds (7 µs each), finding them a tenth of one.
+seconds, finding them a tenth of one.
 """
 
 import math
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -17,15 +17,12 @@ from visavis.store.fusion import Ranked, ranked
 from visavis.store.nearest import Numbers
 from visavis.store.own_text import Group, Words
 
-RANKED = 1_000
+RANKED = 500
 """Records with all the words that are ranked, and as many more with them in a row."""
 
 # A word in a title says more than one in another field, and a folder holds many pictures.
 _RANK = "bm25(texts, 2.0, 1.0, 1.0, 0.5)"
 _DECIMALS = 6
-
-Standing = Callable[[Numbers], Sequence[set[int]]]
-"""For each of some records, which of the question's words stand in its text."""
 
 
 class Hits(NamedTuple):
@@ -52,22 +49,26 @@ class Matching:
         self._connection = connection
         self._among = ""
         if selected is not None:
-            flags = np.zeros(int(selected[-1]) + 1 if len(selected) else 1, bool)
-            flags[selected] = True
-            chosen, most = flags.tobytes(), len(flags)
-            connection.create_function(
-                "selected", 1, lambda number: chosen[number] if number < most else 0
-            )
-            self._among = " AND selected(rowid)"
+            self._among = self._only(selected, "selected")
 
-    def find(self, words: Words, total: int, standing: Standing) -> Hits:
+    def _only(self, numbers: Numbers, name: str) -> str:
+        """The condition that a record is one of these, by a function of that name."""
+        flags = np.zeros(int(numbers.max(initial=0)) + 1, bool)
+        flags[numbers] = True
+        chosen, most = flags.tobytes(), len(flags)
+        self._connection.create_function(
+            name, 1, lambda number: chosen[number] if number < most else 0
+        )
+        return f" AND {name}(rowid)"
+
+    def find(self, words: Words, total: int) -> Hits:
         """Records with all the words, in a row first; or else with as many as there are."""
         if not words.groups:
             return NONE
         query = _every(words.groups, words.without)
         every = self._ranked(query)
         if not len(every.numbers):
-            return self._some(words, total, standing)
+            return self._some(words, total)
         rest = query if len(every.numbers) == RANKED else ""
         if not words.phrase:
             return Hits(every, rest)
@@ -81,10 +82,13 @@ class Matching:
         """The records that were found and not ranked, in the order they were added."""
         if not hits.rest:
             return np.empty(0, np.int64)
+        return np.setdiff1d(self._all(hits.rest, self._among), hits.found.numbers)
+
+    def _all(self, query: str, among: str) -> Numbers:
         (text,) = self._connection.execute(
-            f"SELECT group_concat(rowid) FROM texts WHERE texts MATCH ?{self._among}", (hits.rest,)
+            f"SELECT group_concat(rowid) FROM texts WHERE texts MATCH ?{among}", (query,)
         ).fetchone()
-        return np.setdiff1d(np.fromstring(text or "", np.int64, sep=","), hits.found.numbers)
+        return np.fromstring(text or "", np.int64, sep=",")
 
     def _ranked(self, query: str) -> Ranked:
         found = self._connection.execute(
@@ -101,7 +105,7 @@ class Matching:
         ).fetchall()
         return np.fromiter((row[0] for row in found), np.int64, len(found))
 
-    def _some(self, words: Words, total: int, standing: Standing) -> Hits:
+    def _some(self, words: Words, total: int) -> Hits:
         """No record has all the words: those with the words that occur, or with some of them."""
         each = {group: self._first(_every([group], words.without)) for group in words.groups}
         there = [group for group, numbers in each.items() if len(numbers)]
@@ -112,17 +116,19 @@ class Matching:
                 share = np.full(len(every.numbers), len(there) / len(words.groups))
                 rest = query if len(every.numbers) == RANKED else ""
                 return Hits(every._replace(weights=share), rest)
-        rarest = sorted(each.values(), key=len)
-        numbers = _first_distinct(rarest, RANKED)
+        numbers = _first_distinct(sorted(each.values(), key=len), RANKED)
         if not len(numbers):
             return NONE
-        worth = [math.log(1 + total / max(1, len(each[group]))) for group in words.groups]
-        stand = standing(numbers)
-        scores = np.array([sum(worth[at] for at in found) for found in stand])
-        shares = np.array([len(found) / len(words.groups) for found in stand])
-        kept = shares > 0
-        best = ranked(numbers[kept], np.round(scores[kept], _DECIMALS))
-        return Hits(best._replace(weights=shares[kept]))
+        among = self._only(numbers, "candidate")
+        scores, shares = np.zeros(len(numbers)), np.zeros(len(numbers))
+        for group in there:
+            rare = len(each[group]) < RANKED
+            holding = each[group] if rare else self._all(_every([group], ()), among)
+            has = np.isin(numbers, holding)
+            scores += has * math.log(1 + total / len(each[group]))  # a rare word says more
+            shares += has / len(words.groups)
+        best = ranked(numbers, np.round(scores, _DECIMALS))
+        return Hits(best._replace(weights=np.round(shares, _DECIMALS)))
 
 
 def _first_distinct(parts: Sequence[Numbers], most: int) -> NDArray[np.int64]:

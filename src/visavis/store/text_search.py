@@ -15,7 +15,7 @@ from visavis.store.database import Database
 from visavis.store.fusion import fused, ranked
 from visavis.store.lock import writer_lock
 from visavis.store.nearest import Fetch, Numbers, Ranking, Snapshot, rounded
-from visavis.store.own_text import Words, pieces, standing, where_they_stand
+from visavis.store.own_text import Words, pieces, where_they_stand
 from visavis.store.paging import Placed, placed
 from visavis.store.snapshots import Snapshots
 from visavis.store.text_hits import Hits, Matching
@@ -210,11 +210,7 @@ class TextSearch:
         selected = self._snapshots.selected(connection, where, snapshot.generation)
         matching = Matching(connection, selected)
 
-        def stand(numbers: Numbers) -> list[set[int]]:
-            found = text_table.pieces_of(connection, numbers.tolist())
-            return [standing(words.groups, found[number]) for number in numbers.tolist()]
-
-        hits = matching.find(words, len(snapshot), stand)
+        hits = matching.find(words, len(snapshot))
         return _Asked(connection, snapshot, words, selected, matching, hits)
 
 

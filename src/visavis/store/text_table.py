@@ -79,14 +79,6 @@ def remove(connection: sqlite3.Connection, numbers: Sequence[int]) -> None:
         connection.executemany(_REMOVE, _stored(_found(connection, numbers)))
 
 
-def pieces_of(connection: sqlite3.Connection, numbers: Sequence[int]) -> dict[int, list[Piece]]:
-    """The texts of some records by their numbers."""
-    return {
-        int(str(number)): pieces(rows.record(row), str(row[rows.SOURCE]))
-        for number, *row in _found(connection, numbers)
-    }
-
-
 def _found(connection: sqlite3.Connection, numbers: Sequence[int]) -> Iterable[Sequence[object]]:
     for start in range(0, len(numbers), _BLOCK):
         part = json.dumps(list(numbers[start : start + _BLOCK]))

@@ -209,7 +209,7 @@ def test_messages_are_for_those_who_ask_and_not_for_the_command_line(
     told = [
         client.get("/v1/images/nobody"),
         client.post("/v1/search", json={"terms": [{"id": "nobody"}]}),
-        client.post("/v1/search", json={"terms": [{"text": "red"}]}),
+        client.post("/v1/search", json={"terms": [{"text": "red"}], "by": "looks"}),
         client.post("/v1/search", json={"terms": [{"url": "http://localhost/"}]}),
         client.post("/v1/search", json={}),
         client.post("/v1/search", files=files),

@@ -17,6 +17,7 @@ from word_files import shop_vectors, write_text
 
 from visavis.embedders.adding import add_folder
 from visavis.embedders.base import ClassSide, TextEmbedder, classes_of
+from visavis.embedders.blocks import reach
 from visavis.embedders.conse import make_conse
 from visavis.embedders.registry import load_embedder
 from visavis.image_index import ImageIndex
@@ -441,12 +442,15 @@ def test_the_default_model_asks_for_its_classes_and_tags(
         index.add(drawn / "images")
     client = clients(tmp_path / "own.index")
     info = client.get("/v1/info").json()
-    assert (info["classes"], info["class_search"], info["text"]) == (1000, True, False)
+    assert (info["classes"], info["class_search"], info["text"]) == (1000, True, True)
     assert client.get("/v1/classes?like=siamese cat").json()["classes"][0] == "Siamese cat"
-    side = classes_of(load_embedder("visavis-s"))
+    model = load_embedder("visavis-s")
+    [direction] = classes_of(model).directions(["teapot"])
     found = found_by(client, {"class": "teapot", "weight": 0.5})
     with ImageIndex.open(tmp_path / "own.index") as index:
-        assert_same(found, brute(index, [side.directions(["teapot"])[0]]))
+        expected = brute(index, [direction])
+    scale = reach(model, direction)  # what the nearest picture there could be would score
+    assert_same(found, [(id, score / scale) for id, score in expected])
 
 
 # -- many at once ----------------------------------------------------------------------------------

@@ -61,7 +61,7 @@ def test_precision_counts_neighbours_and_lets_lonely_labels_be() -> None:
 
 def test_copies_are_judged_kind_by_kind() -> None:
     vectors = torch.eye(14)
-    labels, products = ["a"] * 7, ["x"] * 7
+    labels, products = ["a"] * 7, [("x", "red")] * 7
     right, wrong = vectors[:2], vectors[:2].flip(0)
     figures = judged(vectors, labels, products, torch.stack([right, wrong]))
     assert (figures.copies, figures.worst) == (0.5, 0.0)

@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 from brute import clustered, some_record
 from looking import looking
+from standing import standing
 
 from visavis.store import text_hits
 from visavis.store.base import Change
 from visavis.store.filters import as_filter
 from visavis.store.fusion import K
 from visavis.store.lock import writer_lock
-from visavis.store.own_text import Words, pieces, standing, words_of
+from visavis.store.own_text import Words, pieces, words_of
 from visavis.store.sqlite import SqliteStore
 from visavis.types import FieldValue, ImageRecord, Match, Vectors
 

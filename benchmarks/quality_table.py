@@ -47,6 +47,9 @@ That two intervals overlap does not say that two models are equal: they answered
 {below}
 
 *fastdup* is the network that comes with that program, measured as a peer; it is no part of visavis.
+
+Under words (ConSE, joint), classes and training, *visavis-s* is the built-in model as it was
+before, distilled from mobilenet-v2: those have not been measured again.
 """
 _AGAINST = """
 ## {model} against the others

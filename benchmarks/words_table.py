@@ -61,13 +61,11 @@ pictures of all; chance is 0.05.
 
 """
 _SMALL = """
-### Words with visavis-s alone
+### Word vectors on the visavis-s of before
 
-What ships with visavis reads no words. A text side for it would have to fit into 3 MB with the word
-vectors, some 10,000 words of 50 numbers. With vectors of that size its own 1,000 classes (ConSE)
-find R-precision {conse}, and a head trained on pascal's own classes {joint}, where the same on
-mobilenet-v2 finds {large}. So none is shipped; `visavis models conse`, `visavis train joint` and
-the presets of `visavis models add` make or bring a model that reads words.
+The built-in model of before, distilled here, read no words by itself. With 10,000 word vectors of
+50 numbers its own 1,000 classes (ConSE) find R-precision {conse}, and a head trained on pascal's
+own classes {joint}, where the same on mobilenet-v2 finds {large}.
 """
 _CLASSES = """
 ## By class

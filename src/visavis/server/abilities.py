@@ -60,7 +60,7 @@ class Abilities:
     def check_tags(self) -> None:
         """Raise ClassesUnsupportedError unless the model gives tags."""
         if self.tags is None:
-            able = (DEFAULT_MODEL, *self.text_models[:3])
+            able = dict.fromkeys((DEFAULT_MODEL, *self.text_models[:3]))
             raise ClassesUnsupportedError(
                 f"the model of this index, {self.model!r}, gives no tags; they need an index made "
                 f"by a model that tells classes or reads words: {', '.join(able)}"

@@ -119,7 +119,7 @@ def test_info_tells_what_is_served_and_allowed(clients: Clients) -> None:
         "max_pixels": 999,
         "fields": shape["fields"],
     }
-    assert "clip-vit-b32" in shape["text_models"]
+    assert "visavis-s" in shape["text_models"]
 
 
 def test_links_carry_the_prefix_of_a_proxy(clients: Clients) -> None:

@@ -165,6 +165,9 @@ def test_a_worker_that_is_killed_under_load_costs_its_own_requests_alone(
     assert set(statuses) == {200}
     assert len(broken) <= 8  # what the dead worker had in hand or accepted
     assert victim not in _workers(served)
+    patience = time.monotonic() + 30  # until the new worker has started, on a slow machine too
+    while len(_workers(served)) < 2 and time.monotonic() < patience:
+        time.sleep(0.05)
     assert len(_workers(served)) == 2
     with ImageIndex.open(fresh_index) as index:
         assert all(id in index for id in acknowledged)

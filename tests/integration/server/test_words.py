@@ -344,8 +344,7 @@ def test_a_model_without_words_and_classes_gives_no_tags_and_says_which_does(
     for asked in ({"id": "mug-01-front"}, {"image": encoded(mug)}):
         told = refused(client.post("/v1/tag", json=asked))
         assert "'classic', gives no tags" in told
-        assert "visavis-s" in told
-        assert "clip" in told
+        assert told.count("visavis-s") == 1
 
 
 @pytest.mark.parametrize(

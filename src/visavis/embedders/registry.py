@@ -130,11 +130,8 @@ def model_info(model: str | os.PathLike[str], models: Path | None = None) -> Mod
 
 
 def reading_models(models: Path | None = None) -> tuple[str, ...]:
-    """Names of models that read words: those on this machine, or presets where there are none."""
-    from visavis.embedders.presets import PRESETS
-
-    here = tuple(info.name for info in list_models(models) if info.text)
-    return here or tuple(preset.name for preset in PRESETS.values() if preset.text is not None)
+    """Names of the models on this machine that read words, the built-in one first."""
+    return tuple(info.name for info in list_models(models) if info.text)
 
 
 def free_place(name: str, models: Path, *, replace: bool) -> Path:

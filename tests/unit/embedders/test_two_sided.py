@@ -125,9 +125,9 @@ def test_the_text_side_does_not_change_the_fingerprint(coloured: Path) -> None:
 
 
 def test_models_that_read_words_are_known_by_name(coloured: Path) -> None:
-    assert reading_models() == ("base",)
+    assert reading_models() == ("visavis-s", "base")
     add_folder(coloured)
-    assert reading_models() == ("base", "coloured")
+    assert reading_models() == ("visavis-s", "base", "coloured")
     assert model_info("coloured").text
     assert not model_info("classic").text
 

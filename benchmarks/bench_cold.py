@@ -12,7 +12,8 @@ from benchmarks.galleries import Clusters, Model, fill
 from benchmarks.measure import Bound, Figure, Floor, Report, Size, in_turns, seconds
 from benchmarks.models import MOBILENET, NO_MOBILENET
 from benchmarks.pictures import photo
-from visavis import load_embedder
+from visavis import Embedder, load_embedder
+from visavis.embedders.registry import DEFAULT_MODEL
 
 _RECORDS = {"full": 100_000, "small": 100_000, "tiny": 300}
 _ROUNDS = {"full": 15, "small": 9, "tiny": 1}
@@ -20,7 +21,7 @@ _IMPORTS = "import numpy, onnxruntime, faiss"
 
 
 def run(size: Size, work: Path) -> Report:
-    """Seconds of `visavis --help` and of `visavis search ./x.jpg`, over their floors'."""
+    """Seconds of `visavis --help`, `visavis search ./x.jpg` and `search dog`, over floors'."""
     report = Report("cold", size)
     report.notes.append("whole processes, taking turns; everything was read once before")
     rounds = _ROUNDS[size]
@@ -36,14 +37,36 @@ def run(size: Size, work: Path) -> Report:
         report.figures.append(_search(work, picture, str(MOBILENET), _RECORDS[size], rounds))
     else:
         report.notes.append(f"mobilenet-v2 {NO_MOBILENET}")
+    report.figures.append(_words(work, picture, _RECORDS[size], rounds))
     return report
+
+
+def _words(work: Path, picture: Path, records: int, rounds: int) -> Figure:
+    folder = _filled(work, load_embedder(DEFAULT_MODEL), records)
+    asked, by_picture = in_turns(
+        rounds,
+        _process(visavis("search", "dog", "--index", str(folder))),
+        _process(visavis("search", str(picture), "--index", str(folder))),
+    )
+    return Figure(
+        f"visavis search dog, {records:,} records, {DEFAULT_MODEL}",
+        "ms",
+        _milliseconds(asked),
+        Floor("visavis search ./x.jpg", _milliseconds(by_picture)),
+        Bound(1.15),
+    )
+
+
+def _filled(work: Path, embedder: Embedder, records: int) -> Path:
+    folder = work / f"cold-{embedder.name}-{records}.index"
+    made_by = Model(embedder.name, embedder.ref, embedder.fingerprint)
+    fill(folder, Clusters(records, embedder.dim), made_by)
+    return folder
 
 
 def _search(work: Path, picture: Path, model: str, records: int, rounds: int) -> Figure:
     embedder = load_embedder(model)
-    folder = work / f"cold-{embedder.name}-{records}.index"
-    made_by = Model(embedder.name, embedder.ref, embedder.fingerprint)
-    fill(folder, Clusters(records, embedder.dim), made_by)
+    folder = _filled(work, embedder, records)
     network = Path(model) / "model.onnx"
     load = f"; onnxruntime.InferenceSession({str(network)!r})" if network.is_file() else ""
     asked, imported = in_turns(

@@ -2,7 +2,8 @@
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -10,14 +11,18 @@ import numpy as np
 
 from benchmarks.galleries import ChosenVectors, Clusters, GalleryIndex, Model, fill, record_id
 from benchmarks.measure import Bound, Figure, Floor, Report, Size, in_turns, seconds
+from visavis import ImageIndex, load_embedder
 from visavis.binding import Binding
-from visavis.embedders.word_table import TableWriter
+from visavis.embedders.base import unit_rows
+from visavis.embedders.registry import DEFAULT_MODEL, model_info
+from visavis.embedders.word_table import TableWriter, WordTable
 from visavis.embedders.words import Words, open_words
 from visavis.store.sqlite import SqliteStore
 from visavis.types import RecordTerm, TextTerm, Vectors
 
 _LARGE = {"full": (400_000, 300), "small": (400_000, 300), "tiny": (2_000, 20)}
 _RECORDS = {"full": 200_000, "small": 50_000, "tiny": 300}
+_IN_MEMORY = {"full": 20_000, "small": 20_000, "tiny": 300}
 _ROUNDS = {"full": 9, "small": 5, "tiny": 2}
 _WORDS = {"full": 10_000, "small": 10_000, "tiny": 500}
 _QUERIES = {"full": 100, "small": 100, "tiny": 5}
@@ -52,6 +57,7 @@ def run(size: Size, work: Path) -> Report:
     limits = Bound(300, of="value"), Bound(50, of="value")
     report.figures += _opening(large, _ROUNDS[size], *limits)
     report.figures += _asking(work, size)
+    report.figures += _built_in(work, size)
     report.figures.append(_similar(large, size))
     report.notes.append(
         "opening: a process of its own, from the first line of Python to the vector of a word, "
@@ -105,6 +111,63 @@ def _asking(work: Path, size: Size) -> list[Figure]:
             Figure(f"{name} {what}", "ms", in_words, Floor("the same by id", by_id), bound)
         )
     return figures
+
+
+def _built_in(work: Path, size: Size) -> list[Figure]:
+    """The built-in model's words: by looks, which is what an id asks for too, and by text as well.
+
+    Where all vectors are in memory, and where there is an approximate index of whole vectors.
+    """
+    figures = []
+    for count in (_IN_MEMORY[size], _RECORDS[size]):
+        figures += _asking_built_in(work, size, count)
+    return figures
+
+
+def _asking_built_in(work: Path, size: Size, count: int) -> list[Figure]:
+    model = load_embedder(DEFAULT_MODEL)
+    builtin = model_info(DEFAULT_MODEL).folder
+    assert builtin is not None
+    table = WordTable(builtin / "words.bin")
+    folder = work / f"words-{DEFAULT_MODEL}-{count}.index"
+    made_by = Model(model.name, model.ref, model.fingerprint)
+    fill(folder, Shown(count, model.dim, table=table), made_by)
+    random = np.random.default_rng(3)
+    common = random.choice(min(5_000, len(table)), _QUERIES[size], replace=False)
+    texts = [TextTerm(table.word(int(n))) for n in common if not table.silent([int(n)])[0]]
+    ids = [RecordTerm(record_id(int(n))) for n in random.integers(0, count, _QUERIES[size])]
+    with ImageIndex.open(folder) as index:
+        by_looks, by_both, by_id = in_turns(
+            _ROUNDS[size],
+            partial(_median_ms, partial(index.search, by="looks"), texts),
+            partial(_median_ms, index.search, texts),
+            partial(_median_ms, index.search, ids),
+        )
+    name, floor = f"search {count:,} × {model.dim} by words, {DEFAULT_MODEL}", "the same by id"
+    bound = Bound(1.2) if count == _IN_MEMORY[size] else None
+    return [
+        Figure(f"{name}, by looks", "ms", by_looks, Floor(floor, by_id), bound),
+        Figure(f"{name}, by text and looks", "ms", by_both, Floor(floor, by_id)),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Shown(Clusters):
+    """Clusters whose last numbers say what is shown: a common word, and something else."""
+
+    table: WordTable = field(kw_only=True)
+
+    def vectors(self) -> Iterator[Vectors]:
+        """All of them, a block at a time."""
+        random = np.random.default_rng(self.seed)
+        wide = self.table.dim
+        for block in Clusters.vectors(self):
+            shown = random.integers(0, min(5_000, len(self.table)), len(block))
+            words = self.table.vectors(shown.tolist())
+            noise = random.standard_normal(words.shape, np.float32) / np.float32(wide**0.5)
+            block[:, :-wide] = unit_rows(block[:, :-wide]) * np.float32(0.9**0.5)
+            block[:, -wide:] = unit_rows(words + noise) * np.float32(0.1**0.5)
+            yield block
 
 
 def _similar(path: Path, size: Size) -> Figure:

@@ -239,4 +239,4 @@ def _match(one: Placed, words: Words, by_text: frozenset[int], by_looks: frozens
 
 
 def _stand(one: Placed, words: Words) -> tuple[str, ...]:
-    return where_they_stand(words.groups, pieces(one.record, one.source))
+    return where_they_stand(words.groups, pieces(one.record, one.source, words.groups))

@@ -70,6 +70,18 @@ def test_the_best_from_codes_are_the_best_by_exact_score(
     assert ranking.scores[: len(exact)] == pytest.approx(exact, abs=2e-6)
 
 
+def test_a_question_that_asks_for_some_numbers_is_answered_by_these(tmp_path: Path) -> None:
+    vectors = clustered(60, 40)
+    codes = written(tmp_path, vectors)
+    query = np.zeros(40, np.float32)
+    query[31:] = unit(np.arange(1, 10, dtype=np.float32))
+    assert dots(vectors, query) == pytest.approx(vectors[:, 31:] @ query[31:], abs=1e-6)
+    assert codes.scores(query) == pytest.approx(vectors @ query, abs=codes.error)
+    some = np.array([3, 50])
+    assert codes.scores(query, some) == pytest.approx(codes.scores(query)[some])
+    assert dots(vectors, np.zeros(40, np.float32)).tolist() == [0] * 60
+
+
 def test_equal_rows_have_equal_scores_wherever_they_stand() -> None:
     query, row = clustered(2, 57)
     for before in range(20):

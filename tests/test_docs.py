@@ -28,10 +28,17 @@ from visavis.images.drawn import write_gallery
 
 REPOSITORY = Path(__file__).parents[1]
 DOCS = REPOSITORY / "docs"
+KNOWN = REPOSITORY.parent / "shared" / "data"
+"""Where the pictures of known-pictures.md lie, which nothing else here needs."""
 TOP_PAGES = [REPOSITORY / name for name in ("README.md", "CONTRIBUTING.md")]
 PAGES = sorted(DOCS.rglob("*.md"))
 FENCE = re.compile(r"^```(\w+)[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SHELL = set("|><&;*$`")
+
+
+_NO_PICTURES = pytest.mark.skipif(
+    not KNOWN.is_dir(), reason="needs pictures outside the repository"
+)
 
 
 class Block(NamedTuple):
@@ -48,7 +55,14 @@ def blocks(page: Path) -> list[Block]:
 def pages_with(language: str) -> list[Any]:
     pages = [*TOP_PAGES, *PAGES]
     chosen = [page for page in pages if any(b.language == language for b in blocks(page))]
-    return [pytest.param(page, id=str(page.relative_to(REPOSITORY))) for page in chosen]
+    return [
+        pytest.param(
+            page,
+            id=str(page.relative_to(REPOSITORY)),
+            marks=[pytest.mark.shared, _NO_PICTURES] if page.stem == "known-pictures" else [],
+        )
+        for page in chosen
+    ]
 
 
 @pytest.fixture(scope="session")
@@ -82,6 +96,8 @@ def workshop(drawn_shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         place.mkdir(parents=True)
         for picture in (drawn_shop / "images").glob(f"{product}-*"):
             shutil.copy(picture, place)
+    for name in ("ukbench", "pascal"):
+        (tmp_path / name).symlink_to(KNOWN / name)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", sysconfig.get_path("scripts"), prepend=os.pathsep)
     return tmp_path

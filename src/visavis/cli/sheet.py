@@ -116,7 +116,8 @@ def search_sheet(
     matches = [match_card(match, read(match.record)) for match in result.matches]
     row = Row(query, matches, result.reason)
     subtitle = f"{result.total_searched:,} searched · {result.model} · {result.took_ms:.1f} ms"
-    return Sheet("Looks like this", [row], subtitle)
+    in_words = all(isinstance(term, TextTerm | ClassTerm) for term in terms)
+    return Sheet("Found by words" if in_words else "Looks like this", [row], subtitle)
 
 
 def term_card(term: Term, pixels: RGB | None) -> Card:

@@ -30,6 +30,7 @@ from visavis.types import (
     Match,
     RecordTerm,
     SearchResult,
+    Term,
     TextTerm,
 )
 
@@ -182,6 +183,16 @@ def test_words_are_shown_as_words(tmp_path: Path) -> None:
         tmp_path / "s.html", Sheet("t", [Row([term_card(TextTerm("a red bag"), None)], [])])
     )
     assert "a red bag" in Page(tmp_path / "s.html").text
+
+
+def test_the_heading_says_whether_pictures_or_words_were_asked(sheet: Sheet) -> None:
+    assert sheet.title == "Looks like this"
+    nothing = SearchResult((), 3, "classic", 1.0, "nothing")
+    asked: list[list[Term]] = [[TextTerm("a bag")], [TextTerm("a bag"), ImageTerm("me.jpg")]]
+    titles = [
+        search_sheet(terms, [None] * len(terms), nothing, lambda _: None).title for terms in asked
+    ]
+    assert titles == ["Found by words", "Looks like this"]
 
 
 def test_several_queries_are_several_rows_with_verdicts(tmp_path: Path) -> None:

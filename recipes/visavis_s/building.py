@@ -12,13 +12,13 @@ from typing import Any
 import onnx
 import torch
 from PIL.Image import Image as Picture
-from recipes.visavis_s import browser, colours, reference, semantic, tags, words
+from recipes.visavis_s import browser, colours, reference, rounding, semantic, tags, words
 from recipes.visavis_s.assembling import assembled, packed
 from recipes.visavis_s.equalise import equalised, largest
 from recipes.visavis_s.finetune import tuned_state
 from recipes.visavis_s.finishing import VISUAL, Finished, finish
 from recipes.visavis_s.graph import convolutions
-from recipes.visavis_s.looking import look, numbers
+from recipes.visavis_s.looking import numbers
 from recipes.visavis_s.network import LITE0, Convolution, Network, whole
 from recipes.visavis_s.pictures import Row, batches, open_picture, rows
 from recipes.visavis_s.rounding import agreement, check, vectors
@@ -86,7 +86,7 @@ def build(inputs: Inputs, out: Path) -> None:
         read, space, mean, words.whole_words(inputs.minilm / "tokenizer.json"), colours.wordless()
     )
     words.save(out / "words.bin", listed)
-    colours.save(out / "colours.bin", _colours(integers, end, every))
+    colours.save(out / "colours.bin", finished.colours)
     tags.save(out / "tags.tsv", tags.cuts(space, listed, _known(finished)))
     shutil.copyfile(NOTICE, out / "NOTICE")
     recipe = _recipe(inputs, every, steps)
@@ -146,22 +146,12 @@ def _compare(
     }
     if modules is not None:
         there, took = browser.vectors(model, pictures, modules)
-        found["browser"] = agreement(ours, there) | {"ms": took}
-        check(agreement(ours, there))
+        in_browser = agreement(ours, there)
+        found["browser"] = in_browser | {"ms": took}
+        check(in_browser, rounding.IN_BROWSER)
     log.info("rounding: %s", found)
-    check(in_floats)
+    check(in_floats, rounding.SAME)
     return found
-
-
-def _colours(integers: onnx.ModelProto, end: End, every: Sequence[Row]) -> colours.ColourDirections:
-    def embed(pictures: Sequence[Picture]) -> semantic.Matrix:
-        features = look(integers, pictures, LITE0.side).features
-        images = torch.cat(list(batches(pictures, LITE0.side)))
-        with torch.inference_mode():
-            found: semantic.Matrix = end.visual(images, features).numpy()
-        return found
-
-    return colours.directions(embed, [open_picture(row) for row in colours.chosen(every)])
 
 
 def _known(finished: Finished) -> tags.Known:

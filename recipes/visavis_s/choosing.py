@@ -1,17 +1,20 @@
 """What is chosen, and by what: held-out pictures that neither training nor fitting saw.
 
-Three figures, which count the same: kinds of things (train-mix, by label), edited copies (every
+Four figures, which count the same: kinds of things (train-mix, by label), edited copies (every
 kind of edits.py, recall of the original), products of one kind, and of one kind and colour
-(fashion). Measuring sets have no say.
+(fashion), and products that a colour word asks for (fashion). Measuring sets have no say.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from recipes.visavis_s.colours import basic
 from torch import Tensor
+
+from visavis.metrics import average_precision
 
 _NEIGHBOURS = 5
 
@@ -30,7 +33,7 @@ class Choice:
 
 CHOICES = tuple(
     Choice(colours, share, shrinkage)
-    for colours in (48, 64)
+    for colours in (32, 48, 64)
     for share in (0.03, 0.05, 0.07, 0.1, 0.15)
     for shrinkage in (1.0, 0.7, 0.5, 0.3)
 )
@@ -49,10 +52,16 @@ class Figures:
     products: float
     """Share of the five nearest products of the same kind, and of the same kind and colour: the
     mean of both."""
+    colour_words: float
+    """Mean average precision of the colour words, of products of that colour."""
 
 
 def judged(
-    vectors: Tensor, labels: Sequence[str], products: Sequence[tuple[str, str]], copies: Tensor
+    vectors: Tensor,
+    labels: Sequence[str],
+    products: Sequence[tuple[str, str]],
+    copies: Tensor,
+    words: Mapping[str, Tensor],
 ) -> Figures:
     """The figures of unit vectors (n, dim) of held-out pictures.
 
@@ -61,6 +70,7 @@ def judged(
         labels: Of the first.
         products: Kind and colour of each of the others.
         copies: (kinds of edit, m, dim): of the first m pictures.
+        words: The direction (dim,) of each basic colour word.
     """
     first = len(labels)
     kinds, coloured = [kind for kind, _ in products], [" ".join(product) for product in products]
@@ -71,7 +81,19 @@ def judged(
         float(by_edit.mean()),
         float(by_edit.min()),
         (precision(vectors[first:], kinds) + precision(vectors[first:], coloured)) / 2,
+        asked_for(vectors[first:], [basic(colour) for _, colour in products], words),
     )
+
+
+def asked_for(vectors: Tensor, colours: Sequence[str | None], words: Mapping[str, Tensor]) -> float:
+    """Mean average precision of colour words that a product has; 0 where none has one."""
+    found = []
+    for word, direction in words.items():
+        order = (vectors @ direction).argsort(descending=True)
+        ranks = [rank for rank, one in enumerate(order.tolist(), 1) if colours[one] == word]
+        if ranks:
+            found.append(average_precision(np.array(ranks), len(ranks)))
+    return float(np.mean(found)) if found else 0.0
 
 
 def precision(vectors: Tensor, labels: Sequence[str]) -> float:
@@ -90,6 +112,8 @@ def best(tried: dict[Choice, Figures]) -> Choice:
 
     Copies are the mean of all kinds of edit and the kind that does worst, in equal parts.
     """
-    rows = np.array([[f.kinds, (f.copies + f.worst) / 2, f.products] for f in tried.values()])
+    rows = np.array(
+        [[f.kinds, (f.copies + f.worst) / 2, f.products, f.colour_words] for f in tried.values()]
+    )
     shares = rows / rows.max(axis=0)
     return list(tried)[int(shares.sum(axis=1).argmax())]

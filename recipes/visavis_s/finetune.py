@@ -4,7 +4,7 @@
 
 Teachers are Lite0 itself and Lite2, frozen, joined; their vectors of the clean pictures are made
 once. In each step a batch of pictures, three quarters of them edited, is asked for that vector (by
-cosine, and among those of all pictures, as a classifier with a class for each picture), and for the
+cosine, and among those of the batch), and for the
 teachers' class scores, so that the 1,000 class scores stay what they are. The first blocks are
 frozen: they cost most and have least to learn. While the rate falls, weights are rounded to the 7
 bits that they will have (network.py).

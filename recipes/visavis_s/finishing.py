@@ -7,9 +7,11 @@ from typing import Any
 
 import onnx
 import torch
+from recipes.visavis_s import colours
 from recipes.visavis_s.choosing import CHOICES, Choice, Figures, best, judged
 from recipes.visavis_s.colour import Colour
-from recipes.visavis_s.looking import Seen, every_edit, look, numbers, some_edits
+from recipes.visavis_s.colours import ColourDirections
+from recipes.visavis_s.looking import PATCH, Seen, every_edit, look, numbers, some_edits
 from recipes.visavis_s.pictures import Row, open_picture
 from recipes.visavis_s.semantic import Semantic, mean_picture
 from recipes.visavis_s.vector import (
@@ -44,6 +46,7 @@ class Finished:
     """The held-out pictures that choices were made on."""
     scores: Tensor
     """(held, 1000): their class scores, before softmax."""
+    colours: ColourDirections
 
 
 def finish(
@@ -67,15 +70,18 @@ def finish(
     asked = look(graph, (open_picture(row) for row in held), side)
     first = [open_picture(row) for row in held[:_EDITED]]
     found = look(graph, every_edit(first, seed + 1), side)
+    tinted = look(graph, colours.laid_over([open_picture(r) for r in colours.chosen(rows)]), side)
     log.info("looked at %d pictures and %d edits", len(drawn) + len(held), len(found.features))
-    tried, ends = {}, {}
+    tried, ends, named = {}, {}, {}
     for choice, end in _ends(clean, edits, side):
         ends[choice] = end
+        named[choice] = colours.directions(end(tinted).numpy())
         tried[choice] = judged(
             end(asked),
             [row.fields["label"] for row in held if not _is_product(row)],
             [(row.fields["label"], row.fields["baseColour"]) for row in held if _is_product(row)],
             end(found).reshape(-1, len(first), VISUAL),
+            named[choice].basic(),
         )
     chosen = best(tried)
     log.info("chosen: %s %s", chosen, tried[chosen])
@@ -91,7 +97,7 @@ def finish(
         MEANT,
     )
     record = _record(tried, chosen, len(drawn), len(held), len(first))
-    return Finished(parts, record, held, asked.scores)
+    return Finished(parts, record, held, asked.scores, named[chosen])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,21 +110,21 @@ class _Visual:
     whitening: Tensor
 
     def __call__(self, seen: Seen) -> Tensor:
-        colours = self.colour.rotation(seen.colours)
-        whole = joined(self.projection(seen.features), colours, self.share)
+        shades = self.colour.rotation(seen.colours)
+        whole = joined(self.projection(seen.features), shades, self.share)
         return functional.normalize(whole @ self.whitening, dim=1)
 
 
 def _ends(clean: Seen, edits: Seen, side: int) -> Iterator[tuple[Choice, _Visual]]:
     """The visual part of every choice."""
     which = torch.arange(len(clean.features)).repeat(2)
-    for colours in dict.fromkeys(choice.colours for choice in CHOICES):
-        projection = Projection.fit(clean.features, VISUAL - colours)
-        colour = Colour.fit(ColourHistogram(side), clean.colours, colours)
+    for count in dict.fromkeys(choice.colours for choice in CHOICES):
+        projection = Projection.fit(clean.features, VISUAL - count)
+        colour = Colour.fit(ColourHistogram(side, PATCH), clean.colours, count)
         seen = [projection(part.features) for part in (clean, edits)]
         shades = [colour.rotation(part.colours) for part in (clean, edits)]
         for choice in CHOICES:
-            if choice.colours == colours:
+            if choice.colours == count:
                 pairs = torch.cat(
                     [joined(a, b, choice.share) for a, b in zip(seen, shades, strict=True)]
                 )

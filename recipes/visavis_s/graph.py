@@ -56,7 +56,7 @@ def convolutions(
     for place, one in enumerate(chained):
         last = place == len(chained) - 1
         taken = step if ranges is not None and place else None
-        x = _convolution(graph, one, names[-1], size, taken)
+        x = _convolution(graph, one, names[-1], size, taken, fused=not last)
         size = -(-size // one.stride)
         if one.adds:
             between = x
@@ -77,8 +77,13 @@ def convolutions(
     return _model(graph, side, len(classifier[1]))
 
 
-def _convolution(graph: _Graph, one: Convolution, x: str, size: int, taken: float | None) -> str:
-    """A convolution's node; in integers where `taken`, the step of what it takes, is known."""
+def _convolution(
+    graph: _Graph, one: Convolution, x: str, size: int, taken: float | None, *, fused: bool
+) -> str:
+    """A convolution's node; with integers where `taken`, the step of what it takes, is known.
+
+    Those that are not `fused` are computed in floats with the integers' values.
+    """
     weight, bias = one.weight.numpy(), one.bias.numpy()
     names = [f"{one.name}.weight", f"{one.name}.bias"]
     if taken is not None:
@@ -86,9 +91,9 @@ def _convolution(graph: _Graph, one: Convolution, x: str, size: int, taken: floa
         # A silent channel is its bias alone, which has to fit into 32 bits all the same.
         scale = np.maximum(scale, np.abs(bias) / taken / 2**24).astype(np.float32)
         whole = np.rint(weight / scale[:, None, None, None]).astype(np.int8)
-        _whole(graph, names[0], whole, scale)
+        _whole(graph, names[0], whole, scale, fused=fused)
         scale = (scale * np.float32(taken)).astype(np.float32)
-        _whole(graph, names[1], np.rint(bias / scale).astype(np.int32), scale)
+        _whole(graph, names[1], np.rint(bias / scale).astype(np.int32), scale, fused=fused)
     else:
         graph.number(names[0], weight)
         graph.number(names[1], bias)
@@ -105,10 +110,23 @@ def _convolution(graph: _Graph, one: Convolution, x: str, size: int, taken: floa
     )
 
 
-def _whole(graph: _Graph, name: str, whole: NDArray[np.generic], scale: Floats) -> None:
-    inputs = [graph.number(f"{name}.int", whole), graph.number(f"{name}.scale", scale)]
-    inputs.append(graph.number(f"{name}.zero", np.zeros(len(scale), whole.dtype)))
-    graph.add("DequantizeLinear", inputs, name, axis=0)
+def _whole(
+    graph: _Graph, name: str, whole: NDArray[np.generic], scale: Floats, *, fused: bool
+) -> None:
+    """Integers with a scale for each channel, as floats.
+
+    What is not fused is a cast and a product: the runtime folds these when it loads, and computes
+    DequantizeLinear anew for each picture.
+    """
+    source = graph.number(f"{name}.int", whole)
+    if fused:
+        inputs = [source, graph.number(f"{name}.scale", scale)]
+        inputs.append(graph.number(f"{name}.zero", np.zeros(len(scale), whole.dtype)))
+        graph.add("DequantizeLinear", inputs, name, axis=0)
+    else:
+        spread = scale.reshape(-1, *[1] * (whole.ndim - 1))
+        plain = graph.add("Cast", [source], f"{name}.float", to=TensorProto.FLOAT)
+        graph.add("Mul", [plain, graph.number(f"{name}.scale", spread)], name)
 
 
 def _rounded(graph: _Graph, x: str, name: str, step: float, zero: int) -> str:

@@ -20,11 +20,11 @@ class Settings:
     last_side: int = 224  # while the rate falls
     frozen: int = 2  # the last block that keeps its weights
     dim: int = 384  # numbers of the target
-    rate: float = 2e-3  # a step's change, as a share of the size of a layer's weights
+    rate: float = 1e-3  # a step's change, as a share of the size of a layer's weights
     warmup: int = 100
-    fall: float = 0.35  # the last part of the steps, over which the rate falls to zero
+    fall: float = 0.5  # the last part of the steps, over which the rate falls to zero
     temperature: float = 0.07
-    among: float = 0.3  # weight of finding the picture among all
+    among: float = 0.3  # weight of finding the picture among those of its batch
     scores: float = 0.1  # weight of the class scores
     seed: int = 20
     threads: int = 1
@@ -73,13 +73,14 @@ class Learner(nn.Module):
         """The parts of the loss for images of the pictures `which`.
 
         cosine: how far the vectors are from their pictures' targets. among: finding the picture
-        among all, each a class of its own. scores: how far the class scores are from the teachers'.
+        among those of the batch. scores: how far the class scores are from the teachers'.
         """
         vectors, scores = self(images)
-        temperature = self._settings.temperature
+        wanted, temperature = known.vectors[which], self._settings.temperature
+        own = torch.arange(len(which))
         return {
-            "cosine": (1 - (vectors * known.vectors[which]).sum(dim=1)).mean(),
-            "among": functional.cross_entropy(vectors @ known.vectors.T / temperature, which),
+            "cosine": (1 - (vectors * wanted).sum(dim=1)).mean(),
+            "among": functional.cross_entropy(vectors @ wanted.T / temperature, own),
             "scores": functional.kl_div(
                 scores.log_softmax(dim=1), known.scores[which], reduction="batchmean"
             ),

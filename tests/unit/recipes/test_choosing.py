@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 from PIL import Image
-from recipes.visavis_s.choosing import Choice, Figures, best, judged, precision
+from recipes.visavis_s.choosing import Choice, Figures, asked_for, best, judged, precision
 from recipes.visavis_s.pictures import HELD_OUT, batches, open_picture, rows, squashed
 
 from visavis.errors import SourceError
@@ -63,14 +63,24 @@ def test_copies_are_judged_kind_by_kind() -> None:
     vectors = torch.eye(14)
     labels, products = ["a"] * 7, [("x", "red")] * 7
     right, wrong = vectors[:2], vectors[:2].flip(0)
-    figures = judged(vectors, labels, products, torch.stack([right, wrong]))
+    figures = judged(vectors, labels, products, torch.stack([right, wrong]), {})
     assert (figures.copies, figures.worst) == (0.5, 0.0)
 
 
-def test_the_choice_is_best_in_all_three_together() -> None:
+def test_colour_words_are_judged_by_the_products_that_have_them() -> None:
+    vectors = torch.tensor([[1.0, 0.0], [0.8, 0.6], [0.6, 0.8], [0.0, 1.0]])
+    colours = ["red", None, "red", "blue"]
+    words = {name: torch.tensor(one) for name, one in (("red", [1.0, 0.0]), ("blue", [0.0, 1.0]))}
+    # Red: first and third, (1 + 2/3) / 2; blue: first; nothing is green.
+    words["green"] = torch.tensor([0.5, 0.5])
+    assert asked_for(vectors, colours, words) == pytest.approx((5 / 6 + 1) / 2)
+    assert asked_for(vectors, [None] * 4, words) == 0
+
+
+def test_the_choice_is_best_in_all_together() -> None:
     one, other = Choice(64, 0.1, 0.5), Choice(64, 0.05, 0.5)
     tried = {
-        one: Figures(kinds=0.50, copies=0.90, worst=0.70, products=0.40),
-        other: Figures(kinds=0.52, copies=0.95, worst=0.85, products=0.38),
+        one: Figures(kinds=0.50, copies=0.90, worst=0.70, products=0.40, colour_words=0.3),
+        other: Figures(kinds=0.52, copies=0.95, worst=0.85, products=0.38, colour_words=0.3),
     }
     assert best(tried) is other

@@ -10,8 +10,10 @@ from recipes.visavis_s.colours import (
     ALIASES,
     SHADES,
     ColourDirections,
+    basic,
     chosen,
     directions,
+    laid_over,
     save,
     tinted,
 )
@@ -38,7 +40,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> list[Image.Image]:
 @pytest.fixture(scope="module")
 def found(pictures: list[Image.Image]) -> ColourDirections:
     assert pictures
-    return directions(mean_colours, pictures)
+    return directions(mean_colours(list(laid_over(pictures))))
 
 
 def test_a_word_finds_the_picture_of_its_colour(found: ColourDirections) -> None:
@@ -59,7 +61,28 @@ def test_other_words_for_a_colour_have_its_direction(found: ColourDirections) ->
 def test_the_same_pictures_give_the_same_directions(
     pictures: list[Image.Image], found: ColourDirections
 ) -> None:
-    assert np.array_equal(directions(mean_colours, pictures).directions, found.directions)
+    again = directions(mean_colours(list(laid_over(pictures))))
+    assert np.array_equal(again.directions, found.directions)
+
+
+@pytest.mark.parametrize(
+    ("name", "colour"),
+    [("Navy Blue", "blue"), ("Off White", "white"), ("Maroon", "red"), ("Multi", None), ("", None)],
+)
+def test_a_catalogues_colour_is_one_of_the_eleven_or_none(name: str, colour: str | None) -> None:
+    assert basic(name) == colour
+
+
+def test_what_differs_between_pictures_of_a_colour_counts_less() -> None:
+    """Two numbers tell the colours apart; pictures of one colour differ in one of them."""
+    turns = np.linspace(0, 2 * np.pi, len(SHADES), endpoint=False)
+    places = np.stack([np.cos(turns), np.sin(turns)], axis=1)
+    noise = np.array([[5.0, 0.0], [-5.0, 0.0]])
+    vectors = (places[:, None] + noise).reshape(-1, 2).astype(np.float32)
+    rows = directions(vectors).directions
+    plain = unit_rows(np.asarray(places, np.float32))
+    assert (np.abs(rows[:11, 0]) <= np.abs(plain[:, 0]) + 1e-6).all()
+    assert rows[1, 0] < plain[1, 0] - 0.1
 
 
 def test_light_and_shade_stay_where_a_colour_is_laid_over() -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from benchmarks.bench_serve import serving
 from benchmarks.measure import Bound, Figure, Floor, Report, Size, in_turns
 from visavis import ImageIndex
-from visavis.images.drawn import write_gallery
+from visavis.drawn.gallery import write_gallery
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

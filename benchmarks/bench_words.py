@@ -15,8 +15,8 @@ from visavis import ImageIndex, load_embedder
 from visavis.binding import Binding
 from visavis.embedders.base import unit_rows
 from visavis.embedders.registry import DEFAULT_MODEL, model_info
-from visavis.embedders.word_table import TableWriter, WordTable
-from visavis.embedders.words import Words, open_words
+from visavis.embedders.words.lookup import Words, open_words
+from visavis.embedders.words.table import TableWriter, WordTable
 from visavis.store.sqlite import SqliteStore
 from visavis.types import RecordTerm, TextTerm, Vectors
 
@@ -33,7 +33,7 @@ _OPENING = """
 import sys, time
 from pathlib import Path
 import numpy
-from visavis.embedders.words import Words, open_words
+from visavis.embedders.words.lookup import Words, open_words
 
 def resident():
     status = Path("/proc/self/status").read_text().splitlines()

@@ -25,10 +25,10 @@ from numpy.typing import NDArray
 from benchmarks.quality import PAGE, RESULTS, all_reports
 from benchmarks.quality_table import table
 from visavis import ImageIndex, metrics
+from visavis.embedders.adding.conse import make_conse
 from visavis.embedders.base import TextEmbedder, classes_of
-from visavis.embedders.conse import make_conse
 from visavis.embedders.two_sided import TwoSidedEmbedder
-from visavis.embedders.words import Words
+from visavis.embedders.words.lookup import Words
 from visavis.errors import UnknownWordError
 from visavis.evaluation.gallery import load_gallery
 from visavis.evaluation.report import machine

@@ -24,8 +24,8 @@ from visavis.evaluation.compare import compare
 from visavis.evaluation.report import Report, evaluate, summary
 from visavis.evaluation.tasks import Options, same_task
 from visavis.image_index import ImageIndex
-from visavis.images.sources import open_source
 from visavis.metrics import bootstrap_interval
+from visavis.sources.base import open_source
 
 SEEDS = (0, 1)
 

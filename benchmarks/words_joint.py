@@ -34,10 +34,10 @@ from benchmarks.quality_words import (
     own_word_among_tags,
 )
 from visavis.embedders.base import embed
-from visavis.embedders.word_table import WordTable
-from visavis.embedders.words import Words
+from visavis.embedders.words.lookup import Words
+from visavis.embedders.words.table import WordTable
 from visavis.images.decode import decode
-from visavis.images.sources import open_source
+from visavis.sources.base import open_source
 from visavis.training.batches import Batches, shuffled
 from visavis.training.fitting import LoopSettings, fit
 from visavis.training.joint import JointRecipe, Said, prepare

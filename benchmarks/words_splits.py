@@ -30,8 +30,8 @@ from benchmarks.quality_words import (
     own_word_among_tags,
 )
 from benchmarks.words_joint import ALL, EPOCHS, Pascal, TableOfWords
-from visavis.embedders.word_table import WordTable
-from visavis.images.sources import open_source
+from visavis.embedders.words.table import WordTable
+from visavis.sources.base import open_source
 from visavis.training.batches import Batches, shuffled
 from visavis.training.fitting import LoopSettings, fit
 from visavis.training.joint import JointRecipe, Said, prepare

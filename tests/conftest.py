@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from visavis.drawn.gallery import write_gallery
 from visavis.image_index import ImageIndex
-from visavis.images.drawn import write_gallery
 
 FAKE = Path(__file__).parent / "fake"
 PLUGIN = Path(__file__).parent / "plugin"  # what makes it a plug-in: only for tests that ask

@@ -21,7 +21,8 @@ RECIPES = sorted(REPOSITORY.glob("recipes/**/*.py"))
 """How built-in weights are made: beside the package, and above all of it."""
 FLOORS = [  # a part may import lower floors only, and never its neighbours
     {"types", "errors"},
-    {"images", "embedders", "store", "metrics"},
+    {"images", "metrics"},
+    {"drawn", "sources", "embedders", "store"},
     {"ingest", "pruning", "search", "by_words", "reindex", "binding", "tagging"},
     {"image_index"},
     {"settings", "evaluation", "training", "cluster"},

@@ -24,7 +24,7 @@ from word_files import shop_vectors, write_text
 
 from visavis import errors, settings
 from visavis.cli.main import run
-from visavis.images.drawn import write_gallery
+from visavis.drawn.gallery import write_gallery
 
 REPOSITORY = Path(__file__).parents[1]
 DOCS = REPOSITORY / "docs"
@@ -215,8 +215,8 @@ def test_every_setting_and_environment_variable_is_documented(generate: Any) -> 
 
 
 def test_the_json_page_names_every_key() -> None:
-    from visavis.embedders.checking import CheckReport
-    from visavis.embedders.conse import ConseReport
+    from visavis.embedders.adding.checking import CheckReport
+    from visavis.embedders.adding.conse import ConseReport
     from visavis.embedders.registry import ModelInfo
     from visavis.store.base import StoreInfo
     from visavis.types import Failure, ImageRecord, IndexReport, Match, SearchResult, Tag

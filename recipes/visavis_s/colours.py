@@ -18,7 +18,7 @@ from recipes.visavis_s.semantic import Matrix
 from torch import Tensor
 
 from visavis.embedders.base import unit_rows
-from visavis.embedders.word_table import TableWriter
+from visavis.embedders.words.table import TableWriter
 
 Colour = tuple[int, int, int]
 

@@ -21,7 +21,7 @@ from recipes.visavis_s.network import Network
 from recipes.visavis_s.pictures import squashed
 from recipes.visavis_s.vector import End
 
-from visavis.images.drawn import draw_gallery
+from visavis.drawn.gallery import draw_gallery
 
 Numbers = NDArray[np.generic]
 

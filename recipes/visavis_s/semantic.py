@@ -18,7 +18,7 @@ from recipes.visavis_s.broader import TABLE, Broader, read_broader
 
 from visavis.embedders.base import unit_rows
 from visavis.embedders.spec import TextSpec
-from visavis.embedders.text import TextNetwork
+from visavis.embedders.words.text import TextNetwork
 
 DIM = 64
 SOFTMAX_SHARPNESS = 0.5

@@ -19,8 +19,8 @@ from recipes.visavis_s.broader import HERE, read_lines
 from recipes.visavis_s.semantic import Matrix, Semantic, Sentences, word_sentences
 
 from visavis.embedders.base import unit_rows
-from visavis.embedders.word_table import TableWriter
-from visavis.embedders.words import FUNCTION_WORDS
+from visavis.embedders.words.lookup import FUNCTION_WORDS
+from visavis.embedders.words.table import TableWriter
 
 COMMON = HERE / "common_words.txt"
 BRITISH = HERE / "british.tsv"

@@ -16,12 +16,12 @@ from visavis.embedders.base import Embedder
 from visavis.embedders.registry import DEFAULT_MODEL, load_embedder
 from visavis.errors import IndexIncompatibleError, IndexMissingError, SourceError, UsageError
 from visavis.images.decode import MAX_PIXELS
-from visavis.images.fetch import Fetcher
 from visavis.images.files import path_text
-from visavis.images.sources import Location, as_source, read_anywhere
-from visavis.images.uploads import Uploads
 from visavis.ingest import IngestOptions, Progress, ingest
 from visavis.search import Question, as_terms
+from visavis.sources.base import Location, as_source, read_anywhere
+from visavis.sources.uploads import Uploads
+from visavis.sources.web.fetch import Fetcher
 from visavis.store.base import StoreInfo
 from visavis.store.filters import Where, as_filter
 from visavis.store.lock import WriterLock, writer_lock

@@ -25,8 +25,8 @@ from visavis.embedders.base import Embedder, embed
 from visavis.embedders.sound import sound_rows
 from visavis.errors import ImageError
 from visavis.images.decode import MAX_PIXELS, decode
-from visavis.images.sources import Source
 from visavis.pruning import prune, shown_to_be_there
+from visavis.sources.base import Source
 from visavis.store.base import Change, Known, VectorStore
 from visavis.store.rows import stored_fields
 from visavis.store.tagged import kept_tags

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from visavis.errors import SourceError
-from visavis.images.sources import Source
+from visavis.sources.base import Source
 from visavis.store.base import SourceRow, VectorStore
 from visavis.types import Entry, Failure, IndexReport
 

@@ -19,9 +19,9 @@ import numpy as np
 from visavis.embedders.base import Embedder
 from visavis.errors import ImageError, UsageError
 from visavis.images.decode import decode
-from visavis.images.fetch import Fetcher
-from visavis.images.sources import read_anywhere
 from visavis.search import Question, as_terms, term_pixels
+from visavis.sources.base import read_anywhere
+from visavis.sources.web.fetch import Fetcher
 from visavis.store.lock import WriterLock
 from visavis.store.sqlite import SqliteStore
 from visavis.store.tagged import Untagged

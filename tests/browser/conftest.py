@@ -19,9 +19,9 @@ from PIL import Image
 from shop_classifier import write_shop_classifier
 from word_files import shop_vectors, write_text
 
-from visavis.embedders.conse import make_conse
+from visavis.drawn.gallery import write_gallery
+from visavis.embedders.adding.conse import make_conse
 from visavis.image_index import ImageIndex
-from visavis.images.drawn import write_gallery
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

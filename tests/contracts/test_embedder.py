@@ -13,7 +13,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from two_sided import write_clip
 
-from visavis.embedders.adding import add_folder
+from visavis.embedders.adding.add import add_folder
 from visavis.embedders.base import Embedder
 from visavis.embedders.registry import load_embedder
 from visavis.types import RGB

@@ -10,9 +10,9 @@ from shop_classifier import write_shop_classifier
 from two_sided import write_clip, write_siglip
 from word_files import shop_vectors, write_text
 
-from visavis.embedders.adding import add_folder
+from visavis.embedders.adding.add import add_folder
+from visavis.embedders.adding.conse import make_conse
 from visavis.embedders.base import TextEmbedder, text_notes
-from visavis.embedders.conse import make_conse
 from visavis.embedders.registry import load_embedder
 from visavis.types import RGB
 

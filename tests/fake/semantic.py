@@ -15,7 +15,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from visavis.embedders.word_table import TableWriter
+from visavis.embedders.words.table import TableWriter
 from visavis.types import RGB
 
 SIZE = 16

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from visavis.cli.main import run
+from visavis.drawn.gallery import write_gallery
 from visavis.image_index import ImageIndex
-from visavis.images.drawn import write_gallery
 
 COUNT = 56
 """Pictures in the gallery: 14 kinds of things, one product each, four views of every product."""

@@ -21,7 +21,7 @@ from visavis.errors import (
     UsageError,
 )
 from visavis.image_index import ImageIndex
-from visavis.images.folder import FolderSource
+from visavis.sources.folder import FolderSource
 from visavis.store.lock import writer_lock
 from visavis.types import ImageTerm, Query, RecordTerm
 

@@ -12,9 +12,9 @@ from taking_in import BLUE, RED, Draw, Run, catalogue, counts, generation, png, 
 from visavis_fake import FakeEmbedder
 
 from visavis.embedders.classic import ClassicEmbedder
-from visavis.images.catalogue import CatalogueSource
-from visavis.images.folder import FolderSource
 from visavis.ingest import IngestOptions, ingest
+from visavis.sources.catalogue import CatalogueSource
+from visavis.sources.folder import FolderSource
 from visavis.store.sqlite import SqliteStore
 
 # -- a first run -----------------------------------------------------------------------------------

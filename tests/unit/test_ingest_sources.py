@@ -9,9 +9,9 @@ from listed import Listed, address
 from taking_in import BLUE, GREEN, RED, Draw, Run, catalogue, counts, png, records
 
 from visavis.errors import SourceError
-from visavis.images.catalogue import CatalogueSource
-from visavis.images.folder import FolderSource
-from visavis.images.paths import PathList
+from visavis.sources.catalogue import CatalogueSource
+from visavis.sources.folder import FolderSource
+from visavis.sources.paths import PathList
 from visavis.store.sqlite import SqliteStore
 from visavis.types import Failure
 

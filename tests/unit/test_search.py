@@ -20,9 +20,9 @@ from visavis.errors import (
     UsageError,
 )
 from visavis.image_index import ImageIndex
-from visavis.images.folder import FolderSource
 from visavis.ingest import IngestOptions, ingest
 from visavis.search import query_vector, search
+from visavis.sources.folder import FolderSource
 from visavis.store.filters import parse_all
 from visavis.store.sqlite import SqliteStore
 from visavis.types import (

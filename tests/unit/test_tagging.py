@@ -10,7 +10,7 @@ import pytest
 from shop_classifier import write_shop_classifier
 from word_files import shop_vectors, write_text
 
-from visavis.embedders.conse import make_conse
+from visavis.embedders.adding.conse import make_conse
 from visavis.errors import (
     ClassesUnsupportedError,
     ImageUnreadableError,

@@ -13,8 +13,8 @@ from visavis.cli import options
 
 if TYPE_CHECKING:
     from visavis.image_index import ImageIndex
-    from visavis.images.sources import Source
     from visavis.settings import Settings
+    from visavis.sources.base import Source
     from visavis.types import Entry, Failure, ImageRecord, SearchResult, Term
 
 
@@ -146,7 +146,7 @@ class _Records:
     readers = 4
 
     def __init__(self, index: "ImageIndex") -> None:
-        from visavis.images.fetch import Fetcher
+        from visavis.sources.web.fetch import Fetcher
 
         self._index, self._fetcher = index, Fetcher()
 
@@ -159,7 +159,7 @@ class _Records:
 
     def read(self, entry: "Entry") -> bytes:
         """The bytes of its picture; raises ImageError."""
-        from visavis.images.sources import read_anywhere
+        from visavis.sources.base import read_anywhere
 
         return read_anywhere(entry.uri, self._fetcher)
 

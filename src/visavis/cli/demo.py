@@ -60,7 +60,7 @@ def _index_name(folder: Path | None) -> str:
 
 
 def _drawn(out: Path) -> Path:
-    from visavis.images.drawn import write_gallery
+    from visavis.drawn.gallery import write_gallery
 
     catalogue = out / "gallery" / "catalogue.csv"
     if not catalogue.exists():

@@ -10,7 +10,7 @@ from visavis.cli import options
 
 if TYPE_CHECKING:
     from visavis.image_index import ImageIndex
-    from visavis.images.sources import Source
+    from visavis.sources.base import Source
     from visavis.types import IndexReport
 
 SKIPPED = 4  # exit code with --strict
@@ -135,7 +135,7 @@ def _refuse_idle_options(sources: list[str], column: str | None, exclude: list[s
     from pathlib import Path
 
     from visavis.errors import UsageError
-    from visavis.images.tables import CATALOGUE_SUFFIXES
+    from visavis.sources.tables import CATALOGUE_SUFFIXES
 
     catalogues = any(Path(source).suffix.lower() in CATALOGUE_SUFFIXES for source in sources)
     if column is not None and not catalogues:
@@ -166,8 +166,8 @@ def _exists(index: str) -> bool:
 
 
 def _opened(sources: list[str], *, allow_private: bool, **catalogue: Any) -> "list[Source]":
-    from visavis.images.paths import PathList
-    from visavis.images.sources import open_source
+    from visavis.sources.base import open_source
+    from visavis.sources.paths import PathList
 
     if "-" in sources and isinstance(sys.stdin, io.TextIOWrapper):
         sys.stdin.reconfigure(errors="surrogateescape")  # names need not be UTF-8

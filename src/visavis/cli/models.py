@@ -9,7 +9,7 @@ import typer
 from visavis.cli import options
 
 if TYPE_CHECKING:
-    from visavis.embedders.hub import DownloadPlan
+    from visavis.embedders.adding.hub import DownloadPlan
     from visavis.embedders.registry import ModelInfo
     from visavis.embedders.spec import PreprocessSpec
 
@@ -86,7 +86,7 @@ def check(model: Name, device: options.Device = None, json_output: options.Json 
     Its files are compared with their checksums, and two drawn pictures have to get two different
     vectors, as have two words.
     """
-    from visavis.embedders.checking import check_model
+    from visavis.embedders.adding.checking import check_model
     from visavis.embedders.registry import model_info
     from visavis.errors import UsageError
 
@@ -173,7 +173,7 @@ def add(
                 f'{path}: say how its input is made, such as --preprocess \'{{"size": 224, "mean": '
                 '[0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}\''
             )
-        from visavis.embedders.adding import add_onnx
+        from visavis.embedders.adding.add import add_onnx
 
         made = add_onnx(
             path,
@@ -189,7 +189,7 @@ def add(
         return
     _refuse(for_files, "are for an .onnx file")
     if path.is_dir():
-        from visavis.embedders.adding import add_folder
+        from visavis.embedders.adding.add import add_folder
 
         added = add_folder(path, name=name, replace=replace)
         typer.echo(f"added {added.name}: {added.dim} numbers")
@@ -225,7 +225,7 @@ def _preprocess(text: str) -> "PreprocessSpec":
 
 
 def _add_from_hub(wanted: str, replace: bool, yes: bool) -> None:
-    from visavis.embedders.hub import add_from_hub, plan_download
+    from visavis.embedders.adding.hub import add_from_hub, plan_download
 
     plan = plan_download(wanted)
     typer.echo(_described(plan), err=True)
@@ -286,7 +286,7 @@ def conse(
     A picture's vector is the mean of the word vectors of its most probable classes (ConSE). Index
     with the new folder, then search by any word of the file.
     """
-    from visavis.embedders.conse import make_conse
+    from visavis.embedders.adding.conse import make_conse
     from visavis.errors import UsageError
 
     given = options.settings(words=words)

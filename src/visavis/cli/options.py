@@ -134,8 +134,8 @@ def image_columns(
     none.
     """
     from visavis.evaluation.tasks import is_filter
-    from visavis.images.catalogue import IMAGE_COLUMNS
-    from visavis.images.tables import open_table
+    from visavis.sources.catalogue import IMAGE_COLUMNS
+    from visavis.sources.tables import open_table
 
     if queries is not None and is_filter(queries):
         queries = None
@@ -152,6 +152,6 @@ def image_columns(
 
 
 def _is_catalogue(place: str | None) -> bool:
-    from visavis.images.tables import CATALOGUE_SUFFIXES
+    from visavis.sources.tables import CATALOGUE_SUFFIXES
 
     return place is not None and Path(place).suffix.lower() in CATALOGUE_SUFFIXES

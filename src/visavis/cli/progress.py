@@ -8,7 +8,7 @@ from rich.progress import TextColumn
 
 from visavis.cli.bar import Bar
 from visavis.errors import VisavisError
-from visavis.images.sources import open_source
+from visavis.sources.base import open_source
 from visavis.types import IndexReport
 
 _COUNT_AFTER = 2.0  # seconds; a run over unchanged files is over before counting would help it

@@ -196,8 +196,8 @@ def _box(text: str) -> "Box":
 
 
 def _print_paths(result: "SearchResult", end: bytes) -> None:
-    from visavis.images.fetch import is_address
     from visavis.images.files import local_path
+    from visavis.sources.web.fetch import is_address
 
     for match in result.matches:
         uri = match.record.uri
@@ -257,8 +257,8 @@ def read_picture(record: "ImageRecord") -> "RGB | None":
     """A record's picture for people to look at; None when its file is gone."""
     from visavis.errors import ImageError
     from visavis.images.decode import decode
-    from visavis.images.fetch import Fetcher, is_address
     from visavis.images.files import read_file
+    from visavis.sources.web.fetch import Fetcher, is_address
 
     try:
         if is_address(record.uri):  # it was downloaded when it was indexed

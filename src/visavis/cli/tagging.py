@@ -117,8 +117,8 @@ def _by_model(
     from visavis.embedders.registry import DEFAULT_MODEL, load_embedder
     from visavis.embedders.tagger import make_tagger
     from visavis.errors import UsageError
-    from visavis.images.fetch import Fetcher
     from visavis.search import parse_term, term_pixels
+    from visavis.sources.web.fetch import Fetcher
     from visavis.types import ImageTerm
 
     embedder = load_embedder(given.model or DEFAULT_MODEL, device=given.device)

@@ -15,7 +15,7 @@ import typer
 from visavis.cli import options
 
 if TYPE_CHECKING:
-    from visavis.images.sources import Source
+    from visavis.sources.base import Source
     from visavis.training.fitting import LoopSettings
     from visavis.training.recipe import Recipe, Result
 
@@ -112,7 +112,7 @@ class Common:
 
     def opened(self) -> "Source":
         """The pictures; none is read yet."""
-        from visavis.images.sources import open_source
+        from visavis.sources.base import open_source
 
         options.check_image_column(self.source, self.image_column)
         return open_source(self.source, image_column=self.image_column)

@@ -8,7 +8,7 @@ import typer
 from visavis.cli import options
 
 if TYPE_CHECKING:
-    from visavis.embedders.words import Words
+    from visavis.embedders.words.lookup import Words
 
 app = typer.Typer(help="Look into word vectors.", rich_markup_mode=None)
 
@@ -60,7 +60,7 @@ def similar(
 
 
 def _opened(place: str) -> "Words":
-    from visavis.embedders.words import Words, open_words
+    from visavis.embedders.words.lookup import Words, open_words
     from visavis.errors import UsageError
 
     if not place:

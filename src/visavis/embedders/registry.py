@@ -265,7 +265,7 @@ def _info_or_problem(folder: Path, kind: str, name: str) -> ModelInfo:
 
 
 def _folder_info(folder: Path, kind: str, name: str | None = None) -> ModelInfo:
-    from visavis.embedders.onnx import fingerprint
+    from visavis.embedders.folder import fingerprint
     from visavis.embedders.spec import read_spec
 
     spec = read_spec(folder)

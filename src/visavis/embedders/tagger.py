@@ -19,12 +19,12 @@ import numpy as np
 
 from visavis.embedders.base import ClassSide, Embedder, TextEmbedder, unit_rows
 from visavis.embedders.blocks import reaches, semantic_part
-from visavis.embedders.classes import synonyms
+from visavis.embedders.classes.names import synonyms
 from visavis.embedders.combined import CombinedEmbedder
-from visavis.embedders.semantic_words import SemanticWords
 from visavis.embedders.spec import WordsSpec
 from visavis.embedders.two_sided import TwoSidedEmbedder
-from visavis.embedders.words import Words
+from visavis.embedders.words.lookup import Words
+from visavis.embedders.words.semantic import SemanticWords
 from visavis.errors import ClassesUnsupportedError, UsageError, WordVectorsError
 from visavis.types import RGB, Tag, Vectors
 

@@ -5,15 +5,15 @@ from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
-from visavis.embedders.aliases import read_aliases
-from visavis.embedders.classes import FolderClasses
-from visavis.embedders.onnx import OnnxEmbedder
-from visavis.embedders.semantic_classes import SemanticClasses
-from visavis.embedders.semantic_words import SemanticWords
+from visavis.embedders.classes.names import FolderClasses
+from visavis.embedders.classes.semantic import SemanticClasses
+from visavis.embedders.folder import OnnxEmbedder
 from visavis.embedders.spec import SPEC_FILE, TextSpec, WordsSpec, read_spec
-from visavis.embedders.text import TextNetwork
-from visavis.embedders.word_table import WordTable
-from visavis.embedders.words import Words
+from visavis.embedders.words.aliases import read_aliases
+from visavis.embedders.words.lookup import Words
+from visavis.embedders.words.semantic import SemanticWords
+from visavis.embedders.words.table import WordTable
+from visavis.embedders.words.text import TextNetwork
 from visavis.errors import ModelError, ModelSpecError
 from visavis.types import Vectors
 

@@ -18,8 +18,8 @@ from visavis.evaluation.edits import EDITS, edited
 from visavis.evaluation.gallery import Gallery
 from visavis.evaluation.ground_truth import Question
 from visavis.images.decode import decode
-from visavis.images.fetch import Fetcher, is_address
 from visavis.images.files import read_file
+from visavis.sources.web.fetch import Fetcher, is_address
 from visavis.types import RGB, Entry, Failure, ImageRecord
 
 ORIGINALS = 300

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from visavis.evaluation.gallery import Gallery
 from visavis.evaluation.ground_truth import Question
 from visavis.image_index import ImageIndex
-from visavis.images.fetch import is_address
 from visavis.images.files import local_path
 from visavis.metrics import Ranks
+from visavis.sources.web.fetch import is_address
 from visavis.types import ImageTerm, RecordTerm, Vectors
 
 BINS = 200

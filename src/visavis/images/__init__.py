@@ -1,1 +1,1 @@
-"""Images: bytes to upright pixels, and where images come from."""
+"""Images: bytes to upright pixels."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from visavis.embedders.base import ClassSide, Embedder, TextEmbedder, classes_of
-from visavis.embedders.classes import synonyms
+from visavis.embedders.classes.names import synonyms
 from visavis.embedders.registry import DEFAULT_MODEL, reading_models
 from visavis.errors import ClassesUnsupportedError, ModelError, TextUnsupportedError
 from visavis.image_index import ImageIndex

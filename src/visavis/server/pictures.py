@@ -17,7 +17,6 @@ from starlette.responses import RedirectResponse, Response
 
 from visavis.errors import ImageError, ImageUnreadableError
 from visavis.image_index import ImageIndex
-from visavis.images.fetch import is_address
 from visavis.images.files import open_file
 from visavis.images.sniff import HEAD_BYTES, Format, sniff
 from visavis.server.refusals import PictureGoneError, RangeError, told_reason
@@ -26,6 +25,7 @@ from visavis.server.schemas import NoParams, ThumbnailParams
 from visavis.server.state import State, state_of
 from visavis.server.streaming import FileAnswer, wanted_part
 from visavis.server.thumbnails import Thumbnails
+from visavis.sources.web.fetch import is_address
 from visavis.types import ImageRecord
 
 T = TypeVar("T")

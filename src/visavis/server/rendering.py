@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from visavis.errors import RecordNotFoundError
-from visavis.images.fetch import is_address
+from visavis.sources.web.fetch import is_address
 from visavis.types import ImageRecord, SearchResult
 
 _TAKEN = {"random": "%72andom"}  # a literal segment of the API, so a record of that name is encoded

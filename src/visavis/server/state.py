@@ -12,7 +12,6 @@ from starlette.requests import Request
 from visavis.embedders.base import Embedder, TextEmbedder, embed
 from visavis.errors import UnknownWordError, VisavisError
 from visavis.image_index import ImageIndex
-from visavis.images.fetch import Fetcher
 from visavis.server.abilities import KnownAbilities, bends, class_side
 from visavis.server.admission import Admission
 from visavis.server.live import LiveIndex
@@ -20,6 +19,7 @@ from visavis.server.metrics import Metrics
 from visavis.server.options import ServerOptions
 from visavis.server.pool import Pool
 from visavis.server.readiness import Readiness
+from visavis.sources.web.fetch import Fetcher
 
 _LOG = logging.getLogger("visavis.server")
 

@@ -14,13 +14,13 @@ from starlette.responses import Response
 from visavis.errors import FetchError, ImageError, ImageUnreadableError
 from visavis.image_index import ImageIndex
 from visavis.images.decode import decode
-from visavis.images.uploads import Uploads
 from visavis.server.bodies import LINES, MULTIPART, media_type, parsed, read_form
 from visavis.server.pushed import PushedSource
 from visavis.server.refusals import ForbiddenError, InvalidError, MediaTypeError, told_reason
 from visavis.server.rendering import answer, record_id
 from visavis.server.schemas import MOST_ID, AddressIn, FieldsIn, NoParams, WhereParams
 from visavis.server.state import State, state_of
+from visavis.sources.uploads import Uploads
 from visavis.store.filters import parse_all
 from visavis.types import Entry, Failure, IndexReport
 

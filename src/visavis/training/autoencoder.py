@@ -13,7 +13,7 @@ import numpy as np
 
 from visavis.embedders.spec import PreprocessSpec
 from visavis.errors import UsageError
-from visavis.images.sources import Source
+from visavis.sources.base import Source
 from visavis.training.autoencoder_learner import AutoencoderLearner
 from visavis.training.autoencoder_networks import Embedding
 from visavis.training.autoencoder_settings import AutoencoderSettings

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from visavis.embedders.base import embed
-from visavis.embedders.onnx import OnnxEmbedder
-from visavis.embedders.pooling import GEM_POWER
-from visavis.embedders.preprocess import Preprocess
+from visavis.embedders.folder import OnnxEmbedder
 from visavis.embedders.registry import list_models, load_embedder, model_info
+from visavis.embedders.runtime.pooling import GEM_POWER
+from visavis.embedders.runtime.preprocess import Preprocess
 from visavis.embedders.spec import PreprocessSpec
 from visavis.errors import ModelError, UsageError
 from visavis.training.graph_join import input_of, readied

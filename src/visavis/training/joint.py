@@ -13,12 +13,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from visavis.embedders.aliases import read_aliases
 from visavis.embedders.spec import WordsSpec
-from visavis.embedders.word_table import WordTable
-from visavis.embedders.words import Words, open_words
+from visavis.embedders.words.aliases import read_aliases
+from visavis.embedders.words.lookup import Words, open_words
+from visavis.embedders.words.table import WordTable
 from visavis.errors import UsageError, WordVectorsError
-from visavis.images.sources import Source
+from visavis.sources.base import Source
 from visavis.training.batches import Draw, shuffled
 from visavis.training.frozen_base import FrozenBase, chosen_base
 from visavis.training.joint_head import JointHead

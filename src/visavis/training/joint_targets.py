@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from visavis.embedders.adding.conse import class_words
 from visavis.embedders.base import unit_rows
-from visavis.embedders.conse import class_words
-from visavis.embedders.word_table import WordTable
-from visavis.embedders.words import Words
+from visavis.embedders.words.lookup import Words
+from visavis.embedders.words.table import WordTable
 from visavis.training.joint_words import Turn
 from visavis.training.samples import Numbers, Sample
 

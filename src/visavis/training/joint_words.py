@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.embedders.base import unit_rows
-from visavis.embedders.word_table import TableWriter, WordTable
+from visavis.embedders.words.table import TableWriter, WordTable
 from visavis.types import Vectors
 
 Floats = NDArray[np.float64]

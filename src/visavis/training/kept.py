@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from visavis.embedders.sound import sound_rows
 from visavis.errors import ImageError
 from visavis.images.decode import decode
-from visavis.images.sources import Source
+from visavis.sources.base import Source
 from visavis.training.kept_file import (
     Key,
     Shape,

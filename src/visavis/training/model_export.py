@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from visavis.embedders.preprocess import Preprocess
+from visavis.embedders.runtime.preprocess import Preprocess
 from visavis.embedders.spec import ModelSpec, PreprocessSpec, WordsSpec
 from visavis.errors import ModelError
 from visavis.training.embedding_network import EmbeddingNetwork, OnTop

@@ -18,7 +18,7 @@ import torch
 from visavis.embedders.spec import ModelSpec
 from visavis.errors import ImageError, ModelError, UsageError
 from visavis.images.decode import decode
-from visavis.images.sources import Source
+from visavis.sources.base import Source
 from visavis.training.batches import Batches, Draw
 from visavis.training.curves import draw_curves
 from visavis.training.fitting import LoopSettings, check_device, fit, settled

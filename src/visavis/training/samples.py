@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.errors import SourceError, UsageError
-from visavis.images.sources import Source
+from visavis.sources.base import Source
 from visavis.types import Entry, Failure
 
 Numbers = NDArray[np.int64]

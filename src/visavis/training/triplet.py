@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from visavis.embedders.spec import PreprocessSpec
 from visavis.errors import UsageError
-from visavis.images.sources import Source
+from visavis.sources.base import Source
 from visavis.training.batches import Draw, LabelBatches
 from visavis.training.embedding_network import EmbeddingNetwork, Whole
 from visavis.training.frozen_base import FrozenBase, chosen_base, pixels_maker

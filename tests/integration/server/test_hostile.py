@@ -15,7 +15,7 @@ import pytest
 from served import Clients, KeyFile, Serve, picture
 from starlette.testclient import TestClient
 
-from visavis.images import addresses
+from visavis.sources.web import addresses
 
 TRAVERSALS = [
     "/v1/images/..%2f..%2f..%2fetc%2fpasswd/file",

@@ -11,7 +11,7 @@ from served import Clients, picture
 from starlette.testclient import TestClient
 
 from visavis.image_index import ImageIndex
-from visavis.images.fetch import Fetcher, default_cache
+from visavis.sources.web.fetch import Fetcher, default_cache
 
 FILE = "/v1/images/mug-01-front/file"
 THUMBNAIL = "/v1/images/mug-01-front/thumbnail"

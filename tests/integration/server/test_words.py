@@ -15,14 +15,14 @@ from starlette.testclient import TestClient
 from two_sided import write_clip
 from word_files import shop_vectors, write_text
 
-from visavis.embedders.adding import add_folder
+from visavis.embedders.adding.add import add_folder
+from visavis.embedders.adding.conse import make_conse
 from visavis.embedders.base import ClassSide, TextEmbedder, classes_of
 from visavis.embedders.blocks import reach
-from visavis.embedders.conse import make_conse
 from visavis.embedders.registry import load_embedder
 from visavis.image_index import ImageIndex
 from visavis.images.decode import decode
-from visavis.images.fetch import Fetcher
+from visavis.sources.web.fetch import Fetcher
 from visavis.types import Vectors
 
 COUNT = 56

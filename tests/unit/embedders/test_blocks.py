@@ -12,7 +12,7 @@ from visavis.embedders.base import TextEmbedder, unit_rows
 from visavis.embedders.blocks import blocks_of, reach, reaches, visual_part
 from visavis.embedders.classic import ClassicEmbedder
 from visavis.embedders.combined import CombinedEmbedder, Part, combined
-from visavis.embedders.onnx import OnnxEmbedder
+from visavis.embedders.folder import OnnxEmbedder
 from visavis.embedders.registry import load_embedder
 from visavis.embedders.two_sided import TwoSidedEmbedder
 

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 from two_sided import write_clip
 
-from visavis.embedders.adding import add_folder
+from visavis.embedders.adding.add import add_folder
 from visavis.embedders.base import TextEmbedder, classes_of
 from visavis.embedders.classic import ClassicEmbedder
 from visavis.embedders.combined import CombinedEmbedder, Part, combined
-from visavis.embedders.onnx import OnnxEmbedder
+from visavis.embedders.folder import OnnxEmbedder
 from visavis.embedders.registry import load_embedder
 from visavis.errors import ModelError
 from visavis.types import RGB

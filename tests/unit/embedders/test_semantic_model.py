@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from semantic import SHARE, THINGS, meaning, plain, write_semantic, write_table
 
-from visavis.embedders.adding import add_folder
+from visavis.embedders.adding.add import add_folder
+from visavis.embedders.adding.checking import check_model
 from visavis.embedders.base import Embedder, TextEmbedder, classes_of
 from visavis.embedders.blocks import reach
-from visavis.embedders.checking import check_model
 from visavis.embedders.classic import ClassicEmbedder
 from visavis.embedders.combined import Part, combined
 from visavis.embedders.registry import load_embedder, reading_models

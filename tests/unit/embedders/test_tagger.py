@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from two_sided import write_clip
 
-from visavis.embedders.adding import add_folder
+from visavis.embedders.adding.add import add_folder
 from visavis.embedders.base import Embedder
 from visavis.embedders.classic import ClassicEmbedder
 from visavis.embedders.combined import Part, combined

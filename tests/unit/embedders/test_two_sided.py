@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from two_sided import write_clip
 
-from visavis.embedders.adding import add_folder
+from visavis.embedders.adding.add import add_folder
 from visavis.embedders.base import TextEmbedder, text_notes, unit_rows
 from visavis.embedders.registry import load_embedder, model_info, reading_models
 from visavis.embedders.spec import WordsSpec, parse_spec
 from visavis.embedders.two_sided import TwoSidedEmbedder
-from visavis.embedders.word_table import TableWriter
+from visavis.embedders.words.table import TableWriter
 from visavis.errors import ModelError, ModelSpecError, UnknownWordError, WordVectorsError
 
 COLOURS = {"red": (1, 0, 0), "green": (0, 1, 0), "blue": (0, 0, 1), "purple": (1, 0, 1)}

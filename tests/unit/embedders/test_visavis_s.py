@@ -9,16 +9,16 @@ import numpy as np
 import onnxruntime as ort
 import pytest
 
+from visavis.drawn.gallery import draw_gallery
 from visavis.embedders.base import reads_words
-from visavis.embedders.preprocess import Preprocess
 from visavis.embedders.registry import DEFAULT_MODEL, load_embedder, model_info
+from visavis.embedders.runtime.preprocess import Preprocess
 from visavis.embedders.spec import read_spec
 from visavis.embedders.tagger import make_tagger
 from visavis.embedders.two_sided import TwoSidedEmbedder
 from visavis.errors import UnknownWordError
 from visavis.evaluation.edits import EDITS, edited
 from visavis.images.decode import decode
-from visavis.images.drawn import draw_gallery
 from visavis.types import RGB, Vectors
 
 REFERENCE = Path(__file__).parent / "visavis_s_vectors.json"

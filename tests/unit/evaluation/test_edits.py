@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from visavis.drawn.gallery import draw_gallery
 from visavis.evaluation.edits import EDITS, ELEVEN, LARGEST_SIDE, edited
 from visavis.images.decode import decode
-from visavis.images.drawn import draw_gallery
 from visavis.types import RGB
 
 PICTURE = next(iter(draw_gallery(1, side=192))).pixels[:, :160].copy()

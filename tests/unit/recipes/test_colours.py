@@ -20,9 +20,9 @@ from recipes.visavis_s.colours import (
 from recipes.visavis_s.pictures import Row
 from recipes.visavis_s.semantic import Matrix
 
+from visavis.drawn.gallery import write_gallery
 from visavis.embedders.base import unit_rows
-from visavis.embedders.word_table import WordTable
-from visavis.images.drawn import write_gallery
+from visavis.embedders.words.table import WordTable
 
 
 def mean_colours(pictures: Sequence[Image.Image]) -> Matrix:

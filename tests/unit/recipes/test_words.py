@@ -21,7 +21,7 @@ from recipes.visavis_s.words import (
 from tests.unit.recipes.conftest import read_bags
 
 from visavis.embedders.base import unit_rows
-from visavis.embedders.word_table import WordTable
+from visavis.embedders.words.table import WordTable
 
 VOCABULARY = ["the", "man", "dog", "photo", "red", "armor", "sky", "tabby"]
 MINILM = Path(__file__).parents[4] / "shared" / "weights" / "minilm-l6-v2"

@@ -15,7 +15,7 @@ from PIL import Image
 from visavis.embedders.registry import load_embedder
 from visavis.errors import SourceError, UsageError
 from visavis.images.decode import decode
-from visavis.images.sources import open_source
+from visavis.sources.base import open_source
 from visavis.training.autoencoder import AutoencoderRecipe, prepare
 from visavis.training.autoencoder_learner import difference, hidden
 from visavis.training.autoencoder_networks import Decoder, Encoder

@@ -19,7 +19,7 @@ from visavis.embedders.registry import load_embedder
 from visavis.embedders.two_sided import TwoSidedEmbedder
 from visavis.errors import ModelError, UsageError, WordVectorsError
 from visavis.images.decode import decode
-from visavis.images.sources import open_source
+from visavis.sources.base import open_source
 from visavis.training.fitting import LoopSettings
 from visavis.training.joint import JointRecipe, Said, prepare
 from visavis.training.joint_learner import caption_recall, word_map

@@ -9,7 +9,7 @@ import pytest
 import torch
 from word_files import write_text
 
-from visavis.embedders.words import Words, open_words
+from visavis.embedders.words.lookup import Words, open_words
 from visavis.training.joint_targets import Phrases, phrases_of, rarity, targets_of, texts
 from visavis.training.joint_words import Turn
 from visavis.training.samples import Sample

@@ -7,8 +7,8 @@ import pytest
 from word_files import write_text
 
 from visavis.embedders.base import unit_rows
-from visavis.embedders.word_table import WordTable
-from visavis.embedders.words import open_words
+from visavis.embedders.words.lookup import open_words
+from visavis.embedders.words.table import WordTable
 from visavis.training.joint_words import turn_of, write_turned
 
 COUNT, DIM = 60, 8

@@ -15,7 +15,7 @@ from PIL import Image
 from visavis_fake import PickyEmbedder
 
 from visavis.embedders.base import embed
-from visavis.images.sources import Source, open_source
+from visavis.sources.base import Source, open_source
 from visavis.training.kept import Kept, Maker, keep
 from visavis.training.progress import Progress
 from visavis.training.samples import Sample, named
@@ -247,7 +247,7 @@ KILLED = """
 import sys, time
 from pathlib import Path
 import numpy as np
-from visavis.images.sources import open_source
+from visavis.sources.base import open_source
 from visavis.training.kept import Maker, keep
 from visavis.training.samples import named
 

@@ -3,7 +3,7 @@ import pytest
 import torch
 from labelled import some_pictures
 
-from visavis.embedders.preprocess import Preprocess
+from visavis.embedders.runtime.preprocess import Preprocess
 from visavis.embedders.spec import PreprocessSpec
 from visavis.training.pixel_branch import FromInput, PixelBranch
 

@@ -10,7 +10,7 @@ from labelled import draw_labelled, write_base
 
 from visavis.embedders.registry import load_embedder
 from visavis.errors import ModelError, UsageError
-from visavis.images.sources import open_source
+from visavis.sources.base import open_source
 from visavis.training import autoencoder, triplet
 from visavis.training.autoencoder_settings import AutoencoderSettings
 from visavis.training.fitting import LoopSettings

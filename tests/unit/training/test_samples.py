@@ -5,7 +5,7 @@ import pytest
 from labelled import draw_labelled, write_catalogue
 
 from visavis.errors import SourceError, UsageError
-from visavis.images.sources import open_source
+from visavis.sources.base import open_source
 from visavis.training.samples import data_hash, label_numbers, named
 
 

@@ -15,7 +15,7 @@ from learning import by_heart, check_gradients
 from visavis.embedders.registry import load_embedder
 from visavis.errors import UsageError
 from visavis.images.decode import decode
-from visavis.images.sources import open_source
+from visavis.sources.base import open_source
 from visavis.training.batches import Batches
 from visavis.training.fitting import LoopSettings, fit
 from visavis.training.learner import Rates

@@ -1,0 +1,1 @@
+"""The demo's shop: products drawn by code, in several views, with a catalogue."""

@@ -1,0 +1,1 @@
+"""The classes that a model tells, by name, and where each lies among its vectors."""

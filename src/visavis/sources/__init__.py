@@ -1,0 +1,1 @@
+"""Where images come from: folders, catalogues, lists of paths, the web."""

@@ -1,0 +1,134 @@
+"""Where images come from: one protocol, and the door that picks the right source."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Literal, Protocol
+
+from visavis.errors import SourceError
+from visavis.images.files import IMAGE_SUFFIXES, read_file
+from visavis.images.sniff import sniff
+from visavis.sources.catalogue import CatalogueSource
+from visavis.sources.folder import MISSING_ADVICE, FolderSource
+from visavis.sources.paths import PathList
+from visavis.sources.tables import CATALOGUE_SUFFIXES
+from visavis.sources.web.fetch import Fetcher, is_address
+from visavis.types import Entry, Failure
+
+
+class Source(Protocol):
+    """A place that names images lazily and hands out their bytes."""
+
+    @property
+    def kind(self) -> Literal["folder", "catalogue", "list"]:
+        """What sort of source it is."""
+        ...
+
+    @property
+    def uri(self) -> str:
+        """The same for the same source on every run: an absolute path, or "list"."""
+        ...
+
+    @property
+    def prunes(self) -> bool:
+        """Whether a record whose image is no longer named here leaves the index."""
+        ...
+
+    @property
+    def readers(self) -> int:
+        """How many `read` calls at once do good: few for disks, many for addresses."""
+        ...
+
+    def entries(self) -> Iterator[Entry | Failure]:
+        """Name the images, lazily and cheaply; no picture is opened."""
+        ...
+
+    def read(self, entry: Entry) -> bytes:
+        """The bytes of one image; raises ImageError; may be called from many threads."""
+        ...
+
+    def close(self) -> None:
+        """Let go of connections."""
+        ...
+
+
+def open_source(
+    location: str | Path,
+    *,
+    image_column: str | None = None,
+    id_column: str | None = None,
+    exclude: Sequence[str] = (),
+    allow_private: bool = False,
+    cache: Path | None = None,
+) -> Source:
+    """The source at a location: a folder, a catalogue, one picture, or one http(s) address.
+
+    A catalogue is a .csv, .tsv, .jsonl, .ndjson or .parquet file; the two columns are for it, the
+    `exclude` globs are for folders, and `allow_private` and `cache` for whatever names addresses.
+
+    Raises SourceError when nothing is there or it is none of these.
+    """
+    if isinstance(location, str) and is_address(location):
+        return PathList([location], allow_private=allow_private, cache=cache)
+    path = Path(location)
+    if path.is_file() and path.suffix.lower() in CATALOGUE_SUFFIXES:
+        return CatalogueSource(
+            path,
+            image_column=image_column,
+            id_column=id_column,
+            allow_private=allow_private,
+            cache=cache,
+        )
+    if path.is_file():
+        _check_is_picture(path)
+        return PathList([str(path)])
+    if not path.is_dir():
+        raise SourceError(f"{path}: there is no such file or folder; {MISSING_ADVICE}")
+    return FolderSource(path, exclude)
+
+
+Location = str | Path | Source | list[str]
+"""A folder, a catalogue, a picture, an address; a source; or a list of pictures and addresses."""
+
+
+def as_source(
+    location: Location,
+    *,
+    image_column: str | None = None,
+    id_column: str | None = None,
+    exclude: Sequence[str] = (),
+    allow_private: bool = False,
+    cache: Path | None = None,
+) -> Source:
+    """The source that a location means; a source is handed back as it is. See `open_source`."""
+    if isinstance(location, list):
+        return PathList(location, allow_private=allow_private, cache=cache)
+    if not isinstance(location, str | Path):
+        return location
+    return open_source(
+        location,
+        image_column=image_column,
+        id_column=id_column,
+        exclude=exclude,
+        allow_private=allow_private,
+        cache=cache,
+    )
+
+
+def read_anywhere(uri: str, fetcher: Fetcher) -> bytes:
+    """The bytes at a record's address, on this machine or on the web; raises ImageError."""
+    return fetcher.fetch(uri) if is_address(uri) else read_file(uri)
+
+
+def _check_is_picture(path: Path) -> None:
+    if path.name.lower().endswith(IMAGE_SUFFIXES):
+        return
+    try:
+        with path.open("rb") as file:
+            known = sniff(file.read(32)) is not None
+    except OSError as error:
+        raise SourceError(f"{path}: it cannot be read ({error.strerror})") from error
+    if not known:
+        raise SourceError(
+            f"{path}: it is neither a folder, a picture nor a catalogue "
+            f"({', '.join(CATALOGUE_SUFFIXES)}); pipe a list of paths in to index many files"
+        )

@@ -1,0 +1,147 @@
+"""A catalogue: a table whose rows name images and say things about them."""
+
+import os
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Literal
+from urllib.parse import unquote, urlsplit
+
+from visavis.errors import SourceError
+from visavis.images.files import path_text, read_file, stat_file
+from visavis.sources.tables import Row, open_table
+from visavis.sources.web.fetch import Fetcher, is_address
+from visavis.types import Entry, Failure, FieldValue
+
+IMAGE_COLUMNS = ("image", "path", "file", "filename", "image_path", "image_url", "url")
+"""Columns that are taken for the images' names when none is given, the first that exists."""
+
+_SAMPLE = 1000  # rows that decide whether this is a catalogue of addresses
+
+
+class CatalogueSource:
+    """The images that the rows of a CSV, TSV, JSON Lines or Parquet file name, in their order.
+
+    The image cell is a path (relative to the catalogue's folder, or absolute), a file:// or an
+    http(s) address. The id is the cell of `id_column`, else of a column named exactly "id", else
+    the image cell itself. All other columns become typed fields; empty cells are left out. Rows
+    without an image, ragged rows and missing files are failures, and the rest goes on. A duplicate
+    id is handed on as it is: who keeps the records decides which one wins.
+
+    Raises SourceError when the catalogue or one of the columns is not there or cannot be read, and
+    ExtraMissingError when Parquet support is not installed.
+    """
+
+    kind: Literal["catalogue"] = "catalogue"
+    prunes = True
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        image_column: str | None = None,
+        id_column: str | None = None,
+        allow_private: bool = False,
+        cache: Path | None = None,
+    ) -> None:
+        self._path = Path(os.path.realpath(path))
+        self.uri = path_text(str(self._path))
+        self._table = open_table(self._path)
+        columns = self._table.columns
+        self._image_column = self._find_image_column(image_column, columns)
+        self._id_column = self._find_id_column(id_column, columns)
+        self._text_columns = {self._image_column, self._id_column or self._image_column}
+        self._fetcher = Fetcher(allow_private=allow_private, cache=cache)
+        self._readers: int | None = None
+
+    @property
+    def readers(self) -> int:
+        """32 when one of the first thousand rows names an http(s) address, else 4."""
+        if self._readers is None:
+            rows = islice(self._table.rows(self._table.columns), _SAMPLE)  # as text: no typing yet
+            cells = (str(row.values.get(self._image_column, "")) for row in rows)
+            self._readers = 32 if any(is_address(cell) for cell in cells) else 4
+        return self._readers
+
+    def entries(self) -> Iterator[Entry | Failure]:
+        """The rows as images; files are looked up, addresses are not."""
+        for row in self._table.rows(self._text_columns):
+            yield self._entry(row)
+
+    def read(self, entry: Entry) -> bytes:
+        """The bytes of an image; raises ImageUnreadableError or FetchError."""
+        if is_address(entry.uri):
+            return self._fetcher.fetch(entry.uri)
+        return read_file(entry.uri)
+
+    def close(self) -> None:
+        """Close connections that are still open."""
+        self._fetcher.close()
+
+    def _entry(self, row: Row) -> Entry | Failure:
+        here = f"{self.uri}#row={row.number}"  # the notation of RFC 7111
+        if row.problem is not None:
+            return Failure(here, row.problem)
+        values: dict[str, FieldValue] = row.values
+        cell = str(values.pop(self._image_column, ""))
+        id = (
+            cell
+            if self._id_column in (None, self._image_column)
+            else values.pop(self._id_column, "")
+        )
+        if not cell:
+            return Failure(here, f"the cell in column {self._image_column!r} is empty")
+        if not id:
+            return Failure(here, f"the cell in column {self._id_column!r} is empty")
+        if is_address(cell):
+            return Entry(str(id), cell, -1, 0.0, values)
+        path = self._local(cell)
+        if path is None:
+            return Failure(here, f"{cell} is an address of a kind that visavis cannot read")
+        status = stat_file(path)
+        if isinstance(status, str):
+            return Failure(path_text(path), f"{status} (row {row.number} of {self._path.name})")
+        return Entry(str(id), path_text(path), status.st_size, status.st_mtime, values)
+
+    def _local(self, cell: str) -> str | None:
+        """The absolute path that a cell means; None for an address that is no file's."""
+        if "://" in cell:
+            parts = urlsplit(cell)
+            if parts.scheme.lower() != "file" or parts.netloc not in ("", "localhost"):
+                return None
+            cell = _local_path(parts.path)
+        return os.path.normpath(os.path.join(self._path.parent, cell))  # noqa: PTH118
+
+    def _find_image_column(self, given: str | None, columns: tuple[str, ...]) -> str:
+        if given is None:
+            found = next((name for name in IMAGE_COLUMNS if name in columns), None)
+            # A catalogue without a single row has no columns in JSON Lines; it names no images.
+            if found is None and columns:
+                raise SourceError(
+                    f"{self.uri}: which column names the images? Say it with --image-column; "
+                    f"it has {', '.join(columns)}"
+                )
+            return found or IMAGE_COLUMNS[0]
+        self._check_column(given, columns)
+        return given
+
+    def _find_id_column(self, given: str | None, columns: tuple[str, ...]) -> str | None:
+        if given is None:
+            return "id" if "id" in columns else None
+        self._check_column(given, columns)
+        return given
+
+    def _check_column(self, name: str, columns: tuple[str, ...]) -> None:
+        if columns and name not in columns:
+            raise SourceError(
+                f"{self.uri}: no column is named {name!r}; it has {', '.join(columns)}"
+            )
+
+
+def _local_path(path: str) -> str:
+    """What the path of a file: address means on this system."""
+    if os.name != "nt":
+        return unquote(path)
+    from urllib.request import url2pathname  # HTTP, TLS and mail: 10 ms of every start
+
+    return url2pathname(path)

@@ -1,0 +1,59 @@
+"""A list of paths and addresses: given one by one, or read from a pipe."""
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path, PurePath
+from typing import Literal
+
+from visavis.images.files import path_text, read_file, stat_file
+from visavis.sources.web.fetch import Fetcher, is_address
+from visavis.types import Entry, Failure
+
+
+class PathList:
+    """The pictures that a list names, in its order; the list may be a stream that never ends.
+
+    A picture's id is its absolute path with forward slashes, or its address. Blank lines are
+    skipped. `allow_private` and `cache` are for addresses, as in `Fetcher`.
+    """
+
+    kind: Literal["list"] = "list"
+    uri = "list"
+    prunes = False
+
+    def __init__(
+        self, paths: Iterable[str], *, allow_private: bool = False, cache: Path | None = None
+    ) -> None:
+        self._paths = paths
+        self._fetcher = Fetcher(allow_private=allow_private, cache=cache)
+        # A stream cannot be looked at before it is read, and disks dislike many readers.
+        given = paths if isinstance(paths, Sequence) else ()
+        self.readers = 32 if any(is_address(path) for path in given) else 4
+
+    def entries(self) -> Iterator[Entry | Failure]:
+        """The pictures of the list; files are looked up, addresses are not."""
+        for line in self._paths:
+            text = line.strip("\r\n")
+            if text.strip():
+                yield _entry(text)
+
+    def read(self, entry: Entry) -> bytes:
+        """The bytes of a picture; raises ImageUnreadableError or FetchError."""
+        if is_address(entry.uri):
+            return self._fetcher.fetch(entry.uri)
+        return read_file(entry.uri)
+
+    def close(self) -> None:
+        """Close connections that are still open."""
+        self._fetcher.close()
+
+
+def _entry(text: str) -> Entry | Failure:
+    if is_address(text):
+        return Entry(text, text, -1, 0.0, {})
+    path = os.path.abspath(text)  # noqa: PTH100 - Path.absolute keeps a/../b
+    status = stat_file(path)
+    uri = path_text(path)
+    if isinstance(status, str):
+        return Failure(uri, status)
+    return Entry(PurePath(uri).as_posix(), uri, status.st_size, status.st_mtime, {})

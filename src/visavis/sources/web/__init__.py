@@ -1,0 +1,1 @@
+"""Images from the web: fetched with patience, and never from private addresses unless allowed."""

@@ -1,0 +1,343 @@
+"""Pictures from http(s) addresses: politely, within limits, and never twice."""
+
+import hashlib
+import math
+import os
+import random
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urljoin
+
+from visavis.errors import FetchError
+from visavis.images.sniff import sniff
+from visavis.sources.web.patience import Patience, StoppedError, TooLateError
+
+if TYPE_CHECKING:
+    import httpx
+
+MAX_BYTES = 50_000_000
+MAX_REDIRECTS = 5
+TIMEOUT = 10.0  # seconds to connect, and between two pieces of an answer
+DEADLINE = 120.0  # seconds for connecting, redirects and the whole answer: some send byte by byte
+LONGEST_WAIT = 60.0  # seconds; a server that wants more is told about instead of waited for
+
+_REDIRECTS = frozenset((301, 302, 303, 307, 308))
+_HEADERS = {
+    "User-Agent": "visavis (image indexing)",
+    "Accept": "image/*,*/*;q=0.5",
+    "Accept-Encoding": "identity",  # pictures are packed already
+}
+
+
+@dataclass(slots=True)
+class _Host:
+    """Whose turn it is at a host."""
+
+    turns: threading.Semaphore
+    users: int = 0
+    """Requests that wait or are under way."""
+
+    def enter(self, seconds: float) -> None:
+        """Take a turn. Raises TimeoutError."""
+        if not self.turns.acquire(timeout=seconds):
+            raise TimeoutError
+
+
+def is_address(text: str) -> bool:
+    """Whether a text is an http(s) address rather than a path."""
+    return text[:8].lower().startswith(("http://", "https://"))
+
+
+def default_cache() -> Path:
+    """Where downloads are kept: $XDG_CACHE_HOME/visavis/downloads, or the same in ~/.cache."""
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(home) / "visavis" / "downloads"
+
+
+class _Busy(Exception):
+    """The address may work later: a transport error, 408, 429 or 5xx."""
+
+    def __init__(self, reason: str, wait: float | None = None) -> None:
+        super().__init__(reason)
+        self.wait = wait
+
+
+class _Answer(NamedTuple):
+    data: bytes
+    location: str | None
+
+
+@dataclass(slots=True)
+class _Time:
+    """What is left of the time for a download."""
+
+    end: float
+    """When the caller needs an answer, by `time.monotonic`."""
+    network: float = 0.0
+    """Seconds with the network; waiting for a turn is not the server's fault."""
+
+
+class Fetcher:
+    """Downloads pictures; one object for all threads of a run.
+
+    Tries again (`retries` times, with growing pauses that respect Retry-After) on 408, 429, 5xx
+    and broken connections; asks one host `per_host` things at once; stops at `max_bytes`; follows
+    five redirects; takes at most two minutes for all of that, each time. Only the public internet
+    is reached unless `allow_private`; proxies from the environment are not used, as they would hide
+    where a connection ends.
+
+    What turned out to be a picture is kept in `cache` under the SHA-256 of its address and never
+    asked for again: delete the folder to download anew. With `keep` off nothing is kept or looked
+    for there. With `for_strangers` on errors do not tell where a name leads, nor what to change.
+    """
+
+    def __init__(
+        self,
+        *,
+        cache: Path | None = None,
+        allow_private: bool = False,
+        max_bytes: int = MAX_BYTES,
+        per_host: int = 4,
+        retries: int = 3,
+        backoff: float = 0.5,
+        keep: bool = True,
+        for_strangers: bool = False,
+    ) -> None:
+        self._cache = cache
+        self._allow_private = allow_private
+        self._max_bytes = max_bytes
+        self._per_host = per_host
+        self._retries = retries
+        self._backoff = backoff
+        self._keeps = keep
+        self._for_strangers = for_strangers
+        self._patience = Patience()
+        self._lock = threading.Lock()
+        self._hosts: dict[str, _Host] = {}
+        self._active = 0  # requests that use the client
+        self._made: httpx.Client | None = None
+
+    def fetch(self, url: str, seconds: float = math.inf) -> bytes:
+        """The bytes at an address, from the cache or the network; raises FetchError.
+
+        Args:
+            url: The address.
+            seconds: When the caller needs an answer: all tries and waits end by then.
+        """
+        if not self._keeps:
+            return self._download(url, seconds)
+        if self._cache is None:
+            self._cache = default_cache()
+        kept = self._kept_at(url)
+        with suppress(OSError):  # not there, or not readable: the network has it
+            return kept.read_bytes()
+        data = self._download(url, seconds)
+        if sniff(data[:32]) is not None:  # a login page must not stay for ever
+            _keep(kept, data)
+        return data
+
+    def kept(self, url: str) -> bytes | None:
+        """The bytes at an address as far as they are in the cache; the network is not asked."""
+        try:
+            return self._kept_at(url).read_bytes()
+        except OSError:
+            return None
+
+    def keeps(self, url: str) -> bool:
+        """Whether what is at an address is in the cache."""
+        return self._kept_at(url).is_file()
+
+    def close(self) -> None:
+        """Stop what is under way, in a fraction of a second, and close connections.
+
+        Returns at once: the last thread that is on its way out closes them.
+        """
+        self._patience.stop()
+        with self._lock:
+            self._close_if_idle()
+
+    def _close_if_idle(self) -> None:
+        if self._patience.stopped and not self._active and self._made is not None:
+            self._made.close()
+            self._made = None
+
+    def _kept_at(self, url: str) -> Path:
+        name = hashlib.sha256(url.encode("utf-8", "surrogatepass")).hexdigest()
+        return (self._cache or default_cache()) / name[:2] / name
+
+    def _download(self, url: str, seconds: float) -> bytes:
+        time_left = _Time(time.monotonic() + seconds)
+        try:
+            with self._patience.until(time_left.end):
+                return self._try(url, time_left)
+        except StoppedError as error:
+            raise FetchError(url, "the download was stopped: its fetcher is closed") from error
+        except TooLateError as error:
+            limit = min(seconds, DEADLINE)
+            raise FetchError(url, f"it did not arrive within {limit:g} seconds") from error
+
+    def _try(self, url: str, time_left: _Time) -> bytes:
+        attempt = 0
+        while True:
+            time_left.network = DEADLINE
+            try:
+                return self._follow(url, time_left)
+            except _Busy as error:
+                # Half of the pause is random, so that many readers do not come back in step.
+                pause = self._backoff * 2**attempt * random.uniform(0.5, 1.0)
+                pause = max(pause, error.wait or 0.0)
+                if attempt == self._retries or pause > LONGEST_WAIT:
+                    raise FetchError(url, f"{error}; tried {_times(attempt + 1)}") from error
+                self._patience.sleep(pause)
+            attempt += 1
+
+    def _follow(self, url: str, time_left: _Time) -> bytes:
+        here = url
+        for _ in range(MAX_REDIRECTS + 1):
+            answer = self._get(here, url, time_left)
+            if answer.location is None:
+                return answer.data
+            try:
+                here = urljoin(here, answer.location)
+            except ValueError as error:
+                raise FetchError(url, f"it leads to no sound address ({error})") from error
+            if not is_address(here):
+                raise FetchError(url, f"it leads to {here}, which is no http(s) address")
+        raise FetchError(url, f"it was redirected more than {MAX_REDIRECTS} times")
+
+    def _get(self, here: str, url: str, time_left: _Time) -> _Answer:
+        """One request and its whole answer; `url` is the address that was asked for first."""
+        import httpcore
+        import httpx
+
+        from visavis.sources.web.addresses import PrivateAddressError
+
+        try:
+            host = httpx.URL(here).host
+            with (
+                self._turn(host, time_left),
+                self._client() as client,
+                client.stream("GET", here) as response,
+            ):
+                return self._answer(response, url)
+        except PrivateAddressError as error:
+            raise FetchError(url, self._told_private(host, error)) from error
+        except httpcore.TimeoutException as error:
+            raise _Busy(f"the server did not answer within {TIMEOUT:g} seconds") from error
+        except (httpcore.NetworkError, httpcore.RemoteProtocolError) as error:
+            if "CERTIFICATE_VERIFY_FAILED" in str(error):
+                raise FetchError(url, f"its certificate is not trusted ({error})") from error
+            raise _Busy(f"the connection failed ({error})") from error
+        except (
+            httpx.HTTPError,  # only httpx itself: our transport raises httpcore's errors
+            httpx.InvalidURL,
+            httpcore.LocalProtocolError,
+            httpcore.UnsupportedProtocol,
+            ValueError,  # odd addresses
+        ) as error:
+            raise FetchError(url, f"it cannot be downloaded ({error})") from error
+
+    def _answer(self, response: "httpx.Response", url: str) -> _Answer:
+        status = response.status_code
+        if status in _REDIRECTS and "location" in response.headers:
+            return _Answer(b"", response.headers["location"])
+        told = f"the server answered {status} {response.reason_phrase}".rstrip()
+        if status in (408, 429) or status >= 500:
+            raise _Busy(told, _retry_after(response.headers.get("retry-after")))
+        if status != 200:
+            raise FetchError(url, told)
+        return _Answer(self._body(response, url), None)
+
+    def _body(self, response: "httpx.Response", url: str) -> bytes:
+        too_large = FetchError(url, f"it is larger than {self._max_bytes / 1e6:g} MB")
+        announced = response.headers.get("content-length", "")
+        if announced.isdigit() and int(announced) > self._max_bytes:
+            raise too_large
+        body = bytearray()
+        for piece in response.iter_bytes():
+            body += piece
+            if len(body) > self._max_bytes:
+                raise too_large
+        return bytes(body)
+
+    def _told_private(self, host: str, error: Exception) -> str:
+        told = f"{host} is not on the public internet"
+        if self._for_strangers:  # where names of this network lead is not for them
+            return f"{told}, and this server fetches from nowhere else"
+        return f"{told} ({error}); use --allow-private if that is meant"
+
+    @contextmanager
+    def _turn(self, host: str, time_left: _Time) -> Iterator[None]:
+        """Wait until fewer than `per_host` requests to a host are under way, then take the time."""
+        with self._lock:
+            asked = self._hosts.setdefault(host, _Host(threading.Semaphore(self._per_host)))
+            asked.users += 1
+        try:
+            self._patience.wait(asked.enter, None, TooLateError())
+            started = time.monotonic()
+            try:
+                with self._patience.until(min(time_left.end, started + time_left.network)):
+                    yield
+            finally:
+                asked.turns.release()
+                time_left.network -= time.monotonic() - started
+        finally:
+            with self._lock:
+                asked.users -= 1
+                if not asked.users:  # a server that runs for months meets many hosts
+                    del self._hosts[host]
+
+    @contextmanager
+    def _client(self) -> Iterator["httpx.Client"]:
+        from visavis.sources.web.transport import make_client
+
+        with self._lock:
+            if self._patience.stopped:
+                raise StoppedError
+            if self._made is None:
+                self._made = make_client(self._allow_private, self._patience, TIMEOUT, _HEADERS)
+            self._active += 1
+            client = self._made
+        try:
+            yield client
+        finally:
+            with self._lock:
+                self._active -= 1
+                self._close_if_idle()
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
+
+
+def _retry_after(header: str | None) -> float | None:
+    """Seconds that a Retry-After header asks for: a number or a date (RFC 9110, 10.2.3)."""
+    from email.utils import parsedate_to_datetime
+
+    if header is None:
+        return None
+    if header.strip().isdigit():
+        return float(header)
+    with suppress(ValueError, TypeError, OverflowError):
+        return max(0.0, parsedate_to_datetime(header).timestamp() - time.time())
+    return None
+
+
+def _keep(path: Path, data: bytes) -> None:
+    """Write whole or not at all; a cache that cannot be written is no reason to fail."""
+    temporary: str | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        Path(temporary).replace(path)
+    except OSError:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)

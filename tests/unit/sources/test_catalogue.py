@@ -1,0 +1,341 @@
+"""Catalogues: which rows become images, with which ids and typed fields."""
+
+import datetime
+import json
+import sys
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from visavis.errors import ExtraMissingError, SourceError
+from visavis.sources.catalogue import CatalogueSource
+from visavis.types import Entry, Failure
+
+ROWS = [
+    {"path": "img/a.jpg", "title": "Lamp, red", "price": 12.5, "stock": 3, "new": True},
+    {"path": "img/b.jpg", "title": "Grün", "price": 7.0, "stock": 0, "new": False},
+]
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    (tmp_path / "img").mkdir()
+    for name in "abc":
+        (tmp_path / "img" / f"{name}.jpg").write_bytes(name.encode())
+    return tmp_path
+
+
+def catalogue(folder: Path, text: str, name: str = "shop.csv", **options: Any) -> CatalogueSource:
+    path = folder / name
+    path.write_text(text, encoding="utf-8", newline="")
+    return CatalogueSource(path, **options)
+
+
+def images(source: CatalogueSource) -> list[Entry]:
+    return [found for found in source.entries() if isinstance(found, Entry)]
+
+
+def failures(source: CatalogueSource) -> list[Failure]:
+    return [found for found in source.entries() if isinstance(found, Failure)]
+
+
+def fields(source: CatalogueSource) -> list[dict[str, Any]]:
+    return [dict(entry.fields) for entry in images(source)]
+
+
+def written(folder: Path, kind: str, rows: list[dict[str, Any]]) -> Path:
+    path = folder / f"shop.{kind}"
+    if kind == "parquet":
+        pyarrow = pytest.importorskip("pyarrow")
+        import pyarrow.parquet as parquet
+
+        parquet.write_table(pyarrow.Table.from_pylist(rows), path)
+    elif kind in ("jsonl", "ndjson"):
+        path.write_text("\n".join(json.dumps(row) for row in rows), encoding="utf-8")
+    else:
+        mark = "\t" if kind == "tsv" else ","
+        lines = [mark.join(rows[0])]
+        lines += [mark.join(f'"{cell!s}"' for cell in row.values()) for row in rows]
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("kind", ["csv", "tsv", "jsonl", "ndjson", "parquet"])
+def test_each_kind_of_catalogue_gives_the_same_images(shop: Path, kind: str) -> None:
+    source = CatalogueSource(written(shop, kind, ROWS))
+    found = images(source)
+    assert [entry.id for entry in found] == ["img/a.jpg", "img/b.jpg"]
+    for entry, row in zip(found, ROWS, strict=True):
+        wanted = {name: value for name, value in row.items() if name != "path"}
+        assert entry.fields == wanted
+        assert [type(value) for value in entry.fields.values()] == [str, float, int, bool]
+        file = shop / str(row["path"])
+        assert (entry.uri, entry.size) == (str(file), 1)
+        assert entry.modified == file.stat().st_mtime
+    assert source.read(found[0]) == b"a"
+    assert source.uri == str(shop / f"shop.{kind}")
+    assert list(source.entries()) == list(source.entries())
+
+
+def test_csv_columns_are_typed_over_the_whole_file(shop: Path) -> None:
+    source = catalogue(
+        shop,
+        "path,whole,number,flag,code,late,mixed,plus,big,inf,empty\n"
+        "img/a.jpg,1,1,true,007,1,true,+5,9223372036854775807,1e999,\n"
+        "img/b.jpg,-20,2.5e1,FALSE,12,2,1,6,9223372036854775808,2,\n"
+        "img/c.jpg,,.5,True,3,x,no,7,1,3,\n",
+    )
+    assert fields(source) == [
+        {
+            "whole": 1,
+            "number": 1.0,
+            "flag": True,
+            "code": "007",
+            "late": "1",
+            "mixed": "true",
+            "plus": "+5",
+            "big": 9.223372036854775807e18,
+            "inf": "1e999",
+        },
+        {
+            "whole": -20,
+            "number": 25.0,
+            "flag": False,
+            "code": "12",
+            "late": "2",
+            "mixed": "1",
+            "plus": "6",
+            "big": 9.223372036854775808e18,
+            "inf": "2",
+        },
+        {
+            "number": 0.5,
+            "flag": True,
+            "code": "3",
+            "late": "x",
+            "mixed": "no",
+            "plus": "7",
+            "big": 1.0,
+            "inf": "3",
+        },
+    ]
+
+
+@pytest.mark.parametrize("cell", ["-", ".", "-.", "e5", "1.2.3", "1e", "0x10", "1_000", "٣", "nan"])
+def test_what_only_resembles_a_number_stays_text(shop: Path, cell: str) -> None:
+    assert fields(catalogue(shop, f"path,v\nimg/a.jpg,{cell}\n")) == [{"v": cell}]
+
+
+@pytest.mark.parametrize(
+    ("cell", "value"), [("0", 0), ("-0", 0), ("5.", 5.0), ("-.5", -0.5), ("1E3", 1000.0)]
+)
+def test_numbers_are_numbers(shop: Path, cell: str, value: float) -> None:
+    (found,) = fields(catalogue(shop, f"path,v\nimg/a.jpg,{cell}\n"))
+    assert found["v"] == value
+    assert type(found["v"]) is type(value)
+
+
+def test_ids_come_from_the_id_column_and_are_always_text(shop: Path) -> None:
+    text = "id,sku,path\n007,1.50,img/a.jpg\n8,x,img/b.jpg\n"
+    assert [entry.id for entry in images(catalogue(shop, text))] == ["007", "8"]
+    by_sku = catalogue(shop, text, id_column="sku")
+    assert [entry.id for entry in images(by_sku)] == ["1.50", "x"]
+    assert fields(by_sku) == [{"id": "007"}, {"id": "8"}]
+    by_path = catalogue(shop, text, id_column="path")
+    assert [entry.id for entry in images(by_path)] == ["img/a.jpg", "img/b.jpg"]
+    lines = catalogue(shop, '{"id": 5, "path": "img/a.jpg"}\n', "shop.jsonl")
+    assert [entry.id for entry in images(lines)] == ["5"]
+
+
+def test_duplicate_ids_are_handed_on_in_order(shop: Path) -> None:
+    source = catalogue(shop, "id,path\n1,img/a.jpg\n1,img/b.jpg\n")
+    assert [(entry.id, Path(entry.uri).name) for entry in images(source)] == [
+        ("1", "a.jpg"),
+        ("1", "b.jpg"),
+    ]
+
+
+def test_the_image_column_is_guessed_in_a_fixed_order_or_given(shop: Path) -> None:
+    text = "url,path,photo\nhttps://h/u.jpg,img/a.jpg,img/b.jpg\n"
+    assert images(catalogue(shop, text))[0].uri == str(shop / "img/a.jpg")
+    given = catalogue(shop, text, image_column="photo")
+    assert images(given)[0].uri == str(shop / "img/b.jpg")
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
+def test_a_missing_column_is_refused_and_the_others_are_listed(shop: Path, kind: str) -> None:
+    path = written(shop, kind, [{"foto": "img/a.jpg", "price": 5}])
+    with pytest.raises(SourceError, match="--image-column; it has foto, price"):
+        CatalogueSource(path)
+    with pytest.raises(SourceError, match="no column is named 'img'; it has foto, price"):
+        CatalogueSource(path, image_column="img")
+    with pytest.raises(SourceError, match="no column is named 'sku'; it has foto, price"):
+        CatalogueSource(path, image_column="foto", id_column="sku")
+
+
+def test_images_are_found_relative_to_the_catalogue_or_anywhere(
+    shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (shop / "sub").mkdir()
+    (shop / "img" / "a b.jpg").write_bytes(b"s")
+    monkeypatch.chdir("/")
+    source = catalogue(
+        shop / "sub",
+        "path\n"
+        "../img/a.jpg\n"
+        f"{shop}/img/b.jpg\n"
+        f"file://{shop}/img/a%20b.jpg\n"
+        "HTTPS://example.com/x.jpg\n"
+        "s3://bucket/x.jpg\n",
+    )
+    assert [entry.uri for entry in images(source)] == [
+        str(shop / "img/a.jpg"),
+        str(shop / "img/b.jpg"),
+        str(shop / "img/a b.jpg"),
+        "HTTPS://example.com/x.jpg",
+    ]
+    assert images(source)[3][2:4] == (-1, 0.0)
+    (failure,) = failures(source)
+    assert failure.uri.endswith("shop.csv#row=6")
+    assert "s3://bucket/x.jpg is an address of a kind" in failure.reason
+    assert source.readers == 32
+
+
+def test_bad_rows_are_failures_that_name_the_row_and_the_rest_goes_on(shop: Path) -> None:
+    source = catalogue(
+        shop,
+        'id,path,title\n1,img/a.jpg,"two\nlines"\n2,,empty\n3,img/b.jpg\n4,img/none.jpg,x\n'
+        "5,img,a folder\n,img/b.jpg,no id\n\n6,img/c.jpg,good\n",
+    )
+    assert [entry.id for entry in images(source)] == ["1", "6"]
+    told = [(failure.uri.removeprefix(str(shop)), failure.reason) for failure in failures(source)]
+    assert told == [
+        ("/shop.csv#row=3", "the cell in column 'path' is empty"),
+        ("/shop.csv#row=4", "the row has 2 cells, the first row has 3"),
+        ("/img/none.jpg", "there is no such file (row 5 of shop.csv)"),
+        ("/img", "it is a folder; name it as a source of its own (row 6 of shop.csv)"),
+        ("/shop.csv#row=7", "the cell in column 'id' is empty"),
+    ]
+
+
+def test_bad_json_lines_are_failures_too(shop: Path) -> None:
+    source = catalogue(
+        shop,
+        '{"path": "img/a.jpg"}\n{"path": \n[1, 2]\n\n{"other": 1}\n{"path": "img/b.jpg"}\n'
+        + "[" * 100_000
+        + "\n",
+        "shop.jsonl",
+    )
+    assert [entry.id for entry in images(source)] == ["img/a.jpg", "img/b.jpg"]
+    told = [(failure.uri.rsplit("#")[1], failure.reason) for failure in failures(source)]
+    assert [row for row, _ in told] == ["row=2", "row=3", "row=5", "row=7"]
+    assert "not valid JSON" in told[0][1]
+    assert told[1][1] == "the line is no JSON object"
+
+
+def test_json_values_keep_their_types_and_nested_ones_become_json(shop: Path) -> None:
+    row = (
+        '{"path":"img/a.jpg","i":5,"f":0.5,"b":false,"n":null,"s":" x ","e":"","l":[1,"ü"],'
+        '"d":{"k":null},"nan":NaN,"big":123456789012345678901234567890,"half":"a\\ud800b"}'
+    )
+    (found,) = fields(catalogue(shop, row, "shop.jsonl"))
+    assert found == {
+        "i": 5,
+        "f": 0.5,
+        "b": False,
+        "s": "x",
+        "l": '[1,"ü"]',
+        "d": '{"k":null}',
+        "big": "123456789012345678901234567890",
+        "half": "a?b",
+    }
+
+
+def test_parquet_values_become_plain_fields(shop: Path) -> None:
+    row = {
+        "path": "img/a.jpg",
+        "day": datetime.date(2024, 2, 29),
+        "at": datetime.datetime(2024, 2, 29, 12, 30),
+        "price": Decimal("9.50"),
+        "tags": ["a", "b"],
+        "size": {"w": 3},
+        "raw": b"\0\1",
+        "gone": None,
+    }
+    (found,) = fields(CatalogueSource(written(shop, "parquet", [row])))
+    assert found == {
+        "day": "2024-02-29",
+        "at": "2024-02-29T12:30:00",
+        "price": 9.5,
+        "tags": '["a","b"]',
+        "size": '{"w":3}',
+    }
+
+
+def test_a_large_parquet_file_is_read_in_pieces(shop: Path) -> None:
+    rows = [{"id": number, "path": "https://h/x.jpg"} for number in range(3000)]
+    found = images(CatalogueSource(written(shop, "parquet", rows)))
+    assert [entry.id for entry in found] == [str(number) for number in range(3000)]
+
+
+def test_parquet_without_its_extra_says_what_to_install(
+    shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = written(shop, "parquet", ROWS)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    with pytest.raises(ExtraMissingError, match=r"pip install 'visavis\[parquet\]'"):
+        CatalogueSource(path)
+
+
+def test_a_byte_order_mark_and_semicolons_are_understood(shop: Path) -> None:
+    path = shop / "excel.csv"
+    path.write_bytes("\ufeffpath;title\r\nimg/a.jpg;Stuhl, groß\r\n".encode())
+    assert fields(CatalogueSource(path)) == [{"title": "Stuhl, groß"}]
+
+
+@pytest.mark.parametrize("name", ["shop.csv", "shop.jsonl"])
+def test_what_is_not_utf8_is_refused_with_its_place(shop: Path, name: str) -> None:
+    path = shop / name
+    line = (
+        b'{"path": "img/a.jpg", "t": "caf\xe9"}\n' if name.endswith("l") else b"img/a.jpg,caf\xe9\n"
+    )
+    good = line.replace(b"\xe9", b"e")
+    path.write_bytes((b"" if name.endswith("l") else b"path,t\n") + good * 3 + line)
+    number = 4 if name.endswith("l") else 5
+    place = line.index(b"\xe9") + 1
+    with pytest.raises(SourceError, match=rf"line {number} is not UTF-8 \(byte {place} .*0xe9"):
+        list(CatalogueSource(path).entries())
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("shop.csv", ""), ("shop.csv", "path,price\n"), ("shop.tsv", ""), ("shop.jsonl", "")],
+)
+def test_a_catalogue_without_rows_names_nothing(shop: Path, name: str, text: str) -> None:
+    assert list(catalogue(shop, text, name).entries()) == []
+
+
+def test_a_cell_that_swallows_the_file_is_refused_before_anything_is_handed_out(shop: Path) -> None:
+    source = catalogue(shop, 'path,t\nimg/a.jpg,x\nimg/b.jpg,"' + "y,z\n" * 50_000)
+    with pytest.raises(SourceError, match="missing quote"):
+        next(source.entries())
+
+
+def test_two_columns_of_one_name_are_refused(shop: Path) -> None:
+    with pytest.raises(SourceError, match="two columns are named 'x'"):
+        catalogue(shop, "path,x,x\n")
+
+
+def test_a_missing_or_broken_catalogue_is_refused(shop: Path) -> None:
+    for name in ("none.csv", "none.jsonl"):
+        with pytest.raises(SourceError, match="cannot be read"):
+            CatalogueSource(shop / name)
+    pytest.importorskip("pyarrow")
+    (shop / "bad.parquet").write_bytes(b"no parquet at all")
+    with pytest.raises(SourceError, match="no sound Parquet file"):
+        CatalogueSource(shop / "bad.parquet")
+    with pytest.raises(SourceError, match="cannot be read"):
+        CatalogueSource(shop / "none.parquet")

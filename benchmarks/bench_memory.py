@@ -19,7 +19,7 @@ import sys
 from pathlib import Path
 from benchmarks.measure import peak_kilobytes
 from benchmarks.galleries import Clusters, GalleryIndex, pixels
-from visavis.store.sqlite import SqliteStore
+from visavis.store.sqlite.store import SqliteStore
 folder, count, offset = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 asked = [pixels(vector) for vector in Clusters(1_000).fresh(100)]
 with GalleryIndex(SqliteStore(folder)) as index:

@@ -25,8 +25,8 @@ from benchmarks.galleries import (
     record_id,
 )
 from benchmarks.measure import Bound, Figure, Floor, Report, Size, in_turns
-from visavis.store.codes import dots
-from visavis.store.sqlite import SqliteStore
+from visavis.store.nearest.codes import dots
+from visavis.store.sqlite.store import SqliteStore
 from visavis.types import RecordTerm, SearchResult, Vectors
 
 _TOP = 10

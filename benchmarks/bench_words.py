@@ -12,12 +12,12 @@ import numpy as np
 from benchmarks.galleries import ChosenVectors, Clusters, GalleryIndex, Model, fill, record_id
 from benchmarks.measure import Bound, Figure, Floor, Report, Size, in_turns, seconds
 from visavis import ImageIndex, load_embedder
-from visavis.binding import Binding
 from visavis.embedders.base import unit_rows
 from visavis.embedders.registry import DEFAULT_MODEL, model_info
 from visavis.embedders.words.lookup import Words, open_words
 from visavis.embedders.words.table import TableWriter, WordTable
-from visavis.store.sqlite import SqliteStore
+from visavis.flows.binding import Binding
+from visavis.store.sqlite.store import SqliteStore
 from visavis.types import RecordTerm, TextTerm, Vectors
 
 _LARGE = {"full": (400_000, 300), "small": (400_000, 300), "tiny": (2_000, 20)}

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis import ImageIndex
-from visavis.binding import Binding
 from visavis.embedders.base import unit_rows
-from visavis.store.sqlite import SqliteStore
+from visavis.flows.binding import Binding
+from visavis.store.sqlite.store import SqliteStore
 from visavis.types import RGB, ImageRecord, Vectors
 
 DIM = 256

@@ -21,9 +21,9 @@ RECIPES = sorted(REPOSITORY.glob("recipes/**/*.py"))
 """How built-in weights are made: beside the package, and above all of it."""
 FLOORS = [  # a part may import lower floors only, and never its neighbours
     {"types", "errors"},
-    {"images", "metrics"},
+    {"images", "metrics", "filters"},
     {"drawn", "sources", "embedders", "store"},
-    {"ingest", "pruning", "search", "by_words", "reindex", "binding", "tagging"},
+    {"flows"},
     {"image_index"},
     {"settings", "evaluation", "training", "cluster"},
     {"cli", "server"},
@@ -71,7 +71,7 @@ def module_name(path: Path) -> str:
 
 
 def part(module: str) -> str:
-    """'visavis.store.sqlite' → 'store'; '' for the package itself."""
+    """'visavis.store.sqlite.store' → 'store'; '' for the package itself."""
     return [*module.split("."), ""][1]
 
 

@@ -9,24 +9,24 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, Unpack
 
-from visavis import reindex as flows
-from visavis.binding import Binding, IndexOptions
-from visavis.by_words import search
 from visavis.embedders.base import Embedder
 from visavis.embedders.registry import DEFAULT_MODEL, load_embedder
 from visavis.errors import IndexIncompatibleError, IndexMissingError, SourceError, UsageError
+from visavis.filters import Where, as_filter
+from visavis.flows import reindex as flows
+from visavis.flows.binding import Binding, IndexOptions
+from visavis.flows.by_words import search
+from visavis.flows.ingest import IngestOptions, Progress, ingest
+from visavis.flows.search import Question, as_terms
+from visavis.flows.tagging import Tagging
 from visavis.images.decode import MAX_PIXELS
 from visavis.images.files import path_text
-from visavis.ingest import IngestOptions, Progress, ingest
-from visavis.search import Question, as_terms
 from visavis.sources.base import Location, as_source, read_anywhere
 from visavis.sources.uploads import Uploads
 from visavis.sources.web.fetch import Fetcher
 from visavis.store.base import StoreInfo
-from visavis.store.filters import Where, as_filter
-from visavis.store.lock import WriterLock, writer_lock
-from visavis.store.sqlite import SqliteStore
-from visavis.tagging import Tagging
+from visavis.store.sqlite.lock import WriterLock, writer_lock
+from visavis.store.sqlite.store import SqliteStore
 from visavis.types import (
     By,
     ImageRecord,

@@ -8,8 +8,9 @@ import pytest
 from brute import Brute, clustered
 from stores import DIM, IMPLEMENTATIONS, Implementation, numbered
 
-from visavis.store import nearest, snapshots
 from visavis.store.base import VectorStore
+from visavis.store.nearest import ranking as nearest
+from visavis.store.sqlite import snapshots
 
 
 @pytest.fixture(params=IMPLEMENTATIONS, ids=lambda implementation: implementation.name)

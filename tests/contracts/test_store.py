@@ -10,8 +10,8 @@ from looking import looking
 from stores import DIM, Implementation, a_query, numbered, where
 
 from visavis.errors import RecordNotFoundError, StoreError
+from visavis.filters import parse_all
 from visavis.store.base import Change, VectorStore
-from visavis.store.filters import parse_all
 
 # -- records ---------------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from visavis.store.own_text import Group, Piece
+from visavis.store.text.own import Group, Piece
 
 
 def standing(groups: Sequence[Group], found: Sequence[Piece]) -> set[int]:

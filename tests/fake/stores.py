@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from brute import clustered, some_record
 
+from visavis.filters import parse_all
 from visavis.store.base import VectorStore
-from visavis.store.filters import parse_all
-from visavis.store.sqlite import SqliteStore
+from visavis.store.sqlite.store import SqliteStore
 from visavis.types import Filter, ImageRecord, Vectors
 
 DIM = 16

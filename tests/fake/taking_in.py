@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from visavis.store.sqlite import SqliteStore
+from visavis.store.sqlite.store import SqliteStore
 from visavis.types import ImageRecord, IndexReport
 
 Draw = Callable[..., Path]

@@ -104,7 +104,7 @@ def test_the_lock_of_a_killed_writer_is_free(tmp_path: Path, plug_in: None) -> N
     script = (
         "import sys, time\nfrom pathlib import Path\n"
         "from visavis.image_index import ImageIndex\n"
-        "from visavis.store.lock import writer_lock\n"
+        "from visavis.store.sqlite.lock import writer_lock\n"
         "ImageIndex.create(sys.argv[1], 'fake').close()\n"
         "with writer_lock(Path(sys.argv[1])):\n"
         "    print('locked', flush=True)\n    time.sleep(60)\n"

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from visavis import ingest
 from visavis.errors import IndexLockedError, StoreError
+from visavis.flows import ingest
 from visavis.image_index import ImageIndex
 
 WRITER = """

@@ -11,8 +11,8 @@ from PIL import Image
 
 from visavis.errors import ImageUnreadableError, IndexDamagedError, SourceError
 from visavis.image_index import ImageIndex
-from visavis.store import snapshots
-from visavis.store.sqlite import SqliteStore
+from visavis.store.sqlite import snapshots
+from visavis.store.sqlite.store import SqliteStore
 from visavis.types import ImageRecord
 
 

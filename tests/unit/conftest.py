@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from visavis_fake import FakeEmbedder
 
+from visavis.flows.ingest import IngestOptions, Progress, ingest
 from visavis.image_index import ImageIndex
-from visavis.ingest import IngestOptions, Progress, ingest
-from visavis.store.sqlite import SqliteStore
+from visavis.store.sqlite.store import SqliteStore
 from visavis.types import IndexReport
 
 Draw = Callable[..., Path]

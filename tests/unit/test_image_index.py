@@ -22,7 +22,7 @@ from visavis.errors import (
 )
 from visavis.image_index import ImageIndex
 from visavis.sources.folder import FolderSource
-from visavis.store.lock import writer_lock
+from visavis.store.sqlite.lock import writer_lock
 from visavis.types import ImageTerm, Query, RecordTerm
 
 Draw = Callable[..., Path]

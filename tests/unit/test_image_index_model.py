@@ -16,11 +16,11 @@ from visavis.errors import (
     ModelNotFoundError,
     SourceError,
 )
+from visavis.flows.ingest import IngestOptions
+from visavis.flows.reindex import reindex
 from visavis.image_index import ImageIndex
 from visavis.images.files import read_file
-from visavis.ingest import IngestOptions
-from visavis.reindex import reindex
-from visavis.store.lock import writer_lock
+from visavis.store.sqlite.lock import writer_lock
 from visavis.types import IndexReport
 
 Draw = Callable[..., Path]

@@ -12,7 +12,7 @@ from visavis.errors import SourceError
 from visavis.sources.catalogue import CatalogueSource
 from visavis.sources.folder import FolderSource
 from visavis.sources.paths import PathList
-from visavis.store.sqlite import SqliteStore
+from visavis.store.sqlite.store import SqliteStore
 from visavis.types import Failure
 
 # -- what must never be taken for a deletion -------------------------------------------------------

@@ -10,8 +10,8 @@ from taking_in import RED, Run, counts, png
 from visavis_fake import FakeEmbedder
 
 from visavis.errors import ModelError, StoreError
-from visavis.ingest import IngestOptions, _Run, ingest
-from visavis.store.sqlite import SqliteStore
+from visavis.flows.ingest import IngestOptions, _Run, ingest
+from visavis.store.sqlite.store import SqliteStore
 from visavis.types import RGB, Entry, Failure, IndexReport, Vectors
 
 # -- progress, stops and failures ------------------------------------------------------------------

@@ -7,7 +7,7 @@ import pytest
 from visavis.errors import (
     UsageError,
 )
-from visavis.search import parse_class, parse_term, parse_terms
+from visavis.flows.search import parse_class, parse_term, parse_terms
 from visavis.types import (
     ClassTerm,
     ImageTerm,

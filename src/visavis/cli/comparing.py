@@ -67,7 +67,7 @@ def compare(
     """
     from visavis.cli.sheet import check_sheet_path
     from visavis.errors import UsageError
-    from visavis.search import parse_terms
+    from visavis.flows.search import parse_terms
     from visavis.types import Query
 
     if len(model or []) < 2:

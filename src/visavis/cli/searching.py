@@ -103,7 +103,7 @@ def search(
     """
     from pathlib import Path
 
-    from visavis.store.filters import parse_all
+    from visavis.filters import parse_all
     from visavis.types import Query
 
     _refuse_idle_options(
@@ -141,7 +141,7 @@ def _asked(
 ) -> "tuple[Term, ...]":
     """The terms of the query, classes among them."""
     from visavis.errors import UsageError
-    from visavis.search import parse_class, parse_terms
+    from visavis.flows.search import parse_class, parse_terms
 
     named = [parse_class(name) for name in classes]
     named += [parse_class(name, -1) for name in not_classes]

@@ -117,7 +117,7 @@ def _by_model(
     from visavis.embedders.registry import DEFAULT_MODEL, load_embedder
     from visavis.embedders.tagger import make_tagger
     from visavis.errors import UsageError
-    from visavis.search import parse_term, term_pixels
+    from visavis.flows.search import parse_term, term_pixels
     from visavis.sources.web.fetch import Fetcher
     from visavis.types import ImageTerm
 

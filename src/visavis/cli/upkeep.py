@@ -162,7 +162,7 @@ def _index_health(index: str) -> _Finding:
     from pathlib import Path
 
     from visavis.errors import IndexMissingError, VisavisError
-    from visavis.store.sqlite import SqliteStore
+    from visavis.store.sqlite.store import SqliteStore
 
     try:
         store = SqliteStore(Path(index))

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from visavis.errors import UsageError
+from visavis.filters import described, parse_all
 from visavis.image_index import ImageIndex
-from visavis.store.filters import described, parse_all
-from visavis.store.sqlite import SqliteStore
+from visavis.store.sqlite.store import SqliteStore
 from visavis.types import ImageRecord, Vectors
 
 

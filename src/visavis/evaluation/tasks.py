@@ -15,8 +15,8 @@ from visavis.errors import UsageError
 from visavis.evaluation.copies import EditedSource, chosen_edits, draw_task
 from visavis.evaluation.gallery import Gallery, load_gallery
 from visavis.evaluation.ground_truth import GroundTruth, Question, from_file, same_value
+from visavis.flows.ingest import Progress
 from visavis.image_index import ImageIndex
-from visavis.ingest import Progress
 from visavis.sources.base import Location, as_source
 from visavis.types import Entry, ImageRecord, Vectors
 

@@ -10,14 +10,14 @@ from starlette.responses import Response
 
 from visavis import __version__
 from visavis.errors import VisavisError
+from visavis.filters import parse_all
+from visavis.flows.tagging import split_tags
 from visavis.image_index import ImageIndex
 from visavis.server.rendering import answer, record_id, record_shape
 from visavis.server.schemas import NoParams, PageParams, RandomParams
 from visavis.server.state import state_of
-from visavis.store.browse import Facet
-from visavis.store.filters import parse_all
-from visavis.store.tagged import FIELD
-from visavis.tagging import split_tags
+from visavis.store.sqlite.browse import Facet
+from visavis.store.sqlite.tagged import FIELD
 
 
 async def list_images(request: Request, asked: Annotated[PageParams, Query()]) -> Response:

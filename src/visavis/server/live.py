@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from visavis.errors import IndexMissingError
 from visavis.image_index import ImageIndex
 from visavis.server.options import ServerOptions
-from visavis.store.sqlite import DATABASE
+from visavis.store.sqlite.store import DATABASE
 
 _LOG = logging.getLogger("visavis.server")
 _LOOK_EVERY = 0.5  # seconds between two looks at whether the file is still the same one

@@ -4,7 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel, model_validator
 
-from visavis.tagging import MOST_TAGS
+from visavis.flows.tagging import MOST_TAGS
 from visavis.types import By
 
 MOST = 500

@@ -11,20 +11,20 @@ from fastapi import Query as QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 
-from visavis.by_words import Looks, asks_text
-from visavis.by_words import answer as words_answer
-from visavis.by_words import count as count_by_text
 from visavis.embedders.base import Embedder
 from visavis.errors import UsageError
+from visavis.filters import parse_all
+from visavis.flows.by_words import Looks, asks_text
+from visavis.flows.by_words import answer as words_answer
+from visavis.flows.by_words import count as count_by_text
+from visavis.flows.search import Asked, query_vector, rank, term_notes
 from visavis.image_index import ImageIndex
-from visavis.search import Asked, query_vector, rank, term_notes
 from visavis.server.admission import too_large
 from visavis.server.bodies import read_search
 from visavis.server.refusals import ForbiddenError, InvalidError
 from visavis.server.rendering import answer, record_id, search_shape
 from visavis.server.schemas import SimilarParams, TermIn
 from visavis.server.state import State, state_of
-from visavis.store.filters import parse_all
 from visavis.types import (
     ClassTerm,
     Filter,

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from visavis.errors import FetchError, ImageError, ImageUnreadableError
+from visavis.filters import parse_all
 from visavis.image_index import ImageIndex
 from visavis.images.decode import decode
 from visavis.server.bodies import LINES, MULTIPART, media_type, parsed, read_form
@@ -21,7 +22,6 @@ from visavis.server.rendering import answer, record_id
 from visavis.server.schemas import MOST_ID, AddressIn, FieldsIn, NoParams, WhereParams
 from visavis.server.state import State, state_of
 from visavis.sources.uploads import Uploads
-from visavis.store.filters import parse_all
 from visavis.types import Entry, Failure, IndexReport
 
 _MOST_LINES = 1_000

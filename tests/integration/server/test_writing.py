@@ -9,7 +9,7 @@ from served import Clients, KeyFile, picture
 from starlette.testclient import TestClient
 
 from visavis.image_index import ImageIndex
-from visavis.store.lock import writer_lock
+from visavis.store.sqlite.lock import writer_lock
 
 COUNT = 56
 

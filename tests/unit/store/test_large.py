@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from brute import Brute, clustered, recall, some_record
 
-from visavis.store.filters import parse_all
-from visavis.store.sqlite import SqliteStore
+from visavis.filters import parse_all
+from visavis.store.sqlite.store import SqliteStore
 
 COUNT, DIM = 68_000, 256
 

@@ -1,0 +1,184 @@
+"""Questions of words alone: answered by how pictures look, by the records' own text, or by both."""
+
+import math
+import time
+from collections.abc import Callable
+from functools import cache
+from typing import NamedTuple
+
+from visavis.embedders.base import Embedder
+from visavis.errors import TextUnsupportedError, UnknownWordError, UsageError
+from visavis.flows.search import Asked, Fetch, query_vector, reason_for_nothing, term_notes
+from visavis.flows.search import search as by_looks
+from visavis.store.sqlite.store import SqliteStore
+from visavis.store.sqlite.text_search import TextAnswer
+from visavis.store.text.own import MOST_WORDS, Words, words_of
+from visavis.types import Query, SearchResult, TextTerm
+
+_SHOWN = 200  # characters of a text
+_NOT_INDEXED = (
+    "the records' own text was not searched, as this index does not hold it yet; the next run of "
+    "visavis index or visavis compact adds it"
+)
+
+
+class Looks(NamedTuple):
+    """What the model makes of a question's words."""
+
+    asked: Asked
+    notes: tuple[str, ...]
+
+
+def asks_text(query: Query) -> bool:
+    """Whether the records' own text has a part in the answer.
+
+    Raises UsageError where it is asked for, and the question is not of words alone.
+    """
+    words_alone = bool(query.terms) and all(isinstance(term, TextTerm) for term in query.terms)
+    if query.by == "text" and not words_alone:
+        raise UsageError("by='text' is for words alone; pictures are found by looks")
+    return words_alone and query.by != "looks"
+
+
+def search(
+    query: Query,
+    store: SqliteStore,
+    embedder: Callable[[], Embedder],
+    fetch: Fetch,
+    max_pixels: int,
+    without: str | None = None,
+) -> SearchResult:
+    """Answer any query: `search.search`, and what words find in the records' own text."""
+    if not asks_text(query):
+        return by_looks(query, store, embedder, fetch, max_pixels, without)
+    started = time.perf_counter()
+    model = cache(embedder)
+
+    def looks() -> Looks:
+        asked = query_vector(query.terms, store, model, fetch, max_pixels)
+        return Looks(asked, term_notes(query.terms, model))
+
+    return answer(query, store, looks, started)
+
+
+def answer(
+    query: Query, store: SqliteStore, looks: Callable[[], Looks], started: float
+) -> SearchResult:
+    """The answer to words; `looks` is called only if they are to be answered by looks as well.
+
+    Where the model does not read the words, the text alone answers; where no text has them, the
+    looks alone.
+
+    Raises UsageError for a question that makes no sense, and what `looks` raises where the text
+    has no answer either: TextUnsupportedError, UnknownWordError.
+    """
+    words = _words(query)
+    readable = store.texts.prepare()
+    if query.by == "text":
+        if not readable or not _wanted(query):
+            raise UsageError("say which words to look for" if readable else _NOT_INDEXED)
+        return _by_text(query, store, words, started)
+    try:
+        asked, notes = looks()
+    except (TextUnsupportedError, UnknownWordError) as error:
+        if not readable or not _wanted(query):
+            raise
+        result = _by_text(query, store, words, started, error)
+        if isinstance(error, UnknownWordError) and not store.texts.count(words, query.where):
+            raise
+        return result
+    found = store.texts.fused(
+        words if readable else Words(()),
+        asked.vector,
+        query.limit,
+        query.offset,
+        query.where,
+        None if query.min_score is None else asked.floor(query.min_score),
+    )
+    found = found._replace(matches=asked.scored(found.matches))
+    if found.whole:
+        notes = ()  # what the model passed over was found in the text
+    elif query.offset == 0:
+        notes += asked.weak(found.matches)
+    notes += (_NOT_INDEXED,) if not readable else ()
+    reason = None if found.matches else reason_for_nothing(query, found.total)
+    return _result(store, found, started, reason, (*notes, *_cut(words)))
+
+
+def count(query: Query, store: SqliteStore) -> int:
+    """How many records the text alone finds."""
+    return store.texts.count(_words(query), query.where, query.min_score)
+
+
+def _words(query: Query) -> Words:
+    """What is looked for. Raises UsageError for a question that makes no sense."""
+    if query.limit < 0 or query.offset < 0:
+        raise UsageError(f"limit and offset cannot be negative ({query.limit}, {query.offset})")
+    if query.min_score is not None and not math.isfinite(query.min_score):
+        raise UsageError(f"min_score must be a number, not {query.min_score}")
+    texts = []
+    for term in query.terms:
+        assert isinstance(term, TextTerm)  # narrows the type: asks_text has asked
+        if not term.text.strip():
+            raise UsageError("an empty text; give words")
+        if not math.isfinite(term.weight):
+            raise UsageError(f"a weight must be a number, not {term.weight}")
+        if term.weight:
+            texts.append((term.text, term.weight > 0))
+    return words_of(texts)
+
+
+def _by_text(
+    query: Query,
+    store: SqliteStore,
+    words: Words,
+    started: float,
+    error: Exception | None = None,
+) -> SearchResult:
+    found = store.texts.search(words, query.limit, query.offset, query.where, query.min_score)
+    notes = _cut(words)
+    if found.matches and not found.whole:
+        notes += ("no record's own text has all of these words; the score is their share",)
+    reason = None if found.matches else _nothing(query, store, words, found, error)
+    return _result(store, found, started, reason, notes)
+
+
+def _nothing(
+    query: Query, store: SqliteStore, words: Words, found: TextAnswer, error: Exception | None
+) -> str:
+    if found.found or not found.total:
+        return reason_for_nothing(query, found.total)
+    asked = _wanted(query)
+    passing = " that passes the filter" if query.where is not None else ""
+    told = f"no record{passing} has {asked[:_SHOWN]!r} in its own text"
+    if not words.groups:
+        told = f"{asked[:_SHOWN]!r} has no letters or digits to look for in the records' own text"
+    if isinstance(error, TextUnsupportedError):
+        told += f", and the index's model {store.model()!r} does not read words"
+    return told
+
+
+def _wanted(query: Query) -> str:
+    """The words that are to be found, not those to be kept away."""
+    return " ".join(
+        term.text for term in query.terms if isinstance(term, TextTerm) and term.weight > 0
+    )
+
+
+def _cut(words: Words) -> tuple[str, ...]:
+    return (
+        (f"only the first {MOST_WORDS} words were looked for in the records' own text",)
+        if words.cut
+        else ()
+    )
+
+
+def _result(
+    store: SqliteStore,
+    found: TextAnswer,
+    started: float,
+    reason: str | None,
+    notes: tuple[str, ...],
+) -> SearchResult:
+    took = (time.perf_counter() - started) * 1000
+    return SearchResult(found.matches, found.total, store.model(), took, reason, notes)

@@ -1,0 +1,386 @@
+"""Images in, rows out: the indexing flow.
+
+    source ── unchanged by size and time? ── seen
+       └── read (threads) ── content known? ── keep its vector ──┐
+                    └── decode, embed (threads, in batches) ─────┴── one transaction a batch
+
+The main thread alone talks to the store and keeps the order of the source; readers wait for disks
+and networks, workers decode and embed. Between them stand short queues, so memory does not grow
+with the number of images. A stop at any moment loses at most what is between two commits.
+"""
+
+import hashlib
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice
+from typing import NamedTuple
+
+import numpy as np
+
+from visavis.embedders.base import Embedder, embed
+from visavis.embedders.sound import sound_rows
+from visavis.errors import ImageError
+from visavis.flows.pruning import prune, shown_to_be_there
+from visavis.images.decode import MAX_PIXELS, decode
+from visavis.sources.base import Source
+from visavis.store.base import Change, Known, VectorStore
+from visavis.store.sqlite.rows import stored_fields
+from visavis.store.sqlite.tagged import kept_tags
+from visavis.types import Entry, Failure, Fields, ImageRecord, IndexReport, Vectors
+
+Progress = Callable[[IndexReport], None]
+"""Called after every commit with the report so far; what it counts is safely on disk."""
+
+_LOOK_UP = 512  # entries compared with the store at once
+_BATCH = 8  # images decoded and embedded together; more gains nothing on a CPU
+_COMMIT_ROWS = 256
+_COMMIT_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class IngestOptions:
+    """How an indexing run uses the machine."""
+
+    jobs: int
+    """Threads that decode and embed."""
+    max_pixels: int = MAX_PIXELS
+    """Pictures with more pixels (in the header) are refused."""
+    keep_tags: bool = False
+    """Whether records have tags that visavis made: no source names them, and they are kept."""
+
+
+class _Loaded(NamedTuple):
+    """An entry whose bytes were read."""
+
+    entry: Entry
+    data: bytes
+    sha256: str
+
+
+class _Row(NamedTuple):
+    """A record ready to be written."""
+
+    record: ImageRecord
+    vector: Vectors
+
+
+@dataclass(slots=True)
+class _Pending:
+    """What the next commit will hold."""
+
+    rows: list[_Row] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
+    ids: list[str] = field(default_factory=list)
+    """Of the rows and changes; no longer in flight once they are written."""
+    failed: list[Failure] = field(default_factory=list)
+    unchanged: int = 0
+
+
+def ingest(
+    source: Source,
+    store: VectorStore,
+    embedder: Embedder,
+    options: IngestOptions,
+    progress: Progress | None = None,
+) -> IndexReport:
+    """Bring the store up to date with a source; the caller holds the write lock.
+
+    Raises SourceError when a source that had records now names nothing at all, and whatever the
+    model or the store raise; what was committed before stays. One bad image is a line in the
+    report.
+    """
+    run = _Run(source, store, embedder, options, progress)
+    started = time.monotonic()
+    try:
+        run.all_entries()
+    finally:
+        run.report.seconds = time.monotonic() - started
+    return run.report
+
+
+class _Run:
+    """One run over one source."""
+
+    def __init__(
+        self,
+        source: Source,
+        store: VectorStore,
+        embedder: Embedder,
+        options: IngestOptions,
+        progress: Progress | None,
+    ) -> None:
+        self._source = source
+        self._store = store
+        self._embedder = embedder
+        self._options = options
+        self._progress = progress
+        self._row = store.source(source.kind, source.uri)
+        self._newest = store.last_number()  # records above it were added by this run
+        self._seen = bytearray(self._newest + 1)
+        self._readers = ThreadPoolExecutor(source.readers, "visavis-read")
+        self._workers = ThreadPoolExecutor(options.jobs, "visavis-embed")
+        self._flying: dict[str, Known | None] = {}  # ids on their way, and what the store has
+        self._reads: deque[tuple[str, Future[_Loaded | Failure]]] = deque()
+        self._batch: list[_Loaded] = []
+        self._embeds: deque[tuple[list[str], Future[tuple[list[_Row], list[Failure]]]]] = deque()
+        self._pending = _Pending()
+        self._committed = time.monotonic()
+        self._met = 0
+        self.report = IndexReport()
+
+    def all_entries(self) -> None:
+        try:
+            for entry in self._changed_entries():
+                self._reads.append((entry.id, self._readers.submit(self._load, entry)))
+                if len(self._reads) >= 2 * self._source.readers:
+                    self._take_read()
+            self._drain()
+        finally:
+            # Also on Ctrl-C and on errors: what is ready is kept, what is in hand is dropped.
+            self._readers.shutdown(wait=False, cancel_futures=True)
+            self._workers.shutdown(wait=True, cancel_futures=True)
+            self._commit()
+        prune(
+            self._store,
+            self._source,
+            self._row,
+            self._seen,
+            self._newest,
+            self._met,
+            self.report,
+        )
+
+    def _drain(self) -> None:
+        """Wait for all that is on its way; the next commit holds it."""
+        while self._reads:
+            self._take_read()
+        self._send_batch()
+        while self._embeds:
+            self._take_rows()
+
+    # -- comparing -------------------------------------------------------------------------------
+
+    def _changed_entries(self) -> Iterator[Entry]:
+        """The entries that have to be read, in the order of the source."""
+        offered = iter(self._source.entries())
+        while block := list(islice(offered, _LOOK_UP)):
+            self._met += shown_to_be_there(self._source, block)
+            sound = [_sound(item) for item in block]
+            entries = [self._named(entry) for entry in sound if isinstance(entry, Entry)]
+            self._pending.failed += [item for item in sound if isinstance(item, Failure)]
+            known = self._store.known([entry.id for entry in entries])
+            met: set[str] = set()
+            for entry in entries:
+                before = known.get(entry.id)
+                if entry.id in met or entry.id in self._flying:
+                    before = self._after_duplicate(entry.id)
+                met.add(entry.id)
+                if before is not None:
+                    if self._anothers(entry, before):
+                        continue
+                    self._tell_collision(entry, before)
+                    if self._same(entry, before):
+                        continue
+                    self._mark(before.number)
+                self._flying[entry.id] = before
+                yield entry
+            self._commit_when_due()
+
+    def _after_duplicate(self, id: str) -> Known | None:
+        """What the store has of an id once its earlier entry is written: so the last one wins."""
+        self._drain()
+        self._commit()
+        return self._store.known([id]).get(id)
+
+    def _named(self, entry: Entry) -> Entry:
+        prefix = self._row.prefix
+        return entry._replace(id=prefix + entry.id) if prefix else entry
+
+    def _same(self, entry: Entry, before: Known) -> bool:
+        """Whether the entry is the record that the store has; new facts about it are noted."""
+        if (
+            before.source != self._row.number
+            or entry.size not in (before.size, -1)
+            or entry.modified not in (before.modified, 0.0)
+            or before.uri not in (None, entry.uri)
+        ):
+            return False
+        self._mark(before.number)
+        self._pending.unchanged += 1
+        fields = self._with_tags(entry, before)
+        if self._source.kind == "catalogue" and stored_fields(fields) != before.fields:
+            self._pending.changes.append(
+                Change(before.number, before.size, before.modified, entry.uri, fields)
+            )
+        return True
+
+    def _with_tags(self, entry: Entry, before: Known) -> Fields:
+        """The entry's fields, and the tags that its unchanged picture has."""
+        if not self._options.keep_tags:
+            return entry.fields
+        return {**kept_tags(before.fields), **entry.fields}
+
+    def _mark(self, number: int) -> None:
+        if number <= self._newest:
+            self._seen[number] = 1
+
+    def _anothers(self, entry: Entry, before: Known) -> bool:
+        """Whether a file's id is another source's: its picture is refused, and nobody's is lost.
+
+        Catalogues and lists name their ids themselves, and take over what they name.
+        """
+        if self._source.kind != "folder" or before.source == self._row.number:
+            return False
+        self._pending.failed.append(
+            Failure(
+                entry.uri,
+                f"its id {entry.id!r} belongs to a picture of another source; give this folder an "
+                "index of its own",
+            )
+        )
+        return True
+
+    def _tell_collision(self, entry: Entry, before: Known) -> None:
+        if before.source != self._row.number:
+            self.report.notes.append(
+                f"{entry.id}: the id was another source's; it is now this one's"
+            )
+        elif before.number > self._newest or self._seen[before.number]:
+            self.report.notes.append(f"{entry.id}: the id occurs more than once; the last one wins")
+
+    # -- reading, decoding, embedding --------------------------------------------------------------
+
+    def _load(self, entry: Entry) -> _Loaded | Failure:
+        """On a reader thread."""
+        try:
+            data = self._source.read(entry)
+        except ImageError as error:
+            return Failure(error.uri, error.reason)
+        return _Loaded(entry, data, hashlib.sha256(data).hexdigest())
+
+    def _take_read(self) -> None:
+        id, read = self._reads.popleft()
+        loaded = read.result()
+        if isinstance(loaded, Failure):
+            self._pending.failed.append(loaded)
+            del self._flying[id]
+        elif self._already_embedded(loaded):
+            self._pending.ids.append(id)
+        else:
+            self._batch.append(loaded)
+            if len(self._batch) >= _BATCH:
+                self._send_batch()
+        while len(self._embeds) > 2 * self._options.jobs:
+            self._take_rows()
+        self._commit_when_due()
+
+    def _already_embedded(self, loaded: _Loaded) -> bool:
+        """Whether the store has a vector for this content; then the record is ready."""
+        entry = loaded.entry
+        before = self._flying[entry.id]
+        own = before is not None and before.source == self._row.number
+        if before is not None and own and before.sha256 == bytes.fromhex(loaded.sha256):
+            self._pending.unchanged += 1  # touched, not changed
+            self._pending.changes.append(
+                Change(
+                    before.number,
+                    *_facts(entry, loaded.data),
+                    entry.uri,
+                    self._with_tags(entry, before),
+                )
+            )
+            return True
+        held = self._store.held([loaded.sha256]).get(loaded.sha256)
+        if held is None:
+            return False
+        record = _record(loaded, held.width, held.height)
+        self._pending.rows.append(_Row(record, held.vector))
+        return True
+
+    def _send_batch(self) -> None:
+        if self._batch:
+            ids = [loaded.entry.id for loaded in self._batch]
+            self._embeds.append((ids, self._workers.submit(self._embed, self._batch)))
+            self._batch = []
+
+    def _embed(self, batch: Sequence[_Loaded]) -> tuple[list[_Row], list[Failure]]:
+        """On a worker thread."""
+        good, pictures, failed = [], [], []
+        for loaded in batch:
+            try:
+                picture = decode(
+                    loaded.data,
+                    loaded.entry.uri,
+                    min_side=self._embedder.side,
+                    max_pixels=self._options.max_pixels,
+                )
+            except ImageError as error:
+                failed.append(Failure(error.uri, error.reason))
+                continue
+            good.append(_record(loaded, picture.width, picture.height))
+            pictures.append(picture.pixels)
+        vectors, refused = sound_rows(partial(embed, self._embedder), pictures)
+        failed += [Failure(good[place].uri, reason) for place, reason in refused.items()]
+        taken = [record for place, record in enumerate(good) if place not in refused]
+        return [_Row(*pair) for pair in zip(taken, vectors, strict=True)], failed
+
+    def _take_rows(self) -> None:
+        ids, batch = self._embeds.popleft()
+        ready, failed = batch.result()
+        self._pending.ids += ids
+        self._pending.rows += ready
+        self._pending.failed += failed
+
+    # -- writing -----------------------------------------------------------------------------------
+
+    def _commit_when_due(self) -> None:
+        waiting = len(self._pending.rows) + len(self._pending.changes)
+        late = time.monotonic() - self._committed > _COMMIT_SECONDS
+        if waiting >= _COMMIT_ROWS or (late and self._in_pending()):
+            self._commit()
+
+    def _in_pending(self) -> int:
+        pending = self._pending
+        return len(pending.rows) + len(pending.changes) + len(pending.failed) + pending.unchanged
+
+    def _commit(self) -> None:
+        pending, self._pending = self._pending, _Pending()
+        if pending.rows:
+            records = [row.record for row in pending.rows]
+            self._store.upsert(
+                self._row.number, records, np.stack([row.vector for row in pending.rows])
+            )
+        if pending.changes:
+            self._store.change(pending.changes)
+        for id in pending.ids:
+            del self._flying[id]
+        self.report.added += len(pending.rows)
+        self.report.unchanged += pending.unchanged
+        self.report.failed += pending.failed
+        self._committed = time.monotonic()
+        if self._progress is not None:
+            self._progress(self.report)
+
+
+def _sound(item: Entry | Failure) -> Entry | Failure:
+    """The same, unless its id is one that the database cannot look up."""
+    if isinstance(item, Entry) and "\0" in item.id:
+        return Failure(item.uri, f"its id {item.id!r} holds a NUL character")
+    return item
+
+
+def _facts(entry: Entry, data: bytes) -> tuple[int, float]:
+    """Size and time of an entry, the size counted where the source could not tell."""
+    return (len(data) if entry.size < 0 else entry.size), entry.modified
+
+
+def _record(loaded: _Loaded, width: int, height: int) -> ImageRecord:
+    entry = loaded.entry
+    size, modified = _facts(entry, loaded.data)
+    return ImageRecord(
+        entry.id, entry.uri, size, modified, loaded.sha256, width, height, entry.fields
+    )

@@ -1,0 +1,113 @@
+"""The same records through another model: every vector is made again, then all change at once.
+
+New vectors gather in a database of their own, so a run that was stopped goes on where it was; until
+the last moment the index answers with the old model. Running servers follow the change.
+"""
+
+import hashlib
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from itertools import islice
+
+import numpy as np
+
+from visavis.embedders.base import Embedder, embed
+from visavis.embedders.sound import sound_rows
+from visavis.errors import ImageError, SourceError
+from visavis.flows.ingest import IngestOptions, Progress
+from visavis.images.decode import decode
+from visavis.store.sqlite.rebuild import Rebuild
+from visavis.store.sqlite.store import SqliteStore
+from visavis.types import Failure, ImageRecord, IndexReport, Vectors
+
+Read = Callable[[str], bytes]
+"""The bytes at a record's address; raises ImageError."""
+
+_BATCH = 8
+_FAILED_AT_MOST = 0.1  # of the records; more looks like a disk that is not there
+_Numbered = tuple[int, ImageRecord]
+_Embedded = tuple[list[int], Vectors, list[str], list[Failure]]
+
+
+def reindex(
+    store: SqliteStore,
+    embedder: Embedder,
+    read: Read,
+    options: IngestOptions,
+    progress: Progress | None = None,
+) -> IndexReport:
+    """Give every record a vector of another model; the caller holds the write lock.
+
+    Records whose picture cannot be read any more, or not by the model, leave the index and are
+    reported as failed. Raises SourceError, and changes nothing, when that is more than one in ten.
+    """
+    started = time.monotonic()
+    report = IndexReport()
+    with Rebuild(store.folder, embedder.fingerprint, embedder.dim) as rebuild:
+        report.unchanged = rebuild.count()
+        for numbers, vectors, hashes, failed in _embedded(store, rebuild, embedder, read, options):
+            rebuild.put(numbers, vectors, hashes)
+            report.added += len(numbers)
+            report.failed += failed
+            if progress is not None:
+                progress(report)
+        total = report.unchanged + report.added + len(report.failed)
+        if len(report.failed) > _FAILED_AT_MOST * total:
+            first = report.failed[0]
+            raise SourceError(
+                f"{store.folder}: {len(report.failed)} of {total} pictures cannot be read, or not "
+                f"by this model (the first: {first.uri}: {first.reason}); the index was left "
+                "as it is"
+            )
+        store.adopt(rebuild.path, embedder.name, embedder.ref, embedder.fingerprint, embedder.dim)
+        rebuild.discard()
+    report.removed = len(report.failed)
+    if report.failed:
+        report.notes.append(
+            f"{report.removed} records left the index, as their pictures could not be read, or not "
+            "by this model; index their folder or catalogue again when they are back"
+        )
+    report.seconds = time.monotonic() - started
+    return report
+
+
+def _embedded(
+    store: SqliteStore, rebuild: Rebuild, embedder: Embedder, read: Read, options: IngestOptions
+) -> Iterator[_Embedded]:
+    """Batches of new vectors, a few in the making ahead of the one in hand."""
+    waiting = rebuild.missing(store.numbered_records())
+    running: deque[Future[_Embedded]] = deque()
+    pool = ThreadPoolExecutor(options.jobs, "visavis-embed")
+    try:
+        while batch := list(islice(waiting, _BATCH)):
+            running.append(pool.submit(_embed, batch, embedder, read, options.max_pixels))
+            if len(running) > 2 * options.jobs:
+                yield running.popleft().result()
+        while running:
+            yield running.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _embed(
+    batch: Sequence[_Numbered], embedder: Embedder, read: Read, max_pixels: int
+) -> _Embedded:
+    good: list[tuple[int, str, str]] = []  # number, address, hash
+    pictures, failed = [], []
+    for number, record in batch:
+        try:
+            data = read(record.uri)
+            picture = decode(data, record.uri, min_side=embedder.side, max_pixels=max_pixels)
+        except ImageError as error:
+            failed.append(Failure(error.uri, error.reason))
+            continue
+        good.append((number, record.uri, hashlib.sha256(data).hexdigest()))
+        pictures.append(picture.pixels)
+    rows, refused = sound_rows(partial(embed, embedder), pictures)
+    failed += [Failure(good[place][1], reason) for place, reason in refused.items()]
+    taken = [one for place, one in enumerate(good) if place not in refused]
+    vectors = np.array(rows, np.float32).reshape(len(rows), embedder.dim)
+    return [number for number, _, _ in taken], vectors, [sha for _, _, sha in taken], failed

@@ -1,0 +1,386 @@
+"""Query to vector to matches: the searching flow."""
+
+import math
+import re
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.embedders.base import (
+    Embedder,
+    TextEmbedder,
+    class_notes,
+    classes_of,
+    embed,
+    good_from,
+    reads_words,
+    text_notes,
+)
+from visavis.embedders.blocks import reach
+from visavis.embedders.registry import reading_models
+from visavis.errors import ImageUnreadableError, TextUnsupportedError, UsageError
+from visavis.filters import described
+from visavis.images.decode import crop, decode
+from visavis.images.files import path_text, read_file, stat_file
+from visavis.store.base import VectorStore
+from visavis.types import (
+    RGB,
+    Box,
+    ClassTerm,
+    ImageTerm,
+    Match,
+    Query,
+    RecordTerm,
+    SearchResult,
+    Term,
+    TextTerm,
+    Vectors,
+)
+
+Fetch = Callable[[str], bytes]
+"""Downloads an http(s) address."""
+
+_NOTHING = "nothing to search for; give a picture, id:ID, or words"
+_SHOWN = 200  # characters of a text
+_HALF_SHOWN = 5e-7  # half of the last digit of a score: what is shown can be asked for again
+_WEIGHTED = re.compile(r"(?P<weight>\d+(?:\.\d*)?|\.\d+):(?P<rest>.+)", re.DOTALL)
+
+
+def parse_term(text: str, weight: float = 1.0) -> Term:
+    """A term as people write it.
+
+    `./photo.jpg` or any file that exists, an http(s) address, `id:ID`, or else words; `0.5:` in
+    front is a weight (a file of that very name is taken for the file). A folder's bare name is
+    words: who searches for *dog* may have a folder of that name.
+
+    >>> parse_term("0.5:red shoes")
+    TextTerm(text='red shoes', weight=0.5)
+
+    Raises ImageUnreadableError for something that is written as a path (`./`, `../`, `/`, `~/`) and
+    is not there, UsageError for an empty term.
+    """
+    found = _WEIGHTED.fullmatch(text)
+    if found and not _is_file(text):
+        text, weight = found["rest"], weight * float(found["weight"])
+    if text.startswith("id:") and not _is_file(text):
+        return RecordTerm(text.removeprefix("id:"), weight)
+    if text.startswith(("http://", "https://")):
+        return ImageTerm(text, weight=weight)
+    if _is_file(text) or text.startswith(("./", "../", "/", "~/")):
+        return ImageTerm(Path(text).expanduser(), weight=weight)
+    if not text.strip():
+        raise UsageError("an empty term; give a picture, id:ID, or words")
+    return TextTerm(text, weight)
+
+
+def parse_class(text: str, sign: float = 1.0) -> ClassTerm:
+    """A class as people write it, with a weight in front if they like.
+
+    >>> parse_class("0.5:Siamese cat", -1)
+    ClassTerm(name='Siamese cat', weight=-0.5)
+
+    Raises UsageError for an empty name.
+    """
+    found = _WEIGHTED.fullmatch(text)
+    name, weight = (found["rest"], float(found["weight"])) if found else (text, 1.0)
+    if not name.strip():
+        raise UsageError("an empty class; give its name, such as 'Siamese cat'")
+    return ClassTerm(name.strip(), sign * weight)
+
+
+def parse_terms(words: Sequence[str], box: Box | None = None) -> tuple[Term, ...]:
+    """Terms joined by `+` and `-`, each sign a word of its own: `./a.jpg + 0.5:red - ./b.jpg`.
+
+    Words that follow one another without a sign are one text, as people type it. The box belongs
+    to the first picture.
+
+    Raises UsageError when a sign has nothing after it, or there is no term.
+    """
+    terms: list[Term] = []
+    sign = 1.0
+    between: list[str] = []
+    for word in words:
+        if word not in ("+", "-"):
+            between.append(word)
+            continue
+        if between:
+            terms += _joined(between, sign)
+        elif terms or sign < 0:
+            raise UsageError(f"nothing stands before {word!r}; write A + B - C")
+        between, sign = [], -1.0 if word == "-" else 1.0
+    if between:
+        terms += _joined(between, sign)
+    elif words:
+        raise UsageError(f"nothing stands after the last {words[-1]!r}; write A + B - C")
+    if not terms:
+        raise UsageError(_NOTHING)
+    return tuple(terms if box is None else _with_box(terms, box))
+
+
+def _joined(words: Sequence[str], sign: float) -> list[Term]:
+    """Words between two signs: pictures and ids are a term each, anything else is one text."""
+    read = [parse_term(word, sign) for word in words]
+    if not any(isinstance(term, TextTerm) for term in read):
+        return read
+    if all(isinstance(term, TextTerm) for term in read):
+        return [parse_term(" ".join(words), sign)]
+    raise UsageError(f"put + or - between the terms of {' '.join(words)!r}")
+
+
+def _with_box(terms: list[Term], box: Box) -> list[Term]:
+    for at, term in enumerate(terms):
+        if isinstance(term, ImageTerm):
+            terms[at] = ImageTerm(term.image, box, term.weight)
+            return terms
+    raise UsageError("a box needs a picture to be a part of")
+
+
+def _is_file(text: str) -> bool:
+    try:
+        path = Path(text).expanduser()
+        return path.exists() and not path.is_dir()
+    except (OSError, ValueError, RuntimeError):  # too long, a NUL byte, no such home
+        return False
+
+
+Question = Term | str | Path | bytes | RGB | Sequence[Term]
+"""What people ask with: a term or several, a path, a file's bytes, pixels, or text (see
+`parse_term`)."""
+
+
+def as_terms(question: Question) -> tuple[Term, ...]:
+    """The terms of a question. Raises as `parse_term` does."""
+    if isinstance(question, Term):
+        return (question,)
+    if isinstance(question, str):
+        return (parse_term(question),)
+    if isinstance(question, Path | bytes | np.ndarray):
+        return (ImageTerm(question),)
+    return tuple(question)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Asked:
+    """The vector of a question, and what its dot products with pictures mean to people.
+
+    The store knows dot products of unit vectors and nothing else; people see these divided by the
+    question's reach (see embedders/blocks.py), and name lowest scores on that scale too.
+    """
+
+    vector: Vectors
+    """(dim,), of unit length."""
+    reach: float = 1.0
+    good_from: float | None = None
+    """The score from which on the answers to these words are good; None: it is not known."""
+
+    def floor(self, min_score: float) -> float:
+        """The least dot product of a lowest score, as people write it."""
+        if self.reach == 1.0 or min_score <= -1.0:
+            return min_score
+        return (min_score - _HALF_SHOWN) * self.reach
+
+    def scored(self, matches: Sequence[Match]) -> tuple[Match, ...]:
+        """Matches with the scores that people see."""
+        if self.reach == 1.0:
+            return tuple(matches)
+        return tuple(
+            replace(match, score=max(-1.0, min(1.0, match.score / self.reach))) for match in matches
+        )
+
+    def weak(self, matches: Sequence[Match]) -> tuple[str, ...]:
+        """A sentence, where even the best of these matches is hardly what the words say."""
+        best = max((match.score for match in matches), default=None)
+        if self.good_from is None or best is None or best >= self.good_from:
+            return ()
+        return (f"few good matches: the best scores {best:.2f}",)
+
+
+def search(
+    query: Query,
+    store: VectorStore,
+    embedder: Callable[[], Embedder],
+    fetch: Fetch,
+    max_pixels: int,
+    without: str | None = None,
+) -> SearchResult:
+    """Answer a query, one id left out; the embedder is asked for only if a term needs it.
+
+    Raises UsageError and its kin for a question that makes no sense, ImageError for a picture that
+    cannot be used, TextUnsupportedError for words that the model cannot read.
+    """
+    started = time.perf_counter()
+    if query.limit < 0 or query.offset < 0:
+        raise UsageError(f"limit and offset cannot be negative ({query.limit}, {query.offset})")
+    if query.min_score is not None and not math.isfinite(query.min_score):
+        raise UsageError(f"min_score must be a number, not {query.min_score}")
+    model = cache(embedder)  # one for the whole query, and asked for at most once
+    asked = query_vector(query.terms, store, model, fetch, max_pixels)
+    notes = term_notes(query.terms, model)
+    return rank(asked, query, store, started, without, notes)
+
+
+def rank(
+    asked: Asked,
+    query: Query,
+    store: VectorStore,
+    started: float,
+    without: str | None = None,
+    notes: tuple[str, ...] = (),
+) -> SearchResult:
+    """The answer to a query whose vector is known; `started` is when (perf_counter) it began."""
+    floor = None if query.min_score is None else asked.floor(query.min_score)
+    answer = store.search(asked.vector, query.limit, query.offset, query.where, floor, without)
+    matches = asked.scored(answer.matches)
+    if query.offset == 0:
+        notes += asked.weak(matches)
+    reason = None if matches else reason_for_nothing(query, answer.total)
+    took = (time.perf_counter() - started) * 1000
+    return SearchResult(matches, answer.total, store.model(), took, reason, notes)
+
+
+def reason_for_nothing(query: Query, total: int) -> str:
+    """Why a query has no matches among so many records."""
+    if total == 0:
+        if query.where is not None:
+            return f"no record passes the filter {described(query.where)}"
+        return "the index is empty"
+    if query.limit == 0:
+        return "the limit is 0"
+    if query.offset == 0 and query.min_score is not None:
+        return f"nothing above min_score {query.min_score:g}"
+    return f"no more matches at offset {query.offset}"
+
+
+def query_vector(
+    terms: Iterable[Term],
+    store: VectorStore,
+    embedder: Callable[[], Embedder],
+    fetch: Fetch,
+    max_pixels: int,
+) -> Asked:
+    """The terms' unit vectors, summed with their weights and made unit length.
+
+    Each is divided by its reach first, so that words count as much as a picture. A picture's reach
+    is 1, and that of several pictures so near to 1 that it is taken for it: questions of records
+    need no model. A class's vector is the direction in which its evidence grows.
+    """
+    terms = tuple(terms)
+    if not terms:
+        raise UsageError(_NOTHING)
+    for term in terms:
+        if not math.isfinite(term.weight):
+            raise UsageError(f"a weight must be a number, not {term.weight}")
+    largest = max(abs(term.weight) for term in terms) or 1.0  # so that no weight is too much
+    total = np.sum(
+        [
+            _term_vector(term, store, embedder, fetch, max_pixels) * (term.weight / largest)
+            for term in terms
+        ],
+        axis=0,
+    )
+    length = float(np.linalg.norm(total))
+    if length < 1e-6:
+        raise UsageError("the terms cancel one another out; change a weight or leave one away")
+    vector = np.asarray(total / length, np.float32)
+    if all(isinstance(term, ImageTerm | RecordTerm) for term in terms):
+        return Asked(vector)
+    model = embedder()
+    return Asked(vector, reach(model, vector), _good_from(terms, model))
+
+
+def _good_from(terms: Sequence[Term], model: Embedder) -> float | None:
+    """The score of good answers to terms that are nothing but words."""
+    known: list[float] = []
+    for term in terms:
+        least = good_from(model, term.text) if isinstance(term, TextTerm) else None
+        if least is None or term.weight <= 0:
+            return None
+        known.append(least)
+    return min(known)
+
+
+def term_notes(terms: Iterable[Term], embedder: Callable[[], Embedder]) -> tuple[str, ...]:
+    """What of the terms' words the model passed over or takes in two ways, in sentences."""
+    notes: list[str] = []
+    for term in terms:
+        if isinstance(term, TextTerm):
+            notes += text_notes(embedder(), term.text)
+        elif isinstance(term, ClassTerm):
+            notes += class_notes(classes_of(embedder()), term.name)
+    return tuple(dict.fromkeys(notes))
+
+
+def _term_vector(
+    term: Term, store: VectorStore, embedder: Callable[[], Embedder], fetch: Fetch, max_pixels: int
+) -> NDArray[np.float64]:
+    """The unit vector of a term, divided by its reach."""
+    if isinstance(term, RecordTerm):
+        return np.asarray(store.vector(term.id), np.float64)
+    model = embedder()
+    if isinstance(term, ImageTerm):
+        pixels = term_pixels(term, model.side, fetch, max_pixels)
+        return np.asarray(embed(model, [pixels])[0], np.float64)
+    if isinstance(term, TextTerm):
+        vector = _reader(model, term).embed_texts([term.text])[0]
+    else:
+        vector = classes_of(model).directions([term.name])[0]
+    return np.asarray(vector / np.float64(reach(model, vector)))
+
+
+def _reader(model: Embedder, term: TextTerm) -> TextEmbedder:
+    if not term.text.strip():
+        raise UsageError("an empty text; give words")
+    if reads_words(model):
+        return model
+    raise TextUnsupportedError(
+        f"{term.text[:_SHOWN]!r} is no picture that exists, and the index's model {model.name!r} "
+        "does not read words; give a picture as ./file.jpg, or index with a model that has a text "
+        f"side: {', '.join(reading_models())}, or one of your own (`visavis train joint`, "
+        "`visavis models conse`)"
+    )
+
+
+def term_pixels(term: ImageTerm, side: int | None, fetch: Fetch, max_pixels: int) -> RGB:
+    """What the term shows: the picture or its box, no smaller than the model wants."""
+    if isinstance(term.image, np.ndarray):
+        pixels = _checked(term.image)
+    else:
+        data, uri = _bytes(term.image, fetch)
+        if side is not None and term.box is not None:
+            side = _side_around(term.box, side)
+        pixels = decode(data, uri, min_side=side, max_pixels=max_pixels).pixels
+    return pixels if term.box is None else crop(pixels, term.box)
+
+
+def _side_around(box: Box, side: int) -> int:
+    """How large the picture has to be for the box to be `side` large; `crop` judges the box."""
+    smaller = min(box[2] - box[0], box[3] - box[1]) if len(box) == 4 else 1.0
+    return max(side, math.ceil(side / max(smaller, 1e-4))) if smaller > 0 else side
+
+
+def _checked(pixels: RGB) -> RGB:
+    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.size == 0:
+        raise UsageError(
+            f"a picture as an array is (height, width, 3) of uint8, not {pixels.shape} of "
+            f"{pixels.dtype}"
+        )
+    return pixels
+
+
+def _bytes(image: str | Path | bytes, fetch: Fetch) -> tuple[bytes, str]:
+    if isinstance(image, bytes):
+        return image, "the query picture"
+    if isinstance(image, str) and image.startswith(("http://", "https://")):
+        return fetch(image), image
+    status = stat_file(str(image))  # first: reading a pipe would wait for ever
+    if isinstance(status, str):
+        folder = Path(image).is_dir()
+        raise ImageUnreadableError(
+            str(image), "it is a folder; give one of its pictures" if folder else status
+        )
+    return read_file(path_text(str(image))), str(image)

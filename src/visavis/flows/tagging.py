@@ -1,0 +1,265 @@
+"""Tags: of one picture, and as a field of all records.
+
+Tags come from the index's own model (embedders/tagger.py). Where its vectors are enough, a whole
+index is tagged without reading a picture; class scores need the pictures again. A run that was
+stopped goes on where it was, and one that has nothing to do changes nothing.
+"""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from visavis.embedders.base import Embedder
+from visavis.errors import ImageError, UsageError
+from visavis.flows.search import Question, as_terms, term_pixels
+from visavis.images.decode import decode
+from visavis.sources.base import read_anywhere
+from visavis.sources.web.fetch import Fetcher
+from visavis.store.sqlite.lock import WriterLock
+from visavis.store.sqlite.store import SqliteStore
+from visavis.store.sqlite.tagged import Untagged
+from visavis.types import Failure, ImageTerm, IndexReport, RecordTerm, Tag, TextTerm
+
+if TYPE_CHECKING:
+    from visavis.embedders.tagger import Tagger
+
+Read = Callable[[str], bytes]
+"""The bytes at a record's address; raises ImageError."""
+
+MOST_TAGS = 100
+"""Tags of a record; more would be a list of the vocabulary."""
+
+_SHOWN = 200  # characters of what is no picture
+_BLOCK = 256  # records written together
+_BATCH = 8  # pictures that a thread looks at
+_Tagged = tuple[list[Untagged], list[str], list[Failure]]
+
+
+class Tagging:
+    """The tags of an index: `index.tagging`. Safe to use from threads.
+
+    ```python
+    index.tagging.of("query.jpg", limit=5)  # Tag(name="dog", score=0.61), …
+    index.tagging.write(5)  # then search with where="tags~dog"
+    ```
+    """
+
+    def __init__(
+        self,
+        store: SqliteStore,
+        embedder: Callable[[int | None], Embedder],
+        writing: WriterLock,
+        jobs: int,
+        max_pixels: int,
+    ) -> None:
+        """Made by ImageIndex; `embedder` takes the threads that one call may use."""
+        self._store = store
+        self._embedder = embedder
+        self._writing = writing
+        self._jobs = jobs
+        self._max_pixels = max_pixels
+        self._guard = threading.Lock()
+        self._held: dict[tuple[int | None, str], Tagger] = {}
+
+    @property
+    def made(self) -> bool:
+        """Whether the records have tags that visavis wrote."""
+        return bool(self._store.tagged.state())
+
+    def check(self, vocabulary: Sequence[str] | None = None) -> None:
+        """Raise ClassesUnsupportedError when the model can give no tags."""
+        self._tagger(1, vocabulary)
+
+    def needs_pictures(self, threads: int | None = None) -> bool:
+        """Whether the model has to see a record's picture again to tag it: it gives class scores.
+
+        Otherwise words are read off the vectors. Raises ClassesUnsupportedError when it can give no
+        tags.
+        """
+        return not self._tagger(threads, None).from_vectors
+
+    def of(
+        self,
+        picture: Question,
+        limit: int | None = None,
+        *,
+        vocabulary: Sequence[str] | None = None,
+        allow_private: bool = False,
+        threads: int | None = None,
+    ) -> tuple[Tag, ...]:
+        """The best tags for a picture, a part of one, or a record; best first.
+
+        Args:
+            picture: A path, a file's bytes, pixels, an ImageTerm, a RecordTerm or `id:ID`.
+            limit: How many at most; None: 3 of a model that chooses which tags are right often
+                enough (it may give none), 10 of others.
+            vocabulary: Words to choose from; None: as the model has it.
+            allow_private: Whether an address may lie in a private network.
+            threads: Cores for the model; None: all of them.
+
+        Raises:
+            ClassesUnsupportedError: the model can give no tags.
+            ImageError: the picture cannot be used.
+            UsageError: it is no picture and no record (RecordNotFoundError).
+        """
+        terms = as_terms(picture)
+        term = terms[0] if len(terms) == 1 else None
+        if isinstance(term, TextTerm):
+            raise UsageError(
+                f"{term.text[:_SHOWN]!r} is no picture that exists; give a file, an address or "
+                "id:ID"
+            )
+        wrong = limit is not None and limit < 1
+        if wrong or not isinstance(term, ImageTerm | RecordTerm):
+            raise UsageError("tags are for one picture or record, and a limit of 1 or more")
+        tagger = self._tagger(threads, vocabulary)
+        limit = tagger.usual if limit is None else limit
+        if isinstance(term, RecordTerm) and tagger.from_vectors:
+            return tuple(tagger.of_vectors(self._store.vector(term.id)[None], limit)[0])
+        with self._reading(allow_private) as read:
+            if isinstance(term, RecordTerm):
+                term = ImageTerm(read(self._store.get(term.id).uri))
+            pixels = term_pixels(term, self._embedder(threads).side, read, self._max_pixels)
+        return tuple(tagger.of_images([pixels], limit)[0])
+
+    def write(
+        self,
+        count: int,
+        *,
+        vocabulary: Sequence[str] | None = None,
+        allow_private: bool = False,
+        progress: Callable[[IndexReport], None] | None = None,
+    ) -> IndexReport:
+        """Give every record without tags its best ones, in the field `tags`.
+
+        With another count, model or vocabulary than before, all are made again.
+
+        Args:
+            count: How many at most; 0 takes the tags of all records away.
+            vocabulary: Words to choose from; None: as the model has it.
+            allow_private: Whether addresses in private networks may be fetched.
+            progress: Called with the report so far, which counts what is safely on disk.
+
+        Raises:
+            UsageError: the count makes no sense, or the records have a field of that name.
+            ClassesUnsupportedError: the model can give no tags.
+            IndexLockedError: another process is writing.
+        """
+        if not 0 <= count <= MOST_TAGS:
+            raise UsageError(f"give a record 0 to {MOST_TAGS} tags, not {count}")
+        started = time.monotonic()
+        report = IndexReport()
+        with self._writing(), self._reading(allow_private) as read:
+            if count:
+                self._fill(count, self._tagger(1, vocabulary), read, report, progress)
+            elif self.made:
+                self._store.tagged.begin("")
+            self._store.finish()
+        report.seconds = time.monotonic() - started
+        return report
+
+    def _fill(
+        self,
+        count: int,
+        tagger: "Tagger",
+        read: Read,
+        report: IndexReport,
+        progress: Callable[[IndexReport], None] | None,
+    ) -> None:
+        state = f"{count} {tagger.fingerprint}"
+        if self._store.tagged.state() != state:
+            self._store.tagged.begin(state)
+        failed: list[Failure] = []
+        batches = self._known if tagger.from_vectors else self._looked_at
+        for records, texts, refused in batches(tagger, count, read):
+            self._store.tagged.put(records, texts)
+            report.tagged += len(records)
+            failed += refused
+            if progress is not None:
+                progress(report)
+        if failed:
+            report.notes.append(
+                f"{len(failed)} pictures could not be read to be tagged, the first: "
+                f"{failed[0].uri} ({failed[0].reason})"
+            )
+
+    @contextmanager
+    def _reading(self, allow_private: bool) -> Iterator[Read]:
+        fetcher = Fetcher(allow_private=allow_private)
+        try:
+            yield partial(read_anywhere, fetcher=fetcher)
+        finally:
+            fetcher.close()
+
+    def _tagger(self, threads: int | None, vocabulary: Sequence[str] | None) -> "Tagger":
+        """The tagger; the model's own is kept, as a vocabulary takes a while to embed."""
+        from visavis.embedders.tagger import make_tagger  # searching starts without
+
+        model = self._embedder(threads)
+        if vocabulary is not None:
+            return make_tagger(model, vocabulary)
+        with self._guard:
+            key = threads, model.fingerprint
+            if key not in self._held:
+                same = {kept: one for kept, one in self._held.items() if kept[1] == key[1]}
+                self._held = same | {key: make_tagger(model)}
+            return self._held[key]
+
+    def _known(self, tagger: "Tagger", count: int, read: Read) -> Iterator[_Tagged]:
+        """Batches whose vectors are enough."""
+        for block in self._store.tagged.missing(_BLOCK):
+            found = tagger.of_vectors(np.stack([one.vector for one in block]), count)
+            yield block, [_joined(tagger, tags) for tags in found], []
+
+    def _looked_at(self, tagger: "Tagger", count: int, read: Read) -> Iterator[_Tagged]:
+        """Batches of pictures, a few in the making ahead of the one in hand."""
+        running: deque[Future[_Tagged]] = deque()
+        pool = ThreadPoolExecutor(self._jobs, "visavis-tag")
+        try:
+            for block in self._store.tagged.missing(_BLOCK):
+                for start in range(0, len(block), _BATCH):
+                    part = block[start : start + _BATCH]
+                    running.append(pool.submit(self._look, part, tagger, count, read))
+                    if len(running) > 2 * self._jobs:
+                        yield running.popleft().result()
+            while running:
+                yield running.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def _look(self, part: Sequence[Untagged], tagger: "Tagger", count: int, read: Read) -> _Tagged:
+        """On a worker thread."""
+        side = self._embedder(1).side
+        seen, pictures, failed = [], [], []
+        for one in part:
+            uri = one.record.uri
+            try:
+                picture = decode(read(uri), uri, min_side=side, max_pixels=self._max_pixels)
+            except ImageError as error:
+                failed.append(Failure(error.uri, error.reason))
+                continue
+            seen.append(one)
+            pictures.append(picture.pixels)
+        found = tagger.of_images(pictures, count) if pictures else []
+        return seen, [_joined(tagger, tags) for tags in found], failed
+
+
+def split_tags(text: str) -> list[str]:
+    """The tags in a record's field.
+
+    >>> split_tags("mug, tea cup")
+    ['mug', 'tea cup']
+    """
+    return [tag for tag in text.split(", ") if tag]
+
+
+def _joined(tagger: "Tagger", tags: Sequence[Tag]) -> str:
+    """Tags as the field holds them; what is improbable is left out."""
+    return ", ".join(dict.fromkeys(tag.name for tag in tags if tag.score >= tagger.least))

@@ -1,0 +1,241 @@
+"""Ranking: a snapshot of the vectors in memory, exact where it can be and quick where it must be.
+
+Records up to some number are covered by the caches (`base`); newer ones are in memory in full
+precision (`tail`), so a record is found the moment it is committed. A small index has no base at
+all: everything is tail, and every answer is exact.
+
+A snapshot answers three kinds of question about the base:
+
+* few records pass the filter, or there is no approximate index: exactly, from the codes;
+* otherwise: candidates of the approximate index, scored exactly;
+* ranks beyond the first hundred: those hundred first, then everything else exactly, so that pages
+  neither repeat nor skip a record.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.store.base import DEPTH
+from visavis.store.nearest.ann import one_thread
+from visavis.store.nearest.caches import Base
+from visavis.store.nearest.codes import dots
+from visavis.types import Vectors
+
+Numbers = NDArray[np.int64]
+Fetch = Callable[[Numbers], tuple[Numbers, Vectors]]
+"""Vectors in full precision by number; numbers that no longer exist are left out."""
+
+SELECTIVE = 20_000
+"""A filter that keeps fewer records of the base than this is answered exactly (2 ms)."""
+
+_SCORE_DECIMALS = 6  # finer differences come from the order of floating-point sums
+_MOST_CANDIDATES = 8_192
+_SPARE = 1.5  # how many more candidates are asked for than a filter should leave, on average
+
+
+@dataclass(slots=True)
+class Ranking:
+    """Scores and numbers, best first; equal scores are put in order of id by the store."""
+
+    numbers: Numbers
+    scores: NDArray[np.floating]
+    head: int = 0
+    """So many come before all others, even before better ones: earlier pages have shown them."""
+
+    @staticmethod
+    def of(parts: list[tuple[Numbers, Vectors]]) -> "Ranking":
+        """Parts put together and sorted."""
+        numbers = np.concatenate([np.empty(0, np.int64), *(part[0] for part in parts)])
+        scores = np.concatenate([np.empty(0, np.float32), *(part[1] for part in parts)])
+        scores = rounded(scores)
+        order = np.lexsort((numbers, -scores))
+        return Ranking(numbers[order], scores[order])
+
+    def reaching(self, min_score: float) -> "Ranking":
+        """Those with at least that score."""
+        return self.only(self.scores >= min_score)
+
+    def tied(self, start: int, end: int) -> range:
+        """The ranks start…end, and those around them that share the first or last score."""
+        return range(self._edge(start, "left"), self._edge(end - 1, "right"))
+
+    def _edge(self, at: int, side: Literal["left", "right"]) -> int:
+        low, high = (0, self.head) if at < self.head else (self.head, len(self.scores))
+        return low + int(np.searchsorted(-self.scores[low:high], -self.scores[at], side))
+
+    def without(self, number: int) -> "Ranking":
+        """The ranking without a record."""
+        return self.only(self.numbers != number)
+
+    def only(self, kept: NDArray[np.bool_]) -> "Ranking":
+        """A part of the ranking, in the same order."""
+        head = int(np.count_nonzero(kept[: self.head]))
+        return Ranking(self.numbers[kept], self.scores[kept], head)
+
+
+class Snapshot:
+    """The vectors as of one generation of the database."""
+
+    def __init__(self, base: Base | None, dim: int, generation: int = 0) -> None:
+        self.base = base
+        self.generation = generation
+        self.dim = dim
+        self.last = base.last if base else 0
+        """The largest record number that is known here."""
+        self.tail_numbers: Numbers = np.empty(0, np.int64)
+        self._tail: Vectors = np.empty((0, dim), np.float32)
+        self._removed: NDArray[np.intp] = np.empty(0, np.intp)  # positions in the base
+
+    def __len__(self) -> int:
+        covered = len(self.base.codes.numbers) if self.base else 0
+        return covered - len(self._removed) + len(self.tail_numbers)
+
+    def numbers(self) -> Numbers:
+        """The numbers of all records, sorted."""
+        if self.base is None:
+            return self.tail_numbers
+        covered = np.delete(self.base.codes.numbers, self._removed)
+        return np.concatenate([covered, self.tail_numbers])
+
+    def extended(
+        self, generation: int, numbers: Numbers, vectors: Vectors, removed: Numbers
+    ) -> "Snapshot":
+        """The snapshot of a later generation: with new records, and without the removed ones."""
+        later = Snapshot(self.base, self.dim, generation)
+        all_numbers = np.concatenate([self.tail_numbers, numbers])
+        kept = ~np.isin(all_numbers, removed)
+        later.tail_numbers = all_numbers[kept]
+        later._tail = np.concatenate([self._tail, vectors])[kept]
+        later._removed = self._removed
+        if self.base and len(removed):
+            gone = self.base.codes.positions(np.sort(removed))
+            later._removed = np.union1d(self._removed, gone)
+        later.last = max([self.last, *numbers[-1:].tolist()])
+        return later
+
+    def rank(self, vector: Vectors, need: int, selected: Numbers | None, fetch: Fetch) -> Ranking:
+        """At least the best `need` records (fewer if there are fewer), in order.
+
+        `selected` are the sorted numbers that pass the filter; None: all pass.
+        """
+        tail = self._rank_tail(vector, need, selected)
+        if self.base is None:
+            return Ranking.of([tail])
+        found = self._propose(vector, need, selected, fetch)
+        if found is None:
+            return Ranking.of([tail, self._rank_exactly(vector, need, selected, fetch)])
+        first = Ranking.of([tail, found])
+        first = Ranking(first.numbers[:DEPTH], first.scores[:DEPTH], DEPTH)
+        if need <= DEPTH:
+            return first
+        rest = Ranking.of([tail, self._rank_exactly(vector, need + DEPTH, selected, fetch)])
+        new = ~np.isin(rest.numbers, first.numbers)
+        return Ranking(
+            np.concatenate([first.numbers, rest.numbers[new]]),
+            np.concatenate([first.scores, rest.scores[new]]),
+            DEPTH,
+        )
+
+    def count_reaching(
+        self, vector: Vectors, floor: float, selected: Numbers | None, fetch: Fetch
+    ) -> int:
+        """How many records have at least the score `floor`; exact.
+
+        The codes tell of most records on which side they are; the others are fetched.
+        """
+        tail = rounded(self._rank_tail(vector, len(self.tail_numbers), selected)[1])
+        count = int(np.count_nonzero(tail >= floor))
+        if self.base is None:
+            return count
+        codes = self.base.codes
+        positions = None if selected is None else codes.positions(selected)
+        coded = codes.scores(vector, positions)
+        if positions is None and len(self._removed):
+            coded[self._removed] = -np.inf
+        margin = np.float32(codes.error + 2e-6)
+        count += int(np.count_nonzero(coded > floor + margin))
+        unsure = np.flatnonzero(np.abs(coded - np.float32(floor)) <= margin)
+        unsure = unsure if positions is None else positions[unsure]
+        for start in range(0, len(unsure), _MOST_CANDIDATES):
+            part = codes.numbers[unsure[start : start + _MOST_CANDIDATES]]
+            count += int(np.count_nonzero(rounded(dots(fetch(part)[1], vector)) >= floor))
+        return count
+
+    def _rank_tail(
+        self, vector: Vectors, need: int, selected: Numbers | None
+    ) -> tuple[Numbers, Vectors]:
+        numbers, scores = self.tail_numbers, dots(self._tail, vector)
+        if selected is not None:
+            passing = _among(numbers, selected)
+            numbers, scores = numbers[passing], scores[passing]
+        kept = _reaching(scores, need, margin=2e-6)
+        return numbers[kept], scores[kept]
+
+    def _propose(
+        self, vector: Vectors, need: int, selected: Numbers | None, fetch: Fetch
+    ) -> tuple[Numbers, Vectors] | None:
+        """Candidates of the approximate index with exact scores; None: it is not to be asked.
+
+        For the first ranks only those are fetched that the codes do not rule out.
+        """
+        assert self.base is not None  # narrows the type: rank() asked
+        if self.base.ann is None or (selected is not None and len(selected) <= SELECTIVE):
+            return None
+        one_thread()
+        count = self.base.ann.depth
+        if selected is not None:
+            share = len(selected) / max(len(self), 1)
+            count = min(_MOST_CANDIDATES, int(count * _SPARE / share) + 1)
+        codes = self.base.codes
+        positions = codes.positions(np.sort(self.base.ann.candidates(vector, count)))
+        coded = codes.scores(vector, positions)
+        if len(coded) < DEPTH or np.partition(coded, -10)[-10] < self.base.ann.trusted:
+            return None
+        kept = ~np.isin(positions, self._removed)
+        if selected is not None:
+            kept &= _among(codes.numbers[positions], selected)
+        positions, coded = positions[kept], coded[kept]
+        if len(positions) < DEPTH:  # many of its records were removed since, or do not pass
+            return None
+        if need < DEPTH:
+            positions = positions[_reaching(coded, need, margin=2 * codes.error + 2e-6)]
+        numbers, vectors = fetch(codes.numbers[positions])
+        return numbers, dots(vectors, vector)
+
+    def _rank_exactly(
+        self, vector: Vectors, need: int, selected: Numbers | None, fetch: Fetch
+    ) -> tuple[Numbers, Vectors]:
+        assert self.base is not None  # narrows the type: rank() asked
+        codes = self.base.codes
+        positions = None if selected is None else codes.positions(selected)
+        coded = codes.scores(vector, positions)
+        if positions is None and len(self._removed):
+            coded[self._removed] = -np.inf
+        kept = np.flatnonzero(_reaching(coded, need, margin=2 * codes.error + 2e-6))
+        numbers, vectors = fetch(codes.numbers[kept if positions is None else positions[kept]])
+        return numbers, dots(vectors, vector)
+
+
+def rounded(scores: Vectors) -> Vectors:
+    """Scores as they are compared and shown."""
+    return np.asarray(np.minimum(np.round(scores, _SCORE_DECIMALS), 1.0))
+
+
+def _reaching(scores: Vectors, need: int, margin: float) -> NDArray[np.bool_]:
+    """Which scores come within `margin` of the `need`-th best."""
+    if need <= 0 or need >= len(scores):
+        return np.asarray((scores > -np.inf) & (need > 0))
+    floor = np.partition(scores, len(scores) - need)[len(scores) - need]
+    return np.asarray(scores >= floor - np.float32(margin))
+
+
+def _among(numbers: Numbers, selected: Numbers) -> NDArray[np.bool_]:
+    """Which numbers are in a sorted selection."""
+    if not len(selected):
+        return np.zeros(len(numbers), bool)
+    at = np.minimum(np.searchsorted(selected, numbers), len(selected) - 1)
+    return np.asarray(selected[at] == numbers)

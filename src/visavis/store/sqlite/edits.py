@@ -1,0 +1,189 @@
+"""What a writing transaction does to the tables."""
+
+import json
+import sqlite3
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from visavis.store.base import Change
+from visavis.store.sqlite import rows, text_table
+from visavis.store.sqlite.where import field_expression
+from visavis.types import Fields, ImageRecord, Vectors
+
+_SHORT = 40  # characters; longer texts are searched in, not looked up
+
+
+def remember(connection: sqlite3.Connection, facts: Mapping[str, str]) -> None:
+    """Write facts about the index."""
+    connection.executemany(
+        "INSERT INTO meta VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
+        facts.items(),
+    )
+
+
+def insert(
+    connection: sqlite3.Connection,
+    source: int,
+    record: ImageRecord,
+    vector: Vectors,
+    where: tuple[str, str],
+) -> int:
+    """Add a record of a source (`where`: its address and prefix); returns its number."""
+    cursor = connection.execute(
+        "INSERT INTO records (id, source, uri, size, modified, sha256, width, height, fields)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            record.id,
+            source,
+            rows.stored_uri(record.uri, record.id, *where),
+            record.size,
+            record.modified,
+            bytes.fromhex(record.sha256),
+            record.width,
+            record.height,
+            rows.stored_fields(record.fields),
+        ),
+    )
+    number = int(cursor.lastrowid or 0)
+    connection.execute("INSERT INTO vectors VALUES (?, ?)", (number, rows.blob(vector)))
+    return number
+
+
+def change(connection: sqlite3.Connection, changes: Sequence[Change]) -> None:
+    """Write new facts of records that keep their vectors."""
+    numbers = list(dict.fromkeys(change.number for change in changes))
+    text_table.remove(connection, numbers)
+    for change in changes:
+        id, folder, prefix = connection.execute(
+            "SELECT r.id, s.uri, s.prefix FROM records r JOIN sources s ON s.number = r.source"
+            " WHERE r.number=?",
+            (change.number,),
+        ).fetchone()
+        connection.execute(
+            "UPDATE records SET size=?, modified=?, uri=?, fields=? WHERE number=?",
+            (
+                change.size,
+                change.modified,
+                rows.stored_uri(change.uri, id, folder, prefix),
+                rows.stored_fields(change.fields),
+                change.number,
+            ),
+        )
+    text_table.add_again(connection, numbers)
+    note_fields(connection, (change.fields for change in changes))
+
+
+def replace(connection: sqlite3.Connection, ids: Sequence[str]) -> int:
+    """Delete the records with these ids; returns how many there were."""
+    found = connection.execute(
+        "SELECT number FROM records WHERE id IN (SELECT value FROM json_each(?))",
+        (json.dumps(ids),),
+    ).fetchall()
+    if found:
+        delete(connection, [row[0] for row in found])
+    return len(found)
+
+
+def delete(connection: sqlite3.Connection, numbers: Sequence[int]) -> None:
+    """Delete records by number, and log it for the caches."""
+    text_table.remove(connection, numbers)
+    chosen = json.dumps(list(numbers))
+    among = "number IN (SELECT value FROM json_each(?))"
+    connection.execute(f"DELETE FROM records WHERE {among}", (chosen,))
+    connection.execute(f"DELETE FROM vectors WHERE {among}", (chosen,))
+    connection.execute("INSERT INTO removed (number) SELECT value FROM json_each(?)", (chosen,))
+
+
+def addresses(connection: sqlite3.Connection, numbers: Sequence[int]) -> list[tuple[int, str]]:
+    """Records' numbers with the addresses they were read from."""
+    found = connection.execute(
+        f"SELECT r.number, {rows.RECORD_COLUMNS} FROM json_each(?) j"
+        " JOIN records r ON r.number = j.value JOIN sources s ON s.number = r.source",
+        (json.dumps(list(numbers)),),
+    )
+    return [(row[0], rows.record(row[1:]).uri) for row in found]
+
+
+def count_moved(connection: sqlite3.Connection, numbers: Sequence[int], newer_than: int) -> int:
+    """How many of these records have their content under a newer number as well.
+
+    Each newer record counts for one: two copies that became one file are one move.
+    """
+    found = connection.execute(
+        "SELECT count(*), (SELECT count(*) FROM records n WHERE"
+        " substr(n.sha256, 1, 8) = substr(r.sha256, 1, 8)"
+        " AND n.sha256 = r.sha256 AND n.number > ?)"
+        " FROM records r WHERE r.number IN (SELECT value FROM json_each(?)) GROUP BY r.sha256",
+        (newer_than, json.dumps(list(numbers))),
+    )
+    return sum(min(gone, newer) for gone, newer in found)
+
+
+def adopt(connection: sqlite3.Connection, made: str) -> None:
+    """Take all vectors from another database at hand; records without one leave."""
+    gone = connection.execute(
+        f"SELECT number FROM records WHERE number NOT IN (SELECT number FROM {made}.vectors)"
+    ).fetchall()
+    text_table.remove(connection, [row[0] for row in gone])
+    connection.execute("DELETE FROM vectors")
+    connection.execute(f"INSERT INTO vectors SELECT number, vector FROM {made}.vectors")
+    for table, other in (("records", "vectors"), ("vectors", "records")):
+        connection.execute(f"DELETE FROM {table} WHERE number NOT IN (SELECT number FROM {other})")
+    # What was there when the vector was made: a file may have changed since it was indexed.
+    connection.execute(
+        f"UPDATE records SET sha256 = m.sha256 FROM {made}.vectors m"
+        " WHERE m.number = records.number AND m.sha256 != records.sha256"
+    )
+    connection.execute("DELETE FROM removed")
+
+
+def check(connection: sqlite3.Connection, dim: int) -> None:
+    """Whether records, vectors and sources fit together. Raises IndexDamagedError."""
+    sound = connection.execute(
+        "SELECT (SELECT count(*) FROM records) = (SELECT count(*) FROM vectors)"
+        " AND NOT EXISTS (SELECT 1 FROM records r LEFT JOIN sources s ON s.number = r.source"
+        " LEFT JOIN vectors v ON v.number = r.number WHERE s.number IS NULL OR"
+        " v.number IS NULL OR length(v.vector) != ? OR NOT json_valid(coalesce(r.fields, '{}')))",
+        (2 * dim,),
+    ).fetchone()[0]
+    if not sound:
+        raise rows.damaged_vectors()
+
+
+def note_fields(connection: sqlite3.Connection, fields: Iterable[Fields]) -> None:
+    """Remember the names and types of the fields that records have."""
+    connection.executemany(
+        "INSERT INTO fields VALUES (?, ?) ON CONFLICT DO UPDATE SET type = 'mixed'"
+        " WHERE type != excluded.type",
+        rows.field_types(fields).items(),
+    )
+
+
+def index_fields(connection: sqlite3.Connection) -> None:
+    """Let SQLite look up the fields that are numbers or short texts."""
+    for (name,) in connection.execute("SELECT name FROM fields").fetchall():
+        expression = field_expression(name)
+        if not expression.startswith("json_extract"):
+            continue
+        length = connection.execute(
+            f"SELECT avg(length({expression})) FROM (SELECT * FROM records LIMIT 1000)"
+        ).fetchone()[0]
+        if length is not None and length <= _SHORT:
+            label = f"field_{zlib.crc32(name.encode()):08x}"
+            connection.execute(f"CREATE INDEX IF NOT EXISTS {label} ON records ({expression})")
+
+
+def free_prefix(connection: sqlite3.Connection, uri: str) -> str:
+    """Nothing for the first folder of an index; then the folder's name, made unique."""
+    taken = {row[0] for row in connection.execute("SELECT prefix FROM sources WHERE kind='folder'")}
+    name, number = Path(uri).name or "root", 1
+    prefix = ""
+    # Nor may it be the name of a folder in the first one.
+    used = "SELECT 1 FROM records WHERE id >= ? AND id < ? LIMIT 1"
+    while prefix in taken or (
+        prefix and connection.execute(used, (prefix, prefix[:-1] + "0")).fetchone()
+    ):
+        prefix = f"{name}/" if number == 1 else f"{name}-{number}/"
+        number += 1
+    return prefix

@@ -1,0 +1,394 @@
+"""The store of one machine: SQLite holds the truth, caches beside it make it quick."""
+
+import json
+import sqlite3
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.errors import IndexMissingError, RecordNotFoundError
+from visavis.store.base import Answer, Change, Held, Known, ModelFacts, SourceRow, StoreInfo
+from visavis.store.sqlite import edits, rows, text_table
+from visavis.store.sqlite.browse import Browse
+from visavis.store.sqlite.database import Database
+from visavis.store.sqlite.paging import page
+from visavis.store.sqlite.snapshots import Snapshots
+from visavis.store.sqlite.tagged import Tagged
+from visavis.store.sqlite.text_search import TextSearch
+from visavis.store.sqlite.where import compile_filter
+from visavis.types import FieldValue, Filter, ImageRecord, Vectors
+
+DATABASE = "index.sqlite"
+
+_FROM = "FROM records r JOIN sources s ON s.number = r.source"
+_BLOCK = 8_192
+_ENOUGH_TO_INDEX = 5_000  # records before an index on a field is worth its space
+
+
+class SqliteStore:
+    """Records and vectors in one SQLite file. See VectorStore for the contract.
+
+    `create` makes an empty one; the constructor opens what is there. Raises IndexMissingError,
+    IndexDamagedError, IndexIncompatibleError.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        if not (folder / DATABASE).is_file():
+            raise IndexMissingError(
+                f"no index at {folder}; make one with: visavis index FOLDER --index {folder}"
+            )
+        self.folder = folder
+        self._db = Database(folder / DATABASE)
+        if self._db.meta("dim") is None:
+            self._db.close()
+            raise IndexMissingError(f"{folder}: it was never finished; run visavis index again")
+        self._snapshots = Snapshots(folder, self._db)
+        self.browse = Browse(self._db, self._snapshots, self._fetch)
+        self.tagged = Tagged(self._db)
+        self.texts = TextSearch(self._db, self._snapshots, self._fetch)
+
+    @property
+    def dim(self) -> int:
+        """Numbers in a vector; another process may bring another model."""
+        return int(self._db.meta("dim") or 0)
+
+    @classmethod
+    def create(
+        cls, folder: Path, model: str, model_ref: str, fingerprint: str, dim: int
+    ) -> "SqliteStore":
+        """An empty index for a model's vectors, or the one that is there already."""
+        folder.mkdir(parents=True, exist_ok=True)
+        db = Database(folder / DATABASE)
+        try:
+            if db.meta("dim") is None:
+                facts = {"model": model, "model_ref": model_ref, "fingerprint": fingerprint}
+                with db.writing() as connection:
+                    edits.remember(connection, facts | {"dim": str(dim)})
+                    text_table.make(connection)
+        finally:
+            db.close()
+        return cls(folder)
+
+    # -- writing ---------------------------------------------------------------------------------
+
+    def source(self, kind: str, uri: str) -> SourceRow:
+        """The source with that address, registered when it is new."""
+        find = "SELECT number, kind, uri, prefix FROM sources WHERE uri=?"
+        with self._db.translated():
+            row = self._db.connection.execute(find, (uri,)).fetchone()
+        if row is None:
+            with self._db.writing() as connection:
+                prefix = edits.free_prefix(connection, uri) if kind == "folder" else ""
+                insert = "INSERT INTO sources (kind, uri, prefix) VALUES (?, ?, ?)"
+                connection.execute(insert, (kind, uri, prefix))
+                row = connection.execute(find, (uri,)).fetchone()
+        return SourceRow(*row)
+
+    def upsert(self, source: int, records: Sequence[ImageRecord], vectors: Vectors) -> list[int]:
+        """Add or replace records in one transaction; returns their numbers."""
+        latest = {record.id: at for at, record in enumerate(records)}  # the last of an id wins
+        with self._db.writing() as connection:
+            where = connection.execute(
+                "SELECT uri, prefix FROM sources WHERE number=?", (source,)
+            ).fetchone()
+            edits.replace(connection, list(latest))
+            numbers = [
+                edits.insert(connection, source, records[at], vectors[at], where)
+                for at in latest.values()
+            ]
+            written = zip(numbers, (records[at] for at in latest.values()), strict=True)
+            text_table.add(connection, written, where[0])
+            edits.note_fields(connection, (record.fields for record in records))
+        return numbers
+
+    def change(self, changes: Sequence[Change]) -> None:
+        """Update facts of records that keep their vectors, in one transaction."""
+        with self._db.writing() as connection:
+            edits.change(connection, changes)
+
+    def prune(
+        self, source: int, seen: bytearray, newer_than: int, spared: Callable[[str], bool]
+    ) -> tuple[int, int]:
+        """Remove the records of a source that a run has not seen; (removed, moved)."""
+        with self._db.reading() as connection:
+            cursor = connection.execute(
+                "SELECT number FROM records WHERE source=? AND number<=?", (source, newer_than)
+            )
+            numbers = np.fromiter((row[0] for row in cursor), np.int64)
+        unseen = numbers[np.frombuffer(seen, np.uint8)[numbers] == 0].tolist()
+        removed = moved = 0
+        for start in range(0, len(unseen), _BLOCK):
+            with self._db.writing() as connection:
+                part = edits.addresses(connection, unseen[start : start + _BLOCK])
+                gone = [number for number, uri in part if not spared(uri)]
+                moved += edits.count_moved(connection, gone, newer_than)
+                edits.delete(connection, gone)
+            removed += len(gone)
+        return removed, moved
+
+    def remove(self, ids: Iterable[str]) -> int:
+        """Remove records by id; returns how many there were."""
+        with self._db.writing() as connection:
+            return edits.replace(connection, list(ids))
+
+    def remove_where(self, where: Filter) -> int:
+        """Remove every record that passes a filter; returns how many there were."""
+        with self._db.writing() as connection:
+            sql, parameters = compile_filter(where, self.field_types())
+            found = connection.execute(f"SELECT number FROM records WHERE {sql}", parameters)
+            numbers = [row[0] for row in found]
+            edits.delete(connection, numbers)
+        return len(numbers)
+
+    def forget_source(self, uri: str) -> int:
+        """Remove a source and all its records; returns how many there were."""
+        with self._db.writing() as connection:
+            found = connection.execute(
+                "SELECT number FROM records WHERE source ="
+                " (SELECT number FROM sources WHERE uri=?)",
+                (uri,),
+            ).fetchall()
+            edits.delete(connection, [row[0] for row in found])
+            connection.execute("DELETE FROM sources WHERE uri=?", (uri,))
+        return len(found)
+
+    def adopt(self, path: Path, model: str, model_ref: str, fingerprint: str, dim: int) -> None:
+        """Take all vectors of another model from a file; records without one leave."""
+        facts = {"model": model, "model_ref": model_ref, "fingerprint": fingerprint}
+        facts |= {"dim": str(dim), "cache": f"none-{uuid.uuid4().hex[:8]}"}
+        with self._db.attached(path, "made"), self._db.writing() as connection:
+            edits.adopt(connection, "made")
+            edits.remember(connection, facts)
+
+    def finish(self, thorough: bool = False) -> None:
+        """After writing: bring the caches up to date where that pays (or in any case)."""
+        if thorough:
+            self.check()
+        self._snapshots.renew(thorough)
+        self._renew_words(thorough)
+        if self._snapshots.count() >= _ENOUGH_TO_INDEX:
+            with self._db.writing() as connection:
+                edits.index_fields(connection)
+        if thorough:
+            self._db.compact()
+        else:
+            with self._db.translated():
+                self._db.truncate_log()
+
+    def _renew_words(self, always: bool) -> None:
+        with self._db.translated():
+            current = text_table.is_current(self._db.connection)
+        if always or not current:
+            with self._db.writing() as connection:
+                text_table.make(connection)
+
+    # -- reading ---------------------------------------------------------------------------------
+
+    def known(self, ids: Sequence[str]) -> dict[str, Known]:
+        """What is known of these ids; unknown ones are left out."""
+        with self._db.translated():
+            found = self._db.connection.execute(
+                "SELECT id, number, source, size, modified, sha256, uri, fields FROM records"
+                " WHERE id IN (SELECT value FROM json_each(?))",
+                (json.dumps(ids),),
+            ).fetchall()
+        return {row[0]: Known._make(row[1:]) for row in found}
+
+    def held(self, hashes: Iterable[str]) -> dict[str, Held]:
+        """Vectors already computed for content with these SHA-256 digests (hex)."""
+        found: dict[str, Held] = {}
+        with self._db.translated():
+            for digest in hashes:
+                row = self._db.connection.execute(
+                    "SELECT r.number, v.vector, r.width, r.height FROM records r JOIN vectors v"
+                    " ON v.number = r.number"
+                    " WHERE substr(r.sha256, 1, 8) = ? AND r.sha256 = ? LIMIT 1",
+                    (bytes.fromhex(digest)[:8], bytes.fromhex(digest)),
+                ).fetchone()
+                if row is not None:
+                    found[digest] = Held(rows.vectors([row], self.dim)[1][0], row[2], row[3])
+        return found
+
+    def get(self, id: str) -> ImageRecord:
+        """The record. Raises RecordNotFoundError."""
+        with self._db.translated():
+            row = self._db.connection.execute(
+                f"SELECT {rows.RECORD_COLUMNS} {_FROM} WHERE r.id=?", (id,)
+            ).fetchone()
+        if row is None:
+            raise RecordNotFoundError(id)
+        return rows.record(row)
+
+    def vector(self, id: str) -> Vectors:
+        """The record's vector, (dim,). Raises RecordNotFoundError."""
+        with self._db.translated():
+            row = self._db.connection.execute(
+                "SELECT v.number, v.vector FROM vectors v JOIN records r ON r.number = v.number"
+                " WHERE r.id=?",
+                (id,),
+            ).fetchone()
+        if row is None:
+            raise RecordNotFoundError(id)
+        found: Vectors = rows.vectors([row], self.dim)[1][0]
+        return found
+
+    def search(
+        self,
+        vector: Vectors,
+        limit: int,
+        offset: int = 0,
+        where: Filter | None = None,
+        min_score: float | None = None,
+        without: str | None = None,
+    ) -> Answer:
+        """The records nearest to a unit vector, best first, ties by id; one id left out."""
+        with self._db.reading() as connection:
+            snapshot = self._snapshots.fresh_for(connection, vector)
+            selected = self._snapshots.selected(connection, where, snapshot.generation)
+            total = len(snapshot) if selected is None else len(selected)
+            spare = int(without is not None)
+            ranking = snapshot.rank(vector, offset + limit + spare, selected, self._fetch)
+            if without is not None:
+                number = self._number(connection, without)
+                ranking = ranking.without(number)
+                total -= selected is None or number in selected
+            if min_score is not None:
+                ranking = ranking.reaching(min_score)
+            found = page(connection, ranking, offset, min(offset + limit, len(ranking.scores)))
+        return Answer(found, total)
+
+    @staticmethod
+    def _number(connection: sqlite3.Connection, id: str) -> int:
+        row = connection.execute("SELECT number FROM records WHERE id=?", (id,)).fetchone()
+        if row is None:
+            raise RecordNotFoundError(id)
+        return int(row[0])
+
+    def _fetch(self, numbers: NDArray[np.int64]) -> tuple[NDArray[np.int64], Vectors]:
+        found = self._db.connection.execute(
+            "SELECT v.number, v.vector FROM json_each(?) j JOIN vectors v ON v.number = j.value",
+            (json.dumps(numbers.tolist()),),
+        ).fetchall()
+        return rows.vectors(found, self.dim)
+
+    def records(self, where: Filter | None = None) -> Iterator[ImageRecord]:
+        """All records (that pass the filter), in the order they were added."""
+        yield from (found for _, found in self.numbered_records(where))
+
+    def numbered_records(self, where: Filter | None = None) -> Iterator[tuple[int, ImageRecord]]:
+        """All records (that pass the filter) with their numbers, in the order of these."""
+        sql, parameters = compile_filter(where, self.field_types()) if where else ("1", [])
+        after = 0
+        query = (
+            f"SELECT r.number, {rows.RECORD_COLUMNS} FROM (SELECT * FROM records WHERE number > ?"
+            f" AND {sql} ORDER BY number LIMIT {_BLOCK}) r JOIN sources s ON s.number = r.source"
+            " ORDER BY r.number"
+        )
+        while True:  # in blocks: no view of the database is held while the caller works
+            with self._db.translated():
+                found = self._db.connection.execute(query, (after, *parameters)).fetchall()
+            yield from ((row[0], rows.record(row[1:])) for row in found)
+            if len(found) < _BLOCK:
+                return
+            after = found[-1][0]
+
+    def vectors(self) -> Iterator[tuple[NDArray[np.int64], Vectors]]:
+        """All (numbers, vectors) in blocks, in the order they were added."""
+        yield from self._snapshots.blocks()
+
+    def field_types(self) -> dict[str, str]:
+        """Names of the fields that some record has had: `text`, `number` or `mixed`."""
+        with self._db.translated():
+            return dict(self._db.connection.execute("SELECT name, type FROM fields"))
+
+    def values(self, name: str, limit: int = 100) -> list[tuple[FieldValue, int]]:
+        """The commonest values of a field with their counts."""
+        return self.browse.values(name, limit)
+
+    def last_number(self) -> int:
+        """The largest number given to a record so far."""
+        with self._db.translated():
+            row = self._db.connection.execute("SELECT max(number) FROM records").fetchone()
+        return int(row[0] or 0)
+
+    def source_count(self, source: int) -> int:
+        """How many records a source has."""
+        with self._db.translated():
+            row = self._db.connection.execute(
+                "SELECT count(*) FROM records WHERE source=?", (source,)
+            ).fetchone()
+        return int(row[0])
+
+    def model(self) -> str:
+        """The name of the model that made the vectors."""
+        return self._db.meta("model") or ""
+
+    def fingerprint(self) -> str:
+        """What the model that made the vectors is known by."""
+        return self._db.meta("fingerprint") or ""
+
+    def model_facts(self) -> ModelFacts:
+        """The model that made the vectors, as of one moment."""
+        with self._db.reading():
+            keys = ("model", "model_ref", "fingerprint")
+            return ModelFacts(*(self._db.meta(key) or "" for key in keys))
+
+    def check(self) -> None:
+        """Check the whole file: SQLite's own check, and ours of records and vectors.
+
+        Raises IndexDamagedError.
+        """
+        self._db.check()
+        with self._db.reading() as connection:
+            edits.check(connection, self.dim)
+        for _ in self._snapshots.blocks():
+            pass  # reading them is the check
+
+    @property
+    def ready(self) -> bool:
+        """Whether the caches were read, so that a search starts at once."""
+        return self._snapshots.ready
+
+    def get_ready(self) -> None:
+        """Read the caches now rather than with the first search."""
+        with self._db.reading() as connection:
+            self._snapshots.fresh(connection)
+
+    def wants_caches(self) -> bool:
+        """Whether the caches that the index should have are missing or damaged."""
+        return self._snapshots.lost()
+
+    def repair(self) -> None:
+        """Make lost caches again, unless another process is writing just now."""
+        self._snapshots.repair()
+
+    def count(self) -> int:
+        """How many records there are."""
+        return self._snapshots.count()
+
+    def info(self) -> StoreInfo:
+        """The state of the store."""
+        with self._db.reading() as connection:
+            snapshot = self._snapshots.fresh(connection)
+            meta = dict(connection.execute("SELECT key, value FROM meta"))
+            sources = connection.execute("SELECT uri FROM sources ORDER BY number").fetchall()
+        return StoreInfo(
+            records=len(snapshot),
+            model=meta["model"],
+            model_ref=meta["model_ref"],
+            fingerprint=meta["fingerprint"],
+            dim=self.dim,
+            bytes=self._snapshots.disk_bytes(),
+            approximate=snapshot.base is not None and snapshot.base.ann is not None,
+            pending=len(snapshot.tail_numbers) if snapshot.base else 0,
+            sources=tuple(row[0] for row in sources),
+            fields=self.field_types(),
+        )
+
+    def close(self) -> None:
+        """Release files; the store cannot be used afterwards."""
+        self._snapshots.close()
+        self._db.close()

@@ -1,0 +1,1 @@
+"""Words of the records' own text, and rankings fused; no SQL."""

@@ -1,0 +1,159 @@
+"""Words answered by looks, by the records' own text, or by both: which, and what is told."""
+
+import math
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from brute import some_record, unit
+from visavis_fake import FakeEmbedder
+
+from visavis.embedders.base import Embedder
+from visavis.errors import TextUnsupportedError, UnknownWordError, UsageError
+from visavis.filters import as_filter
+from visavis.flows.by_words import search
+from visavis.store.sqlite.lock import writer_lock
+from visavis.store.sqlite.store import SqliteStore
+from visavis.types import By, Query, RecordTerm, SearchResult, Term, TextTerm, Vectors
+
+KNOWN = {"red": (1, 0, 0), "green": (0, 1, 0), "blue": (0, 0, 1)}
+TITLES = {"a": "Nike shoe", "b": "plain shoe", "c": "mug"}
+Ask = Callable[..., SearchResult]
+
+
+class Reader(FakeEmbedder):
+    """Knows three words."""
+
+    def embed_texts(self, texts: Sequence[str]) -> Vectors:
+        known = [[KNOWN[word] for word in text.split() if word in KNOWN] for text in texts]
+        if not all(known):
+            raise UnknownWordError(f"no word of {texts[0]!r} is known")
+        return unit(np.array([np.sum(rows, axis=0) for rows in known], np.float32))
+
+    def text_notes(self, text: str) -> tuple[str, ...]:
+        unknown = [word for word in text.split() if word not in KNOWN]
+        return (f"unknown: {unknown}",) if unknown else ()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SqliteStore]:
+    """A red Nike shoe, a green shoe and a blue mug, whose titles do not name the colours."""
+    opened = SqliteStore.create(tmp_path / "i", "fake", "fake", "f", 3)
+    source = opened.source("catalogue", "/shop/all.csv").number
+    records = [some_record(id, {"title": title}) for id, title in TITLES.items()]
+    opened.upsert(source, records, np.eye(3, dtype=np.float32))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def ask(store: SqliteStore) -> Ask:
+    def asked(
+        *terms: str | Term, model: Callable[[], Embedder] = Reader, by: By = "both", where: str = ""
+    ) -> SearchResult:
+        made = tuple(TextTerm(term) if isinstance(term, str) else term for term in terms)
+        query = Query(made, as_filter(where or None), by=by)
+        return search(query, store, model, lambda _: b"", 10**6)
+
+    return asked
+
+
+def told(result: SearchResult) -> list[tuple[str, float, tuple[str, ...]]]:
+    return [(m.record.id, round(m.score, 3), m.why) for m in result.matches]
+
+
+def never() -> Embedder:
+    raise AssertionError("no model is needed")
+
+
+def test_what_text_and_looks_both_find_comes_first_with_its_cosine(ask: Ask) -> None:
+    result = ask("green shoe")
+    assert told(result)[0] == ("b", 1.0, ("title", "looks"))
+    assert {m.record.id for m in result.matches} == set(TITLES)
+    assert result.notes == ("unknown: ['shoe']",)  # no text has both words
+
+
+def test_what_the_model_passes_over_is_not_told_where_the_text_has_every_word(ask: Ask) -> None:
+    assert ask("plain shoe", model=Reader, by="text").notes == ()
+    found = ask(TextTerm("mug"), TextTerm("blue", -0.1), model=Reader)
+    assert told(found) == [("c", 1.0, ("title",))]
+
+
+def test_words_that_the_model_does_not_know_are_answered_by_the_text_alone(ask: Ask) -> None:
+    assert told(ask("nike")) == [("a", 1.0, ("title",))]
+    assert told(ask("shoes", model=FakeEmbedder, where="id=b")) == [("b", 1.0, ("title",))]
+
+
+def test_words_that_no_text_has_are_answered_by_looks_alone(ask: Ask) -> None:
+    result = ask("blue")
+    assert told(result)[0] == ("c", 1.0, ("looks",))
+    assert len(result.matches) == 3
+
+
+def test_words_that_are_nowhere_get_one_sentence(ask: Ask) -> None:
+    with pytest.raises(UnknownWordError, match="zeppelin"):
+        ask("zeppelin")
+    for text, said in (("zeppelin", "has 'zeppelin' in its own text"), ("🎉", "no letters")):
+        result = ask(text, model=FakeEmbedder)
+        assert result.matches == ()
+        assert said in str(result.reason)
+        assert "'fake' does not read words" in str(result.reason)
+    assert "passes the filter" in str(ask("mug", by="text", where="id=a").reason)
+    assert ask("mug", by="text", where="id=z").reason == "no record passes the filter id=z"
+
+
+def test_by_text_needs_no_model_and_by_looks_no_text(ask: Ask) -> None:
+    assert told(ask("shoes", model=never, by="text")) == [
+        ("a", 1.0, ("title",)),
+        ("b", 1.0, ("title",)),
+    ]
+    assert [why for _, _, why in told(ask("red", by="looks"))] == [(), (), ()]
+    with pytest.raises(TextUnsupportedError, match="does not read words"):
+        ask("nike", model=FakeEmbedder, by="looks")
+
+
+@pytest.mark.parametrize(
+    ("terms", "by"),
+    [
+        ((RecordTerm("a"),), "text"),
+        (("mug", RecordTerm("a")), "text"),
+        ((TextTerm("mug", -1),), "text"),
+        ((" ",), "both"),
+        ((TextTerm("mug", math.nan),), "both"),
+    ],
+)
+def test_a_question_that_makes_no_sense_is_refused(
+    ask: Ask, terms: tuple[str | Term, ...], by: By
+) -> None:
+    with pytest.raises(UsageError):
+        ask(*terms, by=by, model=FakeEmbedder)
+
+
+def test_mixed_with_a_picture_words_are_answered_by_looks(ask: Ask) -> None:
+    result = ask("blue", RecordTerm("a"))
+    assert {m.record.id for m in result.matches[:2]} == {"a", "c"}
+    assert {m.why for m in result.matches} == {()}
+
+
+def test_a_long_question_is_cut_and_that_is_told(ask: Ask) -> None:
+    result = ask("mug " + " ".join(f"word{n}" for n in range(3000)), by="text")
+    assert result.matches[0].record.id == "c"
+    assert any("only the first 32 words" in note for note in result.notes)
+
+
+def test_an_index_that_cannot_get_its_words_is_answered_by_looks_and_says_so(
+    ask: Ask, tmp_path: Path
+) -> None:
+    with sqlite3.connect(tmp_path / "i" / "index.sqlite") as connection:
+        connection.execute("DROP TABLE texts")
+        connection.execute("DELETE FROM meta WHERE key='text'")
+    with writer_lock(tmp_path / "i", wait=0):  # as if another process wrote
+        result = ask("red")
+        assert told(result)[0] == ("a", 1.0, ("looks",))
+        assert "does not hold it yet" in result.notes[0]
+        with pytest.raises(TextUnsupportedError):
+            ask("red", model=FakeEmbedder)
+        with pytest.raises(UsageError, match="visavis compact adds it"):
+            ask("mug", by="text")

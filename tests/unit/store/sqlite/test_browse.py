@@ -1,0 +1,136 @@
+"""Pages, random picks, fields and counts, against plain Python over the same records."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from brute import clustered, kept, some_record
+
+from visavis.filters import parse_all
+from visavis.store.sqlite import snapshots
+from visavis.store.sqlite.store import SqliteStore
+from visavis.types import Vectors
+
+DIM = 16
+COUNT = 3_000
+
+Filled = tuple[SqliteStore, Vectors]
+
+
+@pytest.fixture(params=["in memory", "with caches"])
+def filled(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Filled]:
+    """A store of clustered vectors, some of them removed again."""
+    if request.param == "with caches":
+        monkeypatch.setattr(snapshots, "EXACT_FLOATS", DIM * 100)
+        monkeypatch.setattr(snapshots, "PENDING_FLOATS", DIM * 10**6)
+    store = SqliteStore.create(tmp_path / "i", "m", "m", "f", DIM)
+    source = store.source("list", "list").number
+    vectors = clustered(COUNT, DIM, seed=3)
+    records = [
+        some_record(f"r{n}", {"shelf": n % 7, "kind": f"k{n % 3}", "title": f"t {n}"})
+        for n in range(COUNT)
+    ]
+    store.upsert(source, records[:2500], vectors[:2500])
+    store.finish()
+    store.upsert(source, records[2500:], vectors[2500:])
+    store.remove([f"r{n}" for n in range(0, COUNT, 10)])
+    yield store, vectors
+    store.close()
+
+
+def _left() -> list[int]:
+    return [n for n in range(COUNT) if n % 10]
+
+
+def test_pages_hold_what_is_left_in_order(filled: Filled) -> None:
+    browse = filled[0].browse
+    seen = []
+    for offset in range(0, COUNT, 700):
+        records, total = browse.page(700, offset)
+        assert total == len(_left()) == browse.count()
+        seen += [record.id for record in records]
+    assert seen == [f"r{n}" for n in _left()]
+
+
+def test_filtered_pages_hold_what_passes(filled: Filled) -> None:
+    browse = filled[0].browse
+    where = parse_all(["shelf=3", "kind!=k1"])
+    expected = [f"r{n}" for n in _left() if n % 7 == 3 and n % 3 != 1]
+    records, total = browse.page(10, 5, where)
+    assert [record.id for record in records] == expected[5:15]
+    assert total == len(expected) == browse.count(where)
+    assert where is not None
+    assert browse.passes(expected[0], where)
+    assert not browse.passes("r1", where)
+    assert not browse.passes("nobody", where)
+
+
+def test_samples_are_fair_repeatable_and_hardly_change_with_the_index(filled: Filled) -> None:
+    store, _ = filled
+    seen: Counter[str] = Counter()
+    for seed in range(300):
+        seen.update(record.id for record in store.browse.sample(90, seed))
+    assert len(seen) == len(_left())  # each is expected ten times
+    assert max(seen.values()) < 35
+    before = [record.id for record in store.browse.sample(100, 5)]
+    assert before == [record.id for record in store.browse.sample(100, 5)]
+    gone = before[10]
+    store.remove([gone])
+    after = [record.id for record in store.browse.sample(99, 5)]
+    assert after == [id for id in before if id != gone]
+
+
+@pytest.mark.parametrize("where", [None, "shelf=2", "shelf<6"])
+def test_counts_above_a_score_are_exact(filled: Filled, where: str | None) -> None:
+    store, vectors = filled
+    chosen = parse_all([where]) if where else None
+    passes: Callable[[int], bool] = {
+        None: lambda n: True,
+        "shelf=2": lambda n: n % 7 == 2,
+        "shelf<6": lambda n: n % 7 < 6,
+    }[where]
+    left = [n for n in _left() if passes(n)]
+    query = clustered(1, DIM, seed=9)[0]
+    scores = np.round(kept(vectors)[left] @ query, 6)
+    for floor in (-1.0, 0.0, 0.31, float(np.sort(scores)[-20]) - 1e-6, 0.9, 1.0):
+        assert store.browse.reaching(query, floor, chosen) == np.count_nonzero(scores >= floor)
+
+
+def test_a_record_left_out_of_a_search_is_left_out_of_every_page(filled: Filled) -> None:
+    store, vectors = filled
+    for id in ("r1", "r2601"):
+        vector = store.vector(id)
+        plain = store.search(vector, 250)
+        without = [
+            match.record.id
+            for offset in range(0, 250, 25)
+            for match in store.search(vector, 25, offset, without=id).matches
+        ]
+        expected = [match.record.id for match in store.search(vector, 251).matches]
+        assert without == [other for other in expected if other != id][:250]
+        assert store.search(vector, 1, without=id).total == plain.total - 1
+    where = parse_all(["shelf=0"])
+    assert store.search(vectors[1], 1, where=where, without="r1").total == (
+        store.search(vectors[1], 1, where=where).total
+    )
+
+
+def test_fields_are_counted(filled: Filled) -> None:
+    store, _ = filled
+    facets = {facet.name: facet for facet in store.browse.facets()}
+    shelves = Counter(n % 7 for n in _left())
+    assert facets["shelf"].values is not None
+    assert dict(facets["shelf"].values) == shelves
+    assert (facets["shelf"].min, facets["shelf"].max) == (0, 6)
+    assert facets["kind"].min is None
+    assert facets["title"].values is None
+    assert facets["title"].distinct == len(_left())
+    generation = store.browse.generation()
+    store.remove([f"r{n}" for n in _left()])
+    assert store.browse.generation() > generation
+    assert store.browse.count() == 0
+    assert store.browse.sample(3, 1) == []

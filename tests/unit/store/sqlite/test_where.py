@@ -1,0 +1,382 @@
+"""Filters: read as people write them, and compared with what plain Python makes of them."""
+
+import operator
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from brute import clustered, some_record
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from visavis.errors import FilterError
+from visavis.filters import described, parse, parse_all
+from visavis.store.sqlite import edits
+from visavis.store.sqlite.store import SqliteStore
+from visavis.types import Condition, Fields, FieldValue, Filter, Operator
+
+Found = Callable[..., list[str]]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SqliteStore]:
+    opened = SqliteStore.create(tmp_path / "an.index", "fake", "fake", "fake", 4)
+    yield opened
+    opened.close()
+
+
+def fill(store: SqliteStore, all_fields: Sequence[Fields]) -> None:
+    records = [some_record(f"{at:02}", fields) for at, fields in enumerate(all_fields)]
+    source = store.source("catalogue", "/all.csv").number
+    store.upsert(source, records, clustered(len(records), 4))
+
+
+def passing(store: SqliteStore, *expressions: str) -> list[int]:
+    return [int(record.id) for record in store.records(parse_all(expressions))]
+
+
+# -- reading ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "condition"),
+    [
+        ("brand=acme", Condition("brand", "=", ("acme",))),
+        ("brand = acme , umbra ", Condition("brand", "=", ("acme", "umbra"))),
+        ('brand="Dolce, Gabbana",acme', Condition("brand", "=", ("Dolce, Gabbana", "acme"))),
+        ('brand="say ""hi"""', Condition("brand", "=", ('say "hi"',))),
+        ("brand!=acme", Condition("brand", "!=", ("acme",))),
+        ("price<50", Condition("price", "<", ("50",))),
+        ("price<=-5.5", Condition("price", "<=", ("-5.5",))),
+        ("price>1e3", Condition("price", ">", ("1e3",))),
+        ("year>=2011", Condition("year", ">=", ("2011",))),
+        ("title~table lamp", Condition("title", "~", ("table lamp",))),
+        ("title~a,b", Condition("title", "~", ("a,b",))),
+        ("formula=a=b", Condition("formula", "=", ("a=b",))),
+        ("shoe size=42", Condition("shoe size", "=", ("42",))),
+        ("größe.cm=42", Condition("größe.cm", "=", ("42",))),
+        ('empty=""', Condition("empty", "=", ("",))),
+    ],
+)
+def test_an_expression_is_read_as_people_write_it(text: str, condition: Condition) -> None:
+    assert parse(text) == condition
+
+
+@pytest.mark.parametrize(
+    "text", ["", "shoes", "=shoes", "a!b", "price<", "title~", "brand=", "brand!=  ", 'brand="open']
+)
+def test_what_is_no_expression_is_refused(text: str) -> None:
+    with pytest.raises(FilterError):
+        parse(text)
+
+
+def test_a_filter_is_told_as_it_was_written() -> None:
+    assert described(parse_all(["brand=a,b", "price<50"])) == "brand=a,b and price<50"
+
+
+# -- comparing -------------------------------------------------------------------------------------
+
+SHOP: list[Fields] = [
+    {"brand": "acme", "price": 10, "new": True, "title": "Table LAMP"},
+    {"brand": "Umbra", "price": 49.5, "new": False, "title": "ÉCLAIRAGE"},
+    {"brand": "acme", "price": 50, "day": "2024-05-01"},
+    {"brand": "Dolce, Gabbana", "price": 900, "day": "2023-12-31"},
+    {"price": "on request", "title": "100% wool"},
+    {"brand": "7", "price": -1},
+    {"brand": 7},
+]
+
+
+@pytest.mark.parametrize(
+    ("expressions", "expected"),
+    [
+        (["brand=acme"], [0, 2]),
+        (["brand=acme,Umbra"], [0, 1, 2]),
+        (["brand=Acme"], []),
+        (['brand="Dolce, Gabbana"'], [3]),
+        (["brand!=acme"], [1, 3, 4, 5, 6]),
+        (["brand!=acme,Umbra"], [3, 4, 5, 6]),
+        (["brand=7"], [5, 6]),
+        (["brand!=7"], [0, 1, 2, 3, 4]),
+        (["price<50"], [0, 1, 5]),
+        (["price<=50"], [0, 1, 2, 5]),
+        (["price>49.5"], [2, 3]),
+        (["price>=4.95e1"], [1, 2, 3]),
+        (["price>on"], [4]),
+        (["price=50.0"], [2]),
+        (["price=on request,-1"], [4, 5]),
+        (["day>=2024-01-01"], [2]),
+        (["day<2024"], []),
+        (["new=true"], [0]),
+        (["new=False"], [1]),
+        (["new=1"], [0]),
+        (["title~lamp"], [0]),
+        (["title~éclair"], [1]),
+        (["title~0%"], [4]),
+        (["title~_"], []),
+        (["price~9"], [1, 3]),
+        (["brand=acme", "price<50"], [0]),
+        (["brand=acme", "brand=Umbra"], []),
+        (["id=03"], [3]),
+        (["id!=03,04"], [0, 1, 2, 5, 6]),
+        (["width=30", "height=40", "size<=10", "modified>20"], [0, 1, 2, 3, 4, 5, 6]),
+        (["width>30"], []),
+    ],
+)
+def test_filters_pass_what_they_say(
+    store: SqliteStore, expressions: list[str], expected: list[int]
+) -> None:
+    fill(store, SHOP)
+    assert passing(store, *expressions) == expected
+
+
+def test_ids_are_texts_even_where_they_look_like_numbers(store: SqliteStore) -> None:
+    source = store.source("catalogue", "/all.csv").number
+    ids = ["1000", "1e3", "1", "true", "1.0"]
+    store.upsert(source, [some_record(id) for id in ids], clustered(5, 4))
+    for id in ids:
+        assert [r.id for r in store.records(parse_all([f"id={id}"]))] == [id]
+        others = [r.id for r in store.records(parse_all([f"id!={id}"]))]
+        assert others == [other for other in ids if other != id]
+
+
+def test_long_whole_numbers_are_compared_to_the_last_digit(store: SqliteStore) -> None:
+    codes: list[FieldValue] = [
+        9007199254740993,
+        9007199254740992,
+        2**63 - 1,
+        "99999999999999999999999",
+    ]
+    fill(store, [{"code": code} for code in codes])
+    for at, code in enumerate(codes):
+        assert passing(store, f"code={code}") == [at]
+    assert passing(store, "code>9007199254740992") == [0, 2]
+    huge = Filter((Condition("code", "=", (10**30,)),))
+    assert list(store.records(huge)) == []
+
+
+def test_the_same_number_and_truth_value_are_told_apart_in_one_store(store: SqliteStore) -> None:
+    fill(store, [{"a": "True"}, {"a": 1}])
+    for value, expected in ((1, ["01"]), (True, ["00", "01"]), (1, ["01"])):
+        where = Filter((Condition("a", "=", (value,)),))
+        found = store.search(clustered(1, 4)[0], 5, where=where).matches
+        assert sorted(match.record.id for match in found) == expected
+
+
+def test_a_field_takes_precedence_over_an_attribute_of_its_name(store: SqliteStore) -> None:
+    fill(store, [{"size": "L"}, {"size": "XL"}])
+    assert passing(store, "size=XL") == [1]
+
+
+def test_a_number_that_is_not_finite_does_no_harm(store: SqliteStore) -> None:
+    fill(store, [{"a": float("nan"), "b": 1}, {"a": float("inf"), "b": 2}, {"a": 3.0, "b": 3}])
+    assert passing(store, "b>=1") == [0, 1, 2]
+    assert passing(store, "a>0") == [2]
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("pirce<50", "did you mean 'price'"),
+        ("Brand=acme", "did you mean 'brand'"),
+        ("zzz=1", r"fields: .*brand.*height.*price"),
+    ],
+)
+def test_an_unknown_field_is_an_error_that_helps(store: SqliteStore, text: str, hint: str) -> None:
+    fill(store, SHOP)
+    with pytest.raises(FilterError, match=hint):
+        passing(store, text)
+
+
+# -- names and values that mean harm ---------------------------------------------------------------
+
+ODD_NAMES = [
+    "it's",
+    'say "hi"',
+    "a.b",
+    "a.b[0]",
+    "$.x",
+    "with space",
+    "größe",
+    "価格",
+    "back\\slash",
+    "semi;colon",
+    "') OR 1=1 --",
+    '"; DROP TABLE records; --',
+    "json_extract(fields, '$.x')",
+    "per%cent_",
+    "a\tb",
+    "new\nline",
+    "#",
+    "?",
+    ":name",
+    "x" * 500,
+    "id",
+    "fields",
+    "number",
+]
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_any_text_can_name_a_field(store: SqliteStore, name: str) -> None:
+    fill(store, [{name: "yes"}, {name: "no"}, {name: 5}, {"other": "yes"}])
+
+    def found(operator: Operator, value: FieldValue) -> list[int]:
+        where = Filter((Condition(name, operator, (value,)),))
+        return [int(record.id) for record in store.records(where)]
+
+    for indexed in (False, True):
+        assert found("=", "yes") == [0]
+        assert found("!=", "yes") == [1, 2, 3]
+        assert found("~", "O") == [1]
+        assert found(">", 4) == [2]
+        assert dict(store.values(name)) == {5: 1, "no": 1, "yes": 1}
+        if not indexed:
+            with store._db.writing() as connection:
+                edits.index_fields(connection)
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["') OR 1=1 --", "'; DROP TABLE records; --", '"', "'", "%", "_", "\\", "\\%", "?", "é'"],
+)
+def test_any_text_can_be_a_value(store: SqliteStore, value: str) -> None:
+    fill(store, [{"a": value}, {"a": "else"}, {"b": 1}])
+    for condition, expected in (
+        (Condition("a", "=", (value,)), [0]),
+        (Condition("a", "!=", (value,)), [1, 2]),
+        (Condition("a", ">=", (value,)), [0] if value > "else" else [0, 1]),
+    ):
+        assert [int(r.id) for r in store.records(Filter((condition,)))] == expected
+    assert store.info().records == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("price", "abc"), ("price", ""), ("new", "yes"), ("width", "wide"), ("size", "nan")],
+)
+def test_comparing_numbers_with_a_text_is_a_mistake_and_no_empty_answer(
+    store: SqliteStore, name: str, value: str
+) -> None:
+    fill(store, [{"price": 5, "new": True}, {"price": 7.5}, {"name": "x"}])
+    where = Filter((Condition(name, ">", (value,)),))
+    with pytest.raises(FilterError, match=f"every {name} is a number"):
+        store.remove_where(where)
+    with pytest.raises(FilterError, match=f"every {name} is a number"):
+        store.search(np.eye(4, dtype=np.float32)[0], 5, where=where)
+    assert store.info().records == 3
+
+
+def test_half_a_character_is_refused_in_a_sentence(store: SqliteStore) -> None:
+    fill(store, SHOP)
+    with pytest.raises(Exception, match="no valid text") as refused:
+        passing(store, "brand=\udc80")
+    assert type(refused.value).__module__ == "visavis.errors"
+
+
+# -- against plain Python --------------------------------------------------------------------------
+
+_NAMES = ("a", "b b", "c'c")
+_TEXTS = st.text(
+    st.sampled_from("abAB%_\\' éÉßİıſ図0123456789.-,"), min_size=0, max_size=4
+) | st.sampled_from(["true", "False", "1", "1.0", "01", "-3", "2024-05-01", "1e2", "nan", "inf"])
+_NUMBERS = st.integers(-5, 5) | st.sampled_from([0.5, -2.25, 100.0, 1e15, 2**53 + 1, 2**62])
+_VALUES = _TEXTS | _NUMBERS | st.booleans()
+_FIELDS = st.dictionaries(st.sampled_from(_NAMES), _VALUES, max_size=3)
+_CONDITIONS = st.builds(
+    Condition,
+    st.sampled_from(_NAMES),
+    st.sampled_from(["=", "!="]),
+    st.lists(_VALUES, min_size=1, max_size=3).map(tuple),
+) | st.builds(
+    Condition,
+    st.sampled_from(_NAMES),
+    st.sampled_from(["<", "<=", ">", ">=", "~"]),
+    _VALUES.map(lambda value: (value,)),
+)
+_ORDERS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
+
+
+def _as_number(value: FieldValue) -> int | float | None:
+    if isinstance(value, int | float):
+        return value
+    text = value.strip("+-")
+    if len(value) - len(text) > 1 or (not text[:1].isdigit() and text[:1] != "."):
+        return None
+    try:
+        return int(value) if text.isdigit() else float(value)
+    except ValueError:
+        return None
+
+
+def _equals(held: FieldValue, wanted: FieldValue) -> bool:
+    if isinstance(held, str):
+        return held == str(wanted)
+    if str(wanted).lower() in ("true", "false"):
+        return held == (str(wanted).lower() == "true")
+    return held == _as_number(wanted)
+
+
+def _contains(held: FieldValue, wanted: FieldValue) -> bool:
+    needle = str(wanted)
+    text = str(int(held)) if isinstance(held, bool) else str(held)
+    if needle.isascii():
+        return _ascii_lower(needle) in _ascii_lower(text)
+    return needle.casefold() in text.casefold()
+
+
+def _ascii_lower(text: str) -> str:
+    return "".join(letter.lower() if letter.isascii() else letter for letter in text)
+
+
+def _holds(condition: Condition, fields: Fields) -> bool:
+    held = fields.get(condition.field)
+    if condition.operator == "!=":
+        return held is None or not any(_equals(held, value) for value in condition.values)
+    if held is None:
+        return False
+    if condition.operator == "=":
+        return any(_equals(held, value) for value in condition.values)
+    wanted = condition.values[0]
+    if condition.operator == "~":
+        return _contains(held, wanted)
+    number = _as_number(wanted)
+    if number is not None:
+        return not isinstance(held, str) and bool(_ORDERS[condition.operator](held, number))
+    return isinstance(held, str) and bool(_ORDERS[condition.operator](held, wanted))
+
+
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(
+    st.lists(_FIELDS, min_size=1, max_size=12),
+    st.lists(_CONDITIONS, min_size=1, max_size=3),
+    st.booleans(),
+)
+def test_filters_agree_with_plain_python(
+    tmp_path: Path, all_fields: list[Fields], conditions: list[Condition], indexed: bool
+) -> None:
+    store = SqliteStore.create(Path(tempfile.mkdtemp(dir=tmp_path)), "fake", "fake", "fake", 4)
+    try:
+        fill(store, [*all_fields, dict.fromkeys(_NAMES, "x")])
+        if indexed:
+            with store._db.writing() as connection:
+                edits.index_fields(connection)
+        where = Filter(tuple(conditions))
+        expected = {
+            f"{at:02}"
+            for at, fields in enumerate([*all_fields, dict.fromkeys(_NAMES, "x")])
+            if all(_holds(condition, fields) for condition in conditions)
+        }
+        assert {record.id for record in store.records(where)} == expected
+        query = np.eye(4, dtype=np.float32)[0]
+        answer = store.search(query, 50, where=where)
+        assert {match.record.id for match in answer.matches} == expected
+        assert answer.total == len(expected)
+    finally:
+        store.close()

@@ -14,8 +14,8 @@ from benchmarks.measure import Bound, Figure, Floor, Report, Size, in_turns
 from visavis.types import Entry
 
 if TYPE_CHECKING:
-    from visavis.training.autoencoder_learner import AutoencoderLearner
-    from visavis.training.inputs import Inputs
+    from visavis.training.autoencoder.learner import AutoencoderLearner
+    from visavis.training.data.inputs import Inputs
 
 _PICTURES = {"full": 5000, "small": 5000, "tiny": 120}
 _EPOCHS = {"full": 20, "small": 20, "tiny": 2}
@@ -54,15 +54,15 @@ def run(size: Size, work: Path) -> Report:
 def _triplet_seconds(count: int, epochs: int, work: Path) -> float:
     import tempfile
 
-    from visavis.training.batches import Batches, LabelBatches
-    from visavis.training.embedding_network import EmbeddingNetwork
-    from visavis.training.fitting import LoopSettings, fit
-    from visavis.training.heads import Head
-    from visavis.training.metric_losses import LossSettings, MetricLoss
-    from visavis.training.samples import label_numbers
-    from visavis.training.splits import split
-    from visavis.training.triplet_learner import TripletLearner
-    from visavis.training.triplet_settings import TripletSettings
+    from visavis.training.data.batches import Batches, LabelBatches
+    from visavis.training.data.samples import label_numbers
+    from visavis.training.data.splits import split
+    from visavis.training.loop.fitting import LoopSettings, fit
+    from visavis.training.networks.embedding import EmbeddingNetwork
+    from visavis.training.networks.heads import Head
+    from visavis.training.triplet.learner import TripletLearner
+    from visavis.training.triplet.losses import LossSettings, MetricLoss
+    from visavis.training.triplet.settings import TripletSettings
 
     settings = TripletSettings()
     rng = np.random.default_rng(1)
@@ -86,7 +86,7 @@ def _triplet_seconds(count: int, epochs: int, work: Path) -> float:
 
 
 def _autoencoder(size: Size, work: Path) -> list[Figure]:
-    from visavis.training.autoencoder_settings import AutoencoderSettings
+    from visavis.training.autoencoder.settings import AutoencoderSettings
 
     side, steps = _SIDE[size], _STEPS[size]
     settings = replace(AutoencoderSettings(), side=side, batch=_BATCH)
@@ -122,7 +122,7 @@ def _autoencoder(size: Size, work: Path) -> list[Figure]:
 def _learner(settings: Any, pixels: NDArray[np.uint8]) -> "AutoencoderLearner":
     import torch
 
-    from visavis.training.autoencoder_learner import AutoencoderLearner
+    from visavis.training.autoencoder.learner import AutoencoderLearner
 
     torch.manual_seed(0)
     numbers = np.arange(len(pixels))
@@ -134,8 +134,8 @@ def _loop_rate(settings: Any, pixels: NDArray[np.uint8], work: Path) -> tuple[fl
     """Pictures a second between the first step and the last, and processors kept busy."""
     import tempfile
 
-    from visavis.training.batches import Batches, shuffled
-    from visavis.training.fitting import LoopSettings, fit
+    from visavis.training.data.batches import Batches, shuffled
+    from visavis.training.loop.fitting import LoopSettings, fit
     from visavis.training.progress import Progress
 
     learner = _learner(settings, pixels)
@@ -156,7 +156,7 @@ def _loop_rate(settings: Any, pixels: NDArray[np.uint8], work: Path) -> tuple[fl
 def _bare_rate(learner: "AutoencoderLearner", pixels: NDArray[np.uint8], steps: int) -> float:
     import torch
 
-    from visavis.training.autoencoder_learner import difference
+    from visavis.training.autoencoder.learner import difference
 
     batch = (len(pixels) - 8) // steps
     ready = [learner.batch(np.arange(at * batch, (at + 1) * batch)) for at in range(steps)]
@@ -176,9 +176,9 @@ def _bare_rate(learner: "AutoencoderLearner", pixels: NDArray[np.uint8], steps: 
 
 def _inputs(rows: NDArray[np.float32] | None, pixels: NDArray[np.uint8] | None) -> "Inputs":
     """What a cache would hold."""
-    from visavis.training.inputs import inputs
-    from visavis.training.kept import Kept
-    from visavis.training.samples import Sample
+    from visavis.training.data.inputs import inputs
+    from visavis.training.data.kept import Kept
+    from visavis.training.data.samples import Sample
 
     def kept(values: NDArray[Any]) -> Kept:
         samples = [

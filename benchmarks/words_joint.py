@@ -38,14 +38,14 @@ from visavis.embedders.words.lookup import Words
 from visavis.embedders.words.table import WordTable
 from visavis.images.decode import decode
 from visavis.sources.base import open_source
-from visavis.training.batches import Batches, shuffled
-from visavis.training.fitting import LoopSettings, fit
-from visavis.training.joint import JointRecipe, Said, prepare
-from visavis.training.joint_learner import JointLearner
-from visavis.training.joint_settings import JointSettings
-from visavis.training.joint_targets import Phrases, targets_of
-from visavis.training.joint_words import turn_of, write_turned
-from visavis.training.recipe import learner_of, train
+from visavis.training.data.batches import Batches, shuffled
+from visavis.training.joint.learner import JointLearner
+from visavis.training.joint.recipe import JointRecipe, Said, prepare
+from visavis.training.joint.settings import JointSettings
+from visavis.training.joint.targets import Phrases, targets_of
+from visavis.training.joint.words import turn_of, write_turned
+from visavis.training.loop.fitting import LoopSettings, fit
+from visavis.training.loop.recipe import learner_of, train
 from visavis.types import Vectors
 
 EPOCHS = 15

@@ -26,18 +26,11 @@ FLOORS = [  # a part may import lower floors only, and never its neighbours
     {"flows"},
     {"image_index"},
     {"settings", "evaluation", "training", "cluster"},
+    {"pages"},
     {"cli", "server"},
 ]
-SIDEWAYS = {
-    ("reindex", "ingest"),
-    ("ingest", "pruning"),
-    ("tagging", "search"),
-    ("by_words", "search"),
-    ("cli", "server"),
-}
-"""Neighbours that may be imported all the same: a rebuild takes its options from indexing, tagging
-reads its pictures as searching does, words are answered by looks as well, and `visavis serve`
-starts the server."""
+SIDEWAYS = {("cli", "server")}
+"""Neighbours that may be imported all the same: `visavis serve` starts the server."""
 
 COME_WITH = {"httpcore": "httpx", "starlette": "fastapi", "pydantic": "fastapi"}
 """Packages that a dependency of ours brings and hands out in its own interface."""
@@ -136,18 +129,57 @@ def test_only_declared_packages_are_imported(path: Path) -> None:
     assert others - ours <= allowed
 
 
+def run_imports(path: Path) -> set[str]:
+    """Every module of ours that a file imports when it runs, also late, inside functions."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for_checkers = {
+        inner
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for inner in ast.walk(node)
+    }
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node not in for_checkers:
+            found |= {f"{node.module}.{name.name}" for name in node.names} | {str(node.module)}
+    return found & {module_name(file) for file in FILES} - {"visavis", module_name(path)}
+
+
+def circles(needs: dict[str, set[str]]) -> set[str]:
+    """The names that need one another, be it by way of others."""
+    left = {name: needed & set(needs) for name, needed in needs.items()}
+    while free := {name for name, needed in left.items() if not needed & set(left)}:
+        left = {name: needed for name, needed in left.items() if name not in free}
+    while unneeded := set(left) - set().union(*left.values()):
+        left = {name: needed for name, needed in left.items() if name not in unneeded}
+    return set(left)
+
+
 def test_there_are_no_circular_imports() -> None:
-    above: dict[str, set[str]] = {module_name(path): set() for path in FILES}
+    assert not circles({module_name(path): run_imports(path) for path in FILES})
+
+
+def room(module: str) -> str:
+    """'visavis.store.sqlite.rows' → 'visavis.store.sqlite'; '' outside of all such rooms."""
+    parts = module.split(".")
+    folders = parts if (SOURCE / "/".join(parts)).is_dir() else parts[:-1]
+    return ".".join(folders[:3]) if len(folders) > 2 else ""
+
+
+def test_rooms_of_a_part_do_not_need_one_another() -> None:
+    needs: dict[str, set[str]] = {}
     for path in FILES:
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        for node in tree.body:  # at module level
-            if isinstance(node, ast.ImportFrom) and str(node.module).startswith("visavis"):
-                names = {f"{node.module}.{name.name}" for name in node.names} | {str(node.module)}
-                above[module_name(path)] |= names & set(above) - {"visavis"}
-    while free := [name for name, needs in above.items() if not needs & set(above)]:
-        for name in free:
-            del above[name]
-    assert not above, f"these import one another: {sorted(above)}"
+        here = room(module_name(path))
+        if here:
+            needs.setdefault(here, set()).update(
+                room(module) for module in run_imports(path) if room(module) != here
+            )
+    assert not circles(needs)
+
+
+def test_folders_stay_small() -> None:
+    for folder in {path.parent for path in FILES}:
+        assert len(list(folder.glob("*.py"))) <= 16, f"{folder}: find the walls"
 
 
 def test_the_public_door_is_complete_and_sorted() -> None:

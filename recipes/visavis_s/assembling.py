@@ -7,7 +7,7 @@ from onnx import TensorProto, compose, helper, numpy_helper
 from recipes.visavis_s.graph import OPSET
 from recipes.visavis_s.vector import End
 
-from visavis.training.tracing import traced
+from visavis.training.graphs.tracing import traced
 
 _SMALLEST = 2048  # weights with fewer numbers stay float32: nothing is gained
 _PIXELS = "pixels"

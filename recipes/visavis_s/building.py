@@ -33,7 +33,7 @@ from visavis.embedders.spec import (
     SemanticSpec,
     WordsSpec,
 )
-from visavis.training.tracing import write_folder
+from visavis.training.graphs.tracing import write_folder
 
 log = logging.getLogger("recipes.visavis_s")
 

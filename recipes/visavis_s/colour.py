@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from visavis.training.colour import ColourHistogram
+from visavis.training.networks.colour import ColourHistogram
 
 
 class Colour(nn.Module):

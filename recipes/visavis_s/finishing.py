@@ -23,7 +23,7 @@ from recipes.visavis_s.vector import (
 from torch import Tensor
 from torch.nn import functional
 
-from visavis.training.colour import ColourHistogram
+from visavis.training.networks.colour import ColourHistogram
 
 log = logging.getLogger("recipes.visavis_s")
 

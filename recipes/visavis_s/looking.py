@@ -12,8 +12,8 @@ from recipes.visavis_s.edits import EDITS, edited
 from recipes.visavis_s.pictures import batches
 from torch import Tensor
 
-from visavis.training.colour import ColourHistogram
-from visavis.training.tracing import session
+from visavis.training.graphs.tracing import session
+from visavis.training.networks.colour import ColourHistogram
 
 PATCH = 8
 """Side of what the colour histogram counts, in pixels: a quarter of the time that 4 takes."""

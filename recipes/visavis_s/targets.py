@@ -15,7 +15,7 @@ from recipes.visavis_s.vector import rooted
 from torch import Tensor
 from torch.nn import functional
 
-from visavis.training.tracing import session
+from visavis.training.graphs.tracing import session
 
 log = logging.getLogger("recipes.visavis_s")
 

@@ -15,7 +15,7 @@ from recipes.visavis_s.colour import Colour
 from torch import Tensor, nn
 from torch.nn import functional
 
-from visavis.training.whitening import whitening
+from visavis.training.networks.whitening import whitening
 
 ROOT_FLOOR = 1e-3
 """Added to features before their square root, whose slope has no end at zero."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.browser.conftest import OpenPage, Site, serving
 
-from visavis.server.keys import new_key
+from visavis.server.edge.keys import new_key
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tests.integration.conftest import COUNT, Cli
 
-from visavis.cli import evaluating_progress
+from visavis.cli.progress import evaluating as evaluating_progress
 from visavis.evaluation.edits import EDITS
 from visavis.evaluation.report import evaluate
 from visavis.evaluation.tasks import Options, same_task

@@ -65,9 +65,9 @@ def compare(
     The pictures are indexed by each model in a place that is gone afterwards; an index that one of
     the models made is used as it is.
     """
-    from visavis.cli.sheet import check_sheet_path
     from visavis.errors import UsageError
     from visavis.flows.search import parse_terms
+    from visavis.pages.sheet import check_sheet_path
     from visavis.types import Query
 
     if len(model or []) < 2:
@@ -105,7 +105,7 @@ def _indexed(
     opened: ExitStack,
 ) -> "ImageIndex":
     """The pictures as a model sees them."""
-    from visavis.cli.progress import IndexProgress
+    from visavis.cli.progress.indexing import IndexProgress
     from visavis.embedders.registry import load_embedder
     from visavis.errors import UsageError
     from visavis.image_index import ImageIndex
@@ -192,8 +192,9 @@ def _write(path: Path, answers: Sequence[_Answer], index: "ImageIndex") -> None:
     """A row for each query and model, one below the other, so that ranks are in columns."""
     from dataclasses import replace
 
-    from visavis.cli.searching import read_picture
-    from visavis.cli.sheet import Sheet, search_sheet, write_sheet
+    from visavis.pages.cards import Sheet
+    from visavis.pages.pictures import read_picture
+    from visavis.pages.sheet import search_sheet, write_sheet
     from visavis.types import ImageRecord, ImageTerm, RecordTerm
 
     def picture(term: "Term") -> "ImageRecord | None":

@@ -29,7 +29,7 @@ def demo(
 
     Indexes them, searches for one of them and by words, and writes contact sheets of what it found.
     """
-    from visavis.cli.progress import IndexProgress
+    from visavis.cli.progress.indexing import IndexProgress
     from visavis.errors import IndexIncompatibleError
     from visavis.image_index import ImageIndex
 
@@ -91,8 +91,8 @@ def _by_words(index: "ImageIndex", out: Path) -> None:
 def _show(
     what: str, term: "Term", index: "ImageIndex", result: "SearchResult", sheet: Path
 ) -> None:
-    from visavis.cli.searching import read_picture
-    from visavis.cli.sheet import search_sheet, write_sheet
+    from visavis.pages.pictures import read_picture
+    from visavis.pages.sheet import search_sheet, write_sheet
     from visavis.types import RecordTerm
 
     for match in result.matches:

@@ -13,11 +13,11 @@ from visavis.cli import options
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from visavis.cli.report_page import Comparison, Rows
     from visavis.evaluation.report import Report
     from visavis.evaluation.runs import Run
     from visavis.evaluation.tasks import Options, Task
     from visavis.image_index import ImageIndex
+    from visavis.pages.report import Comparison, Rows
     from visavis.types import Failure
 
 _CLASSES = 8  # lines of the table by class; --json has all
@@ -148,7 +148,7 @@ def evaluate(
             write_report(Path(out), found)
         comparison = None if other is None else _compared(found, other, str(against))
         if report is not None:
-            from visavis.cli.report_rows import picture_rows
+            from visavis.pages.report_rows import picture_rows
 
             _write_page(Path(report), found, comparison, picture_rows(task, run))
     for told in (out, report):
@@ -184,8 +184,8 @@ def _check_protocol(
 
 def _check_places(out: str | None, report: str | None) -> None:
     """Raise UsageError for a place that cannot be written to, before any work is done."""
-    from visavis.cli.report_page import check_page_path
     from visavis.evaluation.report import check_place
+    from visavis.pages.report import check_page_path
 
     if out is not None:
         check_place(Path(out))
@@ -220,7 +220,7 @@ def _opened(
     """
     from tempfile import TemporaryDirectory
 
-    from visavis.cli.progress import IndexProgress
+    from visavis.cli.progress.indexing import IndexProgress
     from visavis.errors import UsageError
     from visavis.image_index import ImageIndex
 
@@ -263,7 +263,7 @@ def _task(
     index: "ImageIndex",
     chosen: "Options",
 ) -> "Task":
-    from visavis.cli.progress import IndexProgress
+    from visavis.cli.progress.indexing import IndexProgress
     from visavis.evaluation.copies import ORIGINALS
     from visavis.evaluation.tasks import copies_task, same_task, truth_task
 
@@ -279,7 +279,7 @@ def _task(
 
 
 def _measured(index: "ImageIndex", task: "Task", depths: "Sequence[int]") -> "tuple[Report, Run]":
-    from visavis.cli.evaluating_progress import AskingProgress
+    from visavis.cli.progress.evaluating import AskingProgress
     from visavis.evaluation.report import evaluate as measure
 
     with AskingProgress(task) as progress:
@@ -287,8 +287,8 @@ def _measured(index: "ImageIndex", task: "Task", depths: "Sequence[int]") -> "tu
 
 
 def _compared(found: "Report", other: "Report", name: str) -> "Comparison":
-    from visavis.cli.report_page import Comparison
     from visavis.evaluation.compare import compare
+    from visavis.pages.report import Comparison
 
     return Comparison(f"{other['model']['name']} ({Path(name).name})", compare(found, other, name))
 
@@ -301,8 +301,8 @@ def _with_differences(found: "Report", comparison: "Comparison | None") -> "Repo
 
 
 def _write_page(path: Path, found: "Report", comparison: "Comparison | None", rows: "Rows") -> None:
-    from visavis.cli.report_page import render_page
     from visavis.errors import UsageError
+    from visavis.pages.report import render_page
 
     page = render_page(found, rows, comparison)
     try:
@@ -314,7 +314,7 @@ def _write_page(path: Path, found: "Report", comparison: "Comparison | None", ro
 
 def _print(found: "Report", comparison: "Comparison | None") -> None:
     """The table of figures; plain text with tabs when it is read by a program."""
-    from visavis.cli.report_page import described, explained, shown
+    from visavis.pages.report import described, explained, shown
 
     for note in found["notes"]:
         typer.echo(f"note: {note}", err=True)

@@ -136,7 +136,7 @@ def _print_table(names: Sequence[str], reports: Sequence[Report]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from visavis.cli.report_page import described, shown
+    from visavis.pages.report import described, shown
 
     table = Table(box=box.SIMPLE)
     table.add_column("")
@@ -166,7 +166,7 @@ def _how_clear(count: int) -> str:
 
 def _sentences(pair: _Pair) -> Iterator[str]:
     """Which differences are more than chance, and which may be none."""
-    from visavis.cli.report_page import shown
+    from visavis.pages.report import shown
 
     for verdict in ("better", "worse"):
         found = [d for d in pair.differences if d.verdict == verdict]

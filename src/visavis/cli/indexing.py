@@ -75,7 +75,7 @@ def index(
     Unchanged files are not read again, moved ones keep their vectors, and what left a folder or
     catalogue leaves the index. A broken picture is reported and skipped.
     """
-    from visavis.cli.progress import IndexProgress
+    from visavis.cli.progress.indexing import IndexProgress
     from visavis.errors import UsageError
     from visavis.image_index import ImageIndex
     from visavis.types import merged

@@ -21,10 +21,10 @@ from visavis.cli import (
     searching,
     serving,
     tagging,
-    training,
     upkeep,
     words,
 )
+from visavis.cli.train import commands as training
 from visavis.errors import VisavisError
 
 USAGE = 2

@@ -110,7 +110,7 @@ def search(
         {"--json": json_output, "--jsonl": jsonl, "--files": files, "--print0": print0}, preview
     )
     if sheet is not None:
-        from visavis.cli.sheet import check_sheet_path
+        from visavis.pages.sheet import check_sheet_path
 
         check_sheet_path(Path(sheet))
     given = options.settings(index, device, max_megapixels=max_megapixels)
@@ -253,29 +253,9 @@ def _fields(match: "Match") -> str:
     return " · ".join(f"{name} {value}" for name, value in match.record.fields.items())
 
 
-def read_picture(record: "ImageRecord") -> "RGB | None":
-    """A record's picture for people to look at; None when its file is gone."""
-    from visavis.errors import ImageError
-    from visavis.images.decode import decode
-    from visavis.images.files import read_file
-    from visavis.sources.web.fetch import Fetcher, is_address
-
-    try:
-        if is_address(record.uri):  # it was downloaded when it was indexed
-            fetcher = Fetcher()
-            try:
-                data = fetcher.fetch(record.uri)
-            finally:
-                fetcher.close()
-        else:
-            data = read_file(record.uri)
-        return decode(data, record.uri, min_side=400).pixels
-    except ImageError:
-        return None
-
-
 def _previewer() -> "Callable[[ImageRecord], None] | None":
     from visavis.cli.preview import detect, encode
+    from visavis.pages.pictures import read_picture
 
     protocol = detect(os.environ) if sys.stdout.isatty() else None
     if protocol is None:
@@ -292,7 +272,8 @@ def _previewer() -> "Callable[[ImageRecord], None] | None":
 def _write_sheet(
     path: "Path", index: "ImageIndex", terms: "tuple[Term, ...]", result: "SearchResult"
 ) -> None:
-    from visavis.cli.sheet import search_sheet, write_sheet
+    from visavis.pages.pictures import read_picture
+    from visavis.pages.sheet import search_sheet, write_sheet
 
     pictures = [_term_picture(term, index) for term in terms]
     write_sheet(path, search_sheet(terms, pictures, result, read_picture))
@@ -300,6 +281,7 @@ def _write_sheet(
 
 
 def _term_picture(term: "Term", index: "ImageIndex") -> "RGB | None":
+    from visavis.pages.pictures import read_picture
     from visavis.types import ImageRecord, ImageTerm, RecordTerm
 
     if isinstance(term, RecordTerm):

@@ -100,7 +100,7 @@ def serve(
 
 
 def _make_key(file: Path | None, name: str, scopes: list[str]) -> None:
-    from visavis.server.keys import new_key
+    from visavis.server.edge.keys import new_key
 
     if file is None:
         raise UsageError("--new-key: say which file with --api-key-file FILE")

@@ -15,11 +15,11 @@ from starlette.responses import Response
 
 from visavis import __version__
 from visavis.errors import VisavisError
-from visavis.server import routes
-from visavis.server.bodies import told
-from visavis.server.front import Front
-from visavis.server.guard import Guard, methods_at
-from visavis.server.keys import Keys
+from visavis.server.api import routes
+from visavis.server.api.bodies import told
+from visavis.server.edge.front import Front
+from visavis.server.edge.guard import Guard, methods_at
+from visavis.server.edge.keys import Keys
 from visavis.server.metrics import Metrics
 from visavis.server.options import ServerOptions, check_exposure
 from visavis.server.page import Page

@@ -12,10 +12,10 @@ from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
 from visavis.server.app import create_app
-from visavis.server.connections import Connections
+from visavis.server.edge.connections import Connections
+from visavis.server.edge.protocol import BoundedProtocol
 from visavis.server.metrics import MULTIPROCESS, forget_process
 from visavis.server.options import ServerOptions
-from visavis.server.protocol import BoundedProtocol
 
 _GRACE = 30  # seconds that requests in flight have to finish after a stop signal
 _SILENT = 30  # seconds; after 5, uvicorn's own, a busy machine replaces healthy workers for ever
@@ -65,7 +65,7 @@ def configured(options: ServerOptions) -> uvicorn.Config:
         partial(create_app, options),
         factory=True,
         workers=options.workers,
-        loop="auto" if options.workers == 1 else "visavis.server.accepting:new_loop",
+        loop="auto" if options.workers == 1 else "visavis.server.edge.accepting:new_loop",
         http=protocol,
         ws="none",
         access_log=False,

@@ -13,7 +13,7 @@ from visavis.embedders.base import Embedder, TextEmbedder, embed
 from visavis.errors import UnknownWordError, VisavisError
 from visavis.image_index import ImageIndex
 from visavis.server.abilities import KnownAbilities, bends, class_side
-from visavis.server.admission import Admission
+from visavis.server.edge.admission import Admission
 from visavis.server.live import LiveIndex
 from visavis.server.metrics import Metrics
 from visavis.server.options import ServerOptions

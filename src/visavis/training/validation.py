@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from visavis import metrics
-from visavis.training.samples import Numbers
+from visavis.training.data.samples import Numbers
 from visavis.types import Vectors
 
 MOST_QUERIES = 2000

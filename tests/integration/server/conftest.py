@@ -18,7 +18,7 @@ from served import BASE, Clients, KeyFile, Serve, Served
 from starlette.testclient import TestClient
 
 from visavis.server.app import create_app
-from visavis.server.keys import new_key
+from visavis.server.edge.keys import new_key
 from visavis.server.options import ServerOptions
 
 COMMAND = (sys.executable, "-m", "visavis", "serve", "--port", "0", "--rate-limit", "0")

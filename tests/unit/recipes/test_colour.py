@@ -1,7 +1,7 @@
 import torch
 from recipes.visavis_s.colour import Colour
 
-from visavis.training.colour import ColourHistogram
+from visavis.training.networks.colour import ColourHistogram
 
 
 def test_the_fitted_part_keeps_grey_at_nothing_and_a_mean_length_of_one() -> None:

@@ -24,7 +24,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from visavis.errors import ModelError
-from visavis.training.tracing import session
+from visavis.training.graphs.tracing import session
 
 
 def network() -> Network:

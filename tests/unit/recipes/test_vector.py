@@ -19,8 +19,8 @@ from recipes.visavis_s.vector import (
 from tests.unit.recipes.lite import SMALL, images, state
 from torch.nn import functional
 
-from visavis.training.colour import ColourHistogram
-from visavis.training.tracing import session
+from visavis.training.graphs.tracing import session
+from visavis.training.networks.colour import ColourHistogram
 
 
 def features(count: int = 64) -> torch.Tensor:

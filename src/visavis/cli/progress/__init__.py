@@ -1,0 +1,1 @@
+"""What long work shows on standard error: how far, how fast, until when."""

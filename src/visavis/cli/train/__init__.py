@@ -1,0 +1,1 @@
+"""`visavis train`: one command for each kind of training."""

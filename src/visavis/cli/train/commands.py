@@ -1,0 +1,185 @@
+"""`visavis train`: an embedding of your own pictures."""
+
+from functools import partial
+from typing import Annotated, Any, cast
+
+import typer
+
+from visavis.cli.train.joint import joint
+from visavis.cli.train.options import Base, Common, recipe_command, whole_numbers
+
+app = typer.Typer(help="Train a model on your own pictures.", rich_markup_mode=None)
+
+
+@app.command("autoencoder")
+@recipe_command
+def autoencoder(
+    common: Common,
+    size: Annotated[int, typer.Option(metavar="N", help="Pixels of a picture's sides.")] = 128,
+    dim: Annotated[int, typer.Option(metavar="N", help="Numbers of an embedding.")] = 64,
+    widths: Annotated[
+        str,
+        typer.Option(
+            metavar="N,N,…", help="Channels at a quarter of the size, an eighth, and so on."
+        ),
+    ] = "32,64,128",
+    variant: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME", help="plain; denoising: sees noise; masked: sees parts. All draw all."
+        ),
+    ] = "plain",
+    loss: Annotated[
+        str, typer.Option(metavar="NAME", help="mse (of pixels) or ssim (of structure).")
+    ] = "mse",
+    batch: Annotated[int, typer.Option(metavar="N", help="Pictures in a step.")] = 64,
+    labels: Annotated[
+        str | None,
+        typer.Option(metavar="FIELD", help="Validate by searching for pictures that share it."),
+    ] = None,
+    validation: Annotated[
+        float, typer.Option(metavar="SHARE", help="Of the pictures, kept from training.")
+    ] = 0.1,
+    rate: Annotated[float, typer.Option(metavar="R", help="Learning rate at its highest.")] = 0.002,
+) -> None:
+    """Learn an embedding from pictures alone.
+
+    A network draws pictures again from a few numbers, which become the embedding. It needs no
+    labels, and finds what looks the same rather than what is the same.
+    """
+    pictures = common.opened()  # what is not there is told at once, before torch is loaded
+    from visavis.training.autoencoder.recipe import prepare
+    from visavis.training.autoencoder.settings import AutoencoderSettings
+    from visavis.training.loop.learner import Rates
+
+    settings = AutoencoderSettings(
+        side=size,
+        dim=dim,
+        widths=whole_numbers("--widths", widths),
+        variant=cast(Any, variant),
+        loss=cast(Any, loss),
+        batch=batch,
+        rates=Rates(rate),
+        validation=validation,
+    )
+    common.run(partial(prepare, pictures, settings, labels=labels))
+
+
+@app.command("triplet")
+@recipe_command
+def triplet(
+    common: Common,
+    labels: Annotated[
+        str,
+        typer.Option(
+            metavar="FIELD",
+            help="Pictures that share its value belong together; of a folder: folder.",
+            show_default=False,
+        ),
+    ],
+    base: Base = None,
+    loss: Annotated[
+        str, typer.Option(metavar="NAME", help="triplet, multi-similarity or arcface.")
+    ] = "triplet",
+    metric: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="What the triplet loss compares by: cosine, euclidean, manhattan or chi2.",
+        ),
+    ] = "cosine",
+    mining: Annotated[
+        str, typer.Option(metavar="NAME", help="Which triplets count: semihard, hard or all.")
+    ] = "semihard",
+    margin: Annotated[
+        float,
+        typer.Option(metavar="E", help="Of triplet: how much farther a wrong picture has to be."),
+    ] = 0.2,
+    layers: Annotated[
+        str,
+        typer.Option(
+            metavar="N,N,…",
+            help="Widths of the head's layers, the embedding's last; 0: the base's.",
+        ),
+    ] = "512,512,0",
+    pixels: Annotated[
+        bool, typer.Option("--pixels", help="Look at colours and patterns too, beside the base.")
+    ] = False,
+    unfreeze: Annotated[
+        bool,
+        typer.Option("--unfreeze", help="Train a network from scratch, on top of none."),
+    ] = False,
+    size: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Pixels of a picture's sides, with --unfreeze. [default: 128]",
+            show_default=False,
+        ),
+    ] = None,
+    p: Annotated[int, typer.Option("-p", metavar="N", help="Labels in a step.")] = 16,
+    k: Annotated[int, typer.Option("-k", metavar="N", help="Pictures of each label.")] = 4,
+    across: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FIELD",
+            help="Search among pictures that differ in it: photographs in a catalogue, say.",
+        ),
+    ] = None,
+    split: Annotated[
+        str,
+        typer.Option(
+            metavar="HOW",
+            help="label: whole labels are kept for validation; image: pictures of each; auto: "
+            "labels where there are 10.",
+        ),
+    ] = "auto",
+    validation: Annotated[
+        float,
+        typer.Option(metavar="SHARE", help="Of labels (or pictures) kept; 0: train on all."),
+    ] = 0.2,
+    rate: Annotated[
+        float | None,
+        typer.Option(
+            metavar="R",
+            help="Learning rate at its highest. [default: 0.0001, with --unfreeze 0.001]",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Learn from labels which pictures belong together.
+
+    A small network is trained on top of another one, whose embeddings of your pictures are
+    computed once. The model that comes out holds both.
+    """
+    pictures = common.opened()  # what is not there is told at once, before torch is loaded
+    from visavis.training.loop.learner import Rates
+    from visavis.training.triplet.losses import LossSettings
+    from visavis.training.triplet.recipe import prepare
+    from visavis.training.triplet.settings import TripletSettings
+
+    _refuse_idle_size(size, base, unfreeze)
+    settings = TripletSettings(
+        loss=LossSettings(cast(Any, loss), cast(Any, metric), cast(Any, mining), margin),
+        layers=whole_numbers("--layers", layers),
+        pixels=pixels,
+        unfreeze=unfreeze,
+        side=size or 128,
+        p=p,
+        k=k,
+        rates=Rates((1e-3 if unfreeze else 1e-4) if rate is None else rate),
+        across=across,
+        split=cast(Any, split),
+        validation=validation,
+    )
+    common.run(partial(prepare, pictures, labels, base, settings))
+
+
+def _refuse_idle_size(size: int | None, base: str | None, unfreeze: bool) -> None:
+    from visavis.errors import UsageError
+
+    if size is not None and (base is not None or not unfreeze):
+        raise UsageError("--size is for --unfreeze without --base; a base has a size of its own")
+
+
+app.command("joint")(joint)

@@ -1,0 +1,243 @@
+"""What all commands of `visavis train` have in common: their options, and how they run."""
+
+import inspect
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import MISSING, dataclass, fields
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast, get_type_hints
+
+import typer
+
+from visavis.cli import options
+
+if TYPE_CHECKING:
+    from visavis.sources.base import Source
+    from visavis.training.loop.fitting import LoopSettings
+    from visavis.training.loop.recipe import Recipe, Result
+
+Base = Annotated[
+    str | None,
+    typer.Option(
+        metavar="MODEL",
+        help="The network to build on, by name or folder. [default: visavis-s]",
+        show_default=False,
+    ),
+]
+"""Of recipes that train on top of a network."""
+
+_PACKAGES = {"torch", "lightning", "pytorch_metric_learning", "onnx", "h5py", "matplotlib"}
+
+
+@dataclass(frozen=True, slots=True)
+class Common:
+    """The options of every recipe; `recipe_command` gives them to a command."""
+
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="SOURCE",
+            help="A folder or a catalogue (.csv .tsv .jsonl .parquet).",
+            show_default=False,
+        ),
+    ]
+    out: Annotated[
+        Path,
+        typer.Option(metavar="DIR", help="Where the model folder is made.", show_default=False),
+    ]
+    epochs: Annotated[
+        int,
+        typer.Option(min=1, metavar="N", help="How often the pictures are gone through, at most."),
+    ] = 30
+    patience: Annotated[
+        int,
+        typer.Option(min=1, metavar="N", help="End after N epochs without a better validation."),
+    ] = 10
+    seed: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Draws weights, batches and the validation.")
+    ] = 0
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the training that was begun in --out.")
+    ] = False
+    precision: Annotated[
+        str,
+        typer.Option(metavar="NAME", help="32 or bf16; auto: bf16 where the machine gains by it."),
+    ] = "auto"
+    device: Annotated[
+        str, typer.Option(metavar="NAME", help="cpu, cuda or mps; auto: the fastest there is.")
+    ] = "auto"
+    devices: Annotated[
+        int, typer.Option(min=0, metavar="N", help="GPUs (or processes) to share the work; 0: all.")
+    ] = 1
+    nodes: Annotated[
+        int,
+        typer.Option(min=1, metavar="N", help="Machines that share it, each started by torchrun."),
+    ] = 1
+    threads: Annotated[
+        int,
+        typer.Option(min=0, metavar="N", help="Threads of the processor; 0: as many as it has."),
+    ] = 0
+    cache: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Where decoded pictures and base embeddings are kept. "
+            "[default: visavis/training in $XDG_CACHE_HOME]",
+            show_default=False,
+        ),
+    ] = None
+    image_column: options.ImageColumn = None
+    json_output: options.Json = False
+
+    @property
+    def loop(self) -> "LoopSettings":
+        """What the loop is told. Raises UsageError, also for a device that is not there."""
+        from visavis.training.loop.fitting import LoopSettings, check_device
+
+        settings = LoopSettings(
+            self.epochs,
+            self.patience,
+            self.seed,
+            cast(Any, self.precision),
+            self.device,
+            self.devices,
+            self.nodes,
+            self.threads,
+        )
+        check_device(settings)
+        return settings
+
+    def opened(self) -> "Source":
+        """The pictures; none is read yet."""
+        from visavis.sources.base import open_source
+
+        options.check_image_column(self.source, self.image_column)
+        return open_source(self.source, image_column=self.image_column)
+
+    def run(self, prepare: "Callable[..., Recipe[Any]]") -> None:
+        """Train with a bar, and say at the end what there is.
+
+        `prepare` takes `seed`, `cache` and `tell`, and gives what is trained.
+        """
+        from visavis.cli.progress.training import TrainingProgress
+        from visavis.training.loop.recipe import train
+        from visavis.training.loop.workplace import check_out, is_first
+
+        loop = self.loop
+        check_out(self.out, resume=self.resume)
+        with TrainingProgress() as shown:
+            made = prepare(seed=self.seed, cache=self.cache, tell=shown.update)
+            for line in (*made.notes, made.told) if is_first() else ():
+                shown.say(line)
+            with _stoppable() as stop:
+                result = train(
+                    made, self.out, loop, resume=self.resume, stop=stop, tell=shown.update
+                )
+        if result is not None:
+            self._say(result)
+        elif stop.is_set():
+            typer.echo(f"stopped; go on with the same command and --resume ({self.out})", err=True)
+            raise KeyboardInterrupt
+        # Else this is one of several processes: the first one writes the model and tells of it.
+
+    def _say(self, result: "Result") -> None:
+        from visavis.cli.progress.training import described, gained
+
+        for note in result.notes:
+            typer.echo(f"note: {note}", err=True)
+        if self.json_output:
+            shape = {"model": result.spec.name, "folder": str(self.out), "dim": result.spec.dim}
+            options.echo_json(shape | {"metrics": result.metrics})
+            return
+        metrics = result.metrics
+        if found := metrics.get("validation"):
+            epoch = f"epoch {metrics['best_epoch']}" if metrics["best_epoch"] else "as it began"
+            typer.echo(f"trained: {described(found)} ({epoch})")
+        if found := metrics.get("base"):
+            typer.echo(f"base: {described(found)}")
+        if found := metrics.get("gain"):
+            typer.echo(f"gained: {gained(found)}")
+        if words := metrics.get("words"):
+            typer.echo(f"it reads {words['count']:,} words ({words['bytes'] / 1e6:.1f} MB)")
+        typer.echo(
+            f"{self.out}: {result.spec.dim} numbers a picture; use it with --model {self.out}"
+        )
+
+
+def recipe_command(command: Callable[..., None]) -> Callable[..., None]:
+    """Decorates a command that takes `common`, a Common, besides options of its own.
+
+    On the command line it has the options of both. What is missing of the extra `train` while it
+    runs is told in one sentence.
+    """
+
+    @wraps(command)
+    def whole(**given: Any) -> None:
+        common = Common(**{one.name: given.pop(one.name) for one in fields(Common)})
+        with _extra():
+            command(common=common, **given)
+
+    hints = get_type_hints(Common, include_extras=True)
+    shared = [
+        inspect.Parameter(
+            one.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=inspect.Parameter.empty if one.default is MISSING else one.default,
+            annotation=hints[one.name],
+        )
+        for one in fields(Common)
+    ]
+    own = [
+        parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+        for name, parameter in inspect.signature(command).parameters.items()
+        if name != "common"
+    ]
+    parameters = [*shared[:1], *own, *shared[1:]]
+    setattr(whole, "__signature__", inspect.Signature(parameters))  # noqa: B010
+    whole.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return whole
+
+
+def whole_numbers(option: str, text: str) -> tuple[int, ...]:
+    """The numbers of "512,256". Raises UsageError that names the option."""
+    from visavis.errors import UsageError
+
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise UsageError(f"{option} wants whole numbers joined by commas, not {text!r}") from None
+
+
+@contextmanager
+def _extra() -> Iterator[None]:
+    """Say in one sentence what to install where the training's packages are missing."""
+    from visavis.errors import ExtraMissingError
+
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in _PACKAGES:
+            raise
+        raise ExtraMissingError("training a model", "train") from error
+
+
+@contextmanager
+def _stoppable() -> Iterator[threading.Event]:
+    """The first Ctrl-C asks the training to stop after its step, the second one ends it at once."""
+    stop = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop  # only there signals can be caught
+        return
+
+    def ask(number: int, frame: Any) -> None:
+        stop.set()
+        signal.signal(signal.SIGINT, before)
+
+    before = signal.signal(signal.SIGINT, ask)
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGINT, before)

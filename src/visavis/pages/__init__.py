@@ -1,0 +1,1 @@
+"""Pictures people look at: contact sheets, reports and charts."""

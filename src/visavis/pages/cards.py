@@ -1,0 +1,135 @@
+"""Cards: what sheets, reports and pages show of a query and of each match."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from visavis.types import (
+    RGB,
+    Box,
+    ClassTerm,
+    FieldValue,
+    ImageTerm,
+    Match,
+    RecordTerm,
+    Term,
+    TextTerm,
+)
+
+_TITLE_FIELDS = ("title", "name", "caption")
+_LONGEST_FIELD = 40
+"""Characters of a value that is shown under a card; longer ones are prose."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Card:
+    """One tile: a picture (or words), its caption, and a score when it is an answer."""
+
+    pixels: RGB | None
+    """None draws a neutral tile with `words`, or with "no picture" when there are none."""
+    caption: str
+    detail: str = ""
+    score: float | None = None
+    href: str | None = None
+    """A file:, http: or https: address of the original; others are not linked."""
+    good: bool | None = None
+    """Whether the answer is a right one (in evaluations); False on a query's card: less of this."""
+    box: Box | None = None
+    """The part that was asked for; the rest is dimmed."""
+    words: str | None = None
+    whole: str = ""
+    """What a shortened caption stands for; shown on a page when one points at it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A query, one card a term, and its matches, best first."""
+
+    query: Sequence[Card]
+    matches: Sequence[Card]
+    reason: str | None = None
+    """Why there are no matches."""
+    heading: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A title, a line under it, and the rows."""
+
+    title: str
+    rows: Sequence[Row]
+    subtitle: str = ""
+
+
+def term_card(term: Term, pixels: RGB | None) -> Card:
+    """What was asked: the picture or the words, with weight and box when they matter."""
+    detail = "" if term.weight == 1 else f"weight {term.weight:g}"
+    good = False if term.weight < 0 else None
+    match term:
+        case TextTerm():
+            return Card(None, "", detail, good=good, words=term.text)
+        case ClassTerm():
+            return Card(None, "", detail, good=good, words=term.name)
+        case RecordTerm():
+            return Card(pixels, f"id:{term.id}", detail, good=good)
+        case ImageTerm():
+            return Card(pixels, _image_name(term), detail, good=good, box=term.box)
+
+
+def match_card(match: Match, pixels: RGB | None, good: bool | None = None) -> Card:
+    """An answer: its title (or id), and what found it or its first two short fields."""
+    record = match.record
+    titles = [name for name in _TITLE_FIELDS if record.fields.get(name)]
+    caption = str(record.fields[titles[0]]) if titles else record.id
+    shown = [
+        _field_text(name, value)
+        for name, value in record.fields.items()
+        if name not in titles and len(str(value)) <= _LONGEST_FIELD
+    ]
+    detail = f"found by {', '.join(match.why)}" if match.why else " · ".join(shown[:2])
+    return Card(pixels, caption, detail, match.score, original_address(record.uri), good)
+
+
+def original_address(uri: str) -> str | None:
+    """An address that a page can link to, or None: file paths become file: addresses."""
+    if uri.startswith(("http://", "https://", "file://")):
+        return uri
+    path = Path(uri)
+    return path.as_uri() if path.is_absolute() else None
+
+
+def dimmed_outside(pixels: RGB, box: Box) -> RGB:
+    """A copy in which all but the box is darker, with a bright line around the box."""
+    height, width = pixels.shape[:2]
+    left, right = (round(x * width) for x in (box[0], box[2]))
+    top, bottom = (round(y * height) for y in (box[1], box[3]))
+    thick = max(2, round(max(height, width) / 100))
+    shown: RGB = (pixels * np.float32(0.4)).astype(np.uint8)
+    edge = np.s_[max(0, top - thick) : bottom + thick, max(0, left - thick) : right + thick]
+    shown[edge] = 255
+    shown[top:bottom, left:right] = pixels[top:bottom, left:right]
+    return shown
+
+
+def score_text(score: float) -> str:
+    """The score with three decimals."""
+    return f"{score:.3f}"
+
+
+def query_label(card: Card) -> str:
+    """What stands above the caption of a query's card."""
+    return "Less like this" if card.good is False else "Query"
+
+
+def _image_name(term: ImageTerm) -> str:
+    name = str(term.image) if isinstance(term.image, str | Path) else "the picture"
+    return name if "://" in name else Path(name).name
+
+
+def _field_text(name: str, value: FieldValue) -> str:
+    """Words speak for themselves; numbers and yes/no need their name."""
+    if isinstance(value, bool):
+        return f"{name} {'yes' if value else 'no'}"
+    return value if isinstance(value, str) else f"{name} {value}"

@@ -1,0 +1,105 @@
+"""Bodies of requests taken apart: JSON, multipart, lines of JSON."""
+
+import json
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from starlette.datastructures import FormData, UploadFile
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+from visavis.server.api.schemas import MOST_TERMS, SearchIn, TagIn
+from visavis.server.refusals import BadRequestError, InvalidError, MediaTypeError
+
+JSON = "application/json"
+MULTIPART = "multipart/form-data"
+LINES = "application/x-ndjson"
+
+_MOST_TEXTS = 8
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def media_type(request: Request) -> str:
+    """What the body says it is."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+async def read_search(request: Request) -> tuple[SearchIn, list[bytes]]:
+    """The query of a body, and the files beside it."""
+    return await _read_query(request, SearchIn)
+
+
+async def read_tag(request: Request) -> tuple[TagIn, list[bytes]]:
+    """The same for tags."""
+    return await _read_query(request, TagIn)
+
+
+async def _read_query(request: Request, model: type[M]) -> tuple[M, list[bytes]]:
+    kind = media_type(request)
+    if kind == JSON:
+        return parsed(model, await request.body()), []
+    if kind != MULTIPART:
+        raise MediaTypeError(f"send {JSON} or {MULTIPART}, not {kind or 'a body without a type'}")
+    texts, files = await read_form(request, {"query"})
+    return parsed(model, texts.get("query", "{}")), files
+
+
+async def read_form(request: Request, names: set[str]) -> tuple[dict[str, str], list[bytes]]:
+    """The text parts with these names, and the files of the parts named `image`."""
+    try:
+        form = await request.form(
+            max_files=MOST_TERMS, max_fields=_MOST_TEXTS, max_part_size=1_000_000
+        )
+    except HTTPException as error:
+        raise BadRequestError(f"the multipart body is not sound: {error.detail}") from error
+    try:
+        return await _parts(form, names)
+    finally:
+        await form.close()
+
+
+async def _parts(form: FormData, names: set[str]) -> tuple[dict[str, str], list[bytes]]:
+    texts: dict[str, str] = {}
+    files: list[bytes] = []
+    for name, value in form.multi_items():
+        if name == "image" and isinstance(value, UploadFile):
+            files.append(await value.read())
+        elif name == "image":
+            raise InvalidError("the part image is a file: give it a filename")
+        elif name not in names or name in texts:
+            raise InvalidError(
+                f"the part {name[:100]!r} is not known or there twice; there are "
+                f"{', '.join(sorted(names))} and image"
+            )
+        else:
+            texts[name] = value if isinstance(value, str) else _text(await value.read(), name)
+    return texts, files
+
+
+def _text(data: bytes, name: str) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise InvalidError(f"the part {name} is not UTF-8 ({error})") from error
+
+
+def parsed(model: type[M], text: str | bytes) -> M:
+    """A shape from JSON. Raises InvalidError that names what is wrong and where."""
+    try:
+        return model.model_validate_json(text)
+    except ValidationError as error:
+        raise InvalidError(told(error.errors(include_url=False))) from error
+    except (ValueError, json.JSONDecodeError) as error:
+        raise InvalidError(f"the JSON is not understood ({error})") from error
+
+
+def told(errors: Sequence[Any]) -> str:
+    """Validation errors in one sentence: where, and what."""
+    parts = []
+    for error in errors[:5]:
+        place = ".".join(str(part) for part in error["loc"])
+        message = str(error["msg"]).removeprefix("Value error, ")
+        parts.append(f"{place[:200]}: {message}" if place else message)
+    return "; ".join(parts)

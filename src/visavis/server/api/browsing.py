@@ -1,0 +1,136 @@
+"""Looking over the index: pages, random picks, single records, fields, and the server's state."""
+
+import secrets
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from fastapi import Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from visavis import __version__
+from visavis.errors import VisavisError
+from visavis.filters import parse_all
+from visavis.flows.tagging import split_tags
+from visavis.image_index import ImageIndex
+from visavis.server.api.rendering import answer, record_id, record_shape
+from visavis.server.api.schemas import NoParams, PageParams, RandomParams
+from visavis.server.state import state_of
+from visavis.store.sqlite.browse import Facet
+from visavis.store.sqlite.tagged import FIELD
+
+
+async def list_images(request: Request, asked: Annotated[PageParams, Query()]) -> Response:
+    """Page through the records, in the order they were added."""
+    state = state_of(request)
+    where = parse_all(asked.where)
+    root = state.options.root_path
+
+    def work(index: ImageIndex) -> dict[str, Any]:
+        records, total = index.store.browse.page(asked.limit, asked.offset, where)
+        return {"images": [record_shape(record, root) for record in records], "total": total}
+
+    return answer(await state.with_index(work))
+
+
+async def random_images(request: Request, asked: Annotated[RandomParams, Query()]) -> Response:
+    """Records picked by chance, to begin with."""
+    state = state_of(request)
+    where = parse_all(asked.where)
+    seed = secrets.randbits(62) if asked.seed is None else asked.seed
+    root = state.options.root_path
+
+    def work(index: ImageIndex) -> dict[str, Any]:
+        records = index.store.browse.sample(asked.limit, seed, where)
+        return {"images": [record_shape(record, root) for record in records]}
+
+    return answer(await state.with_index(work))
+
+
+async def get_image(request: Request, id: str, _: Annotated[NoParams, Query()]) -> Response:
+    """One record."""
+    state = state_of(request)
+    wanted = record_id(request)
+
+    def work(index: ImageIndex) -> dict[str, Any]:
+        record = index.get(wanted)
+        shape = record_shape(record, state.options.root_path)
+        found = record.fields.get(FIELD) if index.tagging.made else None
+        return shape if found is None else shape | {"tags": split_tags(str(found))}
+
+    return answer(await state.with_index(work))
+
+
+async def list_fields(request: Request, _: Annotated[NoParams, Query()]) -> Response:
+    """The records' fields with their values and ranges, to choose filters from."""
+    state = state_of(request)
+    facets = await state.with_index(lambda index: index.store.browse.facets())
+    return answer({"fields": [_facet_shape(facet) for facet in facets]})
+
+
+def _facet_shape(facet: Facet) -> dict[str, Any]:
+    shape = asdict(facet)
+    if facet.values is not None:
+        shape["values"] = [{"value": value, "count": count} for value, count in facet.values]
+    return {name: value for name, value in shape.items() if value is not None}
+
+
+async def show_info(request: Request, _: Annotated[NoParams, Query()]) -> Response:
+    """What is served here, and what is allowed."""
+    state = state_of(request)
+    options = state.options
+
+    def work(index: ImageIndex) -> dict[str, Any]:
+        store, known = index.store, state.abilities.of(index)
+        return {
+            "name": "visavis",
+            "version": __version__,
+            "records": store.browse.count(),
+            "model": store.model(),
+            "dim": store.dim,
+            "text": known.text,
+            "text_models": list(known.text_models),
+            "classes": known.classes,
+            "class_search": known.class_search,
+            "tags": known.tags,
+            "tagged": index.tagging.made,
+            "read_only": not options.writable,
+            "allow_urls": options.allow_urls,
+            "max_upload_bytes": options.max_upload_bytes,
+            "max_pixels": options.max_pixels,
+            "fields": len(store.field_types()),
+        }
+
+    return answer(await state.with_index(work))
+
+
+async def health() -> Response:
+    """The process answers."""
+    return answer({"status": "ok"})
+
+
+async def readiness(request: Request) -> Response:
+    """The index can be read and its model can be loaded."""
+    state = state_of(request)
+
+    def work(index: ImageIndex) -> None:
+        index.store.browse.count()
+        index.embedder(threads=1)
+
+    await state.readiness.check(lambda: state.with_index(work))
+    return answer({"status": "ready"})
+
+
+async def show_metrics(request: Request) -> Response:
+    """Numbers for Prometheus."""
+    state = state_of(request)
+
+    def records() -> int:
+        try:
+            with state.live.use() as index:
+                return index.store.browse.count()
+        except VisavisError:  # an index that is away is no reason to lose the other numbers
+            return 0
+
+    text = await state.work.run(lambda: state.metrics.text(records))
+    return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")

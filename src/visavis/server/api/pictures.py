@@ -1,0 +1,222 @@
+"""The bytes of records: files and thumbnails.
+
+No path in a request reaches the file system: an id is looked up in the database, and the record
+says where its picture is.
+"""
+
+import os
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import Annotated, BinaryIO, NamedTuple, TypeVar
+from urllib.parse import quote
+
+from fastapi import Query
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from visavis.errors import ImageError, ImageUnreadableError
+from visavis.image_index import ImageIndex
+from visavis.images.files import open_file
+from visavis.images.sniff import HEAD_BYTES, Format, sniff
+from visavis.server.api.rendering import record_id
+from visavis.server.api.schemas import NoParams, ThumbnailParams
+from visavis.server.api.streaming import FileAnswer, wanted_part
+from visavis.server.api.thumbnails import Thumbnails
+from visavis.server.refusals import PictureGoneError, RangeError, told_reason
+from visavis.server.state import State, state_of
+from visavis.sources.web.fetch import is_address
+from visavis.types import ImageRecord
+
+T = TypeVar("T")
+
+_TYPES: dict[Format, str] = {
+    "JPEG": "image/jpeg",
+    "PNG": "image/png",
+    "WEBP": "image/webp",
+    "GIF": "image/gif",
+    "BMP": "image/bmp",
+    "TIFF": "image/tiff",
+    "AVIF": "image/avif",
+    "HEIF": "image/heic",
+}
+TYPES = tuple(_TYPES.values())
+"""What a record's file may be served as."""
+
+_LONG = 86_400  # seconds a browser keeps a picture before it asks whether it is still the same
+
+
+class _Small(NamedTuple):
+    """A thumbnail."""
+
+    data: bytes
+    sha256: str
+    """Of the picture that it shows."""
+    same: bool
+    """Whether that is the picture which the record describes."""
+
+
+class _Opened(NamedTuple):
+    """A record's file, open."""
+
+    record: ImageRecord
+    file: BinaryIO
+    found: os.stat_result
+    kind: str
+    etag: str
+
+
+async def get_thumbnail(
+    request: Request, id: str, asked: Annotated[ThumbnailParams, Query()]
+) -> Response:
+    """A small WebP of a record's picture, upright."""
+    state = state_of(request)
+    wanted = record_id(request)
+
+    def work(index: ImageIndex) -> _Small | ImageRecord:
+        record = index.get(wanted)
+        kept = Thumbnails(index.path).kept(record.sha256, asked.side)
+        if kept is not None:
+            return _Small(kept, record.sha256, True)
+        record, data = read_picture(index, record, state)
+        return record if data is None else _made(index, record, data, asked.side, state)
+
+    small = await state.with_index(work)
+    if isinstance(small, ImageRecord):  # it has to be downloaded, on a thread that may wait
+        record, data = small, await download(small, state)
+        small = await state.with_index(lambda index: _made(index, record, data, asked.side, state))
+    headers = _cache_headers(state, f'"{small.sha256[:32]}-{asked.side}"', small.same)
+    if _has(request, headers["ETag"]):
+        return Response(status_code=304, headers=headers)
+    return Response(small.data, media_type="image/webp", headers=headers)
+
+
+def _made(index: ImageIndex, record: ImageRecord, data: bytes, side: int, state: State) -> _Small:
+    try:
+        made, sha256 = Thumbnails(index.path).made(data, side, state.options.max_pixels)
+    except ImageError as error:
+        raise gone(record, told_reason(error)) from error
+    return _Small(made, sha256, sha256 == record.sha256)
+
+
+async def download(record: ImageRecord, state: State) -> bytes:
+    """The bytes at a record's address. Raises PictureGoneError."""
+    try:
+        return await state.fetches.run(
+            partial(state.downloads.fetch, record.uri, state.options.work_seconds)
+        )
+    except ImageError as error:
+        raise gone(record, told_reason(error)) from error
+
+
+async def get_file(request: Request, id: str, _: Annotated[NoParams, Query()]) -> Response:
+    """A record's picture itself, or a redirect to its address."""
+    state = state_of(request)
+    wanted = record_id(request)
+    opened = await state.with_index(lambda index: _opened(index, wanted))
+    if isinstance(opened, str):
+        return RedirectResponse(opened, 307)
+    headers = _cache_headers(state, opened.etag, opened.etag == _etag(opened.record))
+    if _has(request, opened.etag):
+        opened.file.close()
+        return Response(status_code=304, headers=headers)
+    try:
+        part = wanted_part(request.headers, opened.found.st_size, opened.etag)
+    except RangeError:
+        opened.file.close()
+        raise
+    name = _name(opened.record, opened.kind)
+    quoted = quote(name)
+    how = f'filename="{name}"' if quoted == name else f"filename*=utf-8''{quoted}"
+    headers["Content-Disposition"] = f"inline; {how}"
+    return FileAnswer(
+        opened.file, opened.found.st_size, opened.found.st_mtime, part, opened.kind, headers
+    )
+
+
+def _opened(index: ImageIndex, wanted: str) -> _Opened | str:
+    """A record's file, or its address."""
+    record = index.get(wanted)
+    if is_address(record.uri):
+        return record.uri
+    record, file = _with_place(index, record, lambda place: open_file(place.uri))
+    try:
+        known = sniff(file.read(HEAD_BYTES))
+        if known is None:
+            raise gone(record, "it is no picture any more")
+        found = os.fstat(file.fileno())
+    except BaseException:
+        file.close()
+        raise
+    same = (found.st_size, found.st_mtime) == (record.size, record.modified)
+    etag = _etag(record) if same else f'"{found.st_mtime_ns:x}-{found.st_size:x}"'
+    return _Opened(record, file, found, _TYPES[known], etag)
+
+
+def _with_place(
+    index: ImageIndex, record: ImageRecord, take: Callable[[ImageRecord], T]
+) -> tuple[ImageRecord, T]:
+    """What can be taken from where a record's picture lies, also when that changes meanwhile.
+
+    Raises RecordNotFoundError when the record was removed, PictureGoneError when its file is gone.
+    """
+    while True:
+        try:
+            return record, take(record)
+        except ImageUnreadableError as error:
+            now = index.get(record.id)  # a picture that is replaced over HTTP gets another file
+            if now.uri == record.uri:
+                raise gone(record, told_reason(error)) from error
+            record = now
+
+
+def _etag(record: ImageRecord) -> str:
+    return f'"{record.sha256[:32]}"'
+
+
+def read_picture(
+    index: ImageIndex, record: ImageRecord, state: State
+) -> tuple[ImageRecord, bytes | None]:
+    """The bytes of a record's picture, from its file or the downloads; None: ask its address.
+
+    Raises PictureGoneError.
+    """
+
+    def take(place: ImageRecord) -> bytes | None:
+        if not is_address(place.uri):
+            with open_file(place.uri) as file:
+                return file.read()
+        kept = state.downloads.kept(place.uri)
+        if kept is None and not state.options.allow_urls:
+            raise gone(place, "no copy of it is kept here")
+        return kept
+
+    return _with_place(index, record, take)
+
+
+def gone(record: ImageRecord, reason: str) -> PictureGoneError:
+    """The refusal of what needs a record's picture."""
+    return PictureGoneError(f"the picture of {record.id!r} cannot be shown: {reason}")
+
+
+def _name(record: ImageRecord, kind: str) -> str:
+    """A file name to save it under: the end of the id, with the suffix of what it is."""
+    stem = PurePosixPath(record.id.replace("\\", "/")).name or "image"
+    plain = "".join(letter if letter.isprintable() else "_" for letter in stem)[-100:]
+    suffix = kind.partition("/")[2].replace("jpeg", "jpg")
+    given = Path(plain).suffix.lower().lstrip(".").replace("jpeg", "jpg")
+    return plain if given == suffix else f"{plain}.{suffix}"
+
+
+def _cache_headers(state: State, etag: str, same: bool) -> dict[str, str]:
+    """Long for what the record describes, a question each time for a file that has changed."""
+    who = "public" if state.options.open_to_read else "private"
+    age = f"{who}, max-age={_LONG}" if same else "no-cache"
+    return {"ETag": etag, "Cache-Control": age}
+
+
+def _has(request: Request, etag: str) -> bool:
+    """Whether the client has it already (RFC 9110, 13.1.2)."""
+    given = request.headers.get("if-none-match", "")
+    tags = [tag.strip().removeprefix("W/") for tag in given.split(",")]
+    return etag in tags or given.strip() == "*"

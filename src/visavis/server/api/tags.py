@@ -1,0 +1,105 @@
+"""Tags of a picture or record, and the classes that a search can be bent toward."""
+
+import time
+from typing import Annotated, Any
+
+from fastapi import Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from visavis.errors import ImageError
+from visavis.image_index import ImageIndex
+from visavis.server.api.bodies import read_tag
+from visavis.server.api.pictures import download, gone, read_picture
+from visavis.server.api.rendering import answer
+from visavis.server.api.schemas import ClassesParams, TagIn
+from visavis.server.api.searching import fetch_all, from_base64, with_one_model
+from visavis.server.refusals import InvalidError, NotReadyError, told_reason
+from visavis.server.state import State, state_of
+from visavis.types import ImageRecord, ImageTerm, RecordTerm
+
+
+async def tag_picture(request: Request) -> Response:
+    """Words for what a picture, a part of one, or a record shows; best first."""
+    state = state_of(request)
+    with state.admission.entered(request):
+        asked, files = await read_tag(request)
+        given = sum(value is not None for value in (asked.image, asked.url, asked.id)) + len(files)
+        if given != 1:
+            raise InvalidError(f"give exactly one of image, url, id and a file, not {given}")
+        if asked.id is None:
+            term = ImageTerm(await _sent(asked, files, state), asked.box)
+            return answer(await state.with_index(lambda index: _tagged(index, term, asked, state)))
+        if asked.box is not None:
+            raise InvalidError("a box needs a picture to be a part of")
+        return answer(await _of_record(asked.id, asked, state))
+
+
+async def _sent(asked: TagIn, files: list[bytes], state: State) -> bytes:
+    if files:
+        return files[0]
+    if asked.url is not None:
+        return (await fetch_all(state, [asked.url]))[asked.url]
+    return from_base64(asked.image or "")
+
+
+async def _of_record(id: str, asked: TagIn, state: State) -> dict[str, Any]:
+    """Read off the vector where that is enough, and off the record's picture where it is not."""
+
+    def work(index: ImageIndex) -> dict[str, Any] | ImageRecord:
+        state.abilities.of(index).check_tags()
+        record = index.get(id)
+        if not index.tagging.needs_pictures(state.cores_for_one()):
+            return _tagged(index, RecordTerm(id), asked, state)
+        record, data = read_picture(index, record, state)
+        return record if data is None else _seen(index, record, data, asked, state)
+
+    shape = await state.with_index(work)
+    if not isinstance(shape, ImageRecord):
+        return shape
+    record, data = shape, await download(shape, state)  # on a thread that may wait
+    return await state.with_index(lambda index: _seen(index, record, data, asked, state))
+
+
+def _seen(
+    index: ImageIndex, record: ImageRecord, data: bytes, asked: TagIn, state: State
+) -> dict[str, Any]:
+    try:
+        return _tagged(index, ImageTerm(data), asked, state)
+    except ImageError as error:
+        raise gone(record, told_reason(error)) from error
+
+
+def _tagged(
+    index: ImageIndex, term: ImageTerm | RecordTerm, asked: TagIn, state: State
+) -> dict[str, Any]:
+    def attempt() -> dict[str, Any]:
+        started = time.perf_counter()
+        state.abilities.of(index).check_tags()
+        if isinstance(term, RecordTerm) and index.tagging.needs_pictures(state.cores_for_one()):
+            raise NotReadyError("the index has just got another model; try again")
+        tags = index.tagging.of(term, asked.limit, threads=state.cores_for_one())
+        took = time.perf_counter() - started
+        state.metrics.stage("embed", took)
+        return {
+            "tags": [tag.to_dict() for tag in tags],
+            "model": index.store.model(),
+            "took_ms": round(took * 1000, 3),
+        }
+
+    return with_one_model(index, attempt)
+
+
+async def list_classes(request: Request, asked: Annotated[ClassesParams, Query()]) -> Response:
+    """The names of classes that a search can be bent toward; none where it cannot."""
+    state = state_of(request)
+
+    def work(index: ImageIndex) -> dict[str, Any]:
+        known = state.abilities.of(index)
+        names = known.names_like(asked.like) if known.class_search else []
+        return {
+            "classes": names[asked.offset : asked.offset + asked.limit],
+            "total": len(names),
+        }
+
+    return answer(await state.with_index(work))

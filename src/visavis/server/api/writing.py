@@ -1,0 +1,181 @@
+"""Adding and removing records; needs a key with the scope write (see guard.py)."""
+
+import hashlib
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from visavis.errors import FetchError, ImageError, ImageUnreadableError
+from visavis.filters import parse_all
+from visavis.image_index import ImageIndex
+from visavis.images.decode import decode
+from visavis.server.api.bodies import LINES, MULTIPART, media_type, parsed, read_form
+from visavis.server.api.pushed import PushedSource
+from visavis.server.api.rendering import answer, record_id
+from visavis.server.api.schemas import MOST_ID, AddressIn, FieldsIn, NoParams, WhereParams
+from visavis.server.refusals import ForbiddenError, InvalidError, MediaTypeError, told_reason
+from visavis.server.state import State, state_of
+from visavis.sources.uploads import Uploads
+from visavis.types import Entry, Failure, IndexReport
+
+_MOST_LINES = 1_000
+_DOWNLOADERS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class _Upload:
+    """One picture to add."""
+
+    data: bytes
+    id: str
+    fields: dict[str, Any]
+
+
+async def add_images(request: Request) -> Response:
+    """Add a picture with its fields, or pictures at addresses; an id that is there is replaced."""
+    state = state_of(request)
+    kind = media_type(request)
+    if kind == MULTIPART:
+        with state.admission.entered(request):
+            upload = await _read_upload(request)
+            await state.work.run(lambda: _check(upload, state))
+            return answer(await _written(state, lambda index: _add_upload(index, upload)))
+    if kind != LINES:
+        raise MediaTypeError(f"send {MULTIPART} or {LINES}, not {kind or 'a body without a type'}")
+    if not state.options.allow_urls:
+        raise ForbiddenError("this server fetches no addresses; send the pictures")
+    with state.admission.entered(request):
+        wanted = await _read_lines(request)
+    # Other people's servers may be slow: nobody holds the index's lock while they are asked.
+    had = await state.gathers.run(lambda: _downloaded(wanted, state))
+    return answer(await _written(state, lambda index: _add_downloads(index, had, state)))
+
+
+async def remove_image(request: Request, id: str, _: Annotated[NoParams, Query()]) -> Response:
+    """Remove a record; its picture is deleted only if it was uploaded."""
+    state = state_of(request)
+    wanted = record_id(request)
+
+    def work(index: ImageIndex) -> dict[str, Any]:
+        with index.writing():
+            record = index.get(wanted)
+            removed = index.remove(wanted)
+            Uploads(index.path).forget(record.uri)
+        return {"removed": removed}
+
+    return answer(await _written(state, work))
+
+
+async def remove_images(request: Request, asked: Annotated[WhereParams, Query()]) -> Response:
+    """Remove every record that passes a filter."""
+    state = state_of(request)
+    where = parse_all(asked.where)
+    if where is None:
+        raise InvalidError("say which records to remove with where, such as ?where=category=shoes")
+
+    def work(index: ImageIndex) -> dict[str, Any]:
+        uploads = Uploads(index.path)
+        with index.writing():
+            kept = uploads.of(index.records(where))
+            removed = index.remove(where=where)
+            for uri in kept.values():
+                uploads.forget(uri)
+        return {"removed": removed}
+
+    return answer(await _written(state, work))
+
+
+async def _written(state: State, work: Callable[[ImageIndex], dict[str, Any]]) -> dict[str, Any]:
+    """What some work gives, done by the one thread that writes."""
+
+    def leased() -> dict[str, Any]:
+        with state.live.use() as index:
+            return work(index)
+
+    return await state.writes.run(leased)
+
+
+async def _read_upload(request: Request) -> _Upload:
+    texts, files = await read_form(request, {"id", "fields"})
+    if len(files) != 1:
+        raise InvalidError(f"send exactly one part named image, not {len(files)}")
+    id = texts.get("id") or f"upload-{hashlib.sha256(files[0]).hexdigest()[:16]}"
+    if "\0" in id:
+        raise InvalidError("an id holds no NUL character")
+    if len(id) > MOST_ID:
+        raise InvalidError(f"an id has at most {MOST_ID} letters, not {len(id)}")
+    fields = parsed(FieldsIn, texts.get("fields") or "{}")
+    return _Upload(files[0], id, dict(fields.root))
+
+
+async def _read_lines(request: Request) -> list[Entry]:
+    body = await request.body()
+    lines = [line for line in body.split(b"\n") if line.strip()]
+    if not 0 < len(lines) <= _MOST_LINES:
+        raise InvalidError(f"send 1 to {_MOST_LINES} lines at once, not {len(lines)}")
+    read = [parsed(AddressIn, line) for line in lines]
+    return [Entry(line.id or line.url, line.url, -1, 0.0, dict(line.fields)) for line in read]
+
+
+def _check(upload: _Upload, state: State) -> None:
+    """Refuse what cannot be decoded with the right status, before anything is written."""
+    with state.live.use() as index:
+        side = index.embedder(threads=1).side
+    decode(upload.data, "the picture", min_side=side, max_pixels=state.options.max_pixels)
+
+
+def _add_upload(index: ImageIndex, upload: _Upload) -> dict[str, Any]:
+    uploads = Uploads(index.path)
+    with index.writing():  # what is looked up stays true until the end
+        before = index.get(upload.id).uri if upload.id in index else ""
+        entry = uploads.keep(upload.data, upload.id, upload.fields)
+        try:
+            report = index.add(PushedSource([entry], lambda _: upload.data))
+        finally:
+            now = index.get(upload.id).uri if upload.id in index else ""
+            for uri in {before, entry.uri} - {now, ""}:
+                uploads.forget(uri)
+    if report.failed:
+        raise ImageUnreadableError("the picture", report.failed[0].reason)
+    return _report_shape(index, report, [upload.id])
+
+
+def _downloaded(wanted: Sequence[Entry], state: State) -> list[Entry | Failure]:
+    """The pictures that are in the cache of downloads now, and why the others are not."""
+    end = time.monotonic() + state.options.write_seconds
+
+    def download(entry: Entry) -> Entry | Failure:
+        try:
+            data = state.downloads.fetch(entry.uri, max(0.1, end - time.monotonic()))
+            decode(data, entry.uri, min_side=1, max_pixels=state.options.max_pixels)
+        except ImageError as error:
+            return Failure(entry.uri, told_reason(error))
+        if not state.downloads.keeps(entry.uri):
+            return Failure(entry.uri, "the server has no room to keep it")
+        return entry
+
+    with ThreadPoolExecutor(_DOWNLOADERS, "visavis-download") as threads:
+        return list(threads.map(download, wanted))
+
+
+def _add_downloads(
+    index: ImageIndex, had: Sequence[Entry | Failure], state: State
+) -> dict[str, Any]:
+    def read(entry: Entry) -> bytes:
+        data = state.downloads.kept(entry.uri)
+        if data is None:
+            raise FetchError(entry.uri, "its download was deleted meanwhile; send it again")
+        return data
+
+    report = index.add(PushedSource(had, read))
+    return _report_shape(index, report, [entry.id for entry in had if isinstance(entry, Entry)])
+
+
+def _report_shape(index: ImageIndex, report: IndexReport, ids: Sequence[str]) -> dict[str, Any]:
+    return report.to_dict() | {"ids": [id for id in dict.fromkeys(ids) if id in index]}

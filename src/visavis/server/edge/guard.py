@@ -1,0 +1,133 @@
+"""Who may ask what, how often, and with how large a body: decided before anything is read."""
+
+from starlette.datastructures import Headers
+from starlette.routing import Match, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from visavis.server.edge.admission import BODY, LimitedBody, too_large
+from visavis.server.edge.keys import Keys
+from visavis.server.edge.limits import RateLimiter, network_of
+from visavis.server.options import ServerOptions, is_loopback
+from visavis.server.refusals import (
+    BadRequestError,
+    ForbiddenError,
+    MethodNotAllowedError,
+    Refusal,
+    UnauthorizedError,
+    error_response,
+)
+
+_COSTLY = frozenset(("/metrics", "/openapi.json"))
+OPEN = frozenset(("/", "/healthz", "/readyz", "/openapi.json", "/favicon.ico"))
+"""What needs no key."""
+
+ASKING = frozenset(("/v1/search", "/v1/tag"))
+"""What is sent a body and changes nothing: reading is enough for it."""
+
+_PICTURE_COST = 0.1  # a page shows dozens of thumbnails at once; most come from a cache
+
+
+class Guard:
+    """Refuses with 400 (host), 401 and 403 (key), 405 (method), 413 (body) and 429 (rate)."""
+
+    def __init__(self, app: ASGIApp, *, options: ServerOptions, keys: Keys | None) -> None:
+        self._app = app
+        self._options = options
+        self._keys = keys
+        self._limiter = RateLimiter(options.rate, options.burst)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or refuse it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        try:
+            self._check(scope, Headers(scope=scope))
+        except Refusal as refusal:
+            await error_response(refusal)(scope, receive, send)
+            return
+        body = scope[BODY] = LimitedBody(receive, self._options, network_of(_client(scope)))
+        await self._app(scope, body, send)
+
+    def _check(self, scope: Scope, headers: Headers) -> None:
+        path: str = scope["visavis.path"]
+        self._check_host(headers)
+        if path.startswith("/v1/") or path in _COSTLY:
+            picture = path.endswith(("/thumbnail", "/file"))
+            self._limiter.take(_client(scope), _PICTURE_COST if picture else 1.0)
+        if path not in OPEN and not path.startswith("/ui/"):
+            self._check_access(scope, headers, path)
+        announced = headers.get("content-length", "")
+        if announced.isdigit() and int(announced) > self._options.max_upload_bytes:
+            raise too_large(self._options.max_upload_bytes)
+
+    def _check_access(self, scope: Scope, headers: Headers, path: str) -> None:
+        needed = _needed(scope["method"], path)
+        if needed == "write":
+            methods = methods_at(scope)
+            if not methods:
+                return  # there is nothing at this address, whatever the key
+            if scope["method"] not in methods:
+                raise MethodNotAllowedError(
+                    f"{path[:100]} does not take {scope['method'][:20]}",
+                    Allow=", ".join(sorted(methods)),
+                )
+        self._check_key(headers, needed)
+
+    def _check_host(self, headers: Headers) -> None:
+        """A page elsewhere that makes its own name resolve to 127.0.0.1 must not get in."""
+        if not self._options.private:
+            return
+        host = headers.get("host", "")
+        name = host.rpartition(":")[0] if not host.endswith("]") and ":" in host else host
+        if not is_loopback(name):
+            raise BadRequestError(
+                f"this server answers to the name localhost alone, not to {host[:100]!r}"
+            )
+
+    def _check_key(self, headers: Headers, scope: str) -> None:
+        options = self._options
+        if scope == "write" and not options.writable:
+            raise ForbiddenError(
+                "this server is read-only"
+                if options.read_only
+                else "writing needs a key, and this server has none"
+            )
+        if scope == "read" and options.open_to_read:
+            return
+        given = _given_key(headers)
+        allowed = self._keys.scopes(given) if given and self._keys else frozenset()
+        if not allowed:
+            what = "this key is not known" if given else f"this needs a key with the scope {scope}"
+            raise UnauthorizedError(
+                f"{what}; send it as the header Authorization: Bearer KEY",
+                WWW_Authenticate="Bearer",
+            )
+        if scope not in allowed:
+            raise ForbiddenError(f"this key does not have the scope {scope}")
+
+
+def _needed(method: str, path: str) -> str:
+    """The scope that a request needs; whatever is not known to read only, writes."""
+    reads = method in ("GET", "HEAD", "OPTIONS") or (method == "POST" and path in ASKING)
+    return "read" if reads else "write"
+
+
+def methods_at(scope: Scope) -> set[str]:
+    """What can be done at the address of a request; nothing when there is no such address."""
+    routes = [route for route in scope["app"].routes if isinstance(route, Route)]
+    fitting = [route for route in routes if route.matches(scope)[0] != Match.NONE]
+    nearest = fitting[0].path if fitting else ""  # the router takes the first that fits, too
+    return {method for route in fitting if route.path == nearest for method in route.methods or ()}
+
+
+def _client(scope: Scope) -> str:
+    address: str = (scope.get("client") or ("unknown", 0))[0]
+    return address
+
+
+def _given_key(headers: Headers) -> str:
+    kind, _, key = headers.get("authorization", "").partition(" ")
+    if kind and kind.lower() != "basic":  # a proxy may ask for a password of its own
+        return key.strip() if kind.lower() == "bearer" else kind
+    return headers.get("x-api-key", "").strip()

@@ -1,0 +1,1 @@
+"""A network that learns pictures by heart and back, without labels."""

@@ -1,0 +1,1 @@
+"""How a training runs: epochs, checkpoints, curves, and the model folder at its end."""

@@ -1,0 +1,1 @@
+"""A head over a base that learns from labels which pictures belong together."""

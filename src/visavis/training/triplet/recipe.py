@@ -1,0 +1,214 @@
+"""The triplet recipe: embeddings that are near for pictures of the same label.
+
+A base's embeddings of all pictures are computed once and kept; a head on top of them learns which
+pictures belong together. What is exported is base and head in one graph. With `unfreeze` the base
+is visavis-s's network and is trained with the head.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from visavis.embedders.spec import PreprocessSpec
+from visavis.errors import UsageError
+from visavis.sources.base import Source
+from visavis.training.data.batches import Draw, LabelBatches
+from visavis.training.data.inputs import Inputs
+from visavis.training.data.samples import Numbers, check_field, label_numbers, named
+from visavis.training.data.splits import Split, split
+from visavis.training.loop.export import Exported, graph_of, graph_on_base
+from visavis.training.loop.recipe import Recipe, read
+from visavis.training.networks.embedding import EmbeddingNetwork, Whole
+from visavis.training.networks.frozen_base import FrozenBase, chosen_base, pixels_maker
+from visavis.training.networks.heads import Head
+from visavis.training.networks.own_base import OwnBase, new_base, pictures_of
+from visavis.training.networks.pixel_branch import PixelBranch
+from visavis.training.progress import Tell, silent
+from visavis.training.triplet.learner import TripletLearner
+from visavis.training.triplet.losses import MetricLoss
+from visavis.training.triplet.settings import TripletSettings
+from visavis.training.validation import gain_figures, partners, retrieval_figures
+from visavis.types import RGB
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Base:
+    """What is trained on top of: a frozen base, or an own one."""
+
+    name: str
+    preprocess: PreprocessSpec
+    frozen: FrozenBase | None = None
+    own: OwnBase | None = None
+    license: str = ""
+
+    @property
+    def dim(self) -> int:
+        """Numbers of its embedding."""
+        if self.frozen is not None:
+            return self.frozen.embedder.dim
+        return 0 if self.own is None else self.own.dim
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class TripletRecipe(Recipe[TripletLearner]):
+    """A head on top of a base, that learns from labels."""
+
+    name: ClassVar[str] = "triplet"
+    settings: TripletSettings
+    parts: Split
+    on: _Base
+    sides: Numbers | None = None
+    """A number for each value of the field that is searched across."""
+
+    @property
+    def told(self) -> str:
+        """How it is validated, in one sentence."""
+        return self.parts.told
+
+    @property
+    def base(self) -> Mapping[str, Any]:
+        """What records say of the base."""
+        return {"name": self.on.name} if self.on.frozen is None else self.on.frozen.facts
+
+    @property
+    def gains(self) -> bool:
+        """A head alone is too small for bfloat16."""
+        return self.settings.unfreeze
+
+    def divided(self) -> dict[str, Any]:
+        """How the pictures were divided."""
+        return self.parts.to_dict()
+
+    def own_metrics(self, learner: TripletLearner) -> dict[str, Any]:
+        """How well a frozen base finds by itself, and what was gained on it."""
+        held = self.validation
+        if not len(held) or self.on.frozen is None:
+            return {}
+        rows = self.data.take(held)["rows"].numpy()
+        labels = label_numbers(self.data.labels)[held]
+        asked = None if self.sides is None else self.sides[held]
+        found = learner.vectors(held)
+        by_label = self.parts.by == "label"
+        return {
+            "base": retrieval_figures(rows, labels, self.seed, asked),
+            "gain": gain_figures(found, rows, labels, self.seed, asked, by_label=by_label),
+        }
+
+    def learner(self) -> TripletLearner:
+        """Its head begins from what the base knows; all else is drawn."""
+        settings, on = self.settings, self.on
+        branch = PixelBranch(on.preprocess.size) if settings.pixels else None
+        width = on.dim + (branch.dim if branch else 0)
+        head = Head(width, settings.layers, straight=settings.straight)
+        network = EmbeddingNetwork(on.own, branch, head, settings.loss.metric)
+        loss = MetricLoss(settings.loss, len(self.parts.train_labels), head.dim)
+        learner = TripletLearner(
+            network,
+            loss,
+            self.data,
+            self.parts,
+            settings.rates,
+            self.seed,
+            sides=self.sides,
+        )
+        learner.start()
+        return learner
+
+    def batches(self) -> Draw:
+        """P labels with K pictures each."""
+        numbers, settings = self.train, self.settings
+        labels = label_numbers(self.data.labels)[numbers]
+        on = None if self.sides is None else self.sides[numbers]
+        return LabelBatches(numbers, labels, settings.p, settings.k, self.seed, on)
+
+    def export(self, learner: TripletLearner, pictures: Sequence[RGB], out: Path) -> Exported:
+        """Base and head."""
+        network, on = learner.network, self.on
+        if on.frozen is not None:
+            graph, difference = graph_on_base(network, on.frozen, pictures)
+        else:
+            graph, difference = graph_of(Whole(network), on.preprocess, pictures)
+        return Exported(graph, difference, network.head.dim, on.preprocess, on.license)
+
+
+def prepare(
+    source: Source,
+    labels: str,
+    base: str | None,
+    settings: TripletSettings,
+    *,
+    seed: int = 0,
+    cache: Path | None = None,
+    tell: Tell = silent,
+) -> TripletRecipe:
+    """Read the pictures, compute or find the base's embeddings, and divide the samples.
+
+    Args:
+        source: The pictures.
+        labels: The field that says what belongs together.
+        base: A model's name or folder; None: `default_base()`, or with `settings.unfreeze` a
+            network of weights from chance.
+        settings: Of the recipe.
+        seed: Of all chance.
+        cache: Where rows are kept; None: `default_cache()`.
+        tell: Is told how far it is.
+
+    Raises:
+        UsageError: labels, settings or the split make no sense.
+        ModelError: the base cannot be one.
+    """
+    on = _base(base, settings, seed)
+    makers = {} if on.frozen is None else {"rows": on.frozen.maker}
+    if settings.pixels or settings.unfreeze:
+        makers["pictures"] = pixels_maker(on.preprocess)
+    known = named(source, labels)
+    if settings.across is not None:
+        check_field(known.samples, settings.across, "--across")
+    data, notes = read(source, known, makers, cache, tell)
+    parts = split(data.labels, settings.validation, settings.split, seed, data.sha256)
+    if parts.single:
+        shown = ", ".join(parts.single[:3]) + (" …" if len(parts.single) > 3 else "")
+        notes.append(f"{len(parts.single)} labels have one picture, used as negatives: {shown}")
+    return TripletRecipe(
+        source=source,
+        settings=settings,
+        labels=labels,
+        seed=seed,
+        data=data,
+        notes=notes,
+        train=parts.train,
+        validation=parts.validation,
+        parts=parts,
+        on=on,
+        sides=_sides(data, parts, settings.across),
+    )
+
+
+def _base(model: str | None, settings: TripletSettings, seed: int) -> _Base:
+    if not settings.unfreeze:
+        frozen = chosen_base(model)
+        spec = frozen.embedder.spec
+        return _Base(spec.name, spec.preprocess, frozen=frozen, license=spec.license)
+    if model is not None:
+        raise UsageError(
+            f"--unfreeze trains a network from scratch, without the base {model}; leave out "
+            "--base, or leave out --unfreeze to train a head on top of it"
+        )
+    own = new_base(settings.shape, seed)
+    return _Base("a network from scratch", pictures_of(settings.side), own=own)
+
+
+def _sides(data: Inputs, parts: Split, field: str | None) -> Numbers | None:
+    if field is None:
+        return None
+    values = [str(sample.entry.fields.get(field, "")) for sample in data.samples]
+    sides, labels = label_numbers(values), label_numbers(data.labels)
+    for name, numbers in (("training", parts.train), ("validation", parts.validation)):
+        if len(numbers) and not partners(labels[numbers], sides[numbers]).any():
+            raise UsageError(
+                f"--across {field}: no two pictures of a label differ in it among those of the "
+                f"{name}; name a field that tells pictures of the same label apart, or change "
+                "--validation"
+            )
+    return sides

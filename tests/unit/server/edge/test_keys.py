@@ -1,0 +1,62 @@
+"""Key files: what is written, what is read, what is refused."""
+
+from pathlib import Path
+
+import pytest
+
+from visavis.errors import UsageError
+from visavis.server.edge.keys import Keys, new_key
+
+
+def test_a_new_key_opens_its_scopes_and_the_file_does_not_hold_it(tmp_path: Path) -> None:
+    file = tmp_path / "keys"
+    reader = new_key(file, "reader", ["read"])
+    writer = new_key(file, "writer", ["write", "read"])
+    keys = Keys.read(file)
+    assert keys.scopes(reader) == {"read"}
+    assert keys.scopes(writer) == {"read", "write"}
+    for wrong in ("", reader[:-1], reader + "x", reader.upper(), "\ud800", "é"):
+        assert keys.scopes(wrong) == frozenset()
+    assert reader not in file.read_text()
+    assert file.stat().st_mode & 0o77 == 0
+    assert reader != new_key(file, "reader", ["read"])
+
+
+def test_comments_and_blank_lines_are_skipped(tmp_path: Path) -> None:
+    file = tmp_path / "keys"
+    key = new_key(file, "a", ["read"])
+    file.write_text("# ours\n\n  " + file.read_text())
+    assert Keys.read(file).scopes(key) == {"read"}
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "no key in it"),
+        ("# nothing\n", "no key in it"),
+        ("shop read secret", "line 1"),
+        ("# x\nshop admin sha256:" + "0" * 64, "line 2"),
+        ("shop read sha256:xyz", "line 1"),
+    ],
+)
+def test_a_file_that_is_not_understood_names_the_line(tmp_path: Path, text: str, told: str) -> None:
+    file = tmp_path / "keys"
+    file.write_text(text)
+    with pytest.raises(UsageError, match=told):
+        Keys.read(file)
+
+
+def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="cannot be read"):
+        Keys.read(tmp_path / "none")
+
+
+@pytest.mark.parametrize(
+    ("name", "scopes"), [("a b", ["read"]), ("a\nb", ["read"]), ("a", ["all"])]
+)
+def test_bad_names_and_scopes_are_refused_and_nothing_is_written(
+    tmp_path: Path, name: str, scopes: list[str]
+) -> None:
+    with pytest.raises(UsageError):
+        new_key(tmp_path / "keys", name, scopes)
+    assert not (tmp_path / "keys").exists()

@@ -19,7 +19,7 @@ SOURCE = REPOSITORY / "src"
 FILES = sorted(SOURCE.glob("visavis/**/*.py"))
 RECIPES = sorted(REPOSITORY.glob("recipes/**/*.py"))
 """How built-in weights are made: beside the package, and above all of it."""
-FLOORS = [  # a part may import lower floors only, and never its neighbours
+LAYERS = [  # a part may import lower layers only, and never its neighbours
     {"types", "errors"},
     {"images", "metrics", "filters"},
     {"drawn", "sources", "embedders", "store"},
@@ -52,11 +52,6 @@ OPTIONAL = (  # what the extras bring; the core works without any of it
 EXTRA_PARTS = {"training", "cluster"}
 VAGUE = {"utils", "util", "helpers", "helper", "common", "misc", "tools", "base_classes"}
 
-by_recipe_too = pytest.mark.parametrize(
-    "path", [*FILES, *RECIPES], ids=lambda path: str(path.relative_to(REPOSITORY))
-)
-by_path = pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
-
 
 def module_name(path: Path) -> str:
     parts = path.relative_to(SOURCE).with_suffix("").parts
@@ -68,11 +63,11 @@ def part(module: str) -> str:
     return [*module.split("."), ""][1]
 
 
-def floor(name: str) -> int:
-    for number, names in enumerate(FLOORS):
+def layer(name: str) -> int:
+    for number, names in enumerate(LAYERS):
         if name in names:
             return number
-    raise AssertionError(f"{name} is on no floor: extend FLOORS and docs/design.md")
+    raise AssertionError(f"{name} is on no layer: extend LAYERS and docs/design.md")
 
 
 def imported(path: Path) -> set[str]:
@@ -90,43 +85,44 @@ def imported(path: Path) -> set[str]:
     return found
 
 
-@by_path
-def test_imports_point_downwards(path: Path) -> None:
-    here = part(module_name(path))
-    if here in {"", "__main__"}:
-        return  # the door may see everything
-    for module in imported(path):
-        there = part(module)
-        if not module.startswith("visavis.") or there in {here, "__version__"}:
-            continue
-        below = floor(there) < floor(here) or (here, there) in SIDEWAYS
-        assert below, f"{module_name(path)} must not import {module}"
+def test_imports_point_downwards() -> None:
+    wrong = []
+    for path in FILES:
+        here = part(module_name(path))
+        if here in {"", "__main__"}:
+            continue  # the door may see everything
+        for module in imported(path):
+            there = part(module)
+            if not module.startswith("visavis.") or there in {here, "__version__"}:
+                continue
+            if layer(there) >= layer(here) and (here, there) not in SIDEWAYS:
+                wrong.append(f"{module_name(path)} must not import {module}")
+    assert not wrong
 
 
-@by_recipe_too
-def test_files_stay_small(path: Path) -> None:
-    lines = len(path.read_text(encoding="utf-8").splitlines())
-    assert lines <= 400, f"{lines} lines; find the seam"
+def test_files_stay_small() -> None:
+    lengths = {path: len(path.read_text("utf-8").splitlines()) for path in [*FILES, *RECIPES]}
+    assert not {path: lines for path, lines in lengths.items() if lines > 400}, "find the seam"
 
 
-@by_recipe_too
-def test_names_of_modules_say_what_is_inside(path: Path) -> None:
-    assert not VAGUE & set(path.relative_to(REPOSITORY).with_suffix("").parts)
+def test_names_of_modules_say_what_is_inside() -> None:
+    named = [path.relative_to(REPOSITORY).with_suffix("") for path in [*FILES, *RECIPES]]
+    assert not [path for path in named if VAGUE & set(path.parts)]
 
 
-@by_recipe_too
-def test_only_declared_packages_are_imported(path: Path) -> None:
+def test_only_declared_packages_are_imported() -> None:
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     wanted = [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
     declared = {
         re.split(r"[<>=!~\[]", name)[0].strip().lower().replace("-", "_") for name in wanted
     }
     known_as = {"pillow": "PIL", "faiss_cpu": "faiss"}
-    allowed = {known_as.get(name, name) for name in declared}
+    allowed = {known_as.get(name, name) for name in declared} | {"visavis"}
     allowed |= {name for name, bringer in COME_WITH.items() if bringer in declared}
-    others = {module.split(".")[0] for module in imported(path)} - sys.stdlib_module_names
-    ours = {"visavis", "recipes"} if path in RECIPES else {"visavis"}
-    assert others - ours <= allowed
+    allowed |= sys.stdlib_module_names
+    for path in [*FILES, *RECIPES]:
+        others = {module.split(".")[0] for module in imported(path)} - allowed
+        assert others <= ({"recipes"} if path in RECIPES else set()), path
 
 
 def run_imports(path: Path) -> set[str]:
@@ -191,6 +187,24 @@ def test_the_public_door_is_complete_and_sorted() -> None:
     stated = (SOURCE / "visavis" / "__init__.py").read_text(encoding="utf-8")
     for_checkers = stated.split("if TYPE_CHECKING:")[1].split("__version__")[0]
     assert set(re.findall(r"\b[A-Za-z_]+\b", for_checkers)) >= set(visavis.__all__)
+
+
+DOORS = {"visavis", "visavis.types", "visavis.errors", "visavis.sources", "visavis.training"}
+
+
+def test_pages_import_the_public_doors_alone() -> None:
+    pages = [REPOSITORY / "README.md", *REPOSITORY.glob("docs/**/*.md")]
+    for page in pages:
+        text = page.read_text(encoding="utf-8")
+        for door in re.findall(r"^\s*(?:from|import) (visavis[\w.]*)", text, re.MULTILINE):
+            assert door in DOORS, f"{page.name} imports {door}"
+
+
+def test_the_doors_lead_somewhere() -> None:
+    for door in ("visavis.sources", "visavis.training"):
+        opened = importlib.import_module(door)
+        assert opened.__all__ == sorted(opened.__all__)
+        assert all(getattr(opened, name) is not None for name in opened.__all__)
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:

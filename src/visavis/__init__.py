@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from visavis.embedders.adding.conse import make_conse
     from visavis.embedders.base import Embedder, TextEmbedder
     from visavis.embedders.registry import load_embedder
     from visavis.errors import VisavisError
@@ -53,11 +54,13 @@ __all__ = [
     "TextTerm",
     "VisavisError",
     "load_embedder",
+    "make_conse",
 ]
 
 _HOMES = {
     "ImageIndex": "visavis.image_index",
     "load_embedder": "visavis.embedders.registry",
+    "make_conse": "visavis.embedders.adding.conse",
     "Embedder": "visavis.embedders.base",
     "TextEmbedder": "visavis.embedders.base",
     "VisavisError": "visavis.errors",

@@ -1,1 +1,8 @@
-"""Where images come from: folders, catalogues, lists of paths, the web."""
+"""Where images come from: folders, catalogues, lists of paths, the web.
+
+A source of your own is a class with the members of `Source`; `ImageIndex.add` takes it.
+"""
+
+from visavis.sources.base import Location, Source, open_source
+
+__all__ = ["Location", "Source", "open_source"]

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -14,8 +14,8 @@ from visavis.embedders.registry import DEFAULT_MODEL, load_embedder
 from visavis.errors import IndexIncompatibleError, IndexMissingError, SourceError, UsageError
 from visavis.filters import Where, as_filter
 from visavis.flows import reindex as flows
+from visavis.flows.answer import Means, Observe, SearchOptions, answer, unobserved
 from visavis.flows.binding import Binding, IndexOptions
-from visavis.flows.by_words import search
 from visavis.flows.ingest import IngestOptions, Progress, ingest
 from visavis.flows.search import Question, as_terms
 from visavis.flows.tagging import Tagging
@@ -28,7 +28,6 @@ from visavis.store.base import StoreInfo
 from visavis.store.sqlite.lock import WriterLock, writer_lock
 from visavis.store.sqlite.store import SqliteStore
 from visavis.types import (
-    By,
     ImageRecord,
     IndexReport,
     Query,
@@ -51,7 +50,7 @@ class ImageIndex:
     Any process may read while one writes; writing methods wait `lock_seconds` for another writer
     and then raise IndexLockedError. `with index.writing():` holds the lock over several of them.
     `index.tagging` finds words for pictures, and writes them to records (see `Tagging`).
-    All methods raise VisavisError's kin and nothing else on purpose; none prints.
+    All methods raise subclasses of VisavisError and nothing else on purpose; none prints.
     """
 
     def __init__(self, store: SqliteStore, **options: Unpack[IndexOptions]) -> None:
@@ -275,16 +274,45 @@ class ImageIndex:
 
     # -- reading ---------------------------------------------------------------------------------
 
+    def answer(
+        self,
+        query: Query,
+        *,
+        allow_private: bool = False,
+        embedder: Callable[[], Embedder] | None = None,
+        observe: Observe = unobserved,
+    ) -> SearchResult:
+        """The answer to a query: what `search`, `similar`, the command line and the server call.
+
+        Args:
+            query: All that is asked.
+            allow_private: Whether a term's URL may lie in a private network.
+            embedder: Gives the model, where it is not to use all cores; None: as `embedder()`.
+            observe: Called with "embed" and "search" and the seconds that each took.
+
+        Raises:
+            UsageError: the question makes no sense (FilterError, RecordNotFoundError).
+            ImageError: a picture cannot be used.
+            TextUnsupportedError: words by looks, and the model only sees (ClassesUnsupportedError).
+        """
+        means = Means(
+            embedder or self._model.ready,
+            partial(_fetched, allow_private=allow_private),
+            self._max_pixels,
+            observe,
+        )
+        result = answer(query, self._store, means)
+        if self._store.wants_caches():
+            self.repair()
+        return result
+
     def search(
         self,
         query: Query | Question,
         *,
         where: Where = None,
-        limit: int = 10,
-        offset: int = 0,
-        min_score: float | None = None,
-        by: By = "both",
         allow_private: bool = False,
+        **options: Unpack[SearchOptions],
     ) -> SearchResult:
         """The images most like the query, best first, equal scores by id.
 
@@ -293,41 +321,17 @@ class ImageIndex:
                 the command line (`./a.jpg`, `https://…`, `id:ID`, words), a term, several terms, or
                 a whole Query, which then says everything itself.
             where: Filter: `"category=shoes"`, or several expressions that all have to hold.
-            limit: The most matches to return.
-            offset: How many matches to skip: pages neither repeat nor leave out a record.
-            min_score: Leave out matches below this score.
-            by: What answers words: "looks" (the model), "text" (the records' own fields, file and
-                folder names, tags), or both.
-            allow_private: Whether a query's address may lie in a private network.
+            allow_private: Whether a query's URL may lie in a private network.
+            options: See SearchOptions. Beside a Query, these and `where` are a UsageError.
 
-        Raises:
-            UsageError: the question makes no sense (FilterError, RecordNotFoundError).
-            ImageError: the picture cannot be used.
-            TextUnsupportedError: words by looks, and the model only sees
-                (ClassesUnsupportedError).
+        Raises what `answer` raises.
         """
         if not isinstance(query, Query):
-            query = Query(as_terms(query), as_filter(where), limit, offset, min_score, by)
-        return self._answer(query, allow_private)
-
-    def _answer(
-        self, query: Query, allow_private: bool = False, without: str | None = None
-    ) -> SearchResult:
-        def fetch(address: str) -> bytes:
-            fetcher = Fetcher(allow_private=allow_private)
-            try:
-                return fetcher.fetch(address)
-            finally:
-                fetcher.close()
-
-        made_by = self._store.fingerprint()
-        ask = partial(search, query, self._store, self._model.ready, fetch, self._max_pixels)
-        result = ask(without)
-        if self._store.fingerprint() != made_by:  # rebuilt with another model in between
-            result = ask(without)
-        if self._store.wants_caches():
-            self.repair()
-        return result
+            query = Query(as_terms(query), as_filter(where), **options)
+        elif options or where is not None:
+            given = ", ".join([*["where"] * (where is not None), *options])
+            raise UsageError(f"a Query says everything itself; give it {given}, not search()")
+        return self.answer(query, allow_private=allow_private)
 
     def repair(self) -> None:
         """Begin to make lost or damaged caches again, beside the searches that go on without them.
@@ -344,17 +348,10 @@ class ImageIndex:
         return self._repairing is not None and self._repairing.is_alive()
 
     def similar(
-        self,
-        id: str,
-        *,
-        where: Where = None,
-        limit: int = 10,
-        offset: int = 0,
-        min_score: float | None = None,
+        self, id: str, *, where: Where = None, **options: Unpack[SearchOptions]
     ) -> SearchResult:
-        """The images most like a record, itself left out."""
-        query = Query((RecordTerm(id),), as_filter(where), limit, offset, min_score)
-        return self._answer(query, without=id)
+        """The images most like a record, itself left out; options as for `search`."""
+        return self.answer(Query((RecordTerm(id),), as_filter(where), without=id, **options))
 
     def get(self, id: str) -> ImageRecord:
         """The record with an id. Raises RecordNotFoundError."""
@@ -393,3 +390,11 @@ class ImageIndex:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _fetched(url: str, allow_private: bool) -> bytes:
+    fetcher = Fetcher(allow_private=allow_private)
+    try:
+        return fetcher.fetch(url)
+    finally:
+        fetcher.close()

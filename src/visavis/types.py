@@ -56,6 +56,18 @@ class ImageRecord:
     height: int
     fields: Fields = field(default_factory=dict)
 
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON shape of a record; over HTTP, links take the place of the file's path."""
+        return {
+            "id": self.id,
+            "uri": self.uri,
+            "fields": dict(self.fields),
+            "width": self.width,
+            "height": self.height,
+            "size": self.size,
+            "modified": self.modified,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Condition:
@@ -139,6 +151,10 @@ class Query:
     min_score: float | None = None
     by: By = "both"
     """What answers a query of words alone; all others are answered by looks."""
+    without: str | None = None
+    """The id of a record to leave out, such as the one that is asked with."""
+    count: bool = False
+    """Whether to count all that match as well (`SearchResult.total_matching`): a full scan."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,13 +170,8 @@ class Match:
     """Of words: where they stand ("title", "file name"), and "looks" where the picture fits."""
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON shape of a match, the same in the CLI, the library and over HTTP."""
-        shape = {
-            "id": self.record.id,
-            "score": round(self.score, 6),
-            "uri": self.record.uri,
-            "fields": dict(self.record.fields),
-        }
+        """The JSON shape of a match: its record's, `score`, and `why` where words were asked."""
+        shape = self.record.to_dict() | {"score": round(self.score, 6)}
         return shape | {"why": list(self.why)} if self.why else shape
 
 
@@ -177,9 +188,11 @@ class SearchResult:
     """Why there are no matches; None when there are some."""
     notes: tuple[str, ...] = ()
     """What was passed over in the question, such as a word that the model does not know."""
+    total_matching: int | None = None
+    """How many records match in all, on every page, where the query asked to count them."""
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON shape of an answer, the same in the CLI, the library and over HTTP."""
+        """The JSON shape of an answer, the same in the CLI, the library and, with links, HTTP."""
         shape: dict[str, Any] = {
             "results": [match.to_dict() for match in self.matches],
             "total_searched": self.total_searched,
@@ -188,7 +201,11 @@ class SearchResult:
         }
         if self.reason is not None:
             shape["reason"] = self.reason
-        return shape | {"notes": list(self.notes)} if self.notes else shape
+        if self.notes:
+            shape["notes"] = list(self.notes)
+        if self.total_matching is not None:
+            shape["total_matching"] = self.total_matching
+        return shape
 
 
 @dataclass(frozen=True, slots=True)

@@ -282,3 +282,12 @@ def test_writing_while_another_writes_is_refused_by_name(filled: ImageIndex, alb
                 write()
         assert ids(filled, "id:red.png", 1) == ["red.png"]
     assert filled.add(album).unchanged == 5
+
+
+def test_a_query_says_everything_itself(filled: ImageIndex) -> None:
+    query = Query((RecordTerm("red.png"),), limit=1)
+    assert filled.search(query).matches == filled.answer(query).matches
+    with pytest.raises(UsageError, match="give it where, limit, not search"):
+        filled.search(query, where="folder=sub", limit=3)
+    with pytest.raises(TypeError, match="lmit"):
+        filled.search("id:red.png", lmit=3)  # type: ignore[call-arg]

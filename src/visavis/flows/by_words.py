@@ -1,15 +1,11 @@
 """Questions of words alone: answered by how pictures look, by the records' own text, or by both."""
 
-import math
 import time
 from collections.abc import Callable
-from functools import cache
 from typing import NamedTuple
 
-from visavis.embedders.base import Embedder
 from visavis.errors import TextUnsupportedError, UnknownWordError, UsageError
-from visavis.flows.search import Asked, Fetch, query_vector, reason_for_nothing, term_notes
-from visavis.flows.search import search as by_looks
+from visavis.flows.search import Asked, reason_for_nothing
 from visavis.store.sqlite.store import SqliteStore
 from visavis.store.sqlite.text_search import TextAnswer
 from visavis.store.text.own import MOST_WORDS, Words, words_of
@@ -38,27 +34,6 @@ def asks_text(query: Query) -> bool:
     if query.by == "text" and not words_alone:
         raise UsageError("by='text' is for words alone; pictures are found by looks")
     return words_alone and query.by != "looks"
-
-
-def search(
-    query: Query,
-    store: SqliteStore,
-    embedder: Callable[[], Embedder],
-    fetch: Fetch,
-    max_pixels: int,
-    without: str | None = None,
-) -> SearchResult:
-    """Answer any query: `search.search`, and what words find in the records' own text."""
-    if not asks_text(query):
-        return by_looks(query, store, embedder, fetch, max_pixels, without)
-    started = time.perf_counter()
-    model = cache(embedder)
-
-    def looks() -> Looks:
-        asked = query_vector(query.terms, store, model, fetch, max_pixels)
-        return Looks(asked, term_notes(query.terms, model))
-
-    return answer(query, store, looks, started)
 
 
 def answer(
@@ -111,18 +86,12 @@ def count(query: Query, store: SqliteStore) -> int:
 
 
 def _words(query: Query) -> Words:
-    """What is looked for. Raises UsageError for a question that makes no sense."""
-    if query.limit < 0 or query.offset < 0:
-        raise UsageError(f"limit and offset cannot be negative ({query.limit}, {query.offset})")
-    if query.min_score is not None and not math.isfinite(query.min_score):
-        raise UsageError(f"min_score must be a number, not {query.min_score}")
+    """What is looked for. Raises UsageError for an empty text."""
     texts = []
     for term in query.terms:
         assert isinstance(term, TextTerm)  # narrows the type: asks_text has asked
         if not term.text.strip():
             raise UsageError("an empty text; give words")
-        if not math.isfinite(term.weight):
-            raise UsageError(f"a weight must be a number, not {term.weight}")
         if term.weight:
             texts.append((term.text, term.weight > 0))
     return words_of(texts)

@@ -5,7 +5,6 @@ import re
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -200,41 +199,25 @@ class Asked:
         return (f"few good matches: the best scores {best:.2f}",)
 
 
-def search(
-    query: Query,
-    store: VectorStore,
-    embedder: Callable[[], Embedder],
-    fetch: Fetch,
-    max_pixels: int,
-    without: str | None = None,
-) -> SearchResult:
-    """Answer a query, one id left out; the embedder is asked for only if a term needs it.
-
-    Raises UsageError and its kin for a question that makes no sense, ImageError for a picture that
-    cannot be used, TextUnsupportedError for words that the model cannot read.
-    """
-    started = time.perf_counter()
+def check(query: Query) -> None:
+    """Raise UsageError for a query that makes no sense, whatever it asks for."""
     if query.limit < 0 or query.offset < 0:
         raise UsageError(f"limit and offset cannot be negative ({query.limit}, {query.offset})")
     if query.min_score is not None and not math.isfinite(query.min_score):
         raise UsageError(f"min_score must be a number, not {query.min_score}")
-    model = cache(embedder)  # one for the whole query, and asked for at most once
-    asked = query_vector(query.terms, store, model, fetch, max_pixels)
-    notes = term_notes(query.terms, model)
-    return rank(asked, query, store, started, without, notes)
+    for term in query.terms:
+        if not math.isfinite(term.weight):
+            raise UsageError(f"a weight must be a number, not {term.weight}")
 
 
 def rank(
-    asked: Asked,
-    query: Query,
-    store: VectorStore,
-    started: float,
-    without: str | None = None,
-    notes: tuple[str, ...] = (),
+    asked: Asked, query: Query, store: VectorStore, started: float, notes: tuple[str, ...] = ()
 ) -> SearchResult:
     """The answer to a query whose vector is known; `started` is when (perf_counter) it began."""
     floor = None if query.min_score is None else asked.floor(query.min_score)
-    answer = store.search(asked.vector, query.limit, query.offset, query.where, floor, without)
+    answer = store.search(
+        asked.vector, query.limit, query.offset, query.where, floor, query.without
+    )
     matches = asked.scored(answer.matches)
     if query.offset == 0:
         notes += asked.weak(matches)
@@ -272,9 +255,6 @@ def query_vector(
     terms = tuple(terms)
     if not terms:
         raise UsageError(_NOTHING)
-    for term in terms:
-        if not math.isfinite(term.weight):
-            raise UsageError(f"a weight must be a number, not {term.weight}")
     largest = max(abs(term.weight) for term in terms) or 1.0  # so that no weight is too much
     total = np.sum(
         [

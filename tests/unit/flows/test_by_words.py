@@ -13,7 +13,7 @@ from visavis_fake import FakeEmbedder
 from visavis.embedders.base import Embedder
 from visavis.errors import TextUnsupportedError, UnknownWordError, UsageError
 from visavis.filters import as_filter
-from visavis.flows.by_words import search
+from visavis.flows.answer import Means, answer
 from visavis.store.sqlite.lock import writer_lock
 from visavis.store.sqlite.store import SqliteStore
 from visavis.types import By, Query, RecordTerm, SearchResult, Term, TextTerm, Vectors
@@ -55,7 +55,7 @@ def ask(store: SqliteStore) -> Ask:
     ) -> SearchResult:
         made = tuple(TextTerm(term) if isinstance(term, str) else term for term in terms)
         query = Query(made, as_filter(where or None), by=by)
-        return search(query, store, model, lambda _: b"", 10**6)
+        return answer(query, store, Means(model, lambda _: b"", 10**6))
 
     return asked
 

@@ -20,8 +20,9 @@ from visavis.errors import (
     UsageError,
 )
 from visavis.filters import parse_all
+from visavis.flows.answer import Means, answer
 from visavis.flows.ingest import IngestOptions, ingest
-from visavis.flows.search import query_vector, search
+from visavis.flows.search import query_vector
 from visavis.image_index import ImageIndex
 from visavis.sources.folder import FolderSource
 from visavis.store.sqlite.store import SqliteStore
@@ -57,7 +58,7 @@ def store(tmp_path: Path, draw: Draw, fake: FakeEmbedder) -> Iterator[SqliteStor
 @pytest.fixture
 def ask(store: SqliteStore, fake: FakeEmbedder) -> Callable[..., SearchResult]:
     def asked(*terms: Term, **rest: Any) -> SearchResult:
-        return search(Query(terms, **rest), store, lambda: fake, fetched, 10**6)
+        return answer(Query(terms, **rest), store, Means(lambda: fake, fetched, 10**6))
 
     return asked
 
@@ -112,7 +113,7 @@ def test_a_record_needs_no_model(store: SqliteStore) -> None:
         raise AssertionError("the model was asked for")
 
     query = Query((RecordTerm("red.png"), RecordTerm("blue.png", -0.5)))
-    assert ids(search(query, store, missing, fetched, 10**6))[0] == "red.png"
+    assert ids(answer(query, store, Means(missing, fetched, 10**6)))[0] == "red.png"
 
 
 def test_weights_are_those_of_a_sum_of_unit_vectors(
@@ -249,12 +250,12 @@ def test_a_folder_is_no_question(ask: Callable[..., SearchResult], tmp_path: Pat
 
 def test_words_are_refused_where_the_model_only_sees(ask: Callable[..., SearchResult]) -> None:
     with pytest.raises(TextUnsupportedError, match=r"'red shoes'.*'fake'.*does not read words"):
-        ask(TextTerm("red shoes"))
+        ask(TextTerm("red shoes"), by="looks")
 
 
 def test_the_refusal_of_words_names_models_that_read_them(ask: Callable[..., SearchResult]) -> None:
     with pytest.raises(TextUnsupportedError, match=r"a text side: visavis-s"):
-        ask(TextTerm("red shoes"))
+        ask(TextTerm("red shoes"), by="looks")
 
 
 class Telling(FakeEmbedder):
@@ -275,7 +276,7 @@ class Telling(FakeEmbedder):
 
 def test_a_class_is_one_more_term_of_the_sum(store: SqliteStore, draw: Draw) -> None:
     def asked(*terms: Term) -> SearchResult:
-        return search(Query(terms), store, Telling, fetched, 10**6)
+        return answer(Query(terms), store, Means(Telling, fetched, 10**6))
 
     assert ids(asked(ClassTerm("blue")))[0] == "blue.png"
     picture = ImageTerm(draw("query.png", (200, 40, 40)))
@@ -300,9 +301,9 @@ def test_what_a_model_passes_over_is_told_with_the_answer(store: SqliteStore) ->
             return (f"{text} was half understood",)
 
     terms = (TextTerm("this"), RecordTerm("red.png"), TextTerm("that", 0.5))
-    result = search(Query(terms), store, Picky, fetched, 10**6)
+    result = answer(Query(terms), store, Means(Picky, fetched, 10**6))
     assert result.notes == ("this was half understood", "that was half understood")
-    assert search(Query(terms[1:2]), store, Picky, fetched, 10**6).notes == ()
+    assert answer(Query(terms[1:2]), store, Means(Picky, fetched, 10**6)).notes == ()
 
 
 def test_one_model_answers_a_whole_query(store: SqliteStore) -> None:
@@ -312,9 +313,9 @@ def test_one_model_answers_a_whole_query(store: SqliteStore) -> None:
         loaded.append(Telling())
         return loaded[-1]
 
-    search(Query((ClassTerm("red"), ClassTerm("blue"))), store, load, fetched, 10**6)
+    answer(Query((ClassTerm("red"), ClassTerm("blue"))), store, Means(load, fetched, 10**6))
     assert len(loaded) == 1
-    search(Query((RecordTerm("red.png"),)), store, load, fetched, 10**6)
+    answer(Query((RecordTerm("red.png"),)), store, Means(load, fetched, 10**6))
     assert len(loaded) == 1
 
 
@@ -326,7 +327,9 @@ def test_what_a_class_name_may_mean_is_told_once(store: SqliteStore) -> None:
                 return (f"{name} is two classes",)
 
     terms = (ClassTerm("red"), ClassTerm("red", 0.5))
-    assert search(Query(terms), store, Doubtful, fetched, 10**6).notes == ("red is two classes",)
+    assert answer(Query(terms), store, Means(Doubtful, fetched, 10**6)).notes == (
+        "red is two classes",
+    )
 
 
 @pytest.mark.parametrize("text", ["", " ", "\n"])
@@ -342,7 +345,7 @@ def test_words_and_pictures_are_summed_where_the_model_reads(store: SqliteStore)
             return np.stack([colours[text] for text in texts])
 
     query = Query((TextTerm("red"), TextTerm("blue", -1.0)))
-    result = search(query, store, Reading, fetched, 10**6)
+    result = answer(query, store, Means(Reading, fetched, 10**6))
     assert (ids(result)[0], ids(result)[-1]) == ("red.png", "blue.png")
 
 
@@ -375,7 +378,7 @@ def test_an_empty_answer_says_why(
 def test_an_empty_index_says_so(tmp_path: Path, fake: FakeEmbedder, draw: Draw) -> None:
     store = SqliteStore.create(tmp_path / "empty.index", "fake", "fake", "f", 3)
     query = Query((ImageTerm(draw("q.png", RED)),))
-    assert search(query, store, lambda: fake, fetched, 10**6).reason == "the index is empty"
+    assert answer(query, store, Means(lambda: fake, fetched, 10**6)).reason == "the index is empty"
     store.close()
 
 
@@ -404,7 +407,10 @@ def test_an_answer_has_one_json_shape(ask: Callable[..., SearchResult]) -> None:
     assert set(shape) == {"results", "total_searched", "model", "took_ms"}
     assert shape["results"][0]["id"] == "red.png"
     assert shape["results"][0]["score"] == 1.0
-    assert set(shape["results"][0]) == {"id", "score", "uri", "fields"}
+    of_record = {"id", "uri", "fields", "width", "height", "size", "modified"}
+    assert set(shape["results"][0]) == of_record | {"score"}
+    counted = ask(RecordTerm("red.png"), limit=1, count=True, without="red.png").to_dict()
+    assert counted["total_matching"] == 3
 
 
 @pytest.mark.parametrize("floor", [math.nan, math.inf])

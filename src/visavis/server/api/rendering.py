@@ -39,40 +39,20 @@ def record_path(root_path: str, id: str) -> str:
 
 
 def record_shape(record: ImageRecord, root_path: str) -> dict[str, Any]:
-    """A record, without a word on where this machine keeps it."""
-    path = record_path(root_path, record.id)
-    return {
-        "id": record.id,
-        "uri": record.uri if is_address(record.uri) else f"{path}/file",
-        "fields": dict(record.fields),
-        "width": record.width,
-        "height": record.height,
-        "size": record.size,
-        "modified": record.modified,
-        "thumbnail": f"{path}/thumbnail",
-        "file": f"{path}/file",
-    }
+    """A record, with links in place of where this machine keeps its file."""
+    return record.to_dict() | _links(record, root_path)
 
 
-def search_shape(
-    result: SearchResult, root_path: str, total_matching: int | None = None
-) -> dict[str, Any]:
-    """The answer to a query."""
-    shape: dict[str, Any] = {
-        "results": [
-            record_shape(match.record, root_path)
-            | {"score": round(match.score, 6)}
-            | ({"why": list(match.why)} if match.why else {})
-            for match in result.matches
-        ],
-        "total_searched": result.total_searched,
-        "model": result.model,
-        "took_ms": round(result.took_ms, 3),
-    }
-    if result.reason is not None:
-        shape["reason"] = result.reason
-    if result.notes:
-        shape["notes"] = list(result.notes)
-    if total_matching is not None:
-        shape["total_matching"] = total_matching
+def search_shape(result: SearchResult, root_path: str) -> dict[str, Any]:
+    """The answer to a query: as everywhere, with links."""
+    shape = result.to_dict()
+    for match, found in zip(shape["results"], result.matches, strict=True):
+        match |= _links(found.record, root_path)
     return shape
+
+
+def _links(record: ImageRecord, root_path: str) -> dict[str, str]:
+    path = record_path(root_path, record.id)
+    file = f"{path}/file"
+    uri = record.uri if is_address(record.uri) else file
+    return {"uri": uri, "thumbnail": f"{path}/thumbnail", "file": file}

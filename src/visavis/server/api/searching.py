@@ -3,8 +3,8 @@
 import base64
 import binascii
 import time
-from collections.abc import Callable, Sequence
-from functools import cache, partial
+from collections.abc import Sequence
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import Query as QueryParams
@@ -12,12 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from visavis.embedders.base import Embedder
-from visavis.errors import UsageError
 from visavis.filters import parse_all
-from visavis.flows.by_words import Looks, asks_text
-from visavis.flows.by_words import answer as words_answer
-from visavis.flows.by_words import count as count_by_text
-from visavis.flows.search import Asked, query_vector, rank, term_notes
 from visavis.image_index import ImageIndex
 from visavis.server.api.bodies import read_search
 from visavis.server.api.rendering import answer, record_id, search_shape
@@ -27,15 +22,12 @@ from visavis.server.refusals import ForbiddenError, InvalidError
 from visavis.server.state import State, state_of
 from visavis.types import (
     ClassTerm,
-    Filter,
     ImageTerm,
     Query,
     RecordTerm,
     Term,
     TextTerm,
 )
-
-_TRIES = 4  # an index may get another model between the embedding of a query and its search
 
 
 async def search(request: Request) -> Response:
@@ -51,8 +43,8 @@ async def search(request: Request) -> Response:
 
         def work(index: ImageIndex) -> dict[str, Any]:
             terms = tuple(_term(term, files, fetched) for term in named)
-            query = Query(terms, where, asked.limit, asked.offset, asked.min_score, asked.by)
-            return _answered(index, query, state, asked.count)
+            page = asked.limit, asked.offset, asked.min_score
+            return _answered(index, Query(terms, where, *page, asked.by, count=asked.count), state)
 
         return answer(await state.with_index(work))
 
@@ -66,76 +58,20 @@ async def similar_images(
     where = parse_all(asked.where)
 
     def work(index: ImageIndex) -> dict[str, Any]:
-        query = Query((RecordTerm(wanted),), where, asked.limit, asked.offset, asked.min_score)
-        return _answered(index, query, state, asked.count, without=wanted)
+        page = asked.limit, asked.offset, asked.min_score
+        query = Query((RecordTerm(wanted),), where, *page, without=wanted, count=asked.count)
+        return _answered(index, query, state)
 
     return answer(await state.with_index(work))
 
 
-def _answered(
-    index: ImageIndex, query: Query, state: State, count: bool, without: str | None = None
-) -> dict[str, Any]:
-    def attempt() -> dict[str, Any]:
-        started = time.perf_counter()
-        embedder = cache(partial(_embedder, index, query.terms, state))
-        seen: list[Asked] = []  # by looks, if it comes to that
-
-        def looks() -> Looks:
-            began = time.perf_counter()
-            asked = query_vector(
-                query.terms, index.store, embedder, _no_fetch, state.options.max_pixels
-            )
-            notes = term_notes(query.terms, embedder)
-            state.metrics.stage("embed", time.perf_counter() - began)
-            seen.append(asked)
-            return Looks(asked, notes)
-
-        if asks_text(query):
-            searched = time.perf_counter()
-            result = words_answer(query, index.store, looks, started)
-        else:
-            asked, notes = looks()
-            searched = time.perf_counter()
-            result = rank(asked, query, index.store, started, without, notes)
-        matching = _matching(index, query, seen, without) if count else None
-        state.metrics.stage("search", time.perf_counter() - searched)
-        return search_shape(result, state.options.root_path, matching)
-
-    shape = with_one_model(index, attempt)
-    if index.store.wants_caches():
-        index.repair()
-    return shape
-
-
-def _matching(index: ImageIndex, query: Query, seen: Sequence[Asked], without: str | None) -> int:
-    """How many records reach the least score; where looks have no answer, those with the words."""
-    if not seen:
-        return count_by_text(query, index.store)
-    [asked] = seen
-    floor = -1.0 if query.min_score is None else asked.floor(query.min_score)
-    matching = index.store.browse.reaching(asked.vector, floor, query.where)
-    return matching - int(without is not None and _counted(index, without, query.where, floor))
-
-
-def _counted(index: ImageIndex, id: str, where: Filter | None, floor: float) -> bool:
-    """Whether a record was counted among those that look like itself."""
-    passes = where is None or index.store.browse.passes(id, where)
-    return passes and floor <= 1.0
-
-
-def with_one_model(index: ImageIndex, attempt: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """What an attempt gives that one model answered from beginning to end."""
-    for _ in range(_TRIES - 1):
-        before = index.store.fingerprint()
-        try:
-            shape = attempt()
-        except Exception:
-            if index.store.fingerprint() == before:
-                raise
-            continue  # vectors of two models were compared: of another length, as a rule
-        if index.store.fingerprint() == before:
-            return shape
-    return attempt()
+def _answered(index: ImageIndex, query: Query, state: State) -> dict[str, Any]:
+    result = index.answer(
+        query,
+        embedder=partial(_embedder, index, query.terms, state),
+        observe=state.metrics.stage,
+    )
+    return search_shape(result, state.options.root_path)
 
 
 def _embedder(index: ImageIndex, terms: Sequence[Term], state: State) -> Embedder:
@@ -144,10 +80,6 @@ def _embedder(index: ImageIndex, terms: Sequence[Term], state: State) -> Embedde
     if any(isinstance(term, ClassTerm) for term in terms):
         state.abilities.of(index).check_classes()
     return index.embedder(state.cores_for_one())
-
-
-def _no_fetch(address: str) -> bytes:
-    raise UsageError(f"{address}: addresses are fetched before a query is answered")
 
 
 def _term(term: TermIn, files: Sequence[bytes], fetched: dict[str, bytes]) -> Term:

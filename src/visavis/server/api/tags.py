@@ -8,12 +8,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from visavis.errors import ImageError
+from visavis.flows.answer import with_one_model
 from visavis.image_index import ImageIndex
 from visavis.server.api.bodies import read_tag
 from visavis.server.api.pictures import download, gone, read_picture
 from visavis.server.api.rendering import answer
 from visavis.server.api.schemas import ClassesParams, TagIn
-from visavis.server.api.searching import fetch_all, from_base64, with_one_model
+from visavis.server.api.searching import fetch_all, from_base64
 from visavis.server.refusals import InvalidError, NotReadyError, told_reason
 from visavis.server.state import State, state_of
 from visavis.types import ImageRecord, ImageTerm, RecordTerm
@@ -87,7 +88,7 @@ def _tagged(
             "took_ms": round(took * 1000, 3),
         }
 
-    return with_one_model(index, attempt)
+    return with_one_model(index.store, attempt)
 
 
 async def list_classes(request: Request, asked: Annotated[ClassesParams, Query()]) -> Response:

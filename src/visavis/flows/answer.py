@@ -1,0 +1,123 @@
+"""The one road of a query: from terms to the answer, by looks, by words, or by both.
+
+Everyone who asks an index comes this way: library, command line, server, evaluation.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache, partial
+from typing import TypedDict, TypeVar
+
+from visavis.embedders.base import Embedder
+from visavis.flows import by_words
+from visavis.flows.by_words import Looks, asks_text
+from visavis.flows.search import Asked, Fetch, check, query_vector, rank, term_notes
+from visavis.store.sqlite.store import SqliteStore
+from visavis.types import By, Query, SearchResult
+
+_TRIES = 4  # an index may get another model between the embedding of a query and its search
+
+T = TypeVar("T")
+
+
+Observe = Callable[[str, float], None]
+"""Takes the name of a stage and the seconds that it took."""
+
+
+def unobserved(stage: str, seconds: float) -> None:
+    """Nobody wants to know how long a stage took."""
+
+
+class SearchOptions(TypedDict, total=False):
+    """How much of the answer to give, and of what kind; each may be left out."""
+
+    limit: int
+    """The most matches to return; 10 if not given."""
+    offset: int
+    """How many matches to skip: pages neither repeat nor leave out a record."""
+    min_score: float | None
+    """Leave out matches below this score."""
+    by: By
+    """What answers words: "looks" (the model), "text" (the records' own fields, file and folder
+    names, tags), or both, if not given."""
+    count: bool
+    """Whether to count all that match as well."""
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What a query is answered with, besides the store."""
+
+    embedder: Callable[[], Embedder]
+    """Called at most once a try, and only if a term needs the model."""
+    fetch: Fetch
+    """The bytes at a URL that a term names."""
+    max_pixels: int
+    observe: Observe = unobserved
+    """Told the seconds of each stage, "embed" and "search"."""
+
+
+def answer(query: Query, store: SqliteStore, means: Means) -> SearchResult:
+    """Answer any query, by one model from beginning to end.
+
+    Raises UsageError and its subclasses for a question that makes no sense, ImageError for a
+    picture that cannot be used, TextUnsupportedError and UnknownWordError for words that neither
+    the model nor the records' own text can answer.
+    """
+    check(query)
+    return with_one_model(store, partial(_attempt, query, store, means))
+
+
+def with_one_model(store: SqliteStore, attempt: Callable[[], T]) -> T:
+    """What an attempt gives that saw one model, be the index rebuilt with another meanwhile."""
+    for _ in range(_TRIES - 1):
+        before = store.fingerprint()
+        try:
+            found = attempt()
+        except Exception:
+            if store.fingerprint() == before:
+                raise
+            continue  # vectors of two models were compared: of another length, as a rule
+        if store.fingerprint() == before:
+            return found
+    return attempt()
+
+
+def _attempt(query: Query, store: SqliteStore, means: Means) -> SearchResult:
+    started = time.perf_counter()
+    embedder = cache(means.embedder)
+    seen: list[Asked] = []  # by looks, if it comes to that
+
+    def looks() -> Looks:
+        began = time.perf_counter()
+        asked = query_vector(query.terms, store, embedder, means.fetch, means.max_pixels)
+        notes = term_notes(query.terms, embedder)
+        means.observe("embed", time.perf_counter() - began)
+        seen.append(asked)
+        return Looks(asked, notes)
+
+    if asks_text(query):
+        searched = time.perf_counter()
+        result = by_words.answer(query, store, looks, started)
+    else:
+        asked, notes = looks()
+        searched = time.perf_counter()
+        result = rank(asked, query, store, started, notes)
+    if query.count:
+        result = replace(result, total_matching=_matching(query, store, seen))
+    means.observe("search", time.perf_counter() - searched)
+    return result
+
+
+def _matching(query: Query, store: SqliteStore, seen: list[Asked]) -> int:
+    """How many records reach the least score; where looks have no answer, those with the words."""
+    if not seen:
+        return by_words.count(query, store)
+    [asked] = seen
+    floor = -1.0 if query.min_score is None else asked.floor(query.min_score)
+    matching = store.browse.reaching(asked.vector, floor, query.where)
+    if query.without is None or floor > 1.0:
+        return matching
+    passes = query.where is None or store.browse.passes(query.without, query.where)
+    return matching - int(passes)

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -21,7 +21,7 @@ from visavis.flows.search import Question, as_terms
 from visavis.flows.tagging import Tagging
 from visavis.images.decode import MAX_PIXELS
 from visavis.images.files import path_text
-from visavis.sources.base import Location, as_source, read_anywhere
+from visavis.sources.base import Location, SourceOptions, as_source, read_anywhere
 from visavis.sources.uploads import Uploads
 from visavis.sources.web.fetch import Fetcher
 from visavis.store.base import StoreInfo
@@ -34,6 +34,7 @@ from visavis.types import (
     RecordTerm,
     SearchResult,
     merged,
+    only_known,
 )
 
 
@@ -55,6 +56,7 @@ class ImageIndex:
 
     def __init__(self, store: SqliteStore, **options: Unpack[IndexOptions]) -> None:
         """Use `open` or `create`; this is for stores that were made otherwise."""
+        only_known(options, IndexOptions)
         self._store = store
         self._device = options.get("device", "cpu")
         self._jobs = options.get("jobs") or os.cpu_count() or 1
@@ -143,12 +145,8 @@ class ImageIndex:
     def add(
         self,
         *locations: Location,
-        image_column: str | None = None,
-        id_column: str | None = None,
-        exclude: Sequence[str] = (),
-        allow_private: bool = False,
-        downloads: Path | None = None,
         progress: Progress | None = None,
+        **source_options: Unpack[SourceOptions],
     ) -> IndexReport:
         """Bring the index up to date with folders, catalogues and lists of pictures.
 
@@ -158,12 +156,8 @@ class ImageIndex:
         Args:
             locations: Folders, catalogues (.csv .tsv .jsonl .parquet), pictures, addresses, lists
                 of these two, or sources.
-            image_column: The catalogue's column that holds path or address.
-            id_column: The catalogue's column that holds the id.
-            exclude: Globs of files and folders to leave out.
-            allow_private: Whether addresses in private networks may be fetched.
-            downloads: Where downloaded pictures are kept; None: the user's cache.
             progress: Called after every commit with the report so far.
+            source_options: See SourceOptions: a catalogue's columns, what to leave out of folders.
 
         Raises:
             SourceError: a location is missing, empty all of a sudden, or not understood; the
@@ -181,14 +175,7 @@ class ImageIndex:
         with self.writing():
             embedder = self.embedder(threads=1)  # only now can no other process change the model
             for location in locations:
-                source = as_source(
-                    location,
-                    image_column=image_column,
-                    id_column=id_column,
-                    exclude=exclude,
-                    allow_private=allow_private,
-                    cache=downloads,
-                )
+                source = as_source(location, **source_options)
                 try:
                     done.append(ingest(source, self._store, embedder, options, told))
                 except SourceError as error:

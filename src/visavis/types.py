@@ -262,3 +262,13 @@ def merged(reports: Iterable[IndexReport]) -> IndexReport:
         total.notes += report.notes
         total.seconds += report.seconds
     return total
+
+
+def only_known(options: Mapping[str, object], kind: type) -> None:
+    """Raise TypeError for a keyword that a TypedDict of options does not have.
+
+    Type checkers see it; without this, running code would pass it over in silence.
+    """
+    for name in options:
+        if name not in kind.__annotations__:
+            raise TypeError(f"{name!r} is no option; there are {', '.join(kind.__annotations__)}")

@@ -289,5 +289,12 @@ def test_a_query_says_everything_itself(filled: ImageIndex) -> None:
     assert filled.search(query).matches == filled.answer(query).matches
     with pytest.raises(UsageError, match="give it where, limit, not search"):
         filled.search(query, where="folder=sub", limit=3)
+
+
+def test_a_misspelt_option_is_an_error(filled: ImageIndex, tmp_path: Path) -> None:
     with pytest.raises(TypeError, match="lmit"):
         filled.search("id:red.png", lmit=3)  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match=r"'colunm' is no option; there are image_column, "):
+        filled.add(tmp_path, colunm="path")  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match="'devise' is no option; there are device, jobs"):
+        ImageIndex.open(filled.path, devise="cuda")  # type: ignore[call-arg]

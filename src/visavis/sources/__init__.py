@@ -3,6 +3,6 @@
 A source of your own is a class with the members of `Source`; `ImageIndex.add` takes it.
 """
 
-from visavis.sources.base import Location, Source, open_source
+from visavis.sources.base import Location, Source, SourceOptions, open_source
 
-__all__ = ["Location", "Source", "open_source"]
+__all__ = ["Location", "Source", "SourceOptions", "open_source"]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypedDict, Unpack
 
 from visavis.errors import SourceError
 from visavis.images.files import IMAGE_SUFFIXES, read_file
@@ -12,7 +12,7 @@ from visavis.sources.folder import MISSING_ADVICE, FolderSource
 from visavis.sources.paths import PathList
 from visavis.sources.tables import CATALOGUE_SUFFIXES
 from visavis.sources.web.fetch import Fetcher, is_address
-from visavis.types import Entry, Failure
+from visavis.types import Entry, Failure, only_known
 
 
 class Source(Protocol):
@@ -51,67 +51,69 @@ class Source(Protocol):
         ...
 
 
-def open_source(
-    location: str | Path,
-    *,
-    image_column: str | None = None,
-    id_column: str | None = None,
-    exclude: Sequence[str] = (),
-    allow_private: bool = False,
-    cache: Path | None = None,
-) -> Source:
-    """The source at a location: a folder, a catalogue, one picture, or one http(s) address.
+class SourceOptions(TypedDict, total=False):
+    """What some sources need to know; each may be left out."""
 
-    A catalogue is a .csv, .tsv, .jsonl, .ndjson or .parquet file; the two columns are for it, the
-    `exclude` globs are for folders, and `allow_private` and `cache` for whatever names addresses.
+    image_column: str | None
+    """The catalogue's column that holds path or URL; None: found by its name and content."""
+    id_column: str | None
+    """The catalogue's column that holds the id."""
+    exclude: Sequence[str]
+    """Globs of a folder's files and folders to leave out."""
+    allow_private: bool
+    """Whether URLs in private networks may be fetched."""
+    downloads: Path | None
+    """Where downloaded pictures are kept; None: the user's cache."""
+
+
+def open_source(location: str | Path, **options: Unpack[SourceOptions]) -> Source:
+    """The source at a location: a folder, a catalogue, one picture, or one http(s) URL.
+
+    A catalogue is a .csv, .tsv, .jsonl, .ndjson or .parquet file. Options that a source has no use
+    for are passed over.
 
     Raises SourceError when nothing is there or it is none of these.
     """
+    web = _web(options)
     if isinstance(location, str) and is_address(location):
-        return PathList([location], allow_private=allow_private, cache=cache)
+        return PathList([location], **web)
     path = Path(location)
     if path.is_file() and path.suffix.lower() in CATALOGUE_SUFFIXES:
         return CatalogueSource(
             path,
-            image_column=image_column,
-            id_column=id_column,
-            allow_private=allow_private,
-            cache=cache,
+            image_column=options.get("image_column"),
+            id_column=options.get("id_column"),
+            **web,
         )
     if path.is_file():
         _check_is_picture(path)
         return PathList([str(path)])
     if not path.is_dir():
         raise SourceError(f"{path}: there is no such file or folder; {MISSING_ADVICE}")
-    return FolderSource(path, exclude)
+    return FolderSource(path, options.get("exclude", ()))
 
 
 Location = str | Path | Source | list[str]
 """A folder, a catalogue, a picture, an address; a source; or a list of pictures and addresses."""
 
 
-def as_source(
-    location: Location,
-    *,
-    image_column: str | None = None,
-    id_column: str | None = None,
-    exclude: Sequence[str] = (),
-    allow_private: bool = False,
-    cache: Path | None = None,
-) -> Source:
+def as_source(location: Location, **options: Unpack[SourceOptions]) -> Source:
     """The source that a location means; a source is handed back as it is. See `open_source`."""
     if isinstance(location, list):
-        return PathList(location, allow_private=allow_private, cache=cache)
+        return PathList(location, **_web(options))
     if not isinstance(location, str | Path):
         return location
-    return open_source(
-        location,
-        image_column=image_column,
-        id_column=id_column,
-        exclude=exclude,
-        allow_private=allow_private,
-        cache=cache,
-    )
+    return open_source(location, **options)
+
+
+class _Web(TypedDict):
+    allow_private: bool
+    cache: Path | None
+
+
+def _web(options: SourceOptions) -> _Web:
+    only_known(options, SourceOptions)
+    return _Web(allow_private=options.get("allow_private", False), cache=options.get("downloads"))
 
 
 def read_anywhere(uri: str, fetcher: Fetcher) -> bytes:

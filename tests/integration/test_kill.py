@@ -22,7 +22,7 @@ KILLS = 20
 
 INDEXER = """
 import sys
-from visavis import ingest
+from visavis.flows import ingest
 from visavis.image_index import ImageIndex
 ingest._COMMIT_ROWS = 8  # commits often, so that kills fall into all places
 index = ImageIndex.create(sys.argv[1], "fake", jobs=2)

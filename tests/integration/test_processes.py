@@ -17,7 +17,7 @@ from visavis.image_index import ImageIndex
 
 WRITER = """
 import sys
-from visavis import ingest
+from visavis.flows import ingest
 from visavis.image_index import ImageIndex
 ingest._COMMIT_ROWS = 8
 index = ImageIndex.create(sys.argv[1], "fake", jobs=1)
@@ -122,7 +122,7 @@ def test_two_first_runs_at_once_make_one_index(tmp_path: Path, plug_in: None, ph
 
 LIMITED = """
 import resource, signal, sys
-from visavis import ingest
+from visavis.flows import ingest
 from visavis.errors import StoreError
 from visavis.image_index import ImageIndex
 ingest._COMMIT_ROWS = 8

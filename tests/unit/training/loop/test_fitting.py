@@ -303,7 +303,7 @@ def test_two_processes_train_together(tmp_path: Path) -> None:
     script = (
         "import sys\nfrom pathlib import Path\n"
         f"sys.path.insert(0, {str(Path(__file__).parents[4])!r})\n"
-        "from tests.unit.training.test_fitting import run\n"
+        "from tests.unit.training.loop.test_fitting import run\n"
         "fitted, learner = run(Path(sys.argv[1]), devices=2)\n"
         "told = f\"{fitted.rows[-1]['error']} {float(learner.body[0].weight.sum())}\"\n"
         "Path(sys.argv[1], f'{fitted.first}.txt').write_text(told)\n"  # prints would mix

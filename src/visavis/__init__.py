@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         SearchResult,
         Tag,
         TextTerm,
+        VectorTerm,
     )
 
 __version__ = "0.1.0"
@@ -52,6 +53,7 @@ __all__ = [
     "Tag",
     "TextEmbedder",
     "TextTerm",
+    "VectorTerm",
     "VisavisError",
     "load_embedder",
     "make_conse",

@@ -3,11 +3,14 @@
 import contextlib
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self, Unpack
+
+import numpy as np
 
 from visavis.embedders.base import Embedder
 from visavis.embedders.registry import DEFAULT_MODEL, load_embedder
@@ -16,7 +19,8 @@ from visavis.filters import Where, as_filter
 from visavis.flows import reindex as flows
 from visavis.flows.answer import Means, Observe, SearchOptions, answer, unobserved
 from visavis.flows.binding import Binding, IndexOptions
-from visavis.flows.ingest import IngestOptions, Progress, ingest
+from visavis.flows.ingest import IngestOptions, Progress
+from visavis.flows.ingest_all import ingest_all
 from visavis.flows.search import Question, as_terms
 from visavis.flows.tagging import Tagging
 from visavis.images.decode import MAX_PIXELS
@@ -33,7 +37,7 @@ from visavis.types import (
     Query,
     RecordTerm,
     SearchResult,
-    merged,
+    Vectors,
     only_known,
 )
 
@@ -140,8 +144,6 @@ class ImageIndex:
         """
         return self._model.embedder(threads)
 
-    # -- writing ---------------------------------------------------------------------------------
-
     def add(
         self,
         *locations: Location,
@@ -165,27 +167,14 @@ class ImageIndex:
             IndexLockedError: another process is writing.
         """
         options = IngestOptions(self._jobs, self._max_pixels, self.tagging.made)
-        done: list[IndexReport] = []
-        refused: list[str] = []
-
-        def told(report: IndexReport) -> None:
-            if progress is not None:
-                progress(merged([*done, report]))
-
         with self.writing():
             embedder = self.embedder(threads=1)  # only now can no other process change the model
-            for location in locations:
-                source = as_source(location, **source_options)
-                try:
-                    done.append(ingest(source, self._store, embedder, options, told))
-                except SourceError as error:
-                    refused.append(str(error))  # the others are indexed all the same
-                finally:
-                    source.close()
+            sources = (as_source(location, **source_options) for location in locations)
+            report, refused = ingest_all(sources, self._store, embedder, options, progress)
             self._store.finish()
         if refused:
             raise SourceError("; ".join(refused))
-        return merged(done)
+        return report
 
     def remove(self, *ids: str, where: Where = None, source: str | None = None) -> int:
         """Remove records by id, by filter, or all of a source; returns how many there were.
@@ -259,8 +248,6 @@ class ImageIndex:
             self._store.finish(thorough=True)
             Uploads(self.path).sweep(record.uri for record in self.records())
 
-    # -- reading ---------------------------------------------------------------------------------
-
     def answer(
         self,
         query: Query,
@@ -320,6 +307,22 @@ class ImageIndex:
             raise UsageError(f"a Query says everything itself; give it {given}, not search()")
         return self.answer(query, allow_private=allow_private)
 
+    def search_many(
+        self,
+        queries: Iterable[Query | Question],
+        *,
+        where: Where = None,
+        allow_private: bool = False,
+        **options: Unpack[SearchOptions],
+    ) -> list[SearchResult]:
+        """The answers to many queries, in their order, made side by side on the index's threads.
+
+        Arguments as for `search`; the first error of a query is raised.
+        """
+        ask = partial(self.search, where=where, allow_private=allow_private, **options)
+        with ThreadPoolExecutor(self._jobs, "visavis-search") as pool:
+            return list(pool.map(ask, queries))
+
     def repair(self) -> None:
         """Begin to make lost or damaged caches again, beside the searches that go on without them.
 
@@ -347,6 +350,16 @@ class ImageIndex:
     def records(self, where: Where = None) -> Iterator[ImageRecord]:
         """All records (that pass a filter), in the order they were added."""
         return self._store.records(as_filter(where))
+
+    def rows(self, where: Where = None) -> Iterator[tuple[ImageRecord, Vectors]]:
+        """All records (that pass a filter) with their unit vectors (dim,), lazily."""
+        for block in self._store.rows(as_filter(where)):
+            yield from zip(block.records, block.vectors, strict=True)
+
+    def vectors(self, where: Where = None) -> Vectors:
+        """The unit vectors of all records (that pass a filter): (n, dim), in `records`' order."""
+        blocks = [block.vectors for block in self._store.rows(as_filter(where))]
+        return np.concatenate([np.empty((0, self._store.dim), np.float32), *blocks])
 
     def __iter__(self) -> Iterator[ImageRecord]:
         return self.records()

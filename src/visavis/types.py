@@ -118,10 +118,19 @@ class ClassTerm:
     weight: float = 1.0
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class VectorTerm:
+    """An embedding by the index's model that was made elsewhere."""
+
+    vector: Vectors
+    """(dim,), of any length but 0."""
+    weight: float = 1.0
+
+
 By = Literal["looks", "text", "both"]
 """What answers words: the model that reads them, the records' own text, or both rankings fused."""
 
-Term = ImageTerm | RecordTerm | TextTerm | ClassTerm
+Term = ImageTerm | RecordTerm | TextTerm | ClassTerm | VectorTerm
 
 
 class Tag(NamedTuple):

@@ -145,6 +145,18 @@ def test_vectors_come_in_blocks_and_complete(store: VectorStore, filled: Brute) 
     assert np.concatenate([block[1] for block in blocks]) == pytest.approx(expected, abs=1e-6)
 
 
+def test_rows_are_records_with_their_vectors(store: VectorStore, filled: Brute) -> None:
+    blocks = list(store.rows())
+    assert [record.id for block in blocks for record in block.records] == list(filled.records)
+    expected = np.stack(list(filled.vectors.values()))
+    found = np.concatenate([block.vectors for block in blocks])
+    assert found == pytest.approx(expected, abs=1e-6)
+    assert (np.diff(np.concatenate([block.numbers for block in blocks])) > 0).all()
+    red = [record for block in store.rows(where("colour=red")) for record in block.records]
+    assert red == list(store.records(where("colour=red")))
+    assert list(store.rows(where("colour=none of these"))) == []
+
+
 def test_values_of_a_field_come_with_their_counts(store: VectorStore, source: int) -> None:
     fields = [{"c": "x"}, {"c": "y"}, {"c": "x"}, {}, {"c": 3}]
     records = [some_record(f"r{at}", named) for at, named in enumerate(fields)]  # type: ignore[arg-type]

@@ -23,7 +23,7 @@ from visavis.errors import (
 from visavis.image_index import ImageIndex
 from visavis.sources.folder import FolderSource
 from visavis.store.sqlite.lock import writer_lock
-from visavis.types import ImageTerm, Query, RecordTerm
+from visavis.types import ImageTerm, Query, RecordTerm, VectorTerm
 
 Draw = Callable[..., Path]
 
@@ -298,3 +298,38 @@ def test_a_misspelt_option_is_an_error(filled: ImageIndex, tmp_path: Path) -> No
         filled.add(tmp_path, colunm="path")  # type: ignore[call-arg]
     with pytest.raises(TypeError, match="'devise' is no option; there are device, jobs"):
         ImageIndex.open(filled.path, devise="cuda")  # type: ignore[call-arg]
+
+
+def test_a_vector_asks_as_its_record_does(filled: ImageIndex) -> None:
+    ids = [record.id for record in filled.records()]
+    by_id = dict(zip(ids, filled.vectors(), strict=True))
+    found = filled.search(3 * by_id["red.png"], limit=3)
+    assert found.matches == filled.search("id:red.png", limit=3).matches
+    mixed = filled.search([VectorTerm(by_id["red.png"]), RecordTerm("blue.png", -0.5)])
+    assert (
+        mixed.matches
+        == filled.search([RecordTerm("red.png"), RecordTerm("blue.png", -0.5)]).matches
+    )
+    for wrong, said in (([1.0, 2.0], "has the shape"), ([0.0, 0.0, 0.0], "is 0 or not finite")):
+        with pytest.raises(UsageError, match=said):
+            filled.search(np.array(wrong, np.float32))
+
+
+def test_rows_are_records_and_vectors_in_the_order_they_were_added(filled: ImageIndex) -> None:
+    rows = list(filled.rows())
+    assert [record for record, _ in rows] == list(filled.records())
+    assert np.array_equal(np.stack([vector for _, vector in rows]), filled.vectors())
+    some = list(filled.rows(where="folder=sub"))
+    assert [record for record, _ in some] == list(filled.records(where="folder=sub"))
+    assert len(filled.vectors(where="id=nobody")) == 0
+    assert filled.vectors(where="id=nobody").shape == (0, 3)
+
+
+def test_many_queries_are_answered_in_their_order(filled: ImageIndex) -> None:
+    ids = [record.id for record in filled.records()]
+    found = filled.search_many([f"id:{id}" for id in ids], limit=2)
+    alone = [filled.search(f"id:{id}", limit=2) for id in ids]
+    assert [result.matches for result in found] == [result.matches for result in alone]
+    with pytest.raises(RecordNotFoundError):
+        filled.search_many(["id:red.png", "id:nobody"])
+    assert filled.search_many([]) == []

@@ -39,6 +39,7 @@ from visavis.types import (
     Term,
     TextTerm,
     Vectors,
+    VectorTerm,
 )
 
 Fetch = Callable[[str], bytes]
@@ -147,9 +148,9 @@ def _is_file(text: str) -> bool:
         return False
 
 
-Question = Term | str | Path | bytes | RGB | Sequence[Term]
-"""What people ask with: a term or several, a path, a file's bytes, pixels, or text (see
-`parse_term`)."""
+Question = Term | str | Path | bytes | RGB | Vectors | Sequence[Term]
+"""What people ask with: a term or several, a path, a file's bytes, pixels, a vector (dim,) of the
+index's model, or text (see `parse_term`)."""
 
 
 def as_terms(question: Question) -> tuple[Term, ...]:
@@ -158,7 +159,11 @@ def as_terms(question: Question) -> tuple[Term, ...]:
         return (question,)
     if isinstance(question, str):
         return (parse_term(question),)
-    if isinstance(question, Path | bytes | np.ndarray):
+    if isinstance(question, np.ndarray):
+        if question.ndim == 1:
+            return (VectorTerm(np.asarray(question, np.float32)),)
+        return (ImageTerm(np.asarray(question)),)
+    if isinstance(question, Path | bytes):
         return (ImageTerm(question),)
     return tuple(question)
 
@@ -267,7 +272,7 @@ def query_vector(
     if length < 1e-6:
         raise UsageError("the terms cancel one another out; change a weight or leave one away")
     vector = np.asarray(total / length, np.float32)
-    if all(isinstance(term, ImageTerm | RecordTerm) for term in terms):
+    if all(isinstance(term, ImageTerm | RecordTerm | VectorTerm) for term in terms):
         return Asked(vector)
     model = embedder()
     return Asked(vector, reach(model, vector), _good_from(terms, model))
@@ -301,6 +306,8 @@ def _term_vector(
     """The unit vector of a term, divided by its reach."""
     if isinstance(term, RecordTerm):
         return np.asarray(store.vector(term.id), np.float64)
+    if isinstance(term, VectorTerm):
+        return _given(term.vector, store.dim)
     model = embedder()
     if isinstance(term, ImageTerm):
         pixels = term_pixels(term, model.side, fetch, max_pixels)
@@ -310,6 +317,16 @@ def _term_vector(
     else:
         vector = classes_of(model).directions([term.name])[0]
     return np.asarray(vector / np.float64(reach(model, vector)))
+
+
+def _given(vector: Vectors, dim: int) -> NDArray[np.float64]:
+    found = np.asarray(vector, np.float64)
+    if found.shape != (dim,):
+        raise UsageError(f"the vector has the shape {found.shape}; the index has {dim} dimensions")
+    length = float(np.linalg.norm(found))
+    if not math.isfinite(length) or length < 1e-12:
+        raise UsageError("the vector is 0 or not finite; give an embedding by the index's model")
+    return found / length
 
 
 def _reader(model: Embedder, term: TextTerm) -> TextEmbedder:

@@ -16,6 +16,7 @@ from visavis.types import (
     RecordTerm,
     Term,
     TextTerm,
+    VectorTerm,
 )
 
 _TITLE_FIELDS = ("title", "name", "caption")
@@ -76,6 +77,8 @@ def term_card(term: Term, pixels: RGB | None) -> Card:
             return Card(pixels, f"id:{term.id}", detail, good=good)
         case ImageTerm():
             return Card(pixels, _image_name(term), detail, good=good, box=term.box)
+        case VectorTerm():
+            return Card(None, "", detail, good=good, words="a vector")
 
 
 def match_card(match: Match, pixels: RGB | None, good: bool | None = None) -> Card:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
+import numpy as np
 from numpy.typing import NDArray
 
 from visavis.types import Fields, FieldValue, Filter, ImageRecord, Match, Vectors
@@ -63,6 +64,15 @@ class ModelFacts(NamedTuple):
     fingerprint: str
 
 
+class Rows(NamedTuple):
+    """Neighbouring records with their vectors."""
+
+    numbers: NDArray[np.int64]
+    records: tuple[ImageRecord, ...]
+    vectors: Vectors
+    """(records, dim), of unit length."""
+
+
 class Answer(NamedTuple):
     """What a store found: matches best first, and how many records were eligible."""
 
@@ -111,6 +121,11 @@ class VectorStore(Protocol):
     Implementations are safe to use from several threads; of several processes one writes at a time.
     Everything acknowledged (a call that returned) survives the death of the process.
     """
+
+    @property
+    def dim(self) -> int:
+        """The vectors' dimensions."""
+        ...
 
     def source(self, kind: str, uri: str) -> SourceRow:
         """The source with that address, registered when it is new."""
@@ -174,6 +189,10 @@ class VectorStore(Protocol):
 
     def records(self, where: Filter | None = None) -> Iterator[ImageRecord]:
         """All records (that pass the filter), in the order they were added."""
+        ...
+
+    def rows(self, where: Filter | None = None) -> Iterator[Rows]:
+        """All records (that pass the filter) with their vectors, in blocks, as they were added."""
         ...
 
     def vectors(self) -> Iterator[tuple[NDArray, Vectors]]:  # type: ignore[type-arg]

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.errors import IndexMissingError, RecordNotFoundError
-from visavis.store.base import Answer, Change, Held, Known, ModelFacts, SourceRow, StoreInfo
-from visavis.store.sqlite import edits, rows, text_table
+from visavis.store.base import Answer, Change, Held, Known, ModelFacts, Rows, SourceRow, StoreInfo
+from visavis.store.sqlite import edits, rows, text_table, walk
 from visavis.store.sqlite.browse import Browse
 from visavis.store.sqlite.database import Database
 from visavis.store.sqlite.paging import page
@@ -276,24 +276,15 @@ class SqliteStore:
 
     def records(self, where: Filter | None = None) -> Iterator[ImageRecord]:
         """All records (that pass the filter), in the order they were added."""
-        yield from (found for _, found in self.numbered_records(where))
+        yield from (found for _, found in walk.records(self._db, where))
 
     def numbered_records(self, where: Filter | None = None) -> Iterator[tuple[int, ImageRecord]]:
         """All records (that pass the filter) with their numbers, in the order of these."""
-        sql, parameters = compile_filter(where, self.field_types()) if where else ("1", [])
-        after = 0
-        query = (
-            f"SELECT r.number, {rows.RECORD_COLUMNS} FROM (SELECT * FROM records WHERE number > ?"
-            f" AND {sql} ORDER BY number LIMIT {_BLOCK}) r JOIN sources s ON s.number = r.source"
-            " ORDER BY r.number"
-        )
-        while True:  # in blocks: no view of the database is held while the caller works
-            with self._db.translated():
-                found = self._db.connection.execute(query, (after, *parameters)).fetchall()
-            yield from ((row[0], rows.record(row[1:])) for row in found)
-            if len(found) < _BLOCK:
-                return
-            after = found[-1][0]
+        return walk.records(self._db, where)
+
+    def rows(self, where: Filter | None = None) -> Iterator[Rows]:
+        """All records (that pass the filter) with their vectors, in blocks."""
+        return walk.with_vectors(self._db, where)
 
     def vectors(self) -> Iterator[tuple[NDArray[np.int64], Vectors]]:
         """All (numbers, vectors) in blocks, in the order they were added."""

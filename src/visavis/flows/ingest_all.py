@@ -1,0 +1,38 @@
+"""Indexing several sources, one after the other, as one run."""
+
+from collections.abc import Iterable
+
+from visavis.embedders.base import Embedder
+from visavis.errors import SourceError
+from visavis.flows.ingest import IngestOptions, Progress, ingest
+from visavis.sources.base import Source
+from visavis.store.base import VectorStore
+from visavis.types import IndexReport, merged
+
+
+def ingest_all(
+    sources: Iterable[Source],
+    store: VectorStore,
+    embedder: Embedder,
+    options: IngestOptions,
+    progress: Progress | None,
+) -> tuple[IndexReport, list[str]]:
+    """Index sources, closing each; the report, and what the sources say that were refused.
+
+    A source that cannot be opened raises SourceError at once, and the ones after it are not met.
+    """
+    done: list[IndexReport] = []
+    refused: list[str] = []
+
+    def forward(report: IndexReport) -> None:
+        if progress is not None:
+            progress(merged([*done, report]))
+
+    for source in sources:
+        try:
+            done.append(ingest(source, store, embedder, options, forward))
+        except SourceError as error:
+            refused.append(str(error))  # the others are indexed all the same
+        finally:
+            source.close()
+    return merged(done), refused

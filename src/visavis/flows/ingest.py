@@ -24,6 +24,7 @@ import numpy as np
 from visavis.embedders.base import Embedder, embed
 from visavis.embedders.sound import sound_rows
 from visavis.errors import ImageError
+from visavis.flows.ahead import BATCH
 from visavis.flows.pruning import prune, shown_to_be_there
 from visavis.images.decode import MAX_PIXELS, decode
 from visavis.sources.base import Source
@@ -36,7 +37,6 @@ Progress = Callable[[IndexReport], None]
 """Called after every commit with the report so far; what it counts is safely on disk."""
 
 _LOOK_UP = 512  # entries compared with the store at once
-_BATCH = 8  # images decoded and embedded together; more gains nothing on a CPU
 _COMMIT_ROWS = 256
 _COMMIT_SECONDS = 2.0
 
@@ -272,7 +272,7 @@ class _Run:
             self._pending.ids.append(id)
         else:
             self._batch.append(loaded)
-            if len(self._batch) >= _BATCH:
+            if len(self._batch) >= BATCH:
                 self._send_batch()
         while len(self._embeds) > 2 * self._options.jobs:
             self._take_rows()

@@ -6,17 +6,15 @@ the last moment the index answers with the old model. Running servers follow the
 
 import hashlib
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
-from itertools import islice
 
 import numpy as np
 
 from visavis.embedders.base import Embedder, embed
 from visavis.embedders.sound import sound_rows
 from visavis.errors import ImageError, SourceError
+from visavis.flows.ahead import ahead
 from visavis.flows.ingest import IngestOptions, Progress
 from visavis.images.decode import decode
 from visavis.store.sqlite.rebuild import Rebuild
@@ -26,7 +24,6 @@ from visavis.types import Failure, ImageRecord, IndexReport, Vectors
 Read = Callable[[str], bytes]
 """The bytes at a record's address; raises ImageError."""
 
-_BATCH = 8
 _FAILED_AT_MOST = 0.1  # of the records; more looks like a disk that is not there
 _Numbered = tuple[int, ImageRecord]
 _Embedded = tuple[list[int], Vectors, list[str], list[Failure]]
@@ -77,19 +74,13 @@ def reindex(
 def _embedded(
     store: SqliteStore, rebuild: Rebuild, embedder: Embedder, read: Read, options: IngestOptions
 ) -> Iterator[_Embedded]:
-    """Batches of new vectors, a few in the making ahead of the one in hand."""
+    """Batches of new vectors."""
+
+    def work(batch: Sequence[_Numbered]) -> _Embedded:
+        return _embed(batch, embedder, read, options.max_pixels)
+
     waiting = rebuild.missing(store.numbered_records())
-    running: deque[Future[_Embedded]] = deque()
-    pool = ThreadPoolExecutor(options.jobs, "visavis-embed")
-    try:
-        while batch := list(islice(waiting, _BATCH)):
-            running.append(pool.submit(_embed, batch, embedder, read, options.max_pixels))
-            if len(running) > 2 * options.jobs:
-                yield running.popleft().result()
-        while running:
-            yield running.popleft().result()
-    finally:
-        pool.shutdown(cancel_futures=True)
+    return ahead(waiting, work, options.jobs, "visavis-embed")
 
 
 def _embed(

@@ -7,17 +7,17 @@ stopped goes on where it was, and one that has nothing to do changes nothing.
 
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from visavis.embedders.base import Embedder
 from visavis.errors import ImageError, UsageError
+from visavis.flows.ahead import ahead
 from visavis.flows.search import Question, as_terms, term_pixels
 from visavis.images.decode import decode
 from visavis.sources.base import read_anywhere
@@ -38,7 +38,6 @@ MOST_TAGS = 100
 
 _SHOWN = 200  # characters of what is no picture
 _BLOCK = 256  # records written together
-_BATCH = 8  # pictures that a thread looks at
 _Tagged = tuple[list[Untagged], list[str], list[Failure]]
 
 
@@ -219,20 +218,10 @@ class Tagging:
             yield block, [_joined(tagger, tags) for tags in found], []
 
     def _looked_at(self, tagger: "Tagger", count: int, read: Read) -> Iterator[_Tagged]:
-        """Batches of pictures, a few in the making ahead of the one in hand."""
-        running: deque[Future[_Tagged]] = deque()
-        pool = ThreadPoolExecutor(self._jobs, "visavis-tag")
-        try:
-            for block in self._store.tagged.missing(_BLOCK):
-                for start in range(0, len(block), _BATCH):
-                    part = block[start : start + _BATCH]
-                    running.append(pool.submit(self._look, part, tagger, count, read))
-                    if len(running) > 2 * self._jobs:
-                        yield running.popleft().result()
-            while running:
-                yield running.popleft().result()
-        finally:
-            pool.shutdown(cancel_futures=True)
+        """Batches of pictures."""
+        untagged = chain.from_iterable(self._store.tagged.missing(_BLOCK))
+        look = partial(self._look, tagger=tagger, count=count, read=read)
+        return ahead(untagged, look, self._jobs, "visavis-tag")
 
     def _look(self, part: Sequence[Untagged], tagger: "Tagger", count: int, read: Read) -> _Tagged:
         """On a worker thread."""

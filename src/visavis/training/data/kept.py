@@ -8,11 +8,9 @@ before and from readings that were broken off.
 import errno
 import hashlib
 import os
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import islice
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +19,7 @@ from numpy.typing import NDArray
 
 from visavis.embedders.sound import sound_rows
 from visavis.errors import ImageError
+from visavis.flows.ahead import ahead
 from visavis.images.decode import decode
 from visavis.sources.base import Source
 from visavis.training.data.kept_file import (
@@ -36,8 +35,6 @@ from visavis.training.data.kept_file import (
 from visavis.training.data.samples import Numbers, Sample
 from visavis.training.progress import Progress, Tell, silent
 from visavis.types import RGB, Failure
-
-_BATCH = 8  # pictures decoded and made into rows together
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,21 +212,12 @@ def _known_ones(samples: Sequence[Sample], stored: Mapping[Key, Stored]) -> Iter
 
 
 def _all_made(samples: Sequence[Sample], source: Source, maker: Maker) -> Iterator[_Made]:
-    """Rows of these samples, a few batches ahead of the one in hand."""
+    """Rows of these samples."""
     jobs = os.cpu_count() or 1
     workers = max(jobs, source.readers) if source.readers > 4 else jobs  # many: addresses
-    pool = ThreadPoolExecutor(workers, "visavis-train")
-    running: deque[Future[list[_Made]]] = deque()
-    try:
-        left = iter(samples)
-        while batch := list(islice(left, _BATCH)):
-            running.append(pool.submit(_make, batch, source, maker))
-            if len(running) > 2 * workers:
-                yield from running.popleft().result()
-        while running:
-            yield from running.popleft().result()
-    finally:
-        pool.shutdown(cancel_futures=True)
+    work = partial(_make, source=source, maker=maker)
+    for made in ahead(samples, work, workers, "visavis-train"):
+        yield from made
 
 
 def _make(batch: Sequence[Sample], source: Source, maker: Maker) -> list[_Made]:

@@ -21,7 +21,7 @@ RECIPES = sorted(REPOSITORY.glob("recipes/**/*.py"))
 """How built-in weights are made: beside the package, and above all of it."""
 LAYERS = [  # a part may import lower layers only, and never its neighbours
     {"types", "errors"},
-    {"images", "metrics", "filters"},
+    {"images", "metrics", "filters", "disk"},
     {"drawn", "sources", "embedders", "store"},
     {"flows"},
     {"image_index"},

@@ -10,6 +10,7 @@ import hashlib
 import os
 from pathlib import Path
 
+from visavis.disk import cache_home
 from visavis.errors import ModelChecksumError, ModelNotFoundError
 
 
@@ -53,5 +54,4 @@ def verify(path: Path, sha256: str, *, trust_marker: bool = True) -> None:
 
 
 def _marker_folder() -> Path:
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "visavis" / "checked"
+    return cache_home("checked")

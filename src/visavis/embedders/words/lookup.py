@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.disk import cache_home
 from visavis.embedders.base import unit_rows
 from visavis.embedders.words.aliases import Aliases, built_in_aliases
 from visavis.embedders.words.file import WordFile
@@ -283,8 +284,7 @@ def open_words(path: Path) -> WordTable:
 
 def words_cache() -> Path:
     """Where tables made of files of word vectors are kept; it can be deleted."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "visavis" / "words"
+    return cache_home("words")
 
 
 def _build(path: Path, cached: Path) -> None:

@@ -1,10 +1,10 @@
 """Thumbnails: made once, kept beside the index."""
 
 import hashlib
-import os
-import tempfile
+from contextlib import suppress
 from pathlib import Path
 
+from visavis.disk import write_whole
 from visavis.images.decode import decode
 from visavis.images.thumbnail import encode_webp, thumbnail
 
@@ -45,13 +45,5 @@ class Thumbnails:
         return self._folder / sha256[:2] / f"{sha256}-{side}.webp"
 
     def _keep(self, path: Path, data: bytes) -> None:
-        temporary: str | None = None
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            handle, temporary = tempfile.mkstemp(dir=path.parent)
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-            Path(temporary).replace(path)
-        except OSError:  # a disk that is full or read-only: it is made again the next time
-            if temporary is not None:
-                Path(temporary).unlink(missing_ok=True)
+        with suppress(OSError):  # a disk that is full or read-only: it is made again the next time
+            write_whole(path, data)

@@ -2,9 +2,7 @@
 
 import hashlib
 import math
-import os
 import random
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -14,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urljoin
 
+from visavis.disk import cache_home, write_whole
 from visavis.errors import FetchError
 from visavis.images.sniff import sniff
 from visavis.sources.web.patience import Patience, StoppedError, TooLateError
@@ -56,8 +55,7 @@ def is_address(text: str) -> bool:
 
 def default_cache() -> Path:
     """Where downloads are kept: $XDG_CACHE_HOME/visavis/downloads, or the same in ~/.cache."""
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(home) / "visavis" / "downloads"
+    return cache_home("downloads")
 
 
 class _Busy(Exception):
@@ -331,13 +329,5 @@ def _retry_after(header: str | None) -> float | None:
 
 def _keep(path: Path, data: bytes) -> None:
     """Write whole or not at all; a cache that cannot be written is no reason to fail."""
-    temporary: str | None = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent)
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        Path(temporary).replace(path)
-    except OSError:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
+    with suppress(OSError):
+        write_whole(path, data)

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.disk import cache_home
 from visavis.embedders.sound import sound_rows
 from visavis.errors import ImageError
 from visavis.flows.ahead import ahead
@@ -79,8 +80,7 @@ class Kept:
 
 def default_cache() -> Path:
     """Where rows are kept: $XDG_CACHE_HOME/visavis/training, or the same in ~/.cache."""
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(home) / "visavis" / "training"
+    return cache_home("training")
 
 
 def keep(

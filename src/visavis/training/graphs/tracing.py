@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from visavis.disk import write_whole
 from visavis.embedders.spec import SPEC_FILE, ModelSpec
 
 if TYPE_CHECKING:
@@ -98,10 +99,3 @@ def write_folder(
         write_whole(folder / f"{name}.json", text.encode())
     # Last: a folder with a model.json is whole.
     write_whole(folder / SPEC_FILE, spec.to_json().encode())
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file, or another in its place, at once or not at all."""
-    partial = path.with_name(f"{path.name}.partial")
-    partial.write_bytes(content)
-    partial.replace(path)

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from visavis.disk import write_whole
 from visavis.embedders.spec import WordsSpec
 from visavis.embedders.words.aliases import read_aliases
 from visavis.embedders.words.lookup import Words, open_words
@@ -22,7 +23,6 @@ from visavis.sources.base import Source
 from visavis.training.data.batches import Draw, shuffled
 from visavis.training.data.samples import Numbers, Sample, check_field, label_numbers, named
 from visavis.training.data.splits import drawn_apart, off, with_copies
-from visavis.training.graphs.tracing import write_whole
 from visavis.training.joint.head import JointHead
 from visavis.training.joint.learner import JointLearner
 from visavis.training.joint.settings import JointSettings

@@ -7,6 +7,8 @@ from pathlib import Path
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from visavis.disk import write_whole
+
 Row = Mapping[str, float]
 """`epoch`, `loss` (its mean over the epoch; epoch 0 has none), validation figures after it."""
 
@@ -25,9 +27,7 @@ _SPAN = 0.1  # that a chart of shares covers at least: less is chance, and shoul
 def write_curves(folder: Path, rows: Sequence[Row]) -> None:
     """Write curves.json: a list of rows."""
     text = json.dumps(list(rows), indent=1) + "\n"
-    partial = folder / "curves.json.partial"
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(folder / "curves.json")
+    write_whole(folder / "curves.json", text.encode())
 
 
 def draw_curves(path: Path, rows: Sequence[Row]) -> None:

@@ -49,7 +49,7 @@ def _below(name: str, command: Any) -> Iterator[tuple[str, Any]]:
 
 _CLI_HEAD = """# Commands
 
-Here you can look up every command, argument and option. `visavis COMMAND --help` says the same.
+Every command, argument and option. `visavis COMMAND --help` says the same.
 
 Results go to standard output, everything else to standard error. Off a terminal there is no bar, no
 table and no escape code; `NO_COLOR` is respected on one. [Exit codes](errors.md) tell scripts what
@@ -110,7 +110,7 @@ def _cell(text: str) -> str:
 
 _ERRORS_HEAD = """# Errors and exit codes
 
-Here you can look up what an exit code, an exception or an HTTP status means.
+What an exit code, an exception or an HTTP status means.
 
 ## Exit codes
 
@@ -157,7 +157,7 @@ def error_classes() -> list[type[errors.VisavisError]]:
 
 _SETTINGS_HEAD = """# Settings
 
-Here you can look up what can be set for good instead of being typed each time.
+What can be set once instead of being typed each time.
 
 A flag counts before the environment, the environment before the project file (`visavis.toml` in the
 current folder), that before the user file (`~/.config/visavis/config.toml`), and that before the

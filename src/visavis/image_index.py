@@ -134,7 +134,7 @@ class ImageIndex:
 
     @property
     def store(self) -> SqliteStore:
-        """What keeps the records and vectors, for faces that need more than is offered here."""
+        """What keeps the records and vectors, for front ends that need more than this class."""
         return self._store
 
     def embedder(self, threads: int | None = None) -> Embedder:

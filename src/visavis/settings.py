@@ -19,14 +19,14 @@ PROJECT_FILE = "visavis.toml"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All settings with their defaults; the faces read them, nothing below does."""
+    """All settings with their defaults; the front ends read them, nothing below does."""
 
     index: str = "visavis.index"
     """Folder of the index."""
     model: str = ""
     """Model for a new index; empty: the built-in default."""
     jobs: int = 0
-    """Threads that decode and embed; 0: one a core."""
+    """Threads that decode and embed; 0: one per core."""
     device: str = "cpu"
     """Where networks run: cpu, cuda, coreml or openvino."""
     max_megapixels: float = 100.0
@@ -37,7 +37,7 @@ class Settings:
     def __post_init__(self) -> None:
         """Refuse numbers that mean nothing."""
         if self.jobs < 0:
-            raise UsageError(f"jobs must be 1 or more (0: one a core), not {self.jobs}")
+            raise UsageError(f"jobs must be 1 or more (0: one per core), not {self.jobs}")
         if not (math.isfinite(self.max_megapixels) and self.max_megapixels > 0):
             raise UsageError(f"max_megapixels must be above 0, not {self.max_megapixels}")
 

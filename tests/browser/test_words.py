@@ -315,7 +315,7 @@ def test_a_class_that_the_model_does_not_know_is_named_with_near_ones(
     page = open_page("?q=class:lamb", url=worded.kinds)
     expect(page.get_by_role("alert")).to_contain_text("similar are 'lamp'")
     sees = open_page("?q=class:lamp")
-    expect(sees.get_by_role("alert")).to_contain_text("tells no classes")
+    expect(sees.get_by_role("alert")).to_contain_text("has no classifier")
 
 
 # -- looks -----------------------------------------------------------------------------------------

@@ -100,9 +100,10 @@ def evaluate(
     json_output: options.Json = False,
     device: options.Device = None,
 ) -> None:
-    """Measure how well an index finds.
+    """Measure search quality.
 
-    The right answers are told by a shared field, by a file, or are originals of edited copies.
+    Ground truth comes from a shared field (--same), a file (--truth), or edited copies of your
+    images (--copies).
 
     Each figure comes with its 95 % interval. Two reports of the same questions are compared query
     by query with --against, and so are several models on the same SOURCE.

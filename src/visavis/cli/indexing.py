@@ -63,7 +63,7 @@ def index(
     ] = False,
     jobs: Annotated[
         int | None,
-        typer.Option("--jobs", "-j", min=1, metavar="N", help="Threads. [default: one a core]"),
+        typer.Option("--jobs", "-j", min=1, metavar="N", help="Threads. [default: one per core]"),
     ] = None,
     device: options.Device = None,
     max_megapixels: options.MaxMegapixels = None,

@@ -50,7 +50,7 @@ def _row(info: "ModelInfo") -> tuple[str, ...]:
         f"{info.dim} numbers" if info.dim else "",
         f"{info.bytes / 1e6:.0f} MB" if info.bytes else "",
         "reads words" if info.text else "",
-        "tells classes" if info.classes else "",
+        "has classes" if info.classes else "",
     ]
     return (info.name, info.kind, ", ".join(filter(None, facts)), info.license, about)
 
@@ -250,7 +250,7 @@ def conse(
         typer.Option(
             "--classifier",
             metavar="MODEL",
-            help="A model that tells classes: its name or folder.",
+            help="A model with a classifier: its name or folder.",
             show_default=False,
         ),
     ],

@@ -103,7 +103,7 @@ def echo_json(shape: Any) -> None:
 
 
 def open_index(given: "Settings") -> "ImageIndex":
-    """The index that the settings name. Raises IndexMissingError and its kin."""
+    """The index that the settings name. Raises IndexMissingError and its subclasses."""
     from visavis.image_index import ImageIndex
 
     return ImageIndex.open(

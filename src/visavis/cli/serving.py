@@ -23,19 +23,25 @@ def serve(
         typer.Option(metavar="PORT", min=0, max=65535, help="Port to listen on; 0: a free one."),
     ] = 8000,
     workers: Annotated[
-        int, typer.Option(metavar="N", min=1, max=64, help="Processes over the one index.")
+        int, typer.Option(metavar="N", min=1, max=64, help="Number of worker processes.")
     ] = 1,
     api_key_file: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Keys; without it nobody may write.")
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="File with API keys; without it the server is read-only."
+        ),
     ] = None,
     read_only: Annotated[
         bool, typer.Option("--read-only", help="Nobody may write, whatever the key.")
     ] = False,
     public: Annotated[
-        bool, typer.Option("--public", help="Reading needs no key, from wherever.")
+        bool, typer.Option("--public", help="Let anyone search without a key.")
     ] = False,
     root_path: Annotated[
-        str, typer.Option(metavar="/PREFIX", help="What a proxy puts before every path.")
+        str,
+        typer.Option(
+            metavar="/PREFIX", help="URL prefix added by a reverse proxy, such as /images."
+        ),
     ] = "",
     allow_urls: Annotated[
         bool, typer.Option("--allow-urls", help="Fetch pictures from addresses in requests.")
@@ -51,7 +57,7 @@ def serve(
     rate_limit: Annotated[
         float,
         typer.Option(
-            metavar="N", min=0, help="Requests a second for a client, in each worker; 0: any."
+            metavar="N", min=0, help="Requests per second per client and worker (0 = unlimited)."
         ),
     ] = 50.0,
     device: options.Device = None,

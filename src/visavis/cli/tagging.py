@@ -57,7 +57,7 @@ def tag(
     allow_private: options.AllowPrivate = False,
     json_output: options.Json = False,
 ) -> int:
-    """Say in words what pictures show.
+    """Suggest tags for images.
 
     By a model with a classifier, its classes with their probabilities; by a model that reads words,
     the words nearest to the picture. A model that says which of its words are right often enough

@@ -50,7 +50,7 @@ def remove(
     ] = None,
     index: options.Index = None,
     where: Annotated[
-        list[str] | None, typer.Option(metavar="EXPR", help="Remove what passes the filter.")
+        list[str] | None, typer.Option(metavar="EXPR", help="Remove records that match the filter.")
     ] = None,
     source: Annotated[
         str | None, typer.Option(metavar="SOURCE", help="Remove a source with all its records.")

@@ -10,12 +10,12 @@ from visavis.cli import options
 if TYPE_CHECKING:
     from visavis.embedders.words.lookup import Words
 
-app = typer.Typer(help="Look into word vectors.", rich_markup_mode=None)
+app = typer.Typer(help="Inspect word vectors.", rich_markup_mode=None)
 
 
 @app.callback()
 def _group() -> None:
-    """Look into word vectors."""
+    """Inspect word vectors."""
 
 
 @app.command()

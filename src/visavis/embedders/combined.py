@@ -1,7 +1,7 @@
 """Several embedders as one: `0.7:mobilenet-v2+0.3:classic`.
 
 Words and classes that a part knows lie in that part's numbers of the whole, the others being 0. So
-the whole reads words as soon as one part does, and tells classes as its first part that does.
+the whole reads words as soon as one part does, and has the classifier of the first part with one.
 """
 
 import hashlib

@@ -53,7 +53,7 @@ class ModelInfo:
     text: bool = False
     """Whether it reads words."""
     classes: bool = False
-    """Whether it tells classes."""
+    """Whether it has a classifier."""
     problem: str | None = None
     """Why it cannot be loaded; None when nothing is known against it."""
 

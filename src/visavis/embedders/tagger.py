@@ -89,8 +89,8 @@ def make_tagger(embedder: Embedder, vocabulary: Sequence[str] | None = None) -> 
         return _ListTagger(embedder, built_in_vocabulary() if vocabulary is None else vocabulary)
     what = "tags" if vocabulary is None else "tags from a list of words"
     raise ClassesUnsupportedError(
-        f"the model {embedder.name!r} gives no {what}; use one that reads words or tells classes "
-        "(`visavis models list` says which do)"
+        f"the model {embedder.name!r} gives no {what}; use one that reads words or has a "
+        "classifier (`visavis models list` says which do)"
     )
 
 

@@ -16,7 +16,7 @@ class IndexOptions(TypedDict, total=False):
     device: str
     """Where the model runs: cpu (the default), cuda, coreml or openvino."""
     jobs: int | None
-    """Threads that decode and embed; None, the default: one a core."""
+    """Threads that decode and embed; None, the default: one per core."""
     max_pixels: int
     """Pictures with more pixels are refused before they are decoded; 100 million if not given."""
     lock_seconds: float
@@ -65,7 +65,7 @@ class Binding:
             else f"another version of {made_by!r}"
         )
         raise IndexIncompatibleError(
-            f"{folder}: this index was made by {what}; leave --model away, or make every vector "
+            f"{folder}: this index was made by {what}; omit --model, or make every vector "
             f"again with: visavis index --rebuild --model {embedder.ref} --index {folder}"
         )
 

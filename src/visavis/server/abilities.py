@@ -30,7 +30,7 @@ class Abilities:
     class_names: tuple[str, ...]
     """All their names, of which a class may have several, in the order of the classes."""
     class_search: bool
-    """Whether a search can be bent toward them."""
+    """Whether a search can be steered toward them."""
     tags: Literal["classes", "words"] | None
     """What its tags are; None: it has none."""
 
@@ -44,10 +44,10 @@ class Abilities:
             )
 
     def check_classes(self) -> None:
-        """Raise ClassesUnsupportedError unless a search can be bent toward classes."""
+        """Raise ClassesUnsupportedError unless a search can be steered toward classes."""
         if not self.classes:
             raise ClassesUnsupportedError(
-                f"the model of this index, {self.model!r}, tells no classes; leave them out "
+                f"the model of this index, {self.model!r}, has no classifier; leave them out "
                 f"(they need an index made by a model with a classifier: {DEFAULT_MODEL})"
             )
         if not self.class_search:
@@ -63,7 +63,7 @@ class Abilities:
             able = dict.fromkeys((DEFAULT_MODEL, *self.text_models[:3]))
             raise ClassesUnsupportedError(
                 f"the model of this index, {self.model!r}, gives no tags; they need an index made "
-                f"by a model that tells classes or reads words: {', '.join(able)}"
+                f"by a model with a classifier or one that reads words: {', '.join(able)}"
             )
 
     def names_like(self, text: str) -> list[str]:

@@ -33,7 +33,7 @@ def create_app(options: ServerOptions) -> FastAPI:
     """An application over the index that the options name; opened at start, closed at the end.
 
     Raises UsageError when the options show the index to the network by accident, or the key file
-    is not understood; starting it raises IndexMissingError and its kin.
+    is not understood; starting it raises IndexMissingError and its subclasses.
     """
     check_exposure(options)
     keys = Keys.read(options.key_file) if options.key_file else None

@@ -43,7 +43,7 @@ class LiveIndex:
 
     @contextmanager
     def use(self) -> Iterator[ImageIndex]:
-        """The index, open for as long as it is used. Raises IndexMissingError and its kin."""
+        """The index, open while it is used. Raises IndexMissingError and its subclasses."""
         lease = self._taken()
         try:
             yield lease.index

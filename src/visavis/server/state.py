@@ -63,7 +63,7 @@ class State:
 
     @classmethod
     def opened(cls, options: ServerOptions, metrics: Metrics) -> "State":
-        """Open the index. Raises IndexMissingError and its kin."""
+        """Open the index. Raises IndexMissingError and its subclasses."""
         threads = options.pool_threads
         live = LiveIndex(options)
         work, write = options.work_seconds, options.write_seconds

@@ -160,7 +160,7 @@ def test_words_of_a_multipart_query_may_be_classes(kinds: TestClient, mug: bytes
     [
         ("lamb", "kinds", "the model knows no class 'lamb'; similar are 'lamp'"),
         ("lamp", "words", "does not act on its embedding; ask for words instead"),
-        ("lamp", "clip", "'clip', tells no classes"),
+        ("lamp", "clip", "'clip', has no classifier"),
         ("x" * 10_000, "kinds", "terms.0.class"),
         ("x" * 200, "kinds", "the model knows no class"),
         ("", "kinds", "terms.0.class"),
@@ -426,7 +426,7 @@ def test_a_rebuilt_index_answers_as_its_new_model_can(
         term = {"terms": [{"class": "mug"}]}
         assert client.post("/v1/search", json=term).status_code == 200
         index.rebuild("classic")
-        assert "tells no classes" in refused(client.post("/v1/search", json=term))
+        assert "has no classifier" in refused(client.post("/v1/search", json=term))
         assert client.get("/v1/info").json()["tags"] is None
         index.rebuild(indexes / "by-words")
         assert client.get("/v1/info").json()["tags"] == "words"

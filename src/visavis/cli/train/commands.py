@@ -15,8 +15,8 @@ app = typer.Typer(help="Train a model on your own pictures.", rich_markup_mode=N
 @recipe_command
 def autoencoder(
     common: Common,
-    size: Annotated[int, typer.Option(metavar="N", help="Pixels of a picture's sides.")] = 128,
-    dim: Annotated[int, typer.Option(metavar="N", help="Numbers of an embedding.")] = 64,
+    size: Annotated[int, typer.Option(metavar="N", help="Image side length in pixels.")] = 128,
+    dim: Annotated[int, typer.Option(metavar="N", help="Size of the embedding (dimensions).")] = 64,
     widths: Annotated[
         str,
         typer.Option(
@@ -26,7 +26,7 @@ def autoencoder(
     variant: Annotated[
         str,
         typer.Option(
-            metavar="NAME", help="plain; denoising: sees noise; masked: sees parts. All draw all."
+            metavar="NAME", help="plain, denoising (noisy input) or masked (partial input)."
         ),
     ] = "plain",
     loss: Annotated[
@@ -40,7 +40,7 @@ def autoencoder(
     validation: Annotated[
         float, typer.Option(metavar="SHARE", help="Of the pictures, kept from training.")
     ] = 0.1,
-    rate: Annotated[float, typer.Option(metavar="R", help="Learning rate at its highest.")] = 0.002,
+    rate: Annotated[float, typer.Option(metavar="R", help="Peak learning rate.")] = 0.002,
 ) -> None:
     """Learn an embedding from pictures alone.
 
@@ -113,12 +113,12 @@ def triplet(
         int | None,
         typer.Option(
             metavar="N",
-            help="Pixels of a picture's sides, with --unfreeze. [default: 128]",
+            help="Image side length in pixels, with --unfreeze. [default: 128]",
             show_default=False,
         ),
     ] = None,
-    p: Annotated[int, typer.Option("-p", metavar="N", help="Labels in a step.")] = 16,
-    k: Annotated[int, typer.Option("-k", metavar="N", help="Pictures of each label.")] = 4,
+    p: Annotated[int, typer.Option("-p", metavar="N", help="Labels per batch.")] = 16,
+    k: Annotated[int, typer.Option("-k", metavar="N", help="Images per label.")] = 4,
     across: Annotated[
         str | None,
         typer.Option(
@@ -142,7 +142,7 @@ def triplet(
         float | None,
         typer.Option(
             metavar="R",
-            help="Learning rate at its highest. [default: 0.0001, with --unfreeze 0.001]",
+            help="Peak learning rate. [default: 0.0001, with --unfreeze 0.001]",
             show_default=False,
         ),
     ] = None,

@@ -74,7 +74,7 @@ def joint(
     validation: Annotated[
         float, typer.Option(metavar="SHARE", help="Of the pictures, kept from training.")
     ] = 0.2,
-    rate: Annotated[float, typer.Option(metavar="R", help="Learning rate at its highest.")] = 0.001,
+    rate: Annotated[float, typer.Option(metavar="R", help="Peak learning rate.")] = 0.001,
 ) -> None:
     """Learn to search your pictures by words.
 

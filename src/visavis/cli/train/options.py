@@ -50,14 +50,15 @@ class Common:
     ]
     epochs: Annotated[
         int,
-        typer.Option(min=1, metavar="N", help="How often the pictures are gone through, at most."),
+        typer.Option(min=1, metavar="N", help="Maximum number of epochs."),
     ] = 30
     patience: Annotated[
         int,
         typer.Option(min=1, metavar="N", help="End after N epochs without a better validation."),
     ] = 10
     seed: Annotated[
-        int, typer.Option(min=0, metavar="N", help="Draws weights, batches and the validation.")
+        int,
+        typer.Option(min=0, metavar="N", help="Random seed for weights, batches and the split."),
     ] = 0
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the training that was begun in --out.")
@@ -78,7 +79,7 @@ class Common:
     ] = 1
     threads: Annotated[
         int,
-        typer.Option(min=0, metavar="N", help="Threads of the processor; 0: as many as it has."),
+        typer.Option(min=0, metavar="N", help="CPU threads (0 = all cores)."),
     ] = 0
     cache: Annotated[
         Path | None,

@@ -299,7 +299,7 @@ def _text_spec(text: TextParts, into: Path) -> TextSpec:
         context=text.facts.context,
         output=output,
         prompt=text.prompt,
-        # With a vector for each token, the end of the text is where CLIP and its kin sum up.
+        # With a vector for each token, the end of the text is where CLIP and similar models sum up.
         pool="last" if output_ranks(text.graph).get(output) == 3 else "none",
         pad=text.facts.pad,
         lower=text.facts.lower,

@@ -80,7 +80,7 @@ class TagsOut(BaseModel):
 
 
 class ClassesOut(BaseModel):
-    """Names of classes that a search can be bent toward."""
+    """Names of classes that a search can be steered toward."""
 
     classes: list[str] = Field(examples=[["Siamese cat", "tiger cat"]])
     total: int = Field(description="How many names there are in all pages.")
@@ -137,7 +137,7 @@ class InfoOut(BaseModel):
     text: bool = Field(description="Whether the model reads words.")
     text_models: list[str] = Field(description="Models that do, when this one does not.")
     classes: int = Field(description="How many classes the model tells.")
-    class_search: bool = Field(description="Whether a search can be bent toward them.")
+    class_search: bool = Field(description="Whether a search can be steered toward them.")
     tags: Literal["classes", "words"] | None = Field(
         description="What the tags of pictures are; null: the model gives none."
     )

@@ -1,4 +1,4 @@
-"""Tags of a picture or record, and the classes that a search can be bent toward."""
+"""Tags of a picture or record, and the classes that a search can be steered toward."""
 
 import time
 from typing import Annotated, Any
@@ -92,7 +92,7 @@ def _tagged(
 
 
 async def list_classes(request: Request, asked: Annotated[ClassesParams, Query()]) -> Response:
-    """The names of classes that a search can be bent toward; none where it cannot."""
+    """The names of classes that a search can be steered toward; none where it cannot."""
     state = state_of(request)
 
     def work(index: ImageIndex) -> dict[str, Any]:

@@ -72,7 +72,7 @@ class MetricLoss(nn.Module):
     Args:
         settings: Which.
         labels: How many labels are trained on.
-        dim: Numbers of an embedding.
+        dim: Dimensions of an embedding.
     """
 
     def __init__(self, settings: LossSettings, labels: int, dim: int) -> None:

@@ -9,7 +9,6 @@ import numpy as np
 from visavis.errors import UsageError
 from visavis.filters import described, parse_all
 from visavis.image_index import ImageIndex
-from visavis.store.sqlite.store import SqliteStore
 from visavis.types import ImageRecord, Vectors
 
 
@@ -38,36 +37,29 @@ def load_gallery(
 ) -> Gallery:
     """The records of an index that pass a filter, `without` those of some ids.
 
-    Takes 4 bytes of memory a number: a gigabyte for a million vectors of 256. Raises FilterError,
-    and UsageError when there is no record, or none that other models have too.
+    Takes a gigabyte of memory for a million vectors of 256 dimensions, three while it loads. Raises
+    FilterError, and UsageError when there is no record, or none that other models have too.
     """
     chosen = parse_all(where)
-    store = SqliteStore(index.path)
-    try:
-        passed = list(store.numbered_records(chosen))
-        numbered = [one for one in passed if one[1].id not in without]
-        vectors = np.zeros((len(numbered), store.dim), np.float32)
-        numbered.sort(key=lambda pair: pair[1].id)
-        rows = {number: row for row, (number, _) in enumerate(numbered)}
-        filled = 0
-        for numbers, block in store.vectors():
-            kept = [at for at, number in enumerate(numbers.tolist()) if number in rows]
-            vectors[[rows[int(numbers[at])] for at in kept]] = block[kept]
-            filled += len(kept)
-    finally:
-        store.close()
-    if passed and not numbered:
+    passed = 0
+    records: list[ImageRecord] = []
+    blocks = [np.empty((0, index.store.dim), np.float32)]
+    for block in index.store.rows(chosen):
+        passed += len(block.records)
+        kept = [at for at, record in enumerate(block.records) if record.id not in without]
+        records += [block.records[at] for at in kept]
+        blocks.append(block.vectors[kept])
+    if passed and not records:
         raise UsageError(
             "the models have no picture in common"
             + (f" that passes {described(chosen)}" if chosen else "")
             + "; there is nothing to evaluate"
         )
-    if not numbered:
+    if not records:
         reason = f"no record passes {described(chosen)}" if chosen else "the index is empty"
         raise UsageError(f"{index.path}: {reason}; there is nothing to evaluate")
-    if filled != len(numbered):
-        raise UsageError(f"{index.path}: the index was being written to; evaluate it again")
-    return Gallery(tuple(record for _, record in numbered), vectors)
+    order = sorted(range(len(records)), key=lambda at: records[at].id)
+    return Gallery(tuple(records[at] for at in order), np.concatenate(blocks)[order])
 
 
 def check_field(name: str, records: Iterable[ImageRecord], place: str) -> None:

@@ -137,14 +137,6 @@ def test_records_come_in_the_order_they_were_added(store: VectorStore, filled: B
     assert [record.id for record in store.records(where("colour=red"))] == even
 
 
-def test_vectors_come_in_blocks_and_complete(store: VectorStore, filled: Brute) -> None:
-    blocks = list(store.vectors())
-    numbers = np.concatenate([block[0] for block in blocks])
-    assert (np.diff(numbers) > 0).all()
-    expected = np.stack(list(filled.vectors.values()))
-    assert np.concatenate([block[1] for block in blocks]) == pytest.approx(expected, abs=1e-6)
-
-
 def test_rows_are_records_with_their_vectors(store: VectorStore, filled: Brute) -> None:
     blocks = list(store.rows())
     assert [record.id for block in blocks for record in block.records] == list(filled.records)

@@ -195,10 +195,6 @@ class VectorStore(Protocol):
         """All records (that pass the filter) with their vectors, in blocks, as they were added."""
         ...
 
-    def vectors(self) -> Iterator[tuple[NDArray, Vectors]]:  # type: ignore[type-arg]
-        """All (numbers, vectors) in blocks."""
-        ...
-
     def values(self, name: str, limit: int) -> list[tuple[FieldValue, int]]:
         """The commonest values of a field with their counts."""
         ...

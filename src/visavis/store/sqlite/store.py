@@ -286,10 +286,6 @@ class SqliteStore:
         """All records (that pass the filter) with their vectors, in blocks."""
         return walk.with_vectors(self._db, where)
 
-    def vectors(self) -> Iterator[tuple[NDArray[np.int64], Vectors]]:
-        """All (numbers, vectors) in blocks, in the order they were added."""
-        yield from self._snapshots.blocks()
-
     def field_types(self) -> dict[str, str]:
         """Names of the fields that some record has had: `text`, `number` or `mixed`."""
         with self._db.translated():

@@ -21,6 +21,7 @@ from recipes.visavis_s.graph import convolutions
 from recipes.visavis_s.looking import numbers
 from recipes.visavis_s.network import LITE0, Convolution, Network, whole
 from recipes.visavis_s.pictures import Row, batches, open_picture, rows
+from recipes.visavis_s.ranges import ranges
 from recipes.visavis_s.rounding import agreement, check, vectors
 from recipes.visavis_s.vector import SOFTNESS, End
 from torch import Tensor
@@ -43,10 +44,6 @@ NOTICE = HERE / "NOTICE"
 LABELS = Path(str(files("visavis.embedders"))) / "builtin" / "visavis-s" / "labels.txt"
 
 _TYPICAL = 128  # pictures that the ranges of activations are taken from
-_MARGIN = 0.8
-"""Of the largest value that they gave, which is rare: finer steps for all others are worth more.
-Cosine with the vectors before rounding, of held-out pictures: .99976 with 1.05, .99984 with .8 and
-.7, .99905 with .5."""
 _COMPARED = 200  # held-out pictures that ways of computing are compared on
 
 
@@ -72,8 +69,9 @@ def build(inputs: Inputs, out: Path) -> None:
     """Write the model folder. Raises VisavisError's kin for inputs that cannot be used."""
     every = rows(inputs.data)
     network, steps = _network(inputs, every)
-    chained, ranges = _ranges(network, every, inputs.tuned is not None)
-    integers = convolutions(chained, network.classifier(), LITE0.side, ranges)
+    chained = network.chained()
+    covered = ranges(whole(chained), _typical(every))
+    integers = convolutions(chained, network.classifier(), LITE0.side, covered)
     read = semantic.MiniLM(inputs.minilm)
     space = semantic.build(read, semantic.read_labels(LABELS))
     finished = finish(integers, every, space, LITE0.side, SEED)
@@ -105,15 +103,6 @@ def _network(inputs: Inputs, every: Sequence[Row]) -> tuple[Network, int]:
     state, steps = tuned_state(inputs.tuned)
     network.load_state_dict(state)
     return network, steps
-
-
-def _ranges(
-    network: Network, every: Sequence[Row], tuned: bool
-) -> tuple[list[Convolution], list[float]]:
-    """The convolutions with the weights that integers will have, and what each gives at most."""
-    chained = whole(network.chained())
-    tops = largest(chained, _typical(every))
-    return network.chained(), [float(top.max()) * _MARGIN for top in tops]
 
 
 def _typical(every: Sequence[Row]) -> list[Tensor]:

@@ -1,8 +1,9 @@
 """What is chosen, and by what: held-out pictures that neither training nor fitting saw.
 
-Four figures, which count the same: kinds of things (train-mix, by label), edited copies (every
+Five figures, which count the same: kinds of things (train-mix, by label), edited copies (every
 kind of edits.py, recall of the original), products of one kind, and of one kind and colour
-(fashion), and products that a colour word asks for (fashion). Measuring sets have no say.
+(fashion), products in scenes (scenes.py, recall of the product), and products that a colour word
+asks for (fashion). Measuring sets have no say.
 """
 
 from collections.abc import Mapping, Sequence
@@ -52,6 +53,8 @@ class Figures:
     products: float
     """Share of the five nearest products of the same kind, and of the same kind and colour: the
     mean of both."""
+    scenes: float
+    """Share of products in front of a scene that are found first among all products."""
     colour_words: float
     """Mean average precision of the colour words, of products of that colour."""
 
@@ -61,6 +64,7 @@ def judged(
     labels: Sequence[str],
     products: Sequence[tuple[str, str]],
     copies: Tensor,
+    scenes: Tensor,
     words: Mapping[str, Tensor],
 ) -> Figures:
     """The figures of unit vectors (n, dim) of held-out pictures.
@@ -70,19 +74,26 @@ def judged(
         labels: Of the first.
         products: Kind and colour of each of the others.
         copies: (kinds of edit, m, dim): of the first m pictures.
+        scenes: (products, dim): each product in front of a scene.
         words: The direction (dim,) of each basic colour word.
     """
     first = len(labels)
     kinds, coloured = [kind for kind, _ in products], [" ".join(product) for product in products]
-    recalls = (copies @ vectors.T).argmax(dim=2) == torch.arange(copies.shape[1])
-    by_edit = recalls.float().mean(dim=1)
+    by_edit = torch.tensor([_recall(edited, vectors) for edited in copies])
     return Figures(
         precision(vectors[:first], labels),
         float(by_edit.mean()),
         float(by_edit.min()),
         (precision(vectors[first:], kinds) + precision(vectors[first:], coloured)) / 2,
+        _recall(scenes, vectors[first:]),
         asked_for(vectors[first:], [basic(colour) for _, colour in products], words),
     )
+
+
+def _recall(asking: Tensor, vectors: Tensor) -> float:
+    """Share of rows whose nearest vector is the one in the same place."""
+    nearest = (asking @ vectors.T).argmax(dim=1)
+    return float((nearest == torch.arange(len(asking))).float().mean())
 
 
 def asked_for(vectors: Tensor, colours: Sequence[str | None], words: Mapping[str, Tensor]) -> float:
@@ -113,7 +124,10 @@ def best(tried: dict[Choice, Figures]) -> Choice:
     Copies are the mean of all kinds of edit and the kind that does worst, in equal parts.
     """
     rows = np.array(
-        [[f.kinds, (f.copies + f.worst) / 2, f.products, f.colour_words] for f in tried.values()]
+        [
+            [f.kinds, (f.copies + f.worst) / 2, f.products, f.scenes, f.colour_words]
+            for f in tried.values()
+        ]
     )
     shares = rows / rows.max(axis=0)
     return list(tried)[int(shares.sum(axis=1).argmax())]

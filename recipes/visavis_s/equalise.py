@@ -10,9 +10,9 @@ ReLU6 follows are scaled: where one follows, a scale would move its end.
 from collections.abc import Iterable
 
 import torch
-from recipes.visavis_s.network import Convolution, padding
+from recipes.visavis_s.network import Convolution
+from recipes.visavis_s.ranges import values_of
 from torch import Tensor
-from torch.nn import functional
 
 RANGE = 6.0
 """Activations after ReLU6 lie in 0…6; the others afterwards in about -6…6."""
@@ -20,27 +20,12 @@ RANGE = 6.0
 _LARGEST = 100.0  # a channel that is next to silent is not made louder than this
 
 
-def run(chained: list[Convolution], images: Tensor) -> list[Tensor]:
-    """What every convolution gives for images (n, 3, side, side): after sum and ReLU6."""
-    found: list[Tensor] = []
-    for place, one in enumerate(chained):
-        x = found[-1] if found else images
-        kernel = one.weight.shape[2]
-        before, after = padding(x.shape[2], kernel, one.stride)
-        x = functional.pad(x, (before, after, before, after))
-        y = functional.conv2d(x, one.weight, one.bias, one.stride, groups=one.groups)
-        if one.adds:
-            y = y + found[place - one.adds]
-        found.append(y.clamp(0, 6) if one.active else y)
-    return found
-
-
 @torch.no_grad()
 def largest(chained: list[Convolution], batches: Iterable[Tensor]) -> list[Tensor]:
     """(channels,) for each convolution: the largest absolute values that images give."""
     tops: list[Tensor] = []
     for images in batches:
-        seen = [found.abs().amax(dim=(0, 2, 3)) for found in run(chained, images)]
+        seen = [whole.abs().amax(dim=(0, 2, 3)) for _, whole in values_of(chained, images)]
         tops = [torch.maximum(a, b) for a, b in zip(tops, seen, strict=True)] if tops else seen
     return tops
 

@@ -1,18 +1,21 @@
 """The closed-form end fitted to pictures, with everything about it chosen on held-out ones."""
 
 import logging
+import random
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import onnx
 import torch
+from PIL.Image import Image as Picture
 from recipes.visavis_s import colours
 from recipes.visavis_s.choosing import CHOICES, Choice, Figures, best, judged
 from recipes.visavis_s.colour import Colour
 from recipes.visavis_s.colours import ColourDirections
 from recipes.visavis_s.looking import PATCH, Seen, every_edit, look, numbers, some_edits
 from recipes.visavis_s.pictures import Row, open_picture
+from recipes.visavis_s.scenes import in_scene
 from recipes.visavis_s.semantic import Semantic, mean_picture
 from recipes.visavis_s.vector import (
     Parts,
@@ -71,6 +74,7 @@ def finish(
     first = [open_picture(row) for row in held[:_EDITED]]
     found = look(graph, every_edit(first, seed + 1), side)
     tinted = look(graph, colours.laid_over([open_picture(r) for r in colours.chosen(rows)]), side)
+    placed = look(graph, _scenes(held, seed + 2), side)
     log.info("looked at %d pictures and %d edits", len(drawn) + len(held), len(found.features))
     tried, ends, named = {}, {}, {}
     for choice, end in _ends(clean, edits, side):
@@ -81,6 +85,7 @@ def finish(
             [row.fields["label"] for row in held if not _is_product(row)],
             [(row.fields["label"], row.fields["baseColour"]) for row in held if _is_product(row)],
             end(found).reshape(-1, len(first), VISUAL),
+            end(placed),
             named[choice].basic(),
         )
     chosen = best(tried)
@@ -136,6 +141,15 @@ def _held_out(rows: Sequence[Row]) -> list[Row]:
     """Held-out pictures: those of train-mix first, each part in an order that says nothing."""
     held = (row for row in rows if row.held_out)
     return sorted(held, key=lambda row: (_is_product(row), row.draw))
+
+
+def _scenes(held: Sequence[Row], seed: int) -> Iterator[Picture]:
+    """Each held-out product in front of one of the other held-out pictures."""
+    products = [row for row in held if _is_product(row)]
+    others = [row for row in held if not _is_product(row)]
+    for number, row in enumerate(products):
+        chance = random.Random(f"{seed} {number}")
+        yield in_scene(open_picture(row), open_picture(chance.choice(others)), chance)
 
 
 def _is_product(row: Row) -> bool:

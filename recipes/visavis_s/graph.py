@@ -3,7 +3,7 @@
 The integers are written as QuantizeLinear and DequantizeLinear around each convolution, as ONNX
 Runtime fuses them: weights of 7 bits with a scale for each channel (processors without dot-product
 instructions add two products in 16 bits, which eight bits could overflow), activations of 8 bits.
-ReLU6 is the end of the range of what is active; what is not has the range that pictures gave. The
+Ranges are those of ranges.py; the end of one is ReLU6 as well. The
 first convolution stays in 32 bits, and so does what the last one gives: square roots follow.
 """
 
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from recipes.visavis_s.equalise import RANGE
 from recipes.visavis_s.network import Convolution, padding, steps
+from recipes.visavis_s.ranges import Range
 from torch import Tensor
 
 Floats = NDArray[np.float32]
@@ -42,12 +43,12 @@ def convolutions(
     chained: list[Convolution],
     classifier: tuple[Tensor, Tensor],
     side: int,
-    ranges: Sequence[float] | None = None,
+    ranges: Sequence[Range] | None = None,
 ) -> onnx.ModelProto:
     """`input` (N, 3, side, side) in -1…1 to `features` (N, 1280) and `scores` (N, 1000).
 
-    The scores are those before softmax. With `ranges`, the largest absolute value that each
-    convolution gives, all is in integers; the chain should be equalised.
+    The scores are those before softmax. With the `ranges` of each convolution all is in integers;
+    the chain should be equalised.
     """
     graph = _Graph()
     graph.number("zero", np.float32(0))
@@ -61,12 +62,12 @@ def convolutions(
         if one.adds:
             between = x
             if ranges is not None:
-                between = _rounded(graph, x, f"{one.name}.part", ranges[place] / 127, 128)
+                between = _rounded(graph, x, f"{one.name}.part", ranges[place].part / 127, 128)
             x = graph.add("Add", [between, names[place + 1 - one.adds]], f"{one.name}.added")
         if one.active and (ranges is None or last or place == 0):
             x = graph.add("Clip", [x, "zero", "six"], f"{one.name}.relu6")
         if ranges is not None and not last:
-            step = RANGE / 255 if one.active else ranges[place] / 127
+            step = ranges[place].whole / (255 if one.active else 127)
             x = _rounded(graph, x, f"{one.name}.whole", step, 0 if one.active else 128)
         names.append(x)
     graph.add("GlobalAveragePool", [names[-1]], "pooled")

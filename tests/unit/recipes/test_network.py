@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from recipes.visavis_s.equalise import RANGE, equalised, largest, run
+from recipes.visavis_s.equalise import RANGE, equalised, largest
 from recipes.visavis_s.graph import convolutions
 from recipes.visavis_s.network import (
     FIRST,
@@ -19,6 +19,7 @@ from recipes.visavis_s.network import (
     steps,
     whole,
 )
+from recipes.visavis_s.ranges import SHARES, error, ranges, values_of
 from tests.unit.recipes.lite import SMALL, images, state
 from torch import Tensor
 from torch.nn import functional
@@ -84,9 +85,9 @@ def test_equalising_changes_nothing_but_the_size_of_channels() -> None:
     before = network().chained()
     tops = largest(before, [images()])
     after = equalised(before, tops)
-    first, second = run(before, images())[-1], run(after, images())[-1]
+    first, second = (values_of(c, images())[-1][1] for c in (before, after))
     assert torch.allclose(first, second, atol=1e-4)
-    last = run(after, images())[-2]  # of a sum that no ReLU6 precedes
+    _, last = values_of(after, images())[-2]  # of a sum that no ReLU6 precedes
     assert float(last.abs().max()) == pytest.approx(RANGE, rel=1e-4)
     assert any(not torch.equal(a.weight, b.weight) for a, b in zip(before, after, strict=True))
 
@@ -104,10 +105,10 @@ def test_the_graph_says_what_the_network_says() -> None:
 def test_integers_stay_near_and_their_weights_have_seven_bits() -> None:
     net = network()
     chained = equalised(net.chained(), largest(net.chained(), [images()]))
-    ranges = [float(top.max()) * 1.05 for top in largest(whole(chained), [images()])]
-    graph = convolutions(chained, net.classifier(), 32, ranges)
+    covered = ranges(whole(chained), [images()])
+    graph = convolutions(chained, net.classifier(), 32, covered)
     [found] = session(graph).run(["features"], {"input": images().numpy()})
-    wanted = run(whole(chained), images())[-1].mean(dim=(2, 3)).numpy()
+    wanted = values_of(whole(chained), images())[-1][1].mean(dim=(2, 3)).numpy()
     cosines = (
         (found * wanted).sum(1) / np.linalg.norm(found, axis=1) / np.linalg.norm(wanted, axis=1)
     )
@@ -138,3 +139,15 @@ def test_a_missing_or_wrong_file_is_one_sentence(tmp_path: Path) -> None:
     assert read_state(tmp_path, right).keys() == state().keys()
     with pytest.raises(ModelError, match="not the file of small 0"):
         read_state(tmp_path, Weights("small", "0", "small.pth", "0" * 16, 32, "335", "121"))
+
+
+def test_a_range_leaves_out_what_is_rare_where_that_rounds_the_rest_better() -> None:
+    """By hand: a thousand values below one, and one of twenty."""
+    values = torch.cat([torch.linspace(-1, 1, 1001), torch.tensor([20.0])])
+    assert error(values, 20.0, signed=True) > error(torch.linspace(-1, 1, 1001), 1.0, signed=True)
+    few, many = torch.tensor([0.25] * 10 + [20.0]), torch.tensor([0.25] * 10**5 + [20.0])
+    wide, narrow = 20.0, 8.0
+    assert error(few, wide, signed=True) < error(few, narrow, signed=True)
+    assert error(many, wide, signed=True) > error(many, narrow, signed=True)
+    assert error(torch.tensor([0.0, 6.0]), 6.0, signed=False) < 1e-10
+    assert SHARES[0] == 1

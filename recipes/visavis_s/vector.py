@@ -1,7 +1,7 @@
 """From what the network says to one unit vector: the closed-form end, without a gradient step.
 
 root    square roots of the 1,280 features: strong ones count less (Hellinger's kernel)
-seen    their principal components, unit length
+seen    their principal components, weaker ones lengthened, unit length
 colour  a soft colour histogram, as long as the picture is colourful
 visual  both, weighted, joined; directions in which edits move a vector made to count less
 meant   the class scores as a place among words (semantic.py)
@@ -31,7 +31,7 @@ def rooted(features: Tensor) -> Tensor:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Projection:
-    """Principal components: (root - mean) @ axes."""
+    """Principal components, the weak ones made longer: (root - mean) @ axes."""
 
     mean: Tensor
     """(1280,)."""
@@ -39,13 +39,18 @@ class Projection:
     """(1280, dim)."""
 
     @classmethod
-    def fit(cls, features: Tensor, dim: int) -> "Projection":
-        """The first `dim` components of the roots of features (n, 1280)."""
+    def fit(cls, features: Tensor, dim: int, spread: float) -> "Projection":
+        """The first `dim` components of the roots of features (n, 1280).
+
+        `spread` is how much of the difference between their variances is taken away: 0 none, 1 all
+        (whitening). What is rare in these pictures may be common in others.
+        """
         roots = rooted(features).double()
         mean = roots.mean(dim=0)
         centred = roots - mean
         values, axes = torch.linalg.eigh(centred.T @ centred / len(centred))
-        kept = axes[:, values.argsort(descending=True)[:dim]]
+        first = values.argsort(descending=True)[:dim]
+        kept = axes[:, first] * values[first].clamp(min=1e-9) ** (-spread / 2)
         # Eigenvectors have no sign of their own; one is chosen, so that machines agree.
         kept = kept * torch.where(kept.sum(dim=0) < 0, -1.0, 1.0)
         return cls(mean.float(), kept.float())

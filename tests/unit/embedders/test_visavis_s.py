@@ -23,7 +23,7 @@ from visavis.types import RGB, Vectors
 
 REFERENCE = Path(__file__).parent / "visavis_s_vectors.json"
 """Vectors of four drawn pictures, computed without the engine (recipes/visavis_s/reference.py)."""
-VISUAL, SHARE = 256, 0.1
+VISUAL, SHARE = 384, 0.1
 
 
 @pytest.fixture(scope="module")

@@ -79,7 +79,7 @@ def test_colour_words_are_judged_by_the_products_that_have_them() -> None:
 
 
 def test_the_choice_is_best_in_all_together() -> None:
-    one, other = Choice(64, 0.1, 0.5), Choice(64, 0.05, 0.5)
+    one, other = Choice(64, 0.1, 0.0, 0.5), Choice(64, 0.05, 0.0, 0.5)
     tried = {
         one: Figures(
             kinds=0.50, copies=0.90, worst=0.70, products=0.40, scenes=0.5, colour_words=0.3

@@ -73,18 +73,6 @@ def test_a_catalogues_colour_is_one_of_the_eleven_or_none(name: str, colour: str
     assert basic(name) == colour
 
 
-def test_what_differs_between_pictures_of_a_colour_counts_less() -> None:
-    """Two numbers tell the colours apart; pictures of one colour differ in one of them."""
-    turns = np.linspace(0, 2 * np.pi, len(SHADES), endpoint=False)
-    places = np.stack([np.cos(turns), np.sin(turns)], axis=1)
-    noise = np.array([[5.0, 0.0], [-5.0, 0.0]])
-    vectors = (places[:, None] + noise).reshape(-1, 2).astype(np.float32)
-    rows = directions(vectors).directions
-    plain = unit_rows(np.asarray(places, np.float32))
-    assert (np.abs(rows[:11, 0]) <= np.abs(plain[:, 0]) + 1e-6).all()
-    assert rows[1, 0] < plain[1, 0] - 0.1
-
-
 def test_light_and_shade_stay_where_a_colour_is_laid_over() -> None:
     ramp = Image.linear_gradient("L").convert("RGB").resize((224, 224))
     red = np.asarray(tinted(ramp, (200, 0, 0), 1), np.int64)

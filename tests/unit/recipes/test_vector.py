@@ -1,6 +1,7 @@
 """The closed-form end: its parts, its lengths, and that an edit moves it less."""
 
 import numpy as np
+import pytest
 import torch
 from recipes.visavis_s.assembling import assembled, packed
 from recipes.visavis_s.colour import Colour
@@ -32,7 +33,7 @@ def parts(side: int = 32) -> Parts:
     histogram = ColourHistogram(side)
     colour = Colour.fit(histogram, histogram(images(32, side)), 8)
     return Parts(
-        Projection.fit(features(), 24),
+        Projection.fit(features(), 24, 0.0),
         colour,
         0.1,
         torch.eye(32) + 0.1 * torch.randn(32, 32, generator=generator),
@@ -43,13 +44,25 @@ def parts(side: int = 32) -> Parts:
 
 
 def test_components_are_those_of_the_roots_strongest_first() -> None:
-    found = Projection.fit(features(), 5)
+    found = Projection.fit(features(), 5, 0.0)
     roots = np.sqrt(features().numpy() + 1e-3)
     centred = roots - roots.mean(axis=0)
     _, _, axes = np.linalg.svd(centred, full_matrices=False)
     overlap = np.abs(axes[:5] @ found.axes.numpy())
     assert np.allclose(overlap, np.eye(5), atol=1e-3)
     assert torch.allclose(found(features()).norm(dim=1), torch.ones(64), atol=1e-5)
+
+
+def test_spread_takes_away_how_much_components_differ() -> None:
+    """With all of it taken away, every component has the same variance."""
+    roots = rooted(features())
+    for spread, wanted in ((0.0, None), (1.0, 1.0)):
+        fitted = Projection.fit(features(), 5, spread)
+        variances = ((roots - fitted.mean) @ fitted.axes).var(dim=0, unbiased=False)
+        if wanted is None:
+            assert variances.max() > 1.05 * variances.min()
+        else:
+            assert variances.tolist() == pytest.approx([wanted] * 5, rel=1e-3)
 
 
 def test_the_vector_is_what_its_description_says() -> None:

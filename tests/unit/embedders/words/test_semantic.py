@@ -65,7 +65,7 @@ def test_colours_act_on_the_visual_part_as_much_as_words_on_the_semantic_one(
     reader: SemanticWords,
 ) -> None:
     red = unit_rows(np.array([COLOURS["red"]]))[0]
-    weight = (SHARE / (1 - SHARE)) ** 0.5
+    weight = 1.5 * (SHARE / (1 - SHARE)) ** 0.5
     expected = unit_rows(np.concatenate([weight * red, meaning(4)])[None])[0]
     np.testing.assert_allclose(reader.embed(["a red cat"])[0], expected, atol=0.02)
     both = unit_rows(np.add(COLOURS["red"], COLOURS["blue"])[None])[0]

@@ -156,9 +156,12 @@ def worded(gallery: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         yield Worded(*urls)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator["Browser"]:
-    """One chromium for all tests; every test has a context of its own in it."""
+    """One chromium for all tests of a file; every test has a context of its own in it.
+
+    Its event loop stays with the thread that tests share, so it ends before other tests run.
+    """
     api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     if not CHROMIUM.exists():
         pytest.skip(f"there is no {CHROMIUM}")

@@ -55,9 +55,7 @@ def test_from_labels_to_searches_by_words_that_no_label_has(
     assert "validated on 14 pictures that are never trained on" in trained.err
     assert "epoch 0 of 6: mAP" in trained.err
     assert "it reads 45 words (0.0 MB)" in trained.out
-    assert trained.out.endswith(
-        "models/mine: 14 numbers a picture; use it with --model models/mine\n"
-    )
+    assert trained.out.endswith("models/mine: 14 dimensions; use it with --model models/mine\n")
     assert {path.name for path in Path("models/mine").iterdir()} == {
         *("curves.json", "curves.png", "metrics.json", "model.json", "model.onnx"),
         *("recipe.json", "training", "words.bin"),

@@ -14,6 +14,8 @@ from visavis.images.decode import decode
 
 Cli = Callable[..., Any]
 
+SHAPE = {"id", "score", "uri", "fields", "width", "height", "size", "modified"}
+
 
 @pytest.fixture
 def search(cli: Cli, drawn_index: Path) -> Cli:
@@ -51,7 +53,7 @@ def test_the_json_answer_has_the_documented_shape(search: Cli, drawn: Path) -> N
     assert (shape["total_searched"], shape["model"]) == (56, "classic")
     assert len(shape["results"]) == 3
     first = shape["results"][0]
-    assert set(first) == {"id", "score", "uri", "fields"}
+    assert set(first) == SHAPE
     assert first["id"] == "mug-01-front"
     assert first["uri"] == picture(drawn, "mug-01-front")
     assert first["score"] == pytest.approx(1.0, abs=1e-3)
@@ -62,7 +64,7 @@ def test_the_json_answer_has_the_documented_shape(search: Cli, drawn: Path) -> N
 def test_json_lines_hold_one_result_each(search: Cli) -> None:
     lines = search("id:mug-01-front", "-k", "4", "--jsonl").out.splitlines()
     assert len(lines) == 4
-    assert all(set(json.loads(line)) == {"id", "score", "uri", "fields"} for line in lines)
+    assert all(set(json.loads(line)) == SHAPE for line in lines)
 
 
 def test_terms_are_a_weighted_sum_of_unit_vectors(search: Cli, drawn: Path) -> None:

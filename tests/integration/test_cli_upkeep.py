@@ -42,7 +42,7 @@ def test_status_tells_people_the_same(cli: Cli, drawn: Path, drawn_index: Path) 
     lines = cli("status", "--index", drawn_index).out.splitlines()
     told = dict(line.split(maxsplit=1) for line in lines)
     assert told["records"] == "56"
-    assert told["model"] == "classic (384 numbers a picture)"
+    assert told["model"] == "classic (384 dimensions)"
     assert told["source"] == str(drawn / "catalogue.csv")
     assert "price (number)" in told["fields"]
 

@@ -30,7 +30,7 @@ def by_words(cli: Cli, drawn_kinds: Path, vectors: Path) -> str:
     """A model folder made by `models conse`."""
     ran = cli("models", "conse", "--classifier", drawn_kinds, "--words", vectors, "--out", "shop")
     assert ran.code == 0, ran.err
-    assert ran.out == "made shop: 14 numbers, 45 words\n"
+    assert ran.out == "made shop: 14 dimensions, 45 words\n"
     return "./shop"
 
 

@@ -47,7 +47,7 @@ def list_(
 def _row(info: "ModelInfo") -> tuple[str, ...]:
     about = info.problem or info.origin
     facts = [
-        f"{info.dim} numbers" if info.dim else "",
+        f"{info.dim} dimensions" if info.dim else "",
         f"{info.bytes / 1e6:.0f} MB" if info.bytes else "",
         "reads words" if info.text else "",
         "has classes" if info.classes else "",
@@ -99,7 +99,7 @@ def check(model: Name, device: options.Device = None, json_output: options.Json 
         options.echo_json(report.to_dict())
         return
     typer.echo(
-        f"{report.name} works: {report.dim} numbers, {report.image_ms:.1f} ms a picture on one "
+        f"{report.name} works: {report.dim} dimensions, {report.image_ms:.1f} ms a picture on one "
         f"core, loaded in {report.load_ms:.0f} ms"
     )
     if report.text_ms is not None:
@@ -185,14 +185,14 @@ def add(
             labels=None if labels is None else Path(labels),
             replace=replace,
         )
-        typer.echo(f"added {made.name}: {made.dim} numbers")
+        typer.echo(f"added {made.name}: {made.dim} dimensions")
         return
     _refuse(for_files, "are for an .onnx file")
     if path.is_dir():
         from visavis.embedders.adding.add import add_folder
 
         added = add_folder(path, name=name, replace=replace)
-        typer.echo(f"added {added.name}: {added.dim} numbers")
+        typer.echo(f"added {added.name}: {added.dim} dimensions")
         return
     _refuse({"--name": name}, "is for folders and files; a download keeps its name")
     _add_from_hub(source, replace, yes)
@@ -313,4 +313,4 @@ def conse(
             f"nothing: {shown}",
             err=True,
         )
-    typer.echo(f"made {report.folder}: {report.dim} numbers, {report.words} words")
+    typer.echo(f"made {report.folder}: {report.dim} dimensions, {report.words} words")

@@ -32,7 +32,7 @@ def _status_lines(place: str, info: "StoreInfo") -> list[tuple[str, str]]:
     lines = [
         ("index", place),
         ("records", f"{info.records:,}"),
-        ("model", f"{info.model} ({info.dim} numbers a picture)"),
+        ("model", f"{info.model} ({info.dim} dimensions)"),
         ("size", _megabytes(info.bytes)),
         ("search", search + (f"; {info.pending:,} newest exact" if info.pending else "")),
     ]
@@ -153,7 +153,9 @@ def _models() -> list[_Finding]:
     from visavis.embedders.registry import list_models
 
     return [
-        _Finding(f"model {info.name}", info.problem or f"{info.dim} numbers", info.problem is None)
+        _Finding(
+            f"model {info.name}", info.problem or f"{info.dim} dimensions", info.problem is None
+        )
         for info in list_models()
     ]
 

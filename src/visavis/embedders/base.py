@@ -154,6 +154,6 @@ def embed(embedder: Embedder, pictures: Sequence[RGB]) -> Vectors:
     if vectors.shape != (len(pictures), embedder.dim) or not np.isfinite(vectors).all():
         raise ModelError(
             f"the model {embedder.name!r} made no vectors that can be kept: {vectors.shape} for "
-            f"{len(pictures)} pictures and {embedder.dim} numbers each, all of them to be finite"
+            f"{len(pictures)} pictures and {embedder.dim} dimensions each, all of them to be finite"
         )
     return vectors

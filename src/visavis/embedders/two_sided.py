@@ -114,7 +114,7 @@ class TwoSidedEmbedder(OnnxEmbedder):
         if table.dim != dim:
             raise ModelSpecError(
                 f"{self.folder / SPEC_FILE}: {key} is {dim}, but the vectors in {name} have "
-                f"{table.dim} numbers; make the model again"
+                f"{table.dim} dimensions; make the model again"
             )
         return table
 

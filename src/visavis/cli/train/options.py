@@ -163,9 +163,7 @@ class Common:
             typer.echo(f"gained: {gained(found)}")
         if words := metrics.get("words"):
             typer.echo(f"it reads {words['count']:,} words ({words['bytes'] / 1e6:.1f} MB)")
-        typer.echo(
-            f"{self.out}: {result.spec.dim} numbers a picture; use it with --model {self.out}"
-        )
+        typer.echo(f"{self.out}: {result.spec.dim} dimensions; use it with --model {self.out}")
 
 
 def recipe_command(command: Callable[..., None]) -> Callable[..., None]:

@@ -37,7 +37,7 @@ types: $(VENV)/all  ## Check the types
 	$(BIN)/mypy
 
 test: $(VENV)/all  ## Run the tests
-	$(BIN)/pytest -q -n auto --dist loadfile
+	$(BIN)/pytest -q
 
 docs: $(VENV)/all  ## Serve the documentation on http://127.0.0.1:8001
 	$(BIN)/mkdocs serve -a 127.0.0.1:8001

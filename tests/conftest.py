@@ -108,3 +108,8 @@ def index(tmp_path: Path, plug_in: None) -> Iterator[ImageIndex]:
     """A fresh, empty index made with the model `fake`."""
     with ImageIndex.create(tmp_path / "an.index", "fake", jobs=2, lock_seconds=0.2) as made:
         yield made
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Drive the browser last: its event loop stays with the thread that all tests share."""
+    items.sort(key=lambda item: "browser" in item.path.parts)

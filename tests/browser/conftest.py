@@ -156,12 +156,9 @@ def worded(gallery: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         yield Worded(*urls)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def browser() -> Iterator["Browser"]:
-    """One chromium for all tests of a file; every test has a context of its own in it.
-
-    Its event loop stays with the thread that tests share, so it ends before other tests run.
-    """
+    """One chromium for all tests; every test has a context of its own in it."""
     api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     if not CHROMIUM.exists():
         pytest.skip(f"there is no {CHROMIUM}")

@@ -25,7 +25,7 @@ def answer(shape: Any) -> Response:
 
 
 def record_id(request: Request) -> str:
-    """The id in the path, which comes percent-encoded (see front.py)."""
+    """The id in the path, which comes percent-encoded (see edge/front.py)."""
     segment: str = request.path_params["id"]
     try:
         return unquote_to_bytes(segment).decode()

@@ -42,7 +42,7 @@ def network(tmp_path: Path) -> Path:
 def added(cli: Cli, network: Path) -> Path:
     """The folder of the network, added under its own name."""
     ran = cli("models", "add", network, "--preprocess", PREPROCESS, "--license", "CC0-1.0")
-    assert (ran.code, ran.out) == (0, "added tiny: 8 numbers\n"), ran.err
+    assert (ran.code, ran.out) == (0, "added tiny: 8 dimensions\n"), ran.err
     return Path("home/data/visavis/models/tiny").absolute()
 
 
@@ -64,7 +64,7 @@ def test_an_onnx_file_is_added_checked_and_used(cli: Cli, added: Path, photos: P
     assert (info["license"], info["folder"]) == ("CC0-1.0", str(added))
     report = json.loads(cli("models", "check", "tiny", "--json").out)
     assert (report["name"], report["dim"]) == ("tiny", 8)
-    assert cli("models", "check", "tiny").out.startswith("tiny works: 8 numbers, ")
+    assert cli("models", "check", "tiny").out.startswith("tiny works: 8 dimensions, ")
     assert cli("index", photos, "--model", "tiny").code == 0
     found = json.loads(cli("search", photos / "mug-01-front.jpg", "--json").out)
     assert (found["model"], found["results"][0]["id"]) == ("tiny", "mug-01-front.jpg")
@@ -77,11 +77,11 @@ def test_an_inner_layer_is_taken_when_named(cli: Cli, network: Path) -> None:
         *("models", "add", network, "--name", "inner", "--output", "map"),
         *("--pool", "gem", "--preprocess", preprocess),
     )
-    assert (ran.code, ran.out) == (0, "added inner: 8 numbers\n")
+    assert (ran.code, ran.out) == (0, "added inner: 8 dimensions\n")
 
 
 def test_a_model_folder_is_copied_under_another_name(cli: Cli, added: Path) -> None:
-    assert cli("models", "add", added, "--name", "second").out == "added second: 8 numbers\n"
+    assert cli("models", "add", added, "--name", "second").out == "added second: 8 dimensions\n"
     again = cli("models", "add", added, "--name", "second")
     assert again.code == 5
     assert "second" in again.err

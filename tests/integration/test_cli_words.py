@@ -105,7 +105,7 @@ def test_a_clip_of_the_hubs_layout_is_searched_by_words(
         draw(f"colours/{name}.png", colour)
     assert cli("models", "add", write_clip(tmp_path / "clip")).code == 0
     assert "it reads words: " in cli("models", "check", "clip").out
-    assert re.search(r"clip +added +3 numbers, .*reads words", cli("models", "list").out)
+    assert re.search(r"clip +added +3 dimensions, .*reads words", cli("models", "list").out)
     assert (
         cli("index", "colours", "--model", "clip", "--tag", 1, "--vocabulary", "no.txt").code == 2
     )

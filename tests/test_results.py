@@ -14,6 +14,7 @@ from benchmarks.training_table import RESULTS as TRAINING
 from benchmarks.training_table import training_reports, training_section
 
 REPOSITORY = Path(__file__).parents[1]
+BUILT_IN = REPOSITORY / "src" / "visavis" / "embedders" / "builtin" / "visavis-s"
 RESULTS = sorted((REPOSITORY / "benchmarks" / "results").glob("*.json"))
 WORDS = sorted((REPOSITORY / "benchmarks" / "results" / "words").glob("*.json"))
 
@@ -123,10 +124,27 @@ def test_the_model_card_says_what_was_measured() -> None:
     eight, alone = (figures[f"visavis-s, {how}"] for how in ("in batches of eight", "alone"))
     assert f"{alone['ratio']:.1f} times what mobilenet-v2 takes beside it" in card
     assert f"in batches of eight {eight['ratio']:.1f} times" in card
-    for report in reports():
-        if report["model"]["name"] == "visavis-s" and report["set"] in ("ukbench", "pascal"):
-            name = "top4_accuracy" if report["set"] == "ukbench" else "precision@10"
-            assert f"{report['set']} {report['metrics'][name]:.3f}".replace(" 0.", " .") in card
+    ours = {r["set"]: r["metrics"] for r in reports() if r["model"]["name"] == "visavis-s"}
+    [words] = [r["metrics"] for r in word_reports() if r["set"] == "builtin"]
+    told = {
+        "ukbench {}": ours["ukbench"]["top4_accuracy"],
+        "pascal {}": ours["pascal"]["precision@10"],
+        "clothing {}": ours["clothing"]["precision@10"],
+        "Groceries: {} (P@10)": ours["grocery"]["precision@10"],
+        "recall@5 is {}": ours["grocery-iconic"]["recall@5"],
+        "nineteen kinds {}": ours["copies"]["recall@1"],
+        "captions {}": words["caption: recall@10"],
+        "names of things {}": words["name: precision@10"],
+        "colour and noun {}": words["colour and noun"],
+    }
+    for sentence, figure in told.items():
+        assert sentence.format(f"{figure:.3f}".removeprefix("0")) in card
+    rounding = json.loads((BUILT_IN / "metrics.json").read_text(encoding="utf-8"))["rounding"]
+    for one in ("integers_computed_in_floats", "browser", "before_rounding"):
+        assert f"| {rounding[one]['cosine']:.4f} | {rounding[one]['nearest']:.3f} |" in card
+    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    assert f"edited copies ({ours['copies']['recall@1']:.2f} of nineteen kinds)" in readme
+    assert f"recall@5\n{ours['grocery-iconic']['recall@5']:.2f}" in readme
 
 
 def test_the_worst_edit_leaves_flips_out() -> None:

@@ -33,7 +33,7 @@ log = logging.getLogger("recipes.visavis_s")
 VISUAL = 384
 """Dimensions of the visual part. Held-out products in scenes and the worst edit, by 256, 320 and
 384 of them: .58, .60, .62 and .87, .90, .90; kinds of things .698, .696, .694; each costs an index
-two bytes a picture."""
+two bytes a picture. (With a spread of .5.)"""
 MEANT = 0.1
 """The semantic part's share: what it brings to kinds of things, before it costs copies."""
 

@@ -17,11 +17,11 @@ from visavis.embedders.registry import DEFAULT_MODEL, load_embedder
 from visavis.errors import IndexIncompatibleError, IndexMissingError, SourceError, UsageError
 from visavis.filters import Where, as_filter
 from visavis.flows import reindex as flows
-from visavis.flows.answer import Means, Observe, SearchOptions, answer, unobserved
+from visavis.flows.answer import Means, Observe, SearchOptions, answer, as_query, unobserved
 from visavis.flows.binding import Binding, IndexOptions
 from visavis.flows.ingest import IngestOptions, Progress
 from visavis.flows.ingest_all import ingest_all
-from visavis.flows.search import Question, as_terms
+from visavis.flows.search import Question
 from visavis.flows.tagging import Tagging
 from visavis.images.decode import MAX_PIXELS
 from visavis.images.files import path_text
@@ -300,11 +300,7 @@ class ImageIndex:
 
         Raises what `answer` raises.
         """
-        if not isinstance(query, Query):
-            query = Query(as_terms(query), as_filter(where), **options)
-        elif options or where is not None:
-            given = ", ".join([*["where"] * (where is not None), *options])
-            raise UsageError(f"a Query says everything itself; give it {given}, not search()")
+        query = as_query(query, where, options)
         return self.answer(query, allow_private=allow_private)
 
     def search_many(
@@ -319,9 +315,11 @@ class ImageIndex:
 
         Arguments as for `search`; the first error of a query is raised.
         """
-        ask = partial(self.search, where=where, allow_private=allow_private, **options)
+        asked = [as_query(query, where, options) for query in queries]
+        one_thread = partial(self.embedder, 1)  # each: the queries are what runs side by side
+        ask = partial(self.answer, allow_private=allow_private, embedder=one_thread)
         with ThreadPoolExecutor(self._jobs, "visavis-search") as pool:
-            return list(pool.map(ask, queries))
+            return list(pool.map(ask, asked))
 
     def repair(self) -> None:
         """Begin to make lost or damaged caches again, beside the searches that go on without them.

@@ -161,7 +161,7 @@ class Query:
     by: By = "both"
     """What answers a query of words alone; all others are answered by looks."""
     without: str | None = None
-    """The id of a record to leave out, such as the one that is asked with."""
+    """The id of a record to leave out of an answer by looks, such as the one that is asked with."""
     count: bool = False
     """Whether to count all that match as well (`SearchResult.total_matching`): a full scan."""
 

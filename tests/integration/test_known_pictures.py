@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from visavis import ClassTerm, ImageIndex, ImageTerm, SearchResult, TextTerm
+from visavis.evaluation.report import evaluate
+from visavis.evaluation.tasks import Options, same_task
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 BOTTLE = DATA / "pascal" / "images" / "bottle" / "2008_000112.jpg"
@@ -43,6 +45,13 @@ def kinds(result: SearchResult) -> list[str]:
 
 def captions(result: SearchResult, said: dict[str, str]) -> list[str]:
     return [said[Path(match.record.uri).name] for match in result.matches]
+
+
+def test_the_views_of_an_object_come_first(tmp_path: Path) -> None:
+    with ImageIndex.create(tmp_path / "ukbench.index") as index:
+        index.add(DATA / "ukbench" / "labels.csv", image_column="path")
+        report, _ = evaluate(index, same_task(index, "object_id", Options()))
+    assert report["metrics"]["top4_accuracy"] > 0.985
 
 
 def test_a_class_bends_a_search_towards_it(pascal: ImageIndex) -> None:

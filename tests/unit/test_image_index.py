@@ -296,6 +296,8 @@ def test_a_misspelt_option_is_an_error(filled: ImageIndex, tmp_path: Path) -> No
         filled.search("id:red.png", lmit=3)  # type: ignore[call-arg]
     with pytest.raises(TypeError, match=r"'colunm' is no option; there are image_column, "):
         filled.add(tmp_path, colunm="path")  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match="'colunm' is no option"):
+        filled.add(FolderSource(tmp_path), colunm="path")  # type: ignore[call-arg]
     with pytest.raises(TypeError, match="'devise' is no option; there are device, jobs"):
         ImageIndex.open(filled.path, devise="cuda")  # type: ignore[call-arg]
 

@@ -58,6 +58,8 @@ def load_gallery(
     if not records:
         reason = f"no record passes {described(chosen)}" if chosen else "the index is empty"
         raise UsageError(f"{index.path}: {reason}; there is nothing to evaluate")
+    if len({record.id for record in records}) != len(records):  # one was met, replaced, and met
+        raise UsageError(f"{index.path}: the index was being written to; evaluate it again")
     order = sorted(range(len(records)), key=lambda at: records[at].id)
     return Gallery(tuple(records[at] for at in order), np.concatenate(blocks)[order])
 

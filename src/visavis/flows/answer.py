@@ -1,6 +1,6 @@
 """The one road of a query: from terms to the answer, by looks, by words, or by both.
 
-Everyone who asks an index comes this way: library, command line, server, evaluation.
+Library, command line and server come this way. (Evaluation ranks everything, and has its own.)
 """
 
 import time
@@ -10,11 +10,22 @@ from functools import cache, partial
 from typing import TypedDict, TypeVar
 
 from visavis.embedders.base import Embedder
+from visavis.errors import UsageError
+from visavis.filters import Where, as_filter
 from visavis.flows import by_words
 from visavis.flows.by_words import Looks, asks_text
-from visavis.flows.search import Asked, Fetch, check, query_vector, rank, term_notes
+from visavis.flows.search import (
+    Asked,
+    Fetch,
+    Question,
+    as_terms,
+    check,
+    query_vector,
+    rank,
+    term_notes,
+)
 from visavis.store.sqlite.store import SqliteStore
-from visavis.types import By, Query, SearchResult
+from visavis.types import By, Condition, Filter, Query, SearchResult
 
 _TRIES = 4  # an index may get another model between the embedding of a query and its search
 
@@ -117,7 +128,21 @@ def _matching(query: Query, store: SqliteStore, seen: list[Asked]) -> int:
     [asked] = seen
     floor = -1.0 if query.min_score is None else asked.floor(query.min_score)
     matching = store.browse.reaching(asked.vector, floor, query.where)
-    if query.without is None or floor > 1.0:
+    if query.without is None:
         return matching
-    passes = query.where is None or store.browse.passes(query.without, query.where)
-    return matching - int(passes)
+    others = query.where.conditions if query.where else ()
+    alone = Filter((*others, Condition("id", "=", (query.without,))))
+    return matching - len(store.search(asked.vector, 1, 0, alone, floor, None).matches)
+
+
+def as_query(question: Query | Question, where: Where, options: SearchOptions) -> Query:
+    """The query that a question, a filter and options make.
+
+    Raises UsageError where options stand beside a Query, which says everything itself.
+    """
+    if not isinstance(question, Query):
+        return Query(as_terms(question), as_filter(where), **options)
+    if options or where is not None:
+        given = ", ".join([*["where"] * (where is not None), *options])
+        raise UsageError(f"a Query says everything itself; give it {given}, not search()")
+    return question

@@ -28,12 +28,16 @@ class Looks(NamedTuple):
 def asks_text(query: Query) -> bool:
     """Whether the records' own text has a part in the answer.
 
-    Raises UsageError where it is asked for, and the question is not of words alone.
+    Raises UsageError where it is asked for, and the question is not of words alone, and where a
+    record is to be left out, which only an answer by looks can do.
     """
     words_alone = bool(query.terms) and all(isinstance(term, TextTerm) for term in query.terms)
     if query.by == "text" and not words_alone:
         raise UsageError("by='text' is for words alone; pictures are found by looks")
-    return words_alone and query.by != "looks"
+    by_text = words_alone and query.by != "looks"
+    if by_text and query.without is not None:
+        raise UsageError("without is for answers by looks; give by='looks' with it")
+    return by_text
 
 
 def answer(

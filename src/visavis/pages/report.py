@@ -11,6 +11,7 @@ from visavis.evaluation.report import Report, check_place
 from visavis.pages import charts
 from visavis.pages.cards import Row
 from visavis.pages.sheet_html import STYLE, row_html
+from visavis.pages.skeleton import page
 
 _CLASSES = 12  # bars in one chart; of more than two charts' worth, the lowest
 
@@ -47,12 +48,8 @@ def render_page(report: Report, rows: Rows, comparison: Comparison | None = None
         _pictures("Where it shines", "Queries that were answered best.", rows.best),
         _about(report),
     ]
-    return _PAGE.format(
-        title=escape(f"How well {model} finds"),
-        subtitle=escape(described(report)),
-        style=STYLE + _STYLE,
-        body="\n".join(part for part in parts if part),
-    )
+    body = "\n".join(part for part in parts if part)
+    return page(f"How well {model} finds", described(report), STYLE + _STYLE, "report", body)
 
 
 def described(report: Report) -> str:
@@ -268,25 +265,6 @@ def _about(report: Report) -> str:
     told = f"<ul>{notes}</ul>" if notes else ""
     return f'<section><h2>About this run</h2><dl class="facts">{listed}</dl>{told}</section>'
 
-
-_PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta name="generator" content="visavis">
-<title>{title}</title>
-<style>{style}</style>
-</head>
-<body class="report">
-<header><h1>{title}</h1><p>{subtitle}</p></header>
-<main>
-{body}
-</main>
-</body>
-</html>
-"""
 
 _STYLE = """
 body.report { max-width: 1280px; }

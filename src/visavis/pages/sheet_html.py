@@ -5,6 +5,7 @@ from html import escape
 
 from visavis.images.thumbnail import encode_jpeg, thumbnail
 from visavis.pages.cards import Card, Row, Sheet, dimmed_outside, query_label, score_text
+from visavis.pages.skeleton import page
 
 THUMBNAIL_SIDE = 360
 """Pixels: twice the size that cards have on a page, for sharp screens."""
@@ -16,13 +17,7 @@ def render_html(sheet: Sheet) -> str:
     """The sheet as a complete page; every text in it is escaped."""
     rows = "\n".join(row_html(row) for row in sheet.rows)
     kind = "single" if len(sheet.rows) == 1 else "several"
-    return _PAGE.format(
-        title=escape(sheet.title),
-        subtitle=escape(sheet.subtitle),
-        style=STYLE,
-        kind=kind,
-        rows=rows,
-    )
+    return page(sheet.title, sheet.subtitle, STYLE, kind, rows)
 
 
 def row_html(row: Row) -> str:
@@ -89,25 +84,6 @@ def _tile(card: Card) -> str:
         f'width="{width}" height="{height}" loading="lazy" decoding="async"></span>'
     )
 
-
-_PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta name="generator" content="visavis">
-<title>{title}</title>
-<style>{style}</style>
-</head>
-<body class="{kind}">
-<header><h1>{title}</h1><p>{subtitle}</p></header>
-<main>
-{rows}
-</main>
-</body>
-</html>
-"""
 
 STYLE = """
 :root {

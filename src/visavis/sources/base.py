@@ -99,6 +99,7 @@ Location = str | Path | Source | list[str]
 
 def as_source(location: Location, **options: Unpack[SourceOptions]) -> Source:
     """The source that a location means; a source is handed back as it is. See `open_source`."""
+    only_known(options, SourceOptions)
     if isinstance(location, list):
         return PathList(location, **_web(options))
     if not isinstance(location, str | Path):

@@ -413,6 +413,26 @@ def test_an_answer_has_one_json_shape(ask: Callable[..., SearchResult]) -> None:
     assert counted["total_matching"] == 3
 
 
+def test_only_a_left_out_record_that_was_counted_is_taken_off_the_count(
+    ask: Callable[..., SearchResult],
+) -> None:
+    def matching(**rest: Any) -> int | None:
+        return ask(RecordTerm("red.png"), count=True, **rest).total_matching
+
+    with pytest.raises(RecordNotFoundError):
+        matching(without="nobody.png")
+    assert matching(without="blue.png", min_score=0.9) == matching(min_score=0.9) == 1
+    assert matching(without="red.png", min_score=0.9) == 0
+    assert matching(without="red.png", where=parse_all(["id=blue.png"])) == 1
+
+
+def test_a_record_cannot_be_left_out_of_what_its_words_find(
+    ask: Callable[..., SearchResult],
+) -> None:
+    with pytest.raises(UsageError, match="give by='looks' with it"):
+        ask(TextTerm("red"), without="red.png")
+
+
 @pytest.mark.parametrize("floor", [math.nan, math.inf])
 def test_a_lowest_score_that_is_no_number_is_refused(index: ImageIndex, floor: float) -> None:
     with pytest.raises(UsageError, match="min_score"):

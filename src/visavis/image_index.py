@@ -17,7 +17,7 @@ from visavis.embedders.registry import DEFAULT_MODEL, load_embedder
 from visavis.errors import IndexIncompatibleError, IndexMissingError, SourceError, UsageError
 from visavis.filters import Where, as_filter
 from visavis.flows import reindex as flows
-from visavis.flows.answer import Means, Observe, SearchOptions, answer, as_query, unobserved
+from visavis.flows.answer import Means, Observe, SearchOptions, answer, as_queries, unobserved
 from visavis.flows.binding import Binding, IndexOptions
 from visavis.flows.ingest import IngestOptions, Progress
 from visavis.flows.ingest_all import ingest_all
@@ -300,8 +300,8 @@ class ImageIndex:
 
         Raises what `answer` raises.
         """
-        query = as_query(query, where, options)
-        return self.answer(query, allow_private=allow_private)
+        [asked] = as_queries([query], where, options)
+        return self.answer(asked, allow_private=allow_private)
 
     def search_many(
         self,
@@ -315,7 +315,7 @@ class ImageIndex:
 
         Arguments as for `search`; the first error of a query is raised.
         """
-        asked = [as_query(query, where, options) for query in queries]
+        asked = as_queries(queries, where, options)
         one_thread = partial(self.embedder, 1)  # each: the queries are what runs side by side
         ask = partial(self.answer, allow_private=allow_private, embedder=one_thread)
         with ThreadPoolExecutor(self._jobs, "visavis-search") as pool:

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -335,3 +336,11 @@ def test_many_queries_are_answered_in_their_order(filled: ImageIndex) -> None:
     with pytest.raises(RecordNotFoundError):
         filled.search_many(["id:red.png", "id:nobody"])
     assert filled.search_many([]) == []
+    by_vector = filled.search_many(filled.vectors(), limit=2)
+    assert [result.matches for result in by_vector] == [result.matches for result in alone]
+
+
+@pytest.mark.parametrize("one", ["red shoes", b"a file", np.zeros((4, 4, 3), np.uint8), np.ones(3)])
+def test_one_question_is_not_taken_for_many(filled: ImageIndex, one: Any) -> None:
+    with pytest.raises(UsageError, match="that is one question; give a list"):
+        filled.search_many(one)

@@ -4,7 +4,7 @@ Library, command line and server come this way. (Evaluation ranks everything, an
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import TypedDict, TypeVar
@@ -146,3 +146,15 @@ def as_query(question: Query | Question, where: Where, options: SearchOptions) -
         given = ", ".join([*["where"] * (where is not None), *options])
         raise UsageError(f"a Query says everything itself; give it {given}, not search()")
     return question
+
+
+def as_queries(
+    questions: Iterable[Query | Question], where: Where, options: SearchOptions
+) -> list[Query]:
+    """The queries of many questions; see `as_query`.
+
+    Raises UsageError for one question: a text is letters, and a picture rows of pixels, too.
+    """
+    if isinstance(questions, str | bytes) or getattr(questions, "ndim", 2) != 2:
+        raise UsageError("that is one question; give a list of them, or ask with search()")
+    return [as_query(question, where, options) for question in questions]

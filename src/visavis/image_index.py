@@ -14,7 +14,13 @@ import numpy as np
 
 from visavis.embedders.base import Embedder
 from visavis.embedders.registry import DEFAULT_MODEL, load_embedder
-from visavis.errors import IndexIncompatibleError, IndexMissingError, SourceError, UsageError
+from visavis.errors import (
+    IndexIncompatibleError,
+    IndexMissingError,
+    RecordNotFoundError,
+    SourceError,
+    UsageError,
+)
 from visavis.filters import Where, as_filter
 from visavis.flows import reindex as flows
 from visavis.flows.answer import Means, Observe, SearchOptions, answer, as_queries, unobserved
@@ -27,7 +33,7 @@ from visavis.images.decode import MAX_PIXELS
 from visavis.images.files import path_text
 from visavis.sources.base import Location, SourceOptions, as_source, read_anywhere
 from visavis.sources.uploads import Uploads
-from visavis.sources.web.fetch import Fetcher
+from visavis.sources.web.fetch import Fetcher, fetched
 from visavis.store.base import StoreInfo
 from visavis.store.sqlite.lock import WriterLock, writer_lock
 from visavis.store.sqlite.store import SqliteStore
@@ -271,7 +277,7 @@ class ImageIndex:
         """
         means = Means(
             embedder or self._model.ready,
-            partial(_fetched, allow_private=allow_private),
+            partial(fetched, allow_private=allow_private),
             self._max_pixels,
             observe,
         )
@@ -366,7 +372,9 @@ class ImageIndex:
         return self._store.count()
 
     def __contains__(self, id: object) -> bool:
-        return isinstance(id, str) and bool(self._store.known([id]))
+        with contextlib.suppress(RecordNotFoundError):
+            return isinstance(id, str) and bool(self._store.get(id))
+        return False
 
     def info(self) -> StoreInfo:
         """How many records, by which model, from where, how large."""
@@ -388,11 +396,3 @@ class ImageIndex:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-
-def _fetched(url: str, allow_private: bool) -> bytes:
-    fetcher = Fetcher(allow_private=allow_private)
-    try:
-        return fetcher.fetch(url)
-    finally:
-        fetcher.close()

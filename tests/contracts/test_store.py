@@ -12,6 +12,7 @@ from stores import DIM, Implementation, a_query, numbered, where
 from visavis.errors import RecordNotFoundError, StoreError
 from visavis.filters import parse_all
 from visavis.store.base import Change, VectorStore
+from visavis.store.fields import as_text
 
 # -- records ---------------------------------------------------------------------------------------
 
@@ -67,19 +68,11 @@ def test_removed_records_are_gone_at_once(
     assert recall(found.matches, filled.scores(query)) >= 0.9
 
 
-def test_numbers_are_never_given_twice(store: VectorStore, source: int) -> None:
-    first = store.upsert(source, numbered(3), clustered(3, DIM))
-    store.remove([record.id for record in numbered(3)])
-    second = store.upsert(source, numbered(3), clustered(3, DIM))
-    third = store.upsert(source, numbered(3), clustered(3, DIM))
-    assert len({*first, *second, *third}) == 9
-    assert min(second) > max(first)
-
-
 def test_changed_facts_keep_the_vector(store: VectorStore, source: int) -> None:
-    [number] = store.upsert(source, [some_record("a", {"price": 1})], clustered(1, DIM))
+    store.upsert(source, [some_record("a", {"price": 1})], clustered(1, DIM))
     before = store.vector("a")
-    store.change([Change(number, 77, 88.5, "/elsewhere/a.jpg", {"price": 2, "size": "L"})])
+    news = Change("a", 77, 88.5, "/elsewhere/a.jpg", {"price": 2, "size": "L"})
+    store.update([Change("nobody", 1, 2.5, "/nobody.jpg", {}), news])
     record = store.get("a")
     assert (record.size, record.modified, record.uri) == (77, 88.5, "/elsewhere/a.jpg")
     assert record.fields == {"price": 2, "size": "L"}
@@ -88,14 +81,29 @@ def test_changed_facts_keep_the_vector(store: VectorStore, source: int) -> None:
     assert store.search(before, 1, where=where("price=1")).matches == ()
 
 
-def test_known_tells_enough_to_see_a_change(store: VectorStore, source: int) -> None:
+def test_a_sweep_knows_enough_to_see_a_change(store: VectorStore, source: int) -> None:
     record = some_record("a", {"x": 1})
-    [number] = store.upsert(source, [record], clustered(1, DIM))
-    known = store.known(["a", "nobody"])
-    assert list(known) == ["a"]
-    assert (known["a"].number, known["a"].source) == (number, source)
+    store.upsert(source, [record], clustered(1, DIM))
+    other = store.source("catalogue", "/other.csv").number
+    store.upsert(other, [some_record("b")], clustered(1, DIM))
+    known = store.sweep(source).known(["a", "nobody", "b"])
+    assert set(known) == {"a", "b"}
+    assert (known["a"].own, known["b"].own) == (True, False)
     assert (known["a"].size, known["a"].modified) == (record.size, record.modified)
     assert known["a"].sha256.hex() == record.sha256
+    assert (known["a"].fields, known["b"].fields) == (as_text({"x": 1}), None)
+
+
+def test_a_sweep_knows_what_it_has_met(store: VectorStore, source: int) -> None:
+    store.upsert(source, [some_record(id) for id in "abc"], clustered(3, DIM))
+    sweep = store.sweep(source)
+    ids = ["a", "b", "c", "d"]
+    assert not any(record.met for record in sweep.known(ids).values())
+    sweep.seen(["a"])
+    store.upsert(source, [some_record("b"), some_record("d")], clustered(2, DIM))
+    assert {id for id, record in sweep.known(ids).items() if record.met} == {"a", "b", "d"}
+    sweep.seen(["c", "nobody"])
+    assert sweep.known(["c"])["c"].met
 
 
 def test_content_that_is_held_gives_its_vector(store: VectorStore, source: int) -> None:
@@ -112,7 +120,7 @@ def test_a_copy_with_a_held_vector_scores_exactly_like_its_original(
 ) -> None:
     records, vectors = numbered(200), clustered(200, DIM)
     store.upsert(source, records, vectors)
-    held = store.held(record.sha256 for record in records)
+    held = store.held([record.sha256 for record in records])
     copies = [some_record(f"copy of {record.id}") for record in records]
     store.upsert(source, copies, np.stack([held[record.sha256].vector for record in records]))
     for query in clustered(5, DIM, seed=3):
@@ -126,7 +134,7 @@ def test_any_text_can_be_an_id(store: VectorStore, source: int, id: str) -> None
     record = some_record(id)
     store.upsert(source, [record], clustered(1, DIM))
     assert store.get(id) == record
-    assert list(store.known([id])) == [id]
+    assert list(store.sweep(source).known([id])) == [id]
     assert store.remove([id]) == 1
     assert store.info().records == 0
 
@@ -158,18 +166,16 @@ def test_values_of_a_field_come_with_their_counts(store: VectorStore, source: in
     assert store.values("nothing", 10) == []
 
 
-def test_unseen_records_are_pruned_and_spared_ones_stay(store: VectorStore, source: int) -> None:
+def test_unseen_records_go_and_spared_ones_stay(store: VectorStore, source: int) -> None:
     other = store.source("folder", "/other").number
     store.upsert(other, [some_record("other")], clustered(1, DIM))
-    numbers = store.upsert(source, numbered(5), clustered(5, DIM))
-    newest = store.last_number()
-    seen = bytearray(newest + 1)
-    seen[numbers[0]] = 1
-    later = some_record("new")
-    moved = replace(later, sha256=numbered(5)[3].sha256)
+    store.upsert(source, numbered(5), clustered(5, DIM))
+    sweep = store.sweep(source)
+    sweep.seen(["r00000"])
+    moved = replace(some_record("new"), sha256=numbered(5)[3].sha256)
     store.upsert(source, [moved], clustered(1, DIM))
     spared = numbered(5)[1].uri
-    assert store.prune(source, seen, newest, lambda uri: uri == spared) == (3, 1)
+    assert sweep.gone(lambda uri: uri == spared) == (3, 1)
     assert {record.id for record in store.records()} == {"other", "new", "r00000", "r00001"}
 
 
@@ -177,9 +183,9 @@ def test_two_lost_copies_of_one_new_file_are_one_move(store: VectorStore, source
     same = some_record("x")
     twins = [replace(same, id=id) for id in ("a", "b")]
     store.upsert(source, twins, np.repeat(clustered(1, DIM), 2, axis=0))
-    newest = store.last_number()
+    sweep = store.sweep(source)
     store.upsert(source, [replace(same, id="c")], clustered(1, DIM))
-    assert store.prune(source, bytearray(newest + 1), newest, lambda uri: False) == (2, 1)
+    assert sweep.gone(lambda uri: False) == (2, 1)
 
 
 def test_a_source_is_registered_once_and_counts_its_records(store: VectorStore) -> None:
@@ -188,7 +194,7 @@ def test_a_source_is_registered_once_and_counts_its_records(store: VectorStore) 
     second, third = store.source("folder", "/b/photos"), store.source("folder", "/c/photos")
     assert len({row.prefix for row in (first, second, third)}) == 3
     store.upsert(second.number, numbered(2), clustered(2, DIM))
-    assert (store.source_count(first.number), store.source_count(second.number)) == (0, 2)
+    assert [store.sweep(row.number).count() for row in (first, second)] == [0, 2]
 
 
 # -- life ------------------------------------------------------------------------------------------
@@ -202,7 +208,6 @@ def test_everything_survives_close_and_open(
     again = kind.open(tmp_path / "store", DIM)
     assert again.search(a_query(6), 120) == before
     assert again.info().records == 3000
-    assert again.last_number() == 3000
     again.close()
 
 

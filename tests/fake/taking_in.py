@@ -38,6 +38,11 @@ def records(store: SqliteStore) -> dict[str, ImageRecord]:
     return {record.id: record for record in store.records()}
 
 
+def numbers(store: SqliteStore) -> dict[str, int]:
+    """Of the records: one that is written again gets a new one."""
+    return {record.id: number for number, record in store.numbered_records()}
+
+
 def catalogue(folder: Path, rows: Sequence[dict[str, object]], name: str = "all.csv") -> Path:
     path = folder / name
     with path.open("w", newline="", encoding="utf-8") as file:

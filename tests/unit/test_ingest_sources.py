@@ -134,7 +134,7 @@ def test_an_id_that_another_source_has_goes_over_once_and_is_told(
     assert "another source's" in report.notes[0]
     again = run(CatalogueSource(second))
     assert (again.notes, counts(again)) == ([], (0, 1, 0, 0, 0))
-    assert store.source_count(store.source("catalogue", str(second)).number) == 1
+    assert store.sweep(store.source("catalogue", str(second)).number).count() == 1
 
 
 def duplicates(folder: Path, draw: Draw) -> Path:

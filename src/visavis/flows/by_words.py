@@ -7,7 +7,7 @@ from typing import NamedTuple
 from visavis.errors import TextUnsupportedError, UnknownWordError, UsageError
 from visavis.flows.search import Asked, reason_for_nothing
 from visavis.store.sqlite.store import SqliteStore
-from visavis.store.sqlite.text_search import TextAnswer
+from visavis.store.sqlite.text.search import TextAnswer
 from visavis.store.text.own import MOST_WORDS, Words, words_of
 from visavis.types import Query, SearchResult, TextTerm
 

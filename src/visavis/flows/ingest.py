@@ -12,7 +12,7 @@ with the number of images. A stop at any moment loses at most what is between tw
 import hashlib
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -28,9 +28,8 @@ from visavis.flows.ahead import BATCH
 from visavis.flows.pruning import prune, shown_to_be_there
 from visavis.images.decode import MAX_PIXELS, decode
 from visavis.sources.base import Source
-from visavis.store.base import Change, Known, VectorStore
-from visavis.store.sqlite.rows import stored_fields
-from visavis.store.sqlite.tagged import kept_tags
+from visavis.store.base import Change, KnownRecord, StoredVector, VectorStore
+from visavis.store.fields import as_text, kept_tags
 from visavis.types import Entry, Failure, Fields, ImageRecord, IndexReport, Vectors
 
 Progress = Callable[[IndexReport], None]
@@ -119,11 +118,10 @@ class _Run:
         self._options = options
         self._progress = progress
         self._row = store.source(source.kind, source.uri)
-        self._newest = store.last_number()  # records above it were added by this run
-        self._seen = bytearray(self._newest + 1)
+        self._sweep = store.sweep(self._row.number)
         self._readers = ThreadPoolExecutor(source.readers, "visavis-read")
         self._workers = ThreadPoolExecutor(options.jobs, "visavis-embed")
-        self._flying: dict[str, Known | None] = {}  # ids on their way, and what the store has
+        self._flying: dict[str, KnownRecord | None] = {}  # ids on their way, and what the store has
         self._reads: deque[tuple[str, Future[_Loaded | Failure]]] = deque()
         self._batch: list[_Loaded] = []
         self._embeds: deque[tuple[list[str], Future[tuple[list[_Row], list[Failure]]]]] = deque()
@@ -137,27 +135,19 @@ class _Run:
             for entry in self._changed_entries():
                 self._reads.append((entry.id, self._readers.submit(self._load, entry)))
                 if len(self._reads) >= 2 * self._source.readers:
-                    self._take_read()
+                    self._take_reads()
             self._drain()
         finally:
             # Also on Ctrl-C and on errors: what is ready is kept, what is in hand is dropped.
             self._readers.shutdown(wait=False, cancel_futures=True)
             self._workers.shutdown(wait=True, cancel_futures=True)
             self._commit()
-        prune(
-            self._store,
-            self._source,
-            self._row,
-            self._seen,
-            self._newest,
-            self._met,
-            self.report,
-        )
+        prune(self._sweep, self._source, self._met, self.report)
 
     def _drain(self) -> None:
         """Wait for all that is on its way; the next commit holds it."""
         while self._reads:
-            self._take_read()
+            self._take_reads()
         self._send_batch()
         while self._embeds:
             self._take_rows()
@@ -172,7 +162,7 @@ class _Run:
             sound = [_sound(item) for item in block]
             entries = [self._named(entry) for entry in sound if isinstance(entry, Entry)]
             self._pending.failed += [item for item in sound if isinstance(item, Failure)]
-            known = self._store.known([entry.id for entry in entries])
+            known = self._sweep.known([entry.id for entry in entries])
             met: set[str] = set()
             for entry in entries:
                 before = known.get(entry.id)
@@ -185,55 +175,51 @@ class _Run:
                     self._tell_collision(entry, before)
                     if self._same(entry, before):
                         continue
-                    self._mark(before.number)
+                    self._sweep.seen([entry.id])
                 self._flying[entry.id] = before
                 yield entry
             self._commit_when_due()
 
-    def _after_duplicate(self, id: str) -> Known | None:
+    def _after_duplicate(self, id: str) -> KnownRecord | None:
         """What the store has of an id once its earlier entry is written: so the last one wins."""
         self._drain()
         self._commit()
-        return self._store.known([id]).get(id)
+        return self._sweep.known([id]).get(id)
 
     def _named(self, entry: Entry) -> Entry:
         prefix = self._row.prefix
         return entry._replace(id=prefix + entry.id) if prefix else entry
 
-    def _same(self, entry: Entry, before: Known) -> bool:
+    def _same(self, entry: Entry, before: KnownRecord) -> bool:
         """Whether the entry is the record that the store has; new facts about it are noted."""
         if (
-            before.source != self._row.number
+            not before.own
             or entry.size not in (before.size, -1)
             or entry.modified not in (before.modified, 0.0)
             or before.uri not in (None, entry.uri)
         ):
             return False
-        self._mark(before.number)
+        self._sweep.seen([entry.id])
         self._pending.unchanged += 1
         fields = self._with_tags(entry, before)
-        if self._source.kind == "catalogue" and stored_fields(fields) != before.fields:
+        if self._source.kind == "catalogue" and as_text(fields) != before.fields:
             self._pending.changes.append(
-                Change(before.number, before.size, before.modified, entry.uri, fields)
+                Change(entry.id, before.size, before.modified, entry.uri, fields)
             )
         return True
 
-    def _with_tags(self, entry: Entry, before: Known) -> Fields:
+    def _with_tags(self, entry: Entry, before: KnownRecord) -> Fields:
         """The entry's fields, and the tags that its unchanged picture has."""
         if not self._options.keep_tags:
             return entry.fields
         return {**kept_tags(before.fields), **entry.fields}
 
-    def _mark(self, number: int) -> None:
-        if number <= self._newest:
-            self._seen[number] = 1
-
-    def _anothers(self, entry: Entry, before: Known) -> bool:
+    def _anothers(self, entry: Entry, before: KnownRecord) -> bool:
         """Whether a file's id is another source's: its picture is refused, and nobody's is lost.
 
         Catalogues and lists name their ids themselves, and take over what they name.
         """
-        if self._source.kind != "folder" or before.source == self._row.number:
+        if self._source.kind != "folder" or before.own:
             return False
         self._pending.failed.append(
             Failure(
@@ -244,12 +230,12 @@ class _Run:
         )
         return True
 
-    def _tell_collision(self, entry: Entry, before: Known) -> None:
-        if before.source != self._row.number:
+    def _tell_collision(self, entry: Entry, before: KnownRecord) -> None:
+        if not before.own:
             self.report.notes.append(
                 f"{entry.id}: the id was another source's; it is now this one's"
             )
-        elif before.number > self._newest or self._seen[before.number]:
+        elif before.met:
             self.report.notes.append(f"{entry.id}: the id occurs more than once; the last one wins")
 
     # -- reading, decoding, embedding --------------------------------------------------------------
@@ -262,43 +248,44 @@ class _Run:
             return Failure(error.uri, error.reason)
         return _Loaded(entry, data, hashlib.sha256(data).hexdigest())
 
-    def _take_read(self) -> None:
-        id, read = self._reads.popleft()
-        loaded = read.result()
-        if isinstance(loaded, Failure):
-            self._pending.failed.append(loaded)
-            del self._flying[id]
-        elif self._already_embedded(loaded):
-            self._pending.ids.append(id)
-        else:
-            self._batch.append(loaded)
-            if len(self._batch) >= BATCH:
-                self._send_batch()
+    def _take_reads(self) -> None:
+        """Wait for the first of the reads, and take all after it that are done as well."""
+        ready = [self._reads.popleft()]
+        while self._reads and self._reads[0][1].done():
+            ready.append(self._reads.popleft())
+        results = [(id, read.result()) for id, read in ready]
+        hashes = [loaded.sha256 for _, loaded in results if isinstance(loaded, _Loaded)]
+        held = self._store.held(hashes)
+        for id, loaded in results:
+            if isinstance(loaded, Failure):
+                self._pending.failed.append(loaded)
+                del self._flying[id]
+            elif self._already_embedded(loaded, held):
+                self._pending.ids.append(id)
+            else:
+                self._batch.append(loaded)
+                if len(self._batch) >= BATCH:
+                    self._send_batch()
         while len(self._embeds) > 2 * self._options.jobs:
             self._take_rows()
         self._commit_when_due()
 
-    def _already_embedded(self, loaded: _Loaded) -> bool:
+    def _already_embedded(self, loaded: _Loaded, held: Mapping[str, StoredVector]) -> bool:
         """Whether the store has a vector for this content; then the record is ready."""
         entry = loaded.entry
         before = self._flying[entry.id]
-        own = before is not None and before.source == self._row.number
-        if before is not None and own and before.sha256 == bytes.fromhex(loaded.sha256):
+        same = before is not None and before.sha256 == bytes.fromhex(loaded.sha256)
+        if before is not None and before.own and same:
             self._pending.unchanged += 1  # touched, not changed
-            self._pending.changes.append(
-                Change(
-                    before.number,
-                    *_facts(entry, loaded.data),
-                    entry.uri,
-                    self._with_tags(entry, before),
-                )
-            )
+            size, modified = _facts(entry, loaded.data)
+            fields = self._with_tags(entry, before)
+            self._pending.changes.append(Change(entry.id, size, modified, entry.uri, fields))
             return True
-        held = self._store.held([loaded.sha256]).get(loaded.sha256)
-        if held is None:
+        vector = held.get(loaded.sha256)
+        if vector is None:
             return False
-        record = _record(loaded, held.width, held.height)
-        self._pending.rows.append(_Row(record, held.vector))
+        record = _record(loaded, vector.width, vector.height)
+        self._pending.rows.append(_Row(record, vector.vector))
         return True
 
     def _send_batch(self) -> None:
@@ -355,7 +342,7 @@ class _Run:
                 self._row.number, records, np.stack([row.vector for row in pending.rows])
             )
         if pending.changes:
-            self._store.change(pending.changes)
+            self._store.update(pending.changes)
         for id in pending.ids:
             del self._flying[id]
         self.report.added += len(pending.rows)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from visavis.errors import SourceError
 from visavis.sources.base import Source
-from visavis.store.base import SourceRow, VectorStore
+from visavis.store.base import Sweep
 from visavis.types import Entry, Failure, IndexReport
 
 
@@ -17,23 +17,19 @@ def shown_to_be_there(source: Source, block: Sequence[Entry | Failure]) -> int:
 
 
 def prune(
-    store: VectorStore,
+    sweep: Sweep,
     source: Source,
-    row: SourceRow,
-    seen: bytearray,
-    newest: int,
     met: int,
     report: IndexReport,
 ) -> None:
     """Remove the records of a source that a run has not met, and count them in its report.
 
-    `seen` has a non-zero byte at each record number that was met, of the numbers up to `newest`;
     `met` is how many images the source showed. Raises SourceError, and removes nothing, when there
     were none although the index has records of the source.
     """
     if not source.prunes:
         return
-    if met == 0 and (held := store.source_count(row.number)):
+    if met == 0 and (held := sweep.count()):
         raise SourceError(
             f"{source.uri}: nothing is there now, and the index has {held} records of it (an "
             "unplugged disk?); nothing was removed - to drop them: visavis remove --source "
@@ -45,7 +41,7 @@ def prune(
             "gone; nothing was removed"
         )
         return
-    removed, moved = store.prune(row.number, seen, newest, _Spared(report.failed))
+    removed, moved = sweep.gone(_Spared(report.failed))
     report.removed, report.moved = removed - moved, moved
     report.added -= moved
 

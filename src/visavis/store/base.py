@@ -13,21 +13,23 @@ DEPTH = 100
 """Ranks that may come from the approximate index; deeper pages are answered exactly."""
 
 
-class Known(NamedTuple):
+class KnownRecord(NamedTuple):
     """What a store says of an id it has: enough to tell whether the image changed."""
 
-    number: int
-    source: int
+    own: bool
+    """Whether the record is of the source that is swept."""
+    met: bool
+    """Whether this sweep has seen it already, or it was written since the sweep began."""
     size: int
     modified: float
     sha256: bytes
     uri: str | None
     """Where it was read; None when that follows from the source and the id."""
     fields: str | None
-    """The fields as the store keeps them (JSON), or None when there are none."""
+    """As `visavis.store.fields.as_text` gives them."""
 
 
-class Held(NamedTuple):
+class StoredVector(NamedTuple):
     """A vector that the store already has for some content."""
 
     vector: Vectors
@@ -46,9 +48,9 @@ class SourceRow(NamedTuple):
 
 
 class Change(NamedTuple):
-    """New facts about a record whose picture is the same as before."""
+    """New facts about a record whose image is the same as before."""
 
-    number: int
+    id: str
     size: int
     modified: float
     uri: str
@@ -115,6 +117,41 @@ class StoreInfo:
         }
 
 
+class Gone(NamedTuple):
+    """What a sweep has removed."""
+
+    removed: int
+    """All of them."""
+    moved: int
+    """Of these: how many have their content under an id that was written since it began."""
+
+
+class Sweep(Protocol):
+    """A run over one source: what the store has of it, what was met, and what is gone.
+
+    It belongs to one thread, that of the writer.
+    """
+
+    def count(self) -> int:
+        """How many records the source has."""
+        ...
+
+    def known(self, ids: Sequence[str]) -> dict[str, KnownRecord]:
+        """What is known of these ids, of whatever source; unknown ones are left out."""
+        ...
+
+    def seen(self, ids: Sequence[str]) -> None:
+        """Note that the source names these ids still: they are not gone."""
+        ...
+
+    def gone(self, spared: Callable[[str], bool]) -> Gone:
+        """Remove the source's records that were neither seen nor written since the sweep began.
+
+        `spared` says of a URI that its record stays all the same.
+        """
+        ...
+
+
 class VectorStore(Protocol):
     """Keeps records with their vectors and finds the nearest.
 
@@ -131,30 +168,22 @@ class VectorStore(Protocol):
         """The source with that address, registered when it is new."""
         ...
 
-    def known(self, ids: Sequence[str]) -> dict[str, Known]:
-        """What is known of these ids; unknown ones are left out."""
+    def sweep(self, source: int) -> Sweep:
+        """The beginning of a run over a source, which is to find what has gone."""
         ...
 
-    def held(self, hashes: Iterable[str]) -> dict[str, Held]:
+    def held(self, hashes: Sequence[str]) -> dict[str, StoredVector]:
         """Vectors already computed for content with these SHA-256 digests (hex)."""
         ...
 
-    def upsert(self, source: int, records: Sequence[ImageRecord], vectors: Vectors) -> list[int]:
-        """Add or replace records in one transaction; returns their numbers."""
+    def upsert(self, source: int, records: Sequence[ImageRecord], vectors: Vectors) -> None:
+        """Add or replace records of a source in one transaction; the last of an id counts."""
         ...
 
-    def change(self, changes: Sequence[Change]) -> None:
-        """Update facts of records that keep their vectors, in one transaction."""
-        ...
+    def update(self, changes: Sequence[Change]) -> None:
+        """Write facts of records that keep their vectors, in one transaction.
 
-    def prune(
-        self, source: int, seen: bytearray, newer_than: int, spared: Callable[[str], bool]
-    ) -> tuple[int, int]:
-        """Remove the records of a source that a run has not seen.
-
-        `seen` has a non-zero byte at each number that was met; `spared` says of an address that its
-        record stays all the same. Returns (removed, moved): a removed record counts as moved when a
-        record newer than `newer_than` has the same content.
+        Ids that are unknown are passed over.
         """
         ...
 
@@ -201,14 +230,6 @@ class VectorStore(Protocol):
 
     def model(self) -> str:
         """The name of the model that made the vectors."""
-        ...
-
-    def last_number(self) -> int:
-        """The largest number given to a record so far."""
-        ...
-
-    def source_count(self, source: int) -> int:
-        """How many records a source has."""
         ...
 
     def info(self) -> StoreInfo:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from listed import Listed
 from PIL import Image
-from taking_in import BLUE, RED, Draw, Run, catalogue, counts, generation, png, records
+from taking_in import BLUE, RED, Draw, Run, catalogue, counts, generation, numbers, png, records
 from visavis_fake import FakeEmbedder
 
 from visavis.embedders.classic import ClassicEmbedder
@@ -102,10 +102,10 @@ def test_a_second_run_changes_nothing(
     store: SqliteStore, run: Run, photos: Path, fake: FakeEmbedder
 ) -> None:
     run(FolderSource(photos))
-    before, held, number = generation(store), records(store), store.last_number()
+    before, held, numbered = generation(store), records(store), numbers(store)
     assert counts(run(FolderSource(photos))) == (0, 3, 0, 0, 0)
     assert generation(store) == before
-    assert (records(store), store.last_number(), fake.embedded) == (held, number, 3)
+    assert (records(store), numbers(store), fake.embedded) == (held, numbered, 3)
 
 
 def test_unchanged_files_are_not_opened(store: SqliteStore, run: Run) -> None:
@@ -120,10 +120,10 @@ def test_a_touched_file_is_unchanged_and_told_so_once(
     store: SqliteStore, run: Run, photos: Path, fake: FakeEmbedder
 ) -> None:
     run(FolderSource(photos))
-    number = store.last_number()
+    numbered = numbers(store)
     os.utime(photos / "red.png", (1_000_000, 1_000_000))
     assert counts(run(FolderSource(photos))) == (0, 3, 0, 0, 0)
-    assert (fake.embedded, store.last_number()) == (3, number)
+    assert (fake.embedded, numbers(store)) == (3, numbered)
     assert store.get("red.png").modified == 1_000_000
     before = generation(store)
     run(FolderSource(photos))

@@ -16,8 +16,8 @@ from visavis.image_index import ImageIndex
 from visavis.server.api.rendering import answer, record_id, record_shape
 from visavis.server.api.schemas import NoParams, PageParams, RandomParams
 from visavis.server.state import state_of
+from visavis.store.fields import TAGS
 from visavis.store.sqlite.browse import Facet
-from visavis.store.sqlite.tagged import FIELD
 
 
 async def list_images(request: Request, asked: Annotated[PageParams, Query()]) -> Response:
@@ -55,7 +55,7 @@ async def get_image(request: Request, id: str, _: Annotated[NoParams, Query()]) 
     def work(index: ImageIndex) -> dict[str, Any]:
         record = index.get(wanted)
         shape = record_shape(record, state.options.root_path)
-        found = record.fields.get(FIELD) if index.tagging.made else None
+        found = record.fields.get(TAGS) if index.tagging.made else None
         return shape if found is None else shape | {"tags": split_tags(str(found))}
 
     return answer(await state.with_index(work))

@@ -310,6 +310,15 @@ class Fetcher:
                 self._close_if_idle()
 
 
+def fetched(url: str, allow_private: bool) -> bytes:
+    """The bytes at one URL, with a fetcher of its own; raises ImageError."""
+    fetcher = Fetcher(allow_private=allow_private)
+    try:
+        return fetcher.fetch(url)
+    finally:
+        fetcher.close()
+
+
 def _times(count: int) -> str:
     return "once" if count == 1 else f"{count} times"
 

@@ -7,7 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from visavis.store.base import Change
-from visavis.store.sqlite import rows, text_table
+from visavis.store.fields import as_text, types_of
+from visavis.store.sqlite import rows
+from visavis.store.sqlite.text import table as text_table
 from visavis.store.sqlite.where import field_expression
 from visavis.types import Fields, ImageRecord, Vectors
 
@@ -42,7 +44,7 @@ def insert(
             bytes.fromhex(record.sha256),
             record.width,
             record.height,
-            rows.stored_fields(record.fields),
+            as_text(record.fields),
         ),
     )
     number = int(cursor.lastrowid or 0)
@@ -50,28 +52,32 @@ def insert(
     return number
 
 
-def change(connection: sqlite3.Connection, changes: Sequence[Change]) -> None:
-    """Write new facts of records that keep their vectors."""
-    numbers = list(dict.fromkeys(change.number for change in changes))
+def update(connection: sqlite3.Connection, changes: Sequence[Change]) -> None:
+    """Write new facts of records that keep their vectors; unknown ids are passed over."""
+    found = connection.execute(
+        "SELECT r.id, r.number, s.uri, s.prefix"
+        " FROM records r JOIN sources s ON s.number = r.source"
+        " WHERE r.id IN (SELECT value FROM json_each(?))",
+        (json.dumps([change.id for change in changes]),),
+    ).fetchall()
+    stored = {row[0]: row[1:] for row in found}
+    known = [change for change in changes if change.id in stored]
+    numbers = [row[1] for row in found]
     text_table.remove(connection, numbers)
-    for change in changes:
-        id, folder, prefix = connection.execute(
-            "SELECT r.id, s.uri, s.prefix FROM records r JOIN sources s ON s.number = r.source"
-            " WHERE r.number=?",
-            (change.number,),
-        ).fetchone()
+    for change in known:
+        number, folder, prefix = stored[change.id]
         connection.execute(
             "UPDATE records SET size=?, modified=?, uri=?, fields=? WHERE number=?",
             (
                 change.size,
                 change.modified,
-                rows.stored_uri(change.uri, id, folder, prefix),
-                rows.stored_fields(change.fields),
-                change.number,
+                rows.stored_uri(change.uri, change.id, folder, prefix),
+                as_text(change.fields),
+                number,
             ),
         )
     text_table.add_again(connection, numbers)
-    note_fields(connection, (change.fields for change in changes))
+    note_fields(connection, (change.fields for change in known))
 
 
 def replace(connection: sqlite3.Connection, ids: Sequence[str]) -> int:
@@ -156,7 +162,7 @@ def note_fields(connection: sqlite3.Connection, fields: Iterable[Fields]) -> Non
     connection.executemany(
         "INSERT INTO fields VALUES (?, ?) ON CONFLICT DO UPDATE SET type = 'mixed'"
         " WHERE type != excluded.type",
-        rows.field_types(fields).items(),
+        types_of(fields).items(),
     )
 
 

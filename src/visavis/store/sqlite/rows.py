@@ -1,15 +1,14 @@
 """Records to SQL rows and back."""
 
 import json
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from visavis.errors import IndexDamagedError
-from visavis.types import Fields, FieldValue, ImageRecord, Vectors
+from visavis.types import ImageRecord, Vectors
 
 RECORD_COLUMNS = (
     "r.id, r.uri, r.size, r.modified, r.sha256, r.width, r.height, r.fields, s.uri, s.prefix"
@@ -38,32 +37,6 @@ def record(row: Sequence[Any]) -> ImageRecord:
 def stored_uri(uri: str, id: str, folder: str, prefix: str) -> str | None:
     """The address as a row keeps it: nothing when it follows from the folder and the id."""
     return None if uri == f"{folder}/{id.removeprefix(prefix)}" else uri
-
-
-def stored_fields(fields: Fields) -> str | None:
-    """Fields as a row keeps them; the same fields give the same text.
-
-    Numbers that are not finite are left out: JSON has none, and SQLite would refuse to look into
-    any record's fields.
-    """
-    kept = {name: value for name, value in fields.items() if not _endless(value)}
-    if not kept:
-        return None
-    return json.dumps(kept, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-
-
-def _endless(value: FieldValue) -> bool:
-    return isinstance(value, float) and not math.isfinite(value)
-
-
-def field_types(fields: Iterable[Fields]) -> dict[str, str]:
-    """The names of some records' fields, with `text`, `number` or `mixed`."""
-    types: dict[str, str] = {}
-    for named in fields:
-        for name, value in named.items():
-            kind = "text" if isinstance(value, str) else "number"
-            types[name] = kind if types.get(name, kind) == kind else "mixed"
-    return types
 
 
 def damaged_vectors() -> IndexDamagedError:

@@ -3,28 +3,37 @@
 import json
 import sqlite3
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from visavis.errors import IndexMissingError, RecordNotFoundError
-from visavis.store.base import Answer, Change, Held, Known, ModelFacts, Rows, SourceRow, StoreInfo
-from visavis.store.sqlite import edits, rows, text_table, walk
+from visavis.store.base import (
+    Answer,
+    Change,
+    ModelFacts,
+    Rows,
+    SourceRow,
+    StoredVector,
+    StoreInfo,
+)
+from visavis.store.sqlite import edits, rows, walk
 from visavis.store.sqlite.browse import Browse
 from visavis.store.sqlite.database import Database
 from visavis.store.sqlite.paging import page
 from visavis.store.sqlite.snapshots import Snapshots
+from visavis.store.sqlite.sweep import SqliteSweep
 from visavis.store.sqlite.tagged import Tagged
-from visavis.store.sqlite.text_search import TextSearch
+from visavis.store.sqlite.text import table as text_table
+from visavis.store.sqlite.text.search import TextSearch
 from visavis.store.sqlite.where import compile_filter
 from visavis.types import FieldValue, Filter, ImageRecord, Vectors
 
 DATABASE = "index.sqlite"
 
 _FROM = "FROM records r JOIN sources s ON s.number = r.source"
-_BLOCK = 8_192
 _ENOUGH_TO_INDEX = 5_000  # records before an index on a field is worth its space
 
 
@@ -87,8 +96,8 @@ class SqliteStore:
                 row = connection.execute(find, (uri,)).fetchone()
         return SourceRow(*row)
 
-    def upsert(self, source: int, records: Sequence[ImageRecord], vectors: Vectors) -> list[int]:
-        """Add or replace records in one transaction; returns their numbers."""
+    def upsert(self, source: int, records: Sequence[ImageRecord], vectors: Vectors) -> None:
+        """Add or replace records of a source in one transaction; the last of an id counts."""
         latest = {record.id: at for at, record in enumerate(records)}  # the last of an id wins
         with self._db.writing() as connection:
             where = connection.execute(
@@ -102,32 +111,15 @@ class SqliteStore:
             written = zip(numbers, (records[at] for at in latest.values()), strict=True)
             text_table.add(connection, written, where[0])
             edits.note_fields(connection, (record.fields for record in records))
-        return numbers
 
-    def change(self, changes: Sequence[Change]) -> None:
-        """Update facts of records that keep their vectors, in one transaction."""
+    def update(self, changes: Sequence[Change]) -> None:
+        """Write facts of records that keep their vectors, in one transaction."""
         with self._db.writing() as connection:
-            edits.change(connection, changes)
+            edits.update(connection, changes)
 
-    def prune(
-        self, source: int, seen: bytearray, newer_than: int, spared: Callable[[str], bool]
-    ) -> tuple[int, int]:
-        """Remove the records of a source that a run has not seen; (removed, moved)."""
-        with self._db.reading() as connection:
-            cursor = connection.execute(
-                "SELECT number FROM records WHERE source=? AND number<=?", (source, newer_than)
-            )
-            numbers = np.fromiter((row[0] for row in cursor), np.int64)
-        unseen = numbers[np.frombuffer(seen, np.uint8)[numbers] == 0].tolist()
-        removed = moved = 0
-        for start in range(0, len(unseen), _BLOCK):
-            with self._db.writing() as connection:
-                part = edits.addresses(connection, unseen[start : start + _BLOCK])
-                gone = [number for number, uri in part if not spared(uri)]
-                moved += edits.count_moved(connection, gone, newer_than)
-                edits.delete(connection, gone)
-            removed += len(gone)
-        return removed, moved
+    def sweep(self, source: int) -> SqliteSweep:
+        """The beginning of a run over a source, which is to find what has gone."""
+        return SqliteSweep(self._db, source)
 
     def remove(self, ids: Iterable[str]) -> int:
         """Remove records by id; returns how many there were."""
@@ -187,19 +179,9 @@ class SqliteStore:
 
     # -- reading ---------------------------------------------------------------------------------
 
-    def known(self, ids: Sequence[str]) -> dict[str, Known]:
-        """What is known of these ids; unknown ones are left out."""
-        with self._db.translated():
-            found = self._db.connection.execute(
-                "SELECT id, number, source, size, modified, sha256, uri, fields FROM records"
-                " WHERE id IN (SELECT value FROM json_each(?))",
-                (json.dumps(ids),),
-            ).fetchall()
-        return {row[0]: Known._make(row[1:]) for row in found}
-
-    def held(self, hashes: Iterable[str]) -> dict[str, Held]:
+    def held(self, hashes: Sequence[str]) -> dict[str, StoredVector]:
         """Vectors already computed for content with these SHA-256 digests (hex)."""
-        found: dict[str, Held] = {}
+        found: dict[str, StoredVector] = {}
         with self._db.translated():
             for digest in hashes:
                 row = self._db.connection.execute(
@@ -209,7 +191,9 @@ class SqliteStore:
                     (bytes.fromhex(digest)[:8], bytes.fromhex(digest)),
                 ).fetchone()
                 if row is not None:
-                    found[digest] = Held(rows.vectors([row], self.dim)[1][0], row[2], row[3])
+                    found[digest] = StoredVector(
+                        rows.vectors([row], self.dim)[1][0], row[2], row[3]
+                    )
         return found
 
     def get(self, id: str) -> ImageRecord:
@@ -294,20 +278,6 @@ class SqliteStore:
     def values(self, name: str, limit: int = 100) -> list[tuple[FieldValue, int]]:
         """The commonest values of a field with their counts."""
         return self.browse.values(name, limit)
-
-    def last_number(self) -> int:
-        """The largest number given to a record so far."""
-        with self._db.translated():
-            row = self._db.connection.execute("SELECT max(number) FROM records").fetchone()
-        return int(row[0] or 0)
-
-    def source_count(self, source: int) -> int:
-        """How many records a source has."""
-        with self._db.translated():
-            row = self._db.connection.execute(
-                "SELECT count(*) FROM records WHERE source=?", (source,)
-            ).fetchone()
-        return int(row[0])
 
     def model(self) -> str:
         """The name of the model that made the vectors."""

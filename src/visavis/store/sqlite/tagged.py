@@ -1,19 +1,17 @@
 """The field of tags that visavis itself writes to records, and how it was made."""
 
-import json
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from visavis.errors import UsageError
-from visavis.store.sqlite import edits, rows, text_table
+from visavis.store.fields import TAGS, as_text
+from visavis.store.sqlite import edits, rows
 from visavis.store.sqlite.database import Database
-from visavis.types import FieldValue, ImageRecord, Vectors
-
-FIELD = "tags"
-"""The field's name: `tags~dog` filters by it."""
+from visavis.store.sqlite.text import table as text_table
+from visavis.types import ImageRecord, Vectors
 
 _STATE = "tagging"  # key of the fact how the tags were made
-_PATH = f'$."{FIELD}"'
+_PATH = f'$."{TAGS}"'
 
 
 class Untagged(NamedTuple):
@@ -40,10 +38,10 @@ class Tagged:
         Raises UsageError when the records have a field of that name from their catalogue.
         """
         with self._db.writing() as connection:
-            known = connection.execute("SELECT 1 FROM fields WHERE name=?", (FIELD,)).fetchone()
+            known = connection.execute("SELECT 1 FROM fields WHERE name=?", (TAGS,)).fetchone()
             if known and not self.state():
                 raise UsageError(
-                    f"the records have a field {FIELD!r} of their own; rename that column of the "
+                    f"the records have a field {TAGS!r} of their own; rename that column of the "
                     "catalogue to have pictures tagged"
                 )
             tagged = connection.execute(
@@ -57,7 +55,7 @@ class Tagged:
                 (_PATH, _PATH),
             )
             text_table.add_again(connection, numbers)
-            connection.execute("DELETE FROM fields WHERE name=?", (FIELD,))
+            connection.execute("DELETE FROM fields WHERE name=?", (TAGS,))
             edits.remember(connection, {_STATE: state})
 
     def missing(self, block: int) -> Iterator[list[Untagged]]:
@@ -85,7 +83,7 @@ class Tagged:
     def put(self, untagged: Sequence[Untagged], tags: Sequence[str]) -> None:
         """Write the tags of some records, in one transaction."""
         made = [
-            (rows.stored_fields({**one.record.fields, FIELD: text}), one.number)
+            (as_text({**one.record.fields, TAGS: text}), one.number)
             for one, text in zip(untagged, tags, strict=True)
         ]
         with self._db.writing() as connection:
@@ -93,10 +91,4 @@ class Tagged:
             text_table.remove(connection, numbers)
             connection.executemany("UPDATE records SET fields = ? WHERE number = ?", made)
             text_table.add_again(connection, numbers)
-            edits.note_fields(connection, ({FIELD: text} for text in tags))
-
-
-def kept_tags(fields: str | None) -> dict[str, FieldValue]:
-    """The tags among a record's fields as the database keeps them."""
-    found = json.loads(fields).get(FIELD) if fields else None
-    return {FIELD: found} if isinstance(found, str) else {}
+            edits.note_fields(connection, ({TAGS: text} for text in tags))

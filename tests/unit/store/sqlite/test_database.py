@@ -190,3 +190,14 @@ def test_a_reader_that_is_in_the_middle_does_not_stop_a_writer(
     with reader.reading() as connection:
         assert connection.execute("SELECT count(*) FROM records").fetchone() == (498,)
     reader.close()
+
+
+def test_numbers_are_never_given_twice(store: SqliteStore) -> None:
+    source = store.source("catalogue", "/all.csv").number
+    given: list[int] = []
+    for _ in range(3):
+        store.remove([record.id for record in store.records()])
+        store.upsert(source, [some_record(id) for id in "abc"], clustered(3, 4))
+        given += [number for number, _ in store.numbered_records()]
+    assert given == sorted(set(given))
+    assert len(given) == 9

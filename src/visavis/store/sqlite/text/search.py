@@ -11,12 +11,12 @@ from visavis.errors import IndexLockedError, StoreError
 from visavis.store.base import DEPTH
 from visavis.store.nearest.codes import dots
 from visavis.store.nearest.ranking import Fetch, Numbers, Ranking, Snapshot, rounded
-from visavis.store.sqlite import text_table
 from visavis.store.sqlite.database import Database
 from visavis.store.sqlite.lock import writer_lock
 from visavis.store.sqlite.paging import Placed, placed
 from visavis.store.sqlite.snapshots import Snapshots
-from visavis.store.sqlite.text_hits import Hits, Matching
+from visavis.store.sqlite.text import table as text_table
+from visavis.store.sqlite.text.hits import Hits, Matching
 from visavis.store.text.fusion import fused, ranked
 from visavis.store.text.own import Words, pieces, where_they_stand
 from visavis.types import Filter, Match, Vectors

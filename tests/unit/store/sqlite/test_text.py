@@ -13,9 +13,9 @@ from standing import standing
 
 from visavis.filters import as_filter
 from visavis.store.base import Change
-from visavis.store.sqlite import text_hits
 from visavis.store.sqlite.lock import writer_lock
 from visavis.store.sqlite.store import SqliteStore
+from visavis.store.sqlite.text import hits as text_hits
 from visavis.store.text.fusion import K
 from visavis.store.text.own import Words, pieces, words_of
 from visavis.types import FieldValue, ImageRecord, Match, Vectors
@@ -123,10 +123,10 @@ def agrees(store: SqliteStore) -> None:
 
 def test_every_write_changes_what_is_found(filled: SqliteStore) -> None:
     source = filled.source("catalogue", CATALOGUE).number
-    [number] = filled.upsert(source, [some_record("new", {"title": "Zebra"})], clustered(1, DIM))
+    filled.upsert(source, [some_record("new", {"title": "Zebra"})], clustered(1, DIM))
     assert found(filled, asked("zebra")) == {"new"}
-    changed = Change(number, 1, 2.0, "/shop/dogs/new.jpg", {"title": "Crimson thing"})
-    filled.change([changed, changed])
+    changed = Change("new", 1, 2.0, "/shop/dogs/new.jpg", {"title": "Crimson thing"})
+    filled.update([changed, changed])
     assert (found(filled, asked("zebra")), found(filled, asked("crimson"))) == (set(), {"new"})
     filled.upsert(source, [some_record("new", {"title": "Zebra again"})], clustered(1, DIM))
     assert (found(filled, asked("zebra")), found(filled, asked("crimson"))) == ({"new"}, set())
@@ -134,8 +134,9 @@ def test_every_write_changes_what_is_found(filled: SqliteStore) -> None:
     low = as_filter("shelf<50")
     assert low is not None
     filled.remove_where(low)
-    last = filled.last_number()
-    filled.prune(source, bytearray(b"\1" * (last - 20) + bytes(21)), last, lambda _: False)
+    sweep = filled.sweep(source)
+    sweep.seen([record.id for record in filled.records()][:-20])
+    assert sweep.gone(lambda _: False).removed == 20
     agrees(filled)
     assert filled.count() < COUNT - 50
     filled.forget_source(CATALOGUE)

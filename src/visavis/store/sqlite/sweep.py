@@ -1,0 +1,85 @@
+"""A run over one source: which of its records were met, and which have gone."""
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from visavis.store.base import Gone, KnownRecord
+from visavis.store.sqlite import edits
+from visavis.store.sqlite.database import Database
+
+_BLOCK = 8_192
+
+
+class SqliteSweep:
+    """Marks what was met by its number: a byte for each that was given when the sweep began.
+
+    Numbers only grow, and are never given twice: larger ones were written since.
+    """
+
+    def __init__(self, db: Database, source: int) -> None:
+        self._db = db
+        self._source = source
+        with db.translated():
+            row = db.connection.execute("SELECT max(number) FROM records").fetchone()
+        self._newest = int(row[0] or 0)
+        self._marks = bytearray(self._newest + 1)
+        self._asked: dict[str, int] = {}  # numbers of the ids that were asked about last
+
+    def count(self) -> int:
+        """How many records the source has."""
+        with self._db.translated():
+            row = self._db.connection.execute(
+                "SELECT count(*) FROM records WHERE source=?", (self._source,)
+            ).fetchone()
+        return int(row[0])
+
+    def known(self, ids: Sequence[str]) -> dict[str, KnownRecord]:
+        """What is known of these ids, of whatever source; unknown ones are left out."""
+        found = self._found("id, number, source, size, modified, sha256, uri, fields", ids)
+        self._asked = {row[0]: row[1] for row in found}
+        return {
+            row[0]: KnownRecord(row[2] == self._source, self._met(row[1]), *row[3:])
+            for row in found
+        }
+
+    def seen(self, ids: Sequence[str]) -> None:
+        """Note that the source names these ids still: they are not gone."""
+        numbers = [self._asked[id] for id in ids if id in self._asked]
+        if len(numbers) < len(ids):
+            others = [id for id in ids if id not in self._asked]
+            numbers += [row[0] for row in self._found("number", others)]
+        for number in numbers:
+            if number <= self._newest:
+                self._marks[number] = 1
+
+    def gone(self, spared: Callable[[str], bool]) -> Gone:
+        """Remove the source's records that were neither seen nor written since the sweep began."""
+        with self._db.reading() as connection:
+            cursor = connection.execute(
+                "SELECT number FROM records WHERE source=? AND number<=?",
+                (self._source, self._newest),
+            )
+            numbers = np.fromiter((row[0] for row in cursor), np.int64)
+        unseen = numbers[np.frombuffer(self._marks, np.uint8)[numbers] == 0].tolist()
+        removed = moved = 0
+        for start in range(0, len(unseen), _BLOCK):
+            with self._db.writing() as connection:
+                part = edits.addresses(connection, unseen[start : start + _BLOCK])
+                leaving = [number for number, uri in part if not spared(uri)]
+                moved += edits.count_moved(connection, leaving, self._newest)
+                edits.delete(connection, leaving)
+            removed += len(leaving)
+        return Gone(removed, moved)
+
+    def _met(self, number: int) -> bool:
+        return number > self._newest or bool(self._marks[number])
+
+    def _found(self, columns: str, ids: Sequence[str]) -> list[tuple[Any, ...]]:
+        with self._db.translated():
+            return self._db.connection.execute(
+                f"SELECT {columns} FROM records WHERE id IN (SELECT value FROM json_each(?))",
+                (json.dumps(ids),),
+            ).fetchall()

@@ -1,0 +1,1 @@
+"""The records' own text as SQLite keeps and searches it (FTS5)."""

@@ -11,6 +11,7 @@ from visavis.errors import UsageError
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Mapping
 
     from visavis.server.options import ServerOptions
 
@@ -37,6 +38,9 @@ def serve(
     public: Annotated[
         bool, typer.Option("--public", help="Let anyone search without a key.")
     ] = False,
+    title: Annotated[
+        str, typer.Option(metavar="FIELD", help="The field that is a record's title. [found out]")
+    ] = "",
     root_path: Annotated[
         str,
         typer.Option(
@@ -93,6 +97,7 @@ def serve(
             key_file=api_key_file.absolute() if api_key_file else None,
             public=public,
             read_only=read_only,
+            title=title,
             root_path=root_path,
             allow_urls=allow_urls,
             allow_private=allow_private,
@@ -124,6 +129,7 @@ def _run(chosen: "ServerOptions", port: int) -> None:
     check_exposure(chosen)
     with ImageIndex.open(chosen.index, device=chosen.device) as index:
         index.embedder(threads=1)  # a missing index or model is an exit code, not a traceback
+        _check_title(chosen.title, index.store.field_types())
     with _listening(chosen.host, port) as listener:
         address = _address(chosen, listener)
         typer.echo(f"serving {chosen.index} at {address} (stop with Ctrl-C)", err=True)
@@ -131,6 +137,12 @@ def _run(chosen: "ServerOptions", port: int) -> None:
             signal.signal(number, _stop)
         if code := running.serve(chosen, listener):
             raise typer.Exit(code)
+
+
+def _check_title(title: str, fields: "Mapping[str, str]") -> None:
+    if title and title not in fields:
+        known = f"there are {', '.join(sorted(fields))}" if fields else "they have no fields"
+        raise UsageError(f"--title {title}: no record has such a field; {known}")
 
 
 def _listening(host: str, port: int) -> "socket.socket":

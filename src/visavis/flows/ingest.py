@@ -212,7 +212,7 @@ class _Run:
         """The entry's fields, and the tags that its unchanged picture has."""
         if not self._options.keep_tags:
             return entry.fields
-        return {**kept_tags(before.fields), **entry.fields}
+        return {**entry.fields, **kept_tags(before.fields), **entry.fields}  # tags come last
 
     def _anothers(self, entry: Entry, before: KnownRecord) -> bool:
         """Whether a file's id is another source's: its picture is refused, and nobody's is lost.

@@ -34,6 +34,8 @@ class ServerOptions:
     """Reading needs no key, and requests may name any host."""
     read_only: bool = False
     """Nobody may write, whatever the key."""
+    title: str = ""
+    """The field that is a record's title; empty: chosen by names and values."""
     root_path: str = ""
     """What a proxy puts before every path, such as /images."""
     allow_urls: bool = False

@@ -19,6 +19,7 @@ from visavis.server.metrics import Metrics
 from visavis.server.options import ServerOptions
 from visavis.server.pool import Pool
 from visavis.server.readiness import Readiness
+from visavis.server.titles import KnownTitles
 from visavis.sources.web.fetch import Fetcher
 
 _LOG = logging.getLogger("visavis.server")
@@ -60,6 +61,8 @@ class State:
     """Whether the index can be searched."""
     abilities: KnownAbilities
     """What the model of the index can."""
+    titles: KnownTitles
+    """What its records are called."""
 
     @classmethod
     def opened(cls, options: ServerOptions, metrics: Metrics) -> "State":
@@ -86,6 +89,7 @@ class State:
             writes=Pool("write", 1, _WRITES_WAITING, write, metrics),
             readiness=Readiness(),
             abilities=KnownAbilities(),
+            titles=KnownTitles(options.title),
         )
 
     async def with_index(self, work: Callable[[ImageIndex], T]) -> T:

@@ -11,7 +11,7 @@ TAGS = "tags"
 
 
 def as_text(fields: Fields) -> str | None:
-    """Fields as JSON, None for none; the same fields give the same text.
+    """Fields as JSON in their order, None for none; the same fields give the same text.
 
     Numbers that are not finite are left out: JSON has none, and SQLite would refuse to look into
     any record's fields.
@@ -19,7 +19,7 @@ def as_text(fields: Fields) -> str | None:
     kept = {name: value for name, value in fields.items() if not _endless(value)}
     if not kept:
         return None
-    return json.dumps(kept, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return json.dumps(kept, ensure_ascii=False, separators=(",", ":"))
 
 
 def _endless(value: FieldValue) -> bool:

@@ -99,6 +99,47 @@ def test_fields_that_nearly_always_differ_have_no_list_of_values(
     assert fields["even"]["count"] == COUNT
 
 
+def test_counts_follow_the_filters_in_force(client: TestClient, drawn_index: Path) -> None:
+    shape = client.get("/v1/fields", params={"where": "category=mug"}).json()
+    fields = {field["name"]: field for field in shape["fields"]}
+    with ImageIndex.open(drawn_index) as index:
+        prices = [record.fields["price"] for record in index.records("category=mug")]
+    assert (fields["price"]["min"], fields["price"]["max"]) == (min(prices), max(prices))
+    assert len(fields["category"]["values"]) == 14  # another one can be chosen as well
+    assert client.get("/v1/images/random?where=category=mug").json()["total"] == 4
+    assert client.get("/v1/fields?where=nothing=1").status_code == 422
+
+
+def test_pages_come_in_the_order_of_a_field(client: TestClient) -> None:
+    shape = client.get("/v1/images?sort=-price&where=category=mug,lamp").json()
+    prices = [record["fields"]["price"] for record in shape["images"]]
+    assert prices == sorted(prices, reverse=True)
+    assert len(prices) == 8
+    refused = client.get("/v1/images?sort=prise")
+    assert (refused.status_code, "did you mean 'price'" in refused.text) == (422, True)
+
+
+def test_records_say_what_people_call_them(clients: Clients, tmp_path: Path, drawn: Path) -> None:
+    """The field's name is any that says so, and the order is the catalogue's."""
+    names = ["productDisplayName", "gender", "brand"]
+    pictures = sorted((drawn / "images").glob("*.jpg"))[:9]
+    rows = [f"{path},Blue shirt {n} of Acme,Men,Acme" for n, path in enumerate(pictures)]
+    catalogue = tmp_path / "own.csv"
+    catalogue.write_text("\n".join([f"path,{','.join(names)}", *rows]))
+    with ImageIndex.create(tmp_path / "own.index", "classic") as index:
+        index.add(catalogue)
+    client = clients(tmp_path / "own.index")
+    record = client.get("/v1/images/random?limit=1").json()["images"][0]
+    assert record["title"] == record["fields"]["productDisplayName"]
+    assert client.get(record["file"].removesuffix("/file")).json()["title"] == record["title"]
+    found = client.post("/v1/search", json={"terms": [{"id": record["id"]}]}).json()["results"][0]
+    assert found["title"] == record["title"]
+    assert list(record["fields"]) == names
+    assert [field["name"] for field in client.get("/v1/fields").json()["fields"]] == names
+    named = clients(tmp_path / "own.index", title="brand").get("/v1/images?limit=1").json()
+    assert named["images"][0]["title"] == "Acme"
+
+
 def test_info_tells_what_is_served_and_allowed(clients: Clients) -> None:
     shape = clients(max_upload_bytes=1234, max_pixels=999).get("/v1/info").json()
     assert shape == {

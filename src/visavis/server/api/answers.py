@@ -17,6 +17,12 @@ class RecordOut(BaseModel):
     modified: float = Field(description="Seconds since the epoch.")
     thumbnail: str = Field(examples=["/v1/images/sneaker-01-front/thumbnail"])
     file: str = Field(examples=["/v1/images/sneaker-01-front/file"])
+    title: str | None = Field(
+        default=None,
+        description="What people call it: the field that is a title by its name and its values, "
+        "or `serve --title`. Absent where there is none.",
+        examples=["Canvas sneaker"],
+    )
 
 
 class OneRecordOut(RecordOut):
@@ -97,6 +103,7 @@ class RandomOut(BaseModel):
     """Records picked by chance."""
 
     images: list[RecordOut]
+    total: int = Field(description="How many there are to pick from.")
 
 
 class ValueOut(BaseModel):
@@ -121,7 +128,7 @@ class FieldOut(BaseModel):
 
 
 class FieldsOut(BaseModel):
-    """The fields that filters can use."""
+    """The fields that filters can use, in the catalogue's order."""
 
     fields: list[FieldOut]
 

@@ -14,7 +14,7 @@ from visavis.filters import parse_all
 from visavis.flows.tagging import split_tags
 from visavis.image_index import ImageIndex
 from visavis.server.api.rendering import answer, record_id, record_shape
-from visavis.server.api.schemas import NoParams, PageParams, RandomParams
+from visavis.server.api.schemas import NoParams, PageParams, RandomParams, WhereParams
 from visavis.server.state import state_of
 from visavis.store.fields import TAGS
 from visavis.store.sqlite.browse import Facet
@@ -27,8 +27,13 @@ async def list_images(request: Request, asked: Annotated[PageParams, Query()]) -
     root = state.options.root_path
 
     def work(index: ImageIndex) -> dict[str, Any]:
-        records, total = index.store.browse.page(asked.limit, asked.offset, where)
-        return {"images": [record_shape(record, root) for record in records], "total": total}
+        page = asked.limit, asked.offset, where, asked.sort
+        records, total = index.store.browse.page(*page)
+        titles = state.titles.of(index)
+        return {
+            "images": [record_shape(record, root, titles) for record in records],
+            "total": total,
+        }
 
     return answer(await state.with_index(work))
 
@@ -41,8 +46,10 @@ async def random_images(request: Request, asked: Annotated[RandomParams, Query()
     root = state.options.root_path
 
     def work(index: ImageIndex) -> dict[str, Any]:
-        records = index.store.browse.sample(asked.limit, seed, where)
-        return {"images": [record_shape(record, root) for record in records]}
+        browse, titles = index.store.browse, state.titles.of(index)
+        records = browse.sample(asked.limit, seed, where)
+        shapes = [record_shape(record, root, titles) for record in records]
+        return {"images": shapes, "total": browse.count(where)}
 
     return answer(await state.with_index(work))
 
@@ -54,17 +61,21 @@ async def get_image(request: Request, id: str, _: Annotated[NoParams, Query()]) 
 
     def work(index: ImageIndex) -> dict[str, Any]:
         record = index.get(wanted)
-        shape = record_shape(record, state.options.root_path)
+        shape = record_shape(record, state.options.root_path, state.titles.of(index))
         found = record.fields.get(TAGS) if index.tagging.made else None
         return shape if found is None else shape | {"tags": split_tags(str(found))}
 
     return answer(await state.with_index(work))
 
 
-async def list_fields(request: Request, _: Annotated[NoParams, Query()]) -> Response:
-    """The records' fields with their values and ranges, to choose filters from."""
+async def list_fields(request: Request, asked: Annotated[WhereParams, Query()]) -> Response:
+    """The records' fields with their values and ranges, to choose filters from.
+
+    Under filters, each field counts the records that pass those on the other fields.
+    """
     state = state_of(request)
-    facets = await state.with_index(lambda index: index.store.browse.facets())
+    where = parse_all(asked.where)
+    facets = await state.with_index(lambda index: index.store.browse.facets(where))
     return answer({"fields": [_facet_shape(facet) for facet in facets]})
 
 

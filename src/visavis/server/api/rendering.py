@@ -1,6 +1,7 @@
 """Records and answers as the API shows them."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
@@ -38,17 +39,23 @@ def record_path(root_path: str, id: str) -> str:
     return f"{root_path}/v1/images/{_TAKEN.get(id) or quote(id, safe='')}"
 
 
-def record_shape(record: ImageRecord, root_path: str) -> dict[str, Any]:
-    """A record, with links in place of where this machine keeps its file."""
-    return record.to_dict() | _links(record, root_path)
+def record_shape(record: ImageRecord, root_path: str, titles: Sequence[str]) -> dict[str, Any]:
+    """A record, with links in place of where this machine keeps its file, and with its title."""
+    return record.to_dict() | _links(record, root_path) | _title(record, titles)
 
 
-def search_shape(result: SearchResult, root_path: str) -> dict[str, Any]:
-    """The answer to a query: as everywhere, with links."""
+def search_shape(result: SearchResult, root_path: str, titles: Sequence[str]) -> dict[str, Any]:
+    """The answer to a query: as everywhere, with links and titles."""
     shape = result.to_dict()
     for match, found in zip(shape["results"], result.matches, strict=True):
-        match |= _links(found.record, root_path)
+        match |= _links(found.record, root_path) | _title(found.record, titles)
     return shape
+
+
+def _title(record: ImageRecord, titles: Sequence[str]) -> dict[str, str]:
+    """The first of the fields that the record has; nothing without one."""
+    found = (str(record.fields.get(name, "")).strip() for name in titles)
+    return next(({"title": text} for text in found if text), {})
 
 
 def _links(record: ImageRecord, root_path: str) -> dict[str, str]:

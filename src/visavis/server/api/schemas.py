@@ -186,6 +186,15 @@ class PageParams(_Strict):
     limit: Limit = 60
     offset: Offset = 0
     where: Where = Field(default_factory=list)
+    sort: Annotated[
+        str,
+        Field(
+            max_length=1000,
+            description="A field to order them by, with a minus before it the largest first; those "
+            "without it come last. Left out: in the order they were added.",
+            examples=["-price"],
+        ),
+    ] = ""
 
 
 class RandomParams(_Strict):

@@ -71,7 +71,7 @@ def _answered(index: ImageIndex, query: Query, state: State) -> dict[str, Any]:
         embedder=partial(_embedder, index, query.terms, state),
         observe=state.metrics.stage,
     )
-    return search_shape(result, state.options.root_path)
+    return search_shape(result, state.options.root_path, state.titles.of(index))
 
 
 def _embedder(index: ImageIndex, terms: Sequence[Term], state: State) -> Embedder:

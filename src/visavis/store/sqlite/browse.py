@@ -3,8 +3,10 @@
 import json
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,13 +15,16 @@ from visavis.store.nearest.ranking import Fetch, Numbers
 from visavis.store.sqlite import rows
 from visavis.store.sqlite.database import Database
 from visavis.store.sqlite.snapshots import Snapshots
-from visavis.store.sqlite.where import field_expression
+from visavis.store.sqlite.where import column, compile_filter, field_expression
 from visavis.types import FieldValue, Filter, ImageRecord, Vectors
 
 _LISTED = 50  # values of a field that are named, the commonest first
 _FEW = 12  # so many different values are always worth naming
 _STALE_FACTOR = 10.0  # counting may take a tenth of the time while an index is being written
 _STALEST = 60.0  # seconds
+_KEPT = 64  # counts under filters that are remembered
+_ORDERS = 4  # orders by a field that are remembered: 8 bytes a record each
+_SAMPLED = 100  # records that say in which order the catalogue has its fields
 
 _NUMBER_TYPES = "('integer','real')"
 
@@ -31,14 +36,14 @@ class Facet:
     name: str
     type: str
     """text, number or mixed."""
-    count: int
+    count: int = 0
     """Records that have it."""
-    distinct: int
+    distinct: int = 0
     """Different values."""
-    values: tuple[tuple[FieldValue, int], ...] | None
+    values: tuple[tuple[FieldValue, int], ...] | None = None
     """The commonest values with their counts; None when nearly all differ."""
-    min: float | None
-    max: float | None
+    min: float | None = None
+    max: float | None = None
     """The least and the greatest number; None when there are no numbers."""
 
 
@@ -66,6 +71,9 @@ class Browse:
         self._fetch = fetch
         self._counting = threading.Lock()
         self._counted: _Counted | None = None
+        self._narrowed: OrderedDict[Filter, tuple[int, tuple[Facet, ...]]] = OrderedDict()
+        self._ordering = threading.Lock()
+        self._orders: OrderedDict[tuple[str, bool], tuple[int, Numbers]] = OrderedDict()
 
     def generation(self) -> int:
         """A number that grows with every change of the index."""
@@ -77,11 +85,18 @@ class Browse:
             return len(self._numbers(where))
 
     def page(
-        self, limit: int, offset: int = 0, where: Filter | None = None
+        self, limit: int, offset: int = 0, where: Filter | None = None, sort: str = ""
     ) -> tuple[list[ImageRecord], int]:
-        """Some records in the order they were added, and how many there are in all."""
+        """Some records in the order they were added, and how many there are in all.
+
+        `sort` is a field to order them by instead, after a minus the largest first; records without
+        it come last. Raises FilterError for a field that no record has.
+        """
         with self._db.reading():
             numbers = self._numbers(where)
+            if sort:
+                ordered = self._ordered(sort.removeprefix("-"), sort.startswith("-"))
+                numbers = ordered[np.isin(ordered, numbers)]
             return self._records(numbers[offset : offset + limit]), len(numbers)
 
     def sample(self, limit: int, seed: int, where: Filter | None = None) -> list[ImageRecord]:
@@ -101,8 +116,12 @@ class Browse:
             row = connection.execute("SELECT number FROM records WHERE id=?", (id,)).fetchone()
             return row is not None and bool(np.isin(row[0], self._numbers(where)))
 
-    def facets(self) -> tuple[Facet, ...]:
-        """The records' fields by name. May lag up to a minute while a large index is written."""
+    def facets(self, where: Filter | None = None) -> tuple[Facet, ...]:
+        """The records' fields in the catalogue's order. May lag up to a minute behind changes.
+
+        Under a filter, each field's counts are those of the records that pass the conditions on the
+        *other* fields: what choosing another of its values would lead to.
+        """
         with self._counting:  # one thread counts, the others wait for its result
             generation = self.generation()
             held = self._counted
@@ -111,7 +130,24 @@ class Browse:
                 facets = tuple(self._facets())
                 ended = time.monotonic()
                 held = self._counted = _Counted(facets, generation, ended, ended - started)
-            return held.facets
+            if where is None:
+                return held.facets
+            known = self._narrowed.get(where)
+            if known is None or known[0] != held.generation:
+                known = held.generation, tuple(self._under(where, held.facets))
+                _remember(self._narrowed, where, known, _KEPT)
+            return known[1]
+
+    def _under(self, where: Filter, whole: Sequence[Facet]) -> list[Facet]:
+        with self._db.translated(), self._db.reading() as connection:
+            named = dict(connection.execute("SELECT name, type FROM fields").fetchall())
+            compile_filter(where, named)  # a wrong one is wrong for every field
+            found = []
+            for facet in whole:
+                others = Filter(tuple(c for c in where.conditions if c.field != facet.name))
+                # A field is a list or is none whatever the filter, so that nothing jumps.
+                found.append(self._facet(facet, *compile_filter(others, named)))
+            return found
 
     def reaching(self, vector: Vectors, min_score: float, where: Filter | None = None) -> int:
         """How many records have at least a score against a unit vector; exact."""
@@ -138,33 +174,71 @@ class Browse:
         }
         return [found[number] for number in numbers.tolist() if number in found]
 
+    def _ordered(self, name: str, descending: bool) -> Numbers:
+        """All records by a field: numbers before texts, ties and those without as they were added.
+
+        Texts are compared without case.
+        """
+        connection, generation = self._db.connection, self.generation()
+        with self._ordering:
+            known = self._orders.get((name, descending))
+            if known is None or known[0] != generation:
+                named = connection.execute("SELECT name FROM fields").fetchall()
+                value = column(name, {row[0] for row in named})
+                way = "DESC" if descending else "ASC"
+                numbers = connection.execute(
+                    f"SELECT number FROM records ORDER BY {value} IS NULL,"
+                    f" {value} COLLATE NOCASE {way}, number"
+                ).fetchall()
+                known = generation, np.array(numbers, np.int64).reshape(-1)
+                _remember(self._orders, (name, descending), known, _ORDERS)
+            return known[1]
+
     def _facets(self) -> list[Facet]:
         with self._db.reading() as connection:
-            named = connection.execute("SELECT name, type FROM fields ORDER BY name").fetchall()
-            return [facet for name, kind in named if (facet := self._facet(name, kind)) is not None]
+            named = dict(connection.execute("SELECT name, type FROM fields").fetchall())
+            sample = connection.execute(
+                "SELECT fields FROM records WHERE fields IS NOT NULL LIMIT ?", (_SAMPLED,)
+            ).fetchall()
+            first = dict.fromkeys(name for (text,) in sample for name in json.loads(text))
+            ordered = dict.fromkeys([*(n for n in first if n in named), *sorted(named)])
+            found = [self._facet(Facet(name, named[name])) for name in ordered]
+            return [facet for facet in found if facet.count]
 
-    def _facet(self, name: str, kind: str) -> Facet | None:
-        """The field's facts; None when no record has it any more."""
-        value = field_expression(name)
+    def _facet(self, of: Facet, where: str = "1", given: Sequence[FieldValue] = ()) -> Facet:
+        """A field's facts, of the records that pass a filter."""
+        value = field_expression(of.name)
         number = f"CASE WHEN typeof({value}) IN {_NUMBER_TYPES} THEN {value} END"
         count, distinct, least, most = self._db.connection.execute(
             f"SELECT count({value}), count(DISTINCT {value}), min({number}), max({number})"
-            " FROM records"
+            f" FROM records WHERE {where}",
+            given,
         ).fetchone()
-        if not count:
-            return None
-        listed = distinct <= _FEW or distinct * 2 <= count
-        values = tuple(self.values(name, _LISTED)) if listed else None
-        return Facet(name, kind, count, distinct, values, least, most)
+        first = of.count == 0
+        listed = distinct <= _FEW or distinct * 2 <= count if first else of.values is not None
+        values = tuple(self._values(of.name, _LISTED, where, given)) if listed else None
+        return Facet(of.name, of.type, count, distinct, values, least, most)
 
     def values(self, name: str, limit: int) -> list[tuple[FieldValue, int]]:
         """The commonest values of a field with their counts."""
         with self._db.translated():
-            return self._db.connection.execute(
-                f"SELECT {field_expression(name)} AS value, count(*) AS n FROM records"
-                " WHERE value IS NOT NULL GROUP BY value ORDER BY n DESC, value LIMIT ?",
-                (limit,),
-            ).fetchall()
+            return self._values(name, limit)
+
+    def _values(
+        self, name: str, limit: int, where: str = "1", given: Sequence[FieldValue] = ()
+    ) -> list[tuple[FieldValue, int]]:
+        return self._db.connection.execute(
+            f"SELECT {field_expression(name)} AS value, count(*) AS n FROM records"
+            f" WHERE value IS NOT NULL AND ({where}) GROUP BY value ORDER BY n DESC, value LIMIT ?",
+            (*given, limit),
+        ).fetchall()
+
+
+def _remember(known: OrderedDict[Any, Any], key: Any, value: Any, most: int) -> None:
+    known[key] = value
+    known.move_to_end(key)
+    while len(known) > most:
+        known.popitem(last=False)
 
 
 def _scattered(numbers: Sequence[int] | Numbers, seed: int) -> NDArray[np.uint64]:

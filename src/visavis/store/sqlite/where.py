@@ -26,10 +26,10 @@ def compile_filter(where: Filter, known: Mapping[str, str]) -> tuple[str, list[F
     parts: list[str] = []
     parameters: list[FieldValue] = []
     for condition in where.conditions:
-        column = _column(condition.field, known)
+        expression = column(condition.field, known)
         if condition.operator in _ORDERED:
             _check_comparable(condition, known)
-        sql, values = _COMPILERS[condition.operator](column, condition)
+        sql, values = _COMPILERS[condition.operator](expression, condition)
         parts.append(f"({sql})")
         parameters += values
     return " AND ".join(parts) or "1", parameters
@@ -53,7 +53,8 @@ def _check_comparable(condition: Condition, known: Mapping[str, str]) -> None:
         )
 
 
-def _column(name: str, known: Collection[str]) -> str:
+def column(name: str, known: Collection[str]) -> str:
+    """The SQL that reads a field, or what every record has. Raises FilterError for other names."""
     if name in known:
         return field_expression(name)
     if name in ATTRIBUTES:

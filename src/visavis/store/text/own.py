@@ -151,7 +151,7 @@ def _fields(fields: Fields, uri: str, starts: frozenset[str]) -> Iterator[Piece]
             continue
         value = value[:_LONGEST].strip()
         column = _column(name)
-        if column is None or not _is_text(value):
+        if column is None or not is_text(value):
             continue
         if name == FOLDER_NAME and f"/{value}/" in uri:
             continue  # the folders are read off the address
@@ -169,13 +169,13 @@ def _may_hold(starts: frozenset[str], value: str) -> bool:
 @lru_cache(1_000)
 def _column(name: str) -> int | None:
     """Where a field's words go, by its name; None: nowhere."""
-    parts = _parted(name).casefold().split() or [""]
+    parts = parted(name).casefold().split() or [""]
     if {parts[-1], name.casefold()} & _NO_TEXT:
         return None
     return TITLE if parts[-1] in _TITLES else FIELD
 
 
-def _is_text(value: str) -> bool:
+def is_text(value: str) -> bool:
     """Whether a value is there for people to read."""
     if not _LETTER.search(value):
         return False
@@ -214,12 +214,12 @@ def _field_words(text: str) -> str:
 @lru_cache(1_000)
 def _name_words(text: str) -> str:
     runs = [run for run in _RUN.findall(text[:_LONGEST]) if not _HASH.fullmatch(run)]
-    parts = [_folded(part) for run in runs for part in _PARTS.findall(_parted(run))]
+    parts = [_folded(part) for run in runs for part in _PARTS.findall(parted(run))]
     whole = [_folded(run) for run in runs if _HUMP.search(run)]
     return " ".join([*parts, *whole])
 
 
-def _parted(name: str) -> str:
+def parted(name: str) -> str:
     """A name with spaces where it changes: productName2 → product Name 2."""
     return _HUMP.sub(" ", name.replace("_", " ").replace("-", " "))
 

@@ -3,11 +3,13 @@
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from brute import clustered, kept, some_record
 
+from visavis.errors import FilterError
 from visavis.filters import parse_all
 from visavis.store.sqlite import snapshots
 from visavis.store.sqlite.store import SqliteStore
@@ -134,3 +136,52 @@ def test_fields_are_counted(filled: Filled) -> None:
     assert store.browse.generation() > generation
     assert store.browse.count() == 0
     assert store.browse.sample(3, 1) == []
+
+
+def test_counts_under_filters_are_what_another_choice_would_lead_to(filled: Filled) -> None:
+    """Each field is counted among the records that pass the conditions on the other fields."""
+    where = parse_all(["shelf=1,2", "kind=k0"])
+    facets = {facet.name: facet for facet in filled[0].browse.facets(where)}
+    left = _left()
+    assert dict(facets["shelf"].values or ()) == Counter(n % 7 for n in left if n % 3 == 0)
+    assert dict(facets["kind"].values or ()) == Counter(
+        f"k{n % 3}" for n in left if n % 7 in (1, 2)
+    )
+    assert facets["title"].distinct == len([n for n in left if n % 7 in (1, 2) and n % 3 == 0])
+    with pytest.raises(FilterError, match="shelv"):
+        filled[0].browse.facets(parse_all(["shelv=1"]))
+
+
+def test_a_choice_that_leads_to_nothing_is_counted_as_such(filled: Filled) -> None:
+    facets = {facet.name: facet for facet in filled[0].browse.facets(parse_all(["kind=none"]))}
+    assert (facets["shelf"].count, facets["shelf"].values) == (0, ())
+    assert dict(facets["kind"].values or ()) == Counter(f"k{n % 3}" for n in _left())
+
+
+@pytest.mark.parametrize("sort", ["shelf", "-shelf", "-title", "id"])
+def test_pages_are_ordered_by_a_field(filled: Filled, sort: str) -> None:
+    browse = filled[0].browse
+    where = parse_all(["kind=k1"])
+    keys = {"shelf": lambda n: n % 7, "title": lambda n: f"t {n}", "id": lambda n: f"r{n}"}
+    key: Callable[[int], Any] = keys[sort.removeprefix("-")]
+    kept = [n for n in _left() if n % 3 == 1]
+    expected = sorted(kept, key=key, reverse=sort.startswith("-"))
+    if sort == "-shelf":  # ties stay as they were added
+        expected = sorted(kept, key=lambda n: -(n % 7))
+    records, total = browse.page(500, 0, where, sort)
+    assert [record.id for record in records] == [f"r{n}" for n in expected][:500]
+    assert total == len(kept)
+    later, _ = browse.page(7, 100, where, sort)
+    assert [record.id for record in later] == [f"r{n}" for n in expected][100:107]
+
+
+def test_an_order_follows_changes_and_those_without_the_field_come_last(filled: Filled) -> None:
+    store = filled[0]
+    first = store.browse.page(1, 0, None, "-shelf")[0][0]
+    assert first.fields["shelf"] == 6
+    new = [some_record("late", {"shelf": 9}), some_record("bare", {})]
+    store.upsert(store.source("list", "list").number, new, clustered(2, DIM, seed=9))
+    records, total = store.browse.page(3_000, 0, None, "-shelf")
+    assert (records[0].id, records[-1].id, total) == ("late", "bare", len(_left()) + 2)
+    with pytest.raises(FilterError, match="did you mean 'shelf'"):
+        store.browse.page(1, 0, None, "shelff")

@@ -1,0 +1,49 @@
+"""Which fields are the records' titles: chosen once for each state of an index."""
+
+import threading
+import time
+from dataclasses import dataclass
+
+from visavis.image_index import ImageIndex
+from visavis.store.text.titles import title_fields
+
+_SAMPLED = 200
+_STALE_FACTOR = 20.0  # choosing may take a twentieth of the time while an index is being written
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    fields: tuple[str, ...]
+    state: tuple[str, int]
+    """The model and the generation of the index they were chosen for."""
+    at: float
+    took: float
+
+
+class KnownTitles:
+    """Chooses the titles of an index, and remembers them until it changes."""
+
+    def __init__(self, given: str = "") -> None:
+        self._given = (given,) if given else ()
+        self._guard = threading.Lock()
+        self._chosen: _Chosen | None = None
+
+    def of(self, index: ImageIndex) -> tuple[str, ...]:
+        """The fields that may be a title; a record's is the first of them that it has."""
+        if self._given:
+            return self._given
+        state = index.store.fingerprint(), index.store.browse.generation()
+        with self._guard:
+            chosen = self._chosen
+        if chosen is not None and chosen.state != state:
+            recent = time.monotonic() - chosen.at < chosen.took * _STALE_FACTOR
+            chosen = chosen if recent else None
+        if chosen is None:
+            started = time.monotonic()
+            sample = index.store.browse.sample(_SAMPLED, seed=0)
+            fields = title_fields([record.fields for record in sample])
+            ended = time.monotonic()
+            chosen = _Chosen(fields, state, ended, ended - started)
+            with self._guard:
+                self._chosen = chosen
+        return chosen.fields

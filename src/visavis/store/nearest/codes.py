@@ -2,15 +2,15 @@
 
 A code is the vector scaled so that its largest component is 127, and rounded. A score computed
 from codes is wrong by at most the length of the rounding error (Cauchy-Schwarz, the query being of
-unit length), and the largest such error is kept. So the best k by exact score are certainly among
-the records whose coded score comes within twice that error of the k-th best: those few are fetched
+unit length), which is kept for each vector. So the best k by exact score are certainly among the
+records that score, at best, what the k-th best of the others scores at worst: those few are fetched
 in full precision from the database. The codes take a quarter of float32's memory, and half of the
 database's float16.
 """
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.lib.format import write_array_header_1_0
@@ -21,6 +21,9 @@ from visavis.types import Vectors
 _SCORED_FLOATS = 2**20  # turned into float32 at a time, 4 MB: what the processor's caches hold
 _BLOCK_FLOATS = 2**22  # in a block of `blocks`
 
+ROUNDING = np.float32(2e-6)
+"""How wrong even exact scores are: by the order of a sum of floats, and by six decimals."""
+
 
 def dots(vectors: Vectors, vector: Vectors) -> Vectors:
     """The dot product of each row with a vector.
@@ -29,7 +32,11 @@ def dots(vectors: Vectors, vector: Vectors) -> Vectors:
     machine), and may give equal rows scores that differ in the last bit.
     """
     part = asked_part(vector)
-    return np.asarray(np.einsum("ij,j->i", vectors[:, part], vector[part]))
+    return _dots(vectors[:, part], vector[part])
+
+
+def _dots(vectors: Vectors, vector: Vectors) -> Vectors:
+    return np.asarray(np.einsum("ij,j->i", vectors, vector))
 
 
 def asked_part(vector: Vectors) -> slice:
@@ -42,11 +49,11 @@ def asked_part(vector: Vectors) -> slice:
 
 
 class Encoded(NamedTuple):
-    """Codes of some vectors: int8 (n, dim), the scale of each row, and the largest error."""
+    """Codes of some vectors: int8 (n, dim), and of each row the scale and the error."""
 
     codes: NDArray[np.int8]
     scales: NDArray[np.float32]
-    error: float
+    errors: NDArray[np.float32]
 
 
 def encode(vectors: Vectors) -> Encoded:
@@ -54,7 +61,7 @@ def encode(vectors: Vectors) -> Encoded:
     scales = np.maximum(np.abs(vectors).max(axis=1), 1e-12) / np.float32(127)
     codes = np.rint(vectors / scales[:, None]).astype(np.int8)
     errors = np.linalg.norm(vectors - codes * scales[:, None], axis=1)
-    return Encoded(codes, scales.astype(np.float32), float(errors.max(initial=0.0)))
+    return Encoded(codes, scales.astype(np.float32), errors.astype(np.float32))
 
 
 class Codes:
@@ -63,10 +70,11 @@ class Codes:
     def __init__(self, folder: Path) -> None:
         """Open what `write` made. Raises OSError or ValueError when it is not whole."""
         self.numbers: NDArray[np.int64] = np.load(folder / "numbers.npy")
-        self._codes: NDArray[np.int8] = np.load(folder / "codes.npy", mmap_mode="r")
-        self._scales: NDArray[np.float32] = np.load(folder / "scales.npy", mmap_mode="r")
-        self.error = float(np.load(folder / "error.npy"))
-        if not len(self.numbers) == len(self._codes) == len(self._scales):
+        self._codes: NDArray[np.int8] = _mapped(folder / "codes.npy")
+        self._scales: NDArray[np.float32] = _mapped(folder / "scales.npy")
+        self._errors: NDArray[np.float32] = _mapped(folder / "errors.npy")
+        lengths = {len(self.numbers), len(self._codes), len(self._scales), len(self._errors)}
+        if len(lengths) > 1:
             raise ValueError(f"{folder}: its files are of different lengths")
 
     @staticmethod
@@ -74,8 +82,9 @@ class Codes:
         folder: Path, blocks: Iterable[tuple[NDArray[np.int64], Vectors]], rows: int, dim: int
     ) -> int:
         """Write the cache for up to `rows` vectors; returns the largest number in it."""
-        numbers, scales = np.empty(rows, np.int64), np.empty(rows, np.float32)
-        at, error = 0, 0.0
+        numbers = np.empty(rows, np.int64)
+        scales, errors = np.empty(rows, np.float32), np.empty(rows, np.float32)
+        at = 0
         # Not through a memory map: where the disk is full that ends the process (SIGBUS).
         with (folder / "codes.npy").open("wb") as file:
             shape = {"descr": "|i1", "fortran_order": False, "shape": (rows, dim)}
@@ -84,13 +93,14 @@ class Codes:
                 encoded = encode(vectors)
                 end = at + len(vectors)
                 numbers[at:end], scales[at:end] = block_numbers, encoded.scales
+                errors[at:end] = encoded.errors
                 file.write(encoded.codes.tobytes())
-                at, error = end, max(error, encoded.error)
+                at = end
         if at != rows:
             raise ValueError(f"{folder}: {rows} vectors were announced and {at} came")
         np.save(folder / "scales.npy", scales)
         np.save(folder / "numbers.npy", numbers)
-        np.save(folder / "error.npy", np.float64(error))
+        np.save(folder / "errors.npy", errors)
         return int(numbers[-1]) if rows else 0
 
     def positions(self, numbers: NDArray[np.int64]) -> NDArray[np.intp]:
@@ -125,6 +135,25 @@ class Codes:
         for start in range(0, total, step):
             part = slice(start, min(start + step, total))
             rows = part if positions is None else positions[part]
-            scores[part] = dots(codes[rows].astype(np.float32), vector)
+            scores[part] = _dots(codes[rows].astype(np.float32), vector)
             scores[part] *= self._scales[rows]
         return scores
+
+    def errors(self, positions: NDArray[np.intp] | None = None) -> Vectors:
+        """How wrong `scores` may be at most, float32's own rounding included."""
+        errors = self._errors if positions is None else self._errors[positions]
+        return np.asarray(errors + ROUNDING)
+
+
+def possibly_best(scores: Vectors, errors: Vectors | np.float32, need: int) -> NDArray[np.bool_]:
+    """Which records may be among the best `need`, when each score is as wrong as that."""
+    if need <= 0 or need >= len(scores):
+        return np.asarray((scores > -np.inf) & (need > 0))
+    at_worst = scores - errors
+    floor = np.partition(at_worst, len(scores) - need)[len(scores) - need]
+    return np.asarray((scores + errors >= floor) & (scores > -np.inf))
+
+
+def _mapped(path: Path) -> NDArray[Any]:
+    """An array in a file; a plain one, as each part that is taken of a np.memmap costs its own."""
+    return np.asarray(np.load(path, mmap_mode="r"))

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from visavis.store.base import DEPTH
 from visavis.store.nearest.ann import one_thread
 from visavis.store.nearest.caches import Base
-from visavis.store.nearest.codes import dots
+from visavis.store.nearest.codes import ROUNDING, dots, possibly_best
 from visavis.types import Vectors
 
 Numbers = NDArray[np.int64]
@@ -49,8 +49,11 @@ class Ranking:
     @staticmethod
     def of(parts: list[tuple[Numbers, Vectors]]) -> "Ranking":
         """Parts put together and sorted."""
-        numbers = np.concatenate([np.empty(0, np.int64), *(part[0] for part in parts)])
-        scores = np.concatenate([np.empty(0, np.float32), *(part[1] for part in parts)])
+        filled = [part for part in parts if len(part[0])] or parts[:1]
+        numbers, scores = filled[0]
+        if len(filled) > 1:
+            numbers = np.concatenate([part[0] for part in filled])
+            scores = np.concatenate([part[1] for part in filled])
         scores = rounded(scores)
         order = np.lexsort((numbers, -scores))
         return Ranking(numbers[order], scores[order])
@@ -153,12 +156,12 @@ class Snapshot:
             return count
         codes = self.base.codes
         positions = None if selected is None else codes.positions(selected)
-        coded = codes.scores(vector, positions)
+        coded, errors = codes.scores(vector, positions), codes.errors(positions)
         if positions is None and len(self._removed):
             coded[self._removed] = -np.inf
-        margin = np.float32(codes.error + 2e-6)
-        count += int(np.count_nonzero(coded > floor + margin))
-        unsure = np.flatnonzero(np.abs(coded - np.float32(floor)) <= margin)
+        above = coded - np.float32(floor)
+        count += int(np.count_nonzero(above > errors))
+        unsure = np.flatnonzero(np.abs(above) <= errors)
         unsure = unsure if positions is None else positions[unsure]
         for start in range(0, len(unsure), _MOST_CANDIDATES):
             part = codes.numbers[unsure[start : start + _MOST_CANDIDATES]]
@@ -168,11 +171,14 @@ class Snapshot:
     def _rank_tail(
         self, vector: Vectors, need: int, selected: Numbers | None
     ) -> tuple[Numbers, Vectors]:
-        numbers, scores = self.tail_numbers, dots(self._tail, vector)
+        numbers = self.tail_numbers
+        if not len(numbers):
+            return numbers, np.empty(0, np.float32)
+        scores = dots(self._tail, vector)
         if selected is not None:
             passing = _among(numbers, selected)
             numbers, scores = numbers[passing], scores[passing]
-        kept = _reaching(scores, need, margin=2e-6)
+        kept = possibly_best(scores, ROUNDING, need)
         return numbers[kept], scores[kept]
 
     def _propose(
@@ -195,14 +201,15 @@ class Snapshot:
         coded = codes.scores(vector, positions)
         if len(coded) < DEPTH or np.partition(coded, -10)[-10] < self.base.ann.trusted:
             return None
-        kept = ~np.isin(positions, self._removed)
-        if selected is not None:
-            kept &= _among(codes.numbers[positions], selected)
-        positions, coded = positions[kept], coded[kept]
+        if len(self._removed) or selected is not None:
+            kept = ~np.isin(positions, self._removed)
+            if selected is not None:
+                kept &= _among(codes.numbers[positions], selected)
+            positions, coded = positions[kept], coded[kept]
         if len(positions) < DEPTH:  # many of its records were removed since, or do not pass
             return None
         if need < DEPTH:
-            positions = positions[_reaching(coded, need, margin=2 * codes.error + 2e-6)]
+            positions = positions[possibly_best(coded, codes.errors(positions), need)]
         numbers, vectors = fetch(codes.numbers[positions])
         return numbers, dots(vectors, vector)
 
@@ -215,7 +222,7 @@ class Snapshot:
         coded = codes.scores(vector, positions)
         if positions is None and len(self._removed):
             coded[self._removed] = -np.inf
-        kept = np.flatnonzero(_reaching(coded, need, margin=2 * codes.error + 2e-6))
+        kept = np.flatnonzero(possibly_best(coded, codes.errors(positions), need))
         numbers, vectors = fetch(codes.numbers[kept if positions is None else positions[kept]])
         return numbers, dots(vectors, vector)
 
@@ -223,14 +230,6 @@ class Snapshot:
 def rounded(scores: Vectors) -> Vectors:
     """Scores as they are compared and shown."""
     return np.asarray(np.minimum(np.round(scores, _SCORE_DECIMALS), 1.0))
-
-
-def _reaching(scores: Vectors, need: int, margin: float) -> NDArray[np.bool_]:
-    """Which scores come within `margin` of the `need`-th best."""
-    if need <= 0 or need >= len(scores):
-        return np.asarray((scores > -np.inf) & (need > 0))
-    floor = np.partition(scores, len(scores) - need)[len(scores) - need]
-    return np.asarray(scores >= floor - np.float32(margin))
 
 
 def _among(numbers: Numbers, selected: Numbers) -> NDArray[np.bool_]:

@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from visavis.errors import IndexDamagedError
@@ -55,12 +56,14 @@ def placed(connection: sqlite3.Connection, ranking: Ranking, start: int, end: in
         Placed(number, rows.record(found[number]), score, found[number][rows.SOURCE])
         for number, score in zip(numbers, scores, strict=True)
     ]
-    order = sorted(
-        range(len(all_placed)),
-        key=lambda at: (
-            ranks[at] >= ranking.head,
-            -all_placed[at].score,
-            all_placed[at].record.id,
-        ),
-    )
+    order: Sequence[int] = range(len(all_placed))
+    if len(set(scores)) < len(scores):  # all others are in order already
+        order = sorted(
+            order,
+            key=lambda at: (
+                ranks[at] >= ranking.head,
+                -all_placed[at].score,
+                all_placed[at].record.id,
+            ),
+        )
     return [all_placed[at] for at in order[start - ranks.start : end - ranks.start]]

@@ -18,6 +18,8 @@ RECORD_COLUMNS = (
 SOURCE = -2
 """Where among them the source's address is."""
 
+_JSON = json.JSONDecoder()
+
 
 def record(row: Sequence[Any]) -> ImageRecord:
     """The record that a row of RECORD_COLUMNS describes."""
@@ -30,7 +32,7 @@ def record(row: Sequence[Any]) -> ImageRecord:
         sha256=sha256.hex(),
         width=width,
         height=height,
-        fields=json.loads(fields) if fields else {},
+        fields=_JSON.raw_decode(fields)[0] if fields else {},
     )
 
 
@@ -58,15 +60,15 @@ def vectors(rows: Sequence[Sequence[Any]], dim: int) -> tuple[NDArray[np.int64],
     The blobs say how long the vectors are: another process may have changed the model. `dim` is
     for no rows at all. Raises IndexDamagedError for blobs that no vector leaves behind.
     """
-    numbers = np.fromiter((row[0] for row in rows), np.int64, len(rows))
     if not rows:
-        return numbers, np.empty((0, dim), np.float32)
-    length = len(rows[0][1])
-    if length % 2 or any(len(row[1]) != length for row in rows):
+        return np.empty(0, np.int64), np.empty((0, dim), np.float32)
+    numbers, blobs, *_ = zip(*rows, strict=True)
+    if len(set(map(len, blobs))) > 1 or len(blobs[0]) % 2:
         raise damaged_vectors()
-    halves = np.frombuffer(b"".join(row[1] for row in rows), np.float16)
+    halves = np.frombuffer(b"".join(blobs), np.float16)
     whole = halves.reshape(len(rows), -1).astype(np.float32)
-    if not np.isfinite(whole).all():
+    squares = np.einsum("ij,ij->i", whole, whole)
+    if not np.isfinite(squares).all():  # a half that is finite has no larger square than 2**32
         raise damaged_vectors()
-    whole /= np.maximum(np.sqrt(np.einsum("ij,ij->i", whole, whole)), 1e-12)[:, None]
-    return numbers, whole
+    whole /= np.maximum(np.sqrt(squares), 1e-12)[:, None]
+    return np.array(numbers, np.int64), whole

@@ -90,7 +90,7 @@ def damaged(kind: str, path: Path) -> None:
             path.write_text("[null]")
 
 
-FILES = ("ann.faiss", "ann.json", "codes.npy", "scales.npy", "numbers.npy", "error.npy")
+FILES = ("ann.faiss", "ann.json", "codes.npy", "scales.npy", "numbers.npy", "errors.npy")
 
 
 def test_a_cache_holds_the_files_that_are_damaged_below(folder: Path) -> None:

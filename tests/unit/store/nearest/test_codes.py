@@ -29,7 +29,7 @@ def test_a_coded_score_is_wrong_by_no_more_than_is_said(rows: int, dim: int, see
     query = unit(random.normal(size=dim).astype(np.float32))
     encoded = encode(vectors)
     coded = dots(encoded.codes.astype(np.float32), query) * encoded.scales
-    assert np.abs(coded - vectors @ query).max() <= encoded.error + 2e-6
+    assert np.abs(coded - vectors @ query).max() <= encoded.errors.max() + 2e-6
 
 
 @settings(max_examples=60, deadline=None)
@@ -76,7 +76,7 @@ def test_a_question_that_asks_for_some_numbers_is_answered_by_these(tmp_path: Pa
     query = np.zeros(40, np.float32)
     query[31:] = unit(np.arange(1, 10, dtype=np.float32))
     assert dots(vectors, query) == pytest.approx(vectors[:, 31:] @ query[31:], abs=1e-6)
-    assert codes.scores(query) == pytest.approx(vectors @ query, abs=codes.error)
+    assert codes.scores(query) == pytest.approx(vectors @ query, abs=float(codes.errors().max()))
     some = np.array([3, 50])
     assert codes.scores(query, some) == pytest.approx(codes.scores(query)[some])
     assert dots(vectors, np.zeros(40, np.float32)).tolist() == [0] * 60

@@ -13,10 +13,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import typer.main
-
 from visavis import errors, settings
-from visavis.cli.main import app
+from visavis.cli.main import whole_command
 
 DOCS = Path(__file__).parent
 _WIDTH = 1200  # pixels of the README's picture
@@ -34,7 +32,7 @@ def pages() -> dict[str, str]:
 
 def commands() -> Iterator[tuple[str, Any]]:
     """Every command with its full name, as users type it."""
-    yield from _below("visavis", typer.main.get_command(app))
+    yield from _below("visavis", whole_command())
 
 
 def _below(name: str, command: Any) -> Iterator[tuple[str, Any]]:

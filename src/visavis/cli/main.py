@@ -1,6 +1,7 @@
 """The command line: parse, call, show. All errors end here.
 
-Command modules import the engine inside their functions: `visavis --help` should be there at once.
+A command's module is imported when the command is called, and imports the engine inside its
+functions: `visavis --help` and `visavis search` should be there at once.
 """
 
 import io
@@ -12,26 +13,35 @@ import typer
 import typer.main
 
 from visavis import __version__
-from visavis.cli import (
-    comparing,
-    demo,
-    evaluating,
-    indexing,
-    models,
-    searching,
-    serving,
-    tagging,
-    upkeep,
-    words,
-)
-from visavis.cli.train import commands as training
+from visavis.cli.lazy import LazyCommands, LazyGroup, Place
 from visavis.errors import VisavisError
 
 USAGE = 2
 INTERRUPTED = 130
 
+_CLI = "visavis.cli"
+COMMANDS = {
+    "index": Place(f"{_CLI}.indexing", "index", "Index pictures, or update an index."),
+    "search": Place(f"{_CLI}.searching", "search", "Find the pictures that look like this."),
+    "tag": Place(f"{_CLI}.tagging", "tag", "Suggest tags for images."),
+    "status": Place(f"{_CLI}.upkeep", "status", "Show what an index holds."),
+    "remove": Place(f"{_CLI}.upkeep", "remove", "Remove records from an index."),
+    "compact": Place(f"{_CLI}.upkeep", "compact", "Check an index and tidy it up."),
+    "doctor": Place(f"{_CLI}.upkeep", "doctor", "Check this installation."),
+    "serve": Place(f"{_CLI}.serving", "serve", "Serve an index: an HTTP API and a web page."),
+    "demo": Place(f"{_CLI}.demo", "demo", "Try it on drawn pictures, or on yours."),
+    "evaluate": Place(f"{_CLI}.evaluating", "evaluate", "Measure search quality."),
+    "compare": Place(
+        f"{_CLI}.comparing", "compare", "Show what several models find for the same queries."
+    ),
+    "train": Place(f"{_CLI}.train.commands", "app", "Train a model on your own pictures."),
+    "models": Place(f"{_CLI}.models", "app", "List, add and check models."),
+    "words": Place(f"{_CLI}.words", "app", "Inspect word vectors."),
+}
+
 app = typer.Typer(
     name="visavis",
+    cls=LazyGroup,
     help="Search your own pictures by picture.",
     epilog="Exit codes: 0 fine · 1 nothing found (--exit-code) · 2 usage · 3 index · "
     "4 files skipped (--strict) · 5 model · 130 interrupted.",
@@ -56,22 +66,6 @@ def _options(
     ] = False,
 ) -> None:
     """Search your own pictures by picture."""
-
-
-app.command("index")(indexing.index)
-app.command("search")(searching.search)
-app.command("tag")(tagging.tag)
-app.command("status")(upkeep.status)
-app.command("remove")(upkeep.remove)
-app.command("compact")(upkeep.compact)
-app.command("doctor")(upkeep.doctor)
-app.command("serve")(serving.serve)
-app.command("demo")(demo.demo)
-app.command("evaluate")(evaluating.evaluate)
-app.command("compare")(comparing.compare)
-app.add_typer(training.app, name="train")
-app.add_typer(models.app, name="models")
-app.add_typer(words.app, name="words")
 
 
 def main() -> None:
@@ -123,9 +117,16 @@ def _interrupted(error: BaseException | None) -> bool:
     return error is not None
 
 
+def whole_command() -> Any:
+    """The command line with all its commands."""
+    group: Any = typer.main.get_command(app)
+    group.commands = LazyCommands(COMMANDS)
+    return group
+
+
 def _invoke(arguments: list[str]) -> Any:
     # Not `app(arguments)`: Typer would turn Ctrl-C and a closed pipe into exits of its own.
-    command = typer.main.get_command(app)
+    command = whole_command()
     with command.make_context("visavis", list(arguments)) as context:
         return command.invoke(context)
 

@@ -30,3 +30,9 @@ def test_an_error_of_ours_while_another_was_handled_is_told_as_it_is(
     monkeypatch.setattr(main, "_invoke", asked)
     assert main.run(["index", "photos"]) == SourceError.exit_code
     assert capsys.readouterr().err == "error: photos does not exist\n"
+
+
+def test_the_list_of_commands_says_what_the_commands_say_of_themselves() -> None:
+    for name, command in main.whole_command().commands.items():
+        assert command.name == name
+        assert command.help.startswith(main.COMMANDS[name].help)

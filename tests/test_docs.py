@@ -257,7 +257,7 @@ def test_the_example_of_model_json_is_read_without_complaint() -> None:
 def test_every_filter_operator_is_documented() -> None:
     from typing import get_args
 
-    from visavis.store.sqlite.where import ATTRIBUTES
+    from visavis.filters import ATTRIBUTES
     from visavis.types import Operator
 
     page = (DOCS / "reference" / "filters.md").read_text(encoding="utf-8")

@@ -25,6 +25,10 @@ Box = tuple[float, float, float, float]
 
 Operator = Literal["=", "!=", "<", "<=", ">", ">=", "~"]
 
+Kind = Literal["text", "number", "date", "mixed"]
+"""What a field is in all records that have it. Dates are texts such as 2024-05-01, true and false
+are numbers; mixed is texts and numbers."""
+
 
 class Entry(NamedTuple):
     """One image as its source names it, before anything of it is read.
@@ -69,13 +73,29 @@ class ImageRecord:
         }
 
 
+class Range(NamedTuple):
+    """All values between two, both included; without one of them, the range is open there."""
+
+    low: FieldValue | None
+    high: FieldValue | None
+
+    def __str__(self) -> str:
+        low, high = ("" if end is None else end for end in self)
+        return f"{low}..{high}"
+
+
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One comparison of a field with values; `=` and `!=` take several (any of, none of)."""
+    """One comparison of a field with values.
+
+    `=` and `!=` take several (any of, none of), ranges among them; the others take one value.
+    """
 
     field: str
     operator: Operator
-    values: tuple[FieldValue, ...]
+    values: tuple[FieldValue | Range, ...]
+    quoted: bool = False
+    """Whether the values are texts in any case: where the field has texts, "50" is no number."""
 
 
 @dataclass(frozen=True, slots=True)

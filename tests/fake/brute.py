@@ -2,10 +2,12 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
-from visavis.types import Fields, ImageRecord, Match, Vectors
+from visavis.filters import Span, TypedCondition, TypedFilter
+from visavis.types import Fields, FieldValue, ImageRecord, Match, Vectors
 
 TOLERANCE = 3e-6  # stores round scores to six decimals
 
@@ -82,3 +84,42 @@ def recall(matches: Sequence[Match], scores: Mapping[str, float]) -> float:
     """The share of the true best that is among as many matches."""
     best = sorted(scores, key=lambda id: -scores[id])[: len(matches)]
     return len({match.record.id for match in matches} & set(best)) / len(best)
+
+
+# ----- filters
+
+
+def passes(where: TypedFilter, fields: Fields) -> bool:
+    """Whether a record with these fields (and attributes, under their names) passes a filter."""
+    return all(_holds(condition, fields.get(condition.field)) for condition in where.conditions)
+
+
+def _holds(condition: TypedCondition, held: FieldValue | None) -> bool:
+    if held is None:
+        return condition.negated
+    if condition.containing is not None:
+        return _contains(held, condition.containing)
+    equal = any(isinstance(v, str) == isinstance(held, str) and v == held for v in condition.any_of)
+    return condition.negated != (equal or any(_within(held, span) for span in condition.spans))
+
+
+def _within(held: Any, span: Span) -> bool:
+    ends = [end for end in span[:2] if end is not None]
+    if isinstance(held, str) != isinstance(ends[0], str):
+        return False
+    low: Any = span.low
+    high: Any = span.high
+    above = low is None or held > low or (span.with_low and held == low)
+    below = high is None or held < high or (span.with_high and held == high)
+    return bool(above and below)
+
+
+def _contains(held: FieldValue, needle: str) -> bool:
+    text = str(int(held)) if isinstance(held, bool) else str(held)
+    if needle.isascii():
+        return _ascii_lower(needle) in _ascii_lower(text)
+    return needle.casefold() in text.casefold()
+
+
+def _ascii_lower(text: str) -> str:
+    return "".join(letter.lower() if letter.isascii() else letter for letter in text)

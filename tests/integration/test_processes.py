@@ -27,7 +27,7 @@ def progress(report):
     if len(sys.argv) > 3:
         sys.stdin.readline()  # goes on when it is told to
 index.add(sys.argv[2], progress=progress)
-index.remove(where="id>=0050")
+index.remove(where='id>="0050"')
 """
 
 
@@ -81,7 +81,7 @@ def test_a_reader_gets_a_whole_answer_at_any_time(index: ImageIndex, photos: Pat
         while running.poll() is None:
             result = index.search(photos / "0000.png", limit=500)
             assert result.total_searched == len(result.matches)
-            filtered = index.search(photos / "0000.png", where="id<0020", limit=500)
+            filtered = index.search(photos / "0000.png", where='id<"0020"', limit=500)
             assert filtered.total_searched == len(filtered.matches)
             counts.append(result.total_searched)
         assert running.returncode == 0

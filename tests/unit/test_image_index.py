@@ -264,7 +264,7 @@ def test_compacting_gives_space_back_and_changes_no_answer(index: ImageIndex, dr
     for at in range(200):
         draw(f"many/{at:03}.png", (at, 250 - at, 100), at)
     index.add(draw("many/200.png", RED).parent)
-    index.remove(where="id<150")
+    index.remove(where='id<"150"')
     before, size = index.search("id:200.png", limit=60).matches, index.info().bytes
     index.compact()
     assert index.search("id:200.png", limit=60).matches == before

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.types import Fields, FieldValue, Filter, ImageRecord, Match, Vectors
+from visavis.types import Fields, FieldValue, Filter, ImageRecord, Kind, Match, Vectors
 
 DEPTH = 100
 """Ranks that may come from the approximate index; deeper pages are answered exactly."""
@@ -98,8 +98,8 @@ class StoreInfo:
     pending: int
     """Records newer than the approximate index; they are searched exactly."""
     sources: tuple[str, ...] = ()
-    fields: Mapping[str, str] = field(default_factory=dict)
-    """Names of the records' fields, and their types: text, number or mixed."""
+    fields: Mapping[str, Kind] = field(default_factory=dict)
+    """Names of the records' fields, and their kinds: text, number, date or mixed."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON shape of an index's state."""

@@ -2,8 +2,8 @@
 
 import json
 import math
-from collections.abc import Iterable
 
+from visavis.filters import normal
 from visavis.types import Fields, FieldValue
 
 TAGS = "tags"
@@ -13,27 +13,26 @@ TAGS = "tags"
 def as_text(fields: Fields) -> str | None:
     """Fields as JSON in their order, None for none; the same fields give the same text.
 
-    Numbers that are not finite are left out: JSON has none, and SQLite would refuse to look into
-    any record's fields.
+    Texts are in the form in which filters compare them. Numbers that are not finite are left out:
+    JSON has none, and SQLite would refuse to look into any record's fields.
     """
-    kept = {name: value for name, value in fields.items() if not _endless(value)}
+    kept = as_kept(fields)
     if not kept:
         return None
     return json.dumps(kept, ensure_ascii=False, separators=(",", ":"))
 
 
+def as_kept(fields: Fields) -> dict[str, FieldValue]:
+    """Fields as a store gives them back."""
+    return {
+        normal(name): normal(value) if isinstance(value, str) else value
+        for name, value in fields.items()
+        if not _endless(value)
+    }
+
+
 def _endless(value: FieldValue) -> bool:
     return isinstance(value, float) and not math.isfinite(value)
-
-
-def types_of(fields: Iterable[Fields]) -> dict[str, str]:
-    """The names of some records' fields, with `text`, `number` or `mixed`."""
-    types: dict[str, str] = {}
-    for named in fields:
-        for name, value in named.items():
-            kind = "text" if isinstance(value, str) else "number"
-            types[name] = kind if types.get(name, kind) == kind else "mixed"
-    return types
 
 
 def kept_tags(fields: str | None) -> dict[str, FieldValue]:

@@ -117,7 +117,7 @@ class FieldOut(BaseModel):
     """A field of the records."""
 
     name: str
-    type: str = Field(description="text, number or mixed")
+    type: str = Field(description="text, number, date or mixed")
     count: int
     distinct: int
     values: Annotated[

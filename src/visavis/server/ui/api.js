@@ -28,7 +28,7 @@
  *
  * @typedef {object} Field
  * @property {string} name
- * @property {"text"|"number"|"mixed"} type
+ * @property {"text"|"number"|"date"|"mixed"} type
  * @property {number} distinct
  * @property {{value: string|number|boolean, count: number}[]} [values]
  * @property {number} [min]

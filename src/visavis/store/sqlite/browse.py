@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.filters import TypedFilter, check_field, resolve
 from visavis.store.nearest.ranking import Fetch, Numbers
 from visavis.store.sqlite import rows
 from visavis.store.sqlite.database import Database
@@ -35,7 +36,7 @@ class Facet:
 
     name: str
     type: str
-    """text, number or mixed."""
+    """text, number, date or mixed."""
     count: int = 0
     """Records that have it."""
     distinct: int = 0
@@ -140,13 +141,12 @@ class Browse:
 
     def _under(self, where: Filter, whole: Sequence[Facet]) -> list[Facet]:
         with self._db.translated(), self._db.reading() as connection:
-            named = dict(connection.execute("SELECT name, type FROM fields").fetchall())
-            compile_filter(where, named)  # a wrong one is wrong for every field
+            typed = resolve(where, rows.kinds(connection))
             found = []
             for facet in whole:
-                others = Filter(tuple(c for c in where.conditions if c.field != facet.name))
+                others = tuple(c for c in typed.conditions if c.field != facet.name)
                 # A field is a list or is none whatever the filter, so that nothing jumps.
-                found.append(self._facet(facet, *compile_filter(others, named)))
+                found.append(self._facet(facet, *compile_filter(TypedFilter(others))))
             return found
 
     def reaching(self, vector: Vectors, min_score: float, where: Filter | None = None) -> int:
@@ -183,8 +183,9 @@ class Browse:
         with self._ordering:
             known = self._orders.get((name, descending))
             if known is None or known[0] != generation:
-                named = connection.execute("SELECT name FROM fields").fetchall()
-                value = column(name, {row[0] for row in named})
+                named = rows.kinds(connection)
+                check_field(name, named)
+                value = column(name, name in named)
                 way = "DESC" if descending else "ASC"
                 numbers = connection.execute(
                     f"SELECT number FROM records ORDER BY {value} IS NULL,"
@@ -196,7 +197,7 @@ class Browse:
 
     def _facets(self) -> list[Facet]:
         with self._db.reading() as connection:
-            named = dict(connection.execute("SELECT name, type FROM fields").fetchall())
+            named = rows.kinds(connection)
             sample = connection.execute(
                 "SELECT fields FROM records WHERE fields IS NOT NULL LIMIT ?", (_SAMPLED,)
             ).fetchall()

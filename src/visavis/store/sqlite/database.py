@@ -18,6 +18,7 @@ from visavis.errors import (
     StoreError,
     UsageError,
 )
+from visavis.filters import normal
 
 SCHEMA_VERSION = 1
 
@@ -211,7 +212,7 @@ def translated(path: Path) -> Iterator[None]:
 
 
 def _casefold(value: object) -> str | None:
-    return None if value is None else str(value).casefold()
+    return None if value is None else normal(str(value)).casefold()
 
 
 def _damaged(path: Path, detail: str) -> IndexDamagedError:

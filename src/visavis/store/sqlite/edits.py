@@ -6,8 +6,9 @@ import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from visavis.filters import kinds_of, widened
 from visavis.store.base import Change
-from visavis.store.fields import as_text, types_of
+from visavis.store.fields import as_kept, as_text
 from visavis.store.sqlite import rows
 from visavis.store.sqlite.text import table as text_table
 from visavis.store.sqlite.where import field_expression
@@ -158,12 +159,12 @@ def check(connection: sqlite3.Connection, dim: int) -> None:
 
 
 def note_fields(connection: sqlite3.Connection, fields: Iterable[Fields]) -> None:
-    """Remember the names and types of the fields that records have."""
-    connection.executemany(
-        "INSERT INTO fields VALUES (?, ?) ON CONFLICT DO UPDATE SET type = 'mixed'"
-        " WHERE type != excluded.type",
-        types_of(fields).items(),
-    )
+    """Remember the names and kinds of the fields that records have."""
+    known = rows.kinds(connection)
+    for name, kind in kinds_of(map(as_kept, fields)).items():
+        wider = widened(known.get(name, kind), kind)
+        if wider != known.get(name):
+            connection.execute("INSERT OR REPLACE INTO fields VALUES (?, ?)", (name, wider))
 
 
 def index_fields(connection: sqlite3.Connection) -> None:

@@ -1,6 +1,7 @@
 """Records to SQL rows and back."""
 
 import json
+import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.errors import IndexDamagedError
-from visavis.types import ImageRecord, Vectors
+from visavis.types import ImageRecord, Kind, Vectors
 
 RECORD_COLUMNS = (
     "r.id, r.uri, r.size, r.modified, r.sha256, r.width, r.height, r.fields, s.uri, s.prefix"
@@ -39,6 +40,11 @@ def record(row: Sequence[Any]) -> ImageRecord:
 def stored_uri(uri: str, id: str, folder: str, prefix: str) -> str | None:
     """The address as a row keeps it: nothing when it follows from the folder and the id."""
     return None if uri == f"{folder}/{id.removeprefix(prefix)}" else uri
+
+
+def kinds(connection: sqlite3.Connection) -> dict[str, Kind]:
+    """The names of the fields that some record has had, with their kinds."""
+    return dict(connection.execute("SELECT name, type FROM fields"))
 
 
 def damaged_vectors() -> IndexDamagedError:

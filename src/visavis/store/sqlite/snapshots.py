@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.errors import IndexIncompatibleError, IndexLockedError, StoreError
+from visavis.filters import resolve
 from visavis.store.nearest import caches
 from visavis.store.nearest.ann import Ann
 from visavis.store.nearest.caches import Base
@@ -142,8 +143,7 @@ class Snapshots:
             if key in self._selections:
                 self._selections.move_to_end(key)
                 return self._selections[key]
-        known = dict(connection.execute("SELECT name, type FROM fields"))
-        sql, parameters = compile_filter(where, known)
+        sql, parameters = compile_filter(resolve(where, rows.kinds(connection)))
         # As one text: three times as fast as a row for each number.
         (text,) = connection.execute(
             f"SELECT group_concat(number) FROM records WHERE {sql}", parameters

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.errors import IndexMissingError, RecordNotFoundError
+from visavis.filters import resolve
 from visavis.store.base import (
     Answer,
     Change,
@@ -29,7 +30,7 @@ from visavis.store.sqlite.tagged import Tagged
 from visavis.store.sqlite.text import table as text_table
 from visavis.store.sqlite.text.search import TextSearch
 from visavis.store.sqlite.where import compile_filter
-from visavis.types import FieldValue, Filter, ImageRecord, Vectors
+from visavis.types import FieldValue, Filter, ImageRecord, Kind, Vectors
 
 DATABASE = "index.sqlite"
 
@@ -129,7 +130,7 @@ class SqliteStore:
     def remove_where(self, where: Filter) -> int:
         """Remove every record that passes a filter; returns how many there were."""
         with self._db.writing() as connection:
-            sql, parameters = compile_filter(where, self.field_types())
+            sql, parameters = compile_filter(resolve(where, self.field_types()))
             found = connection.execute(f"SELECT number FROM records WHERE {sql}", parameters)
             numbers = [row[0] for row in found]
             edits.delete(connection, numbers)
@@ -270,10 +271,10 @@ class SqliteStore:
         """All records (that pass the filter) with their vectors, in blocks."""
         return walk.with_vectors(self._db, where)
 
-    def field_types(self) -> dict[str, str]:
-        """Names of the fields that some record has had: `text`, `number` or `mixed`."""
+    def field_types(self) -> dict[str, Kind]:
+        """Names of the fields that some record has had, with their kinds."""
         with self._db.translated():
-            return dict(self._db.connection.execute("SELECT name, type FROM fields"))
+            return rows.kinds(self._db.connection)
 
     def values(self, name: str, limit: int = 100) -> list[tuple[FieldValue, int]]:
         """The commonest values of a field with their counts."""

@@ -7,6 +7,7 @@ is met, and what is removed before it is not.
 from collections.abc import Iterator
 from typing import Any
 
+from visavis.filters import resolve
 from visavis.store.base import Rows
 from visavis.store.sqlite import rows
 from visavis.store.sqlite.database import Database
@@ -34,8 +35,8 @@ def _blocks(
     db: Database, where: Filter | None, columns: str, joined: str
 ) -> Iterator[list[tuple[Any, ...]]]:
     with db.translated():
-        known = dict(db.connection.execute("SELECT name, type FROM fields"))
-    sql, parameters = compile_filter(where, known) if where else ("1", [])
+        kinds = rows.kinds(db.connection)
+    sql, parameters = compile_filter(resolve(where, kinds)) if where else ("1", [])
     query = (
         f"SELECT {columns}, {rows.RECORD_COLUMNS} FROM (SELECT * FROM records WHERE number > ?"
         f" AND {sql} ORDER BY number LIMIT {_BLOCK}) r JOIN sources s ON s.number = r.source"

@@ -1,0 +1,46 @@
+"""Filters over the records' fields: `category=shoes`, `price<50`, `brand=a,b`, `title~lamp`.
+
+    =   any of the values            brand=acme,umbra     price=5..15
+    !=  none of the values           brand!=acme     (records without the field pass)
+    <  <=  >  >=                     price<50        (numbers, or dates and texts in their order)
+    ~   contains, whatever the case  title~lamp
+
+A value that holds a comma, or looks like something else than it is, is quoted: `brand="A, B"`.
+Besides the catalogue's own fields there are `id`, `width`, `height`, `size` (bytes) and `modified`
+(seconds since the epoch).
+
+`parse` reads the language, `resolve` decides what the values mean for the kinds of the fields; a
+store turns the outcome into its own language, and finds out which records pass.
+"""
+
+from visavis.filters.language import Where, as_filter, described, parse, parse_all
+from visavis.filters.typed import (
+    ATTRIBUTES,
+    Span,
+    TypedCondition,
+    TypedFilter,
+    Value,
+    check_field,
+    kinds_of,
+    normal,
+    resolve,
+    widened,
+)
+
+__all__ = [
+    "ATTRIBUTES",
+    "Span",
+    "TypedCondition",
+    "TypedFilter",
+    "Value",
+    "Where",
+    "as_filter",
+    "check_field",
+    "described",
+    "kinds_of",
+    "normal",
+    "parse",
+    "parse_all",
+    "resolve",
+    "widened",
+]

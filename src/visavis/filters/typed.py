@@ -1,0 +1,261 @@
+"""What a filter means for the kinds of fields that there are, in a form that any store can take."""
+
+import difflib
+import math
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
+
+from visavis.errors import FilterError
+from visavis.filters.language import DATE, OPERATORS, described
+from visavis.types import Condition, Fields, FieldValue, Filter, Kind, Range
+
+ATTRIBUTES: Mapping[str, Kind] = {
+    "id": "text",
+    "width": "number",
+    "height": "number",
+    "size": "number",
+    "modified": "number",
+}
+"""What every record can be filtered on, unless there is a field of that name."""
+
+_LONGEST_NEEDLE = 1000
+_WHOLE = re.compile(r"[+-]?[0-9]{1,300}")
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_ISO = re.compile(DATE)
+_YEAR = re.compile(r"[0-9]{4}")
+_TO_ITS_END = "~"  # sorts behind all that can follow in a date: 2024-05~ is the end of May
+_LETTERS = {"number": frozenset("0123456789.eE+-"), "date": frozenset("0123456789-:.TZ+ ")}
+
+Value = int | float | str
+"""As a store keeps it; true and false are 1 and 0."""
+
+
+class Span(NamedTuple):
+    """Values in their order, numbers among numbers or texts among texts (by code points)."""
+
+    low: Value | None
+    high: Value | None
+    with_low: bool = True
+    with_high: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class TypedCondition:
+    """What a field's value has to be: one of some values, within a span, or with a text in it.
+
+    A number equals numbers alone, and a text texts alone.
+    """
+
+    field: str
+    own: bool
+    """Whether it is a field of the records, and not one of ATTRIBUTES."""
+    any_of: tuple[Value, ...] = ()
+    spans: tuple[Span, ...] = ()
+    containing: str | None = None
+    """Text, whatever its case; a number counts as it is written."""
+    negated: bool = False
+    """Turned round: the records that do not pass, and those without the field."""
+
+
+@dataclass(frozen=True, slots=True)
+class TypedFilter:
+    """Conditions that all have to hold, with their types decided; texts are in NFC."""
+
+    conditions: tuple[TypedCondition, ...]
+
+
+def resolve(where: Filter, kinds: Mapping[str, Kind]) -> TypedFilter:
+    """What a filter means for records whose fields are of these kinds.
+
+    Raises FilterError for a field that no record has, and for a comparison that the field's kind
+    rules out, such as numbers with a text.
+    """
+    return TypedFilter(tuple(_resolved(condition, kinds) for condition in where.conditions))
+
+
+def kind_of(value: FieldValue) -> Kind:
+    """The kind of a single value."""
+    if not isinstance(value, str):
+        return "number"
+    return "date" if value[:1].isdigit() and _ISO.fullmatch(value) else "text"
+
+
+def kinds_of(fields: Iterable[Fields]) -> dict[str, Kind]:
+    """The names of some records' fields, with their kinds."""
+    kinds: dict[str, Kind] = {}
+    for named in fields:
+        for name, value in named.items():
+            known = kinds.get(name)
+            if known != "mixed":
+                kind = kind_of(value)
+                kinds[name] = kind if known is None else widened(known, kind)
+    return kinds
+
+
+def widened(one: Kind, other: Kind) -> Kind:
+    """The kind of a field that has values of two kinds."""
+    if one == other:
+        return one
+    return "text" if {one, other} == {"date", "text"} else "mixed"
+
+
+def normal(text: str) -> str:
+    """Text in the one form that is compared: é as one letter, however it was typed."""
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
+
+
+def as_number(value: FieldValue) -> int | float | None:
+    """The value as a number when it is one, or is written like one."""
+    if isinstance(value, str):
+        if _WHOLE.fullmatch(value):
+            return int(value)
+        value = float(value) if _NUMBER.fullmatch(value) else math.nan
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            return None
+        return int(value) if value.is_integer() and abs(value) < 2**53 else value
+    return int(value)
+
+
+def _resolved(condition: Condition, kinds: Mapping[str, Kind]) -> TypedCondition:
+    name, operator, values = normal(condition.field), condition.operator, condition.values
+    asked = _Asked(condition, check_field(name, kinds))
+    typed = partial(TypedCondition, name, name in kinds)
+    if operator in ("=", "!="):
+        meant = [form for value in values for form in asked.forms(value)]
+        return typed(
+            any_of=tuple(form for form in meant if not isinstance(form, Span)),
+            spans=tuple(form for form in meant if isinstance(form, Span)),
+            negated=operator == "!=",
+        )
+    if operator not in OPERATORS or len(values) != 1 or isinstance(values[0], Range):
+        raise FilterError(
+            f"the filter {described([condition])!r} is not understood; = and != take several "
+            "values and ranges, < <= > >= and ~ take one value, and there are no others"
+        )
+    if operator == "~":
+        return typed(containing=asked.needle(str(values[0])))
+    return typed(spans=(asked.side(values[0]),))
+
+
+def check_field(name: str, kinds: Mapping[str, Kind]) -> Kind:
+    """The kind of a field or an attribute. Raises FilterError for any other name."""
+    kind = kinds.get(name) or ATTRIBUTES.get(name)
+    if kind is not None:
+        return kind
+    names = sorted({*kinds, *ATTRIBUTES})
+    folded = {other.casefold(): other for other in names}
+    near = difflib.get_close_matches(name.casefold(), folded, n=3)
+    told = " or ".join(repr(folded[other]) for other in near)
+    hint = f"did you mean {told}?" if near else "fields: " + ", ".join(names)
+    raise FilterError(f"no record has a field {name!r}; {hint}")
+
+
+def _as_date(text: str) -> str | None:
+    """The text when it is a date, or a year."""
+    return text if _ISO.fullmatch(text) or _YEAR.fullmatch(text) else None
+
+
+class _Asked(NamedTuple):
+    """A condition, and the kind of the field that it is about."""
+
+    condition: Condition
+    kind: Kind
+
+    def forms(self, value: FieldValue | Range) -> Sequence[Value | Span]:
+        """What equals a value: itself, or all within a range, a day, a month or a year."""
+        if isinstance(value, Range):
+            return [self._between(value)]
+        text, number = normal(str(value)), as_number(value)
+        if number is None and text.lower() in ("true", "false"):
+            number = int(text.lower() == "true")
+        if self.kind == "number":
+            return [self._number(value) if number is None else number]
+        if self.kind == "date":
+            date = self._date(value)
+            return [Span(date, date + _TO_ITS_END)]
+        if self.condition.field == "id":  # is kept as it was written
+            return list(dict.fromkeys((str(value), text, unicodedata.normalize("NFD", text))))
+        return [text] if self.kind == "text" or number is None else [text, number]
+
+    def side(self, value: FieldValue) -> Span:
+        """What is smaller or greater than a value."""
+        match self.condition.operator:
+            case "<":
+                return Span(None, self._end(value), with_high=False)
+            case "<=":
+                return Span(None, self._last(value))
+            case ">":
+                return Span(self._end(value), None, with_low=False)
+        return Span(self._end(value), None)
+
+    def needle(self, text: str) -> str:
+        """What to look for within values."""
+        if len(text) > _LONGEST_NEEDLE:
+            raise FilterError(f"a filter with ~ takes at most {_LONGEST_NEEDLE} letters")
+        letters = _LETTERS.get(self.kind)
+        if letters is not None and not set(text) <= letters:
+            raise self._wrong(f"looks for {text!r} in {self.kind}s", f"a {self.kind}")
+        return normal(text)
+
+    def _between(self, ends: Range) -> Span:
+        low = None if ends.low is None else self._end(ends.low)
+        high = None if ends.high is None else self._last(ends.high)
+        span = Span(low, high)
+        if low is not None and high is not None:
+            if isinstance(low, str) != isinstance(high, str):
+                raise FilterError(f"the range {ends} goes from a number to a text")
+            if sorted([low, high]) != [low, high]:
+                raise FilterError(f"the range {ends} ends before it begins")
+        return span
+
+    def _end(self, value: FieldValue) -> Value:
+        """A value to compare with, as the field may hold it."""
+        text, number = normal(str(value)), as_number(value)
+        if self.kind == "number":
+            return self._number(value)
+        if self.condition.quoted:
+            return text
+        if self.kind == "date":
+            return self._date(value)
+        if number is None:
+            return text
+        if self.kind == "text":
+            raise self._wrong(
+                f"compares texts with the number {text}",
+                f'text; put quotes around what is to be compared as text: "{text}"',
+            )
+        return number
+
+    def _last(self, value: FieldValue) -> Value:
+        """The same for an end that is included: the end of the day, month or year."""
+        end = self._end(value)
+        return end + _TO_ITS_END if isinstance(end, str) and _as_date(end) else end
+
+    def _number(self, value: FieldValue) -> int | float:
+        number = as_number(value)
+        if number is not None:
+            return number
+        hint = (
+            "; write it without a unit and with a point: 12.5"
+            if re.search("[0-9]", str(value))
+            else ""
+        )
+        raise self._wrong(f"compares numbers with {value!r}, which is none", f"a number{hint}")
+
+    def _date(self, value: FieldValue) -> str:
+        date = _as_date(str(value))
+        if date is not None:
+            return date
+        raise self._wrong(
+            f"compares dates with {value!r}, which is none",
+            "a date: write 2024-05-01, 2024-05 or 2024",
+        )
+
+    def _wrong(self, does: str, kind: str) -> FilterError:
+        told, field = described([self.condition]), self.condition.field
+        return FilterError(f"the filter {told!r} {does}; every {field} is {kind}")

@@ -1,0 +1,226 @@
+"""Filters: read as people write them, and what they mean for fields of several kinds."""
+
+import pytest
+from brute import passes
+
+from visavis.errors import FilterError
+from visavis.filters import described, kinds_of, parse, parse_all, resolve
+from visavis.types import Condition, Fields, FieldValue, Filter, Range
+
+
+@pytest.mark.parametrize(
+    ("text", "condition"),
+    [
+        ("brand=acme", Condition("brand", "=", ("acme",))),
+        ("brand = acme , umbra ", Condition("brand", "=", ("acme", "umbra"))),
+        ('brand="Dolce, Gabbana",acme', Condition("brand", "=", ("Dolce, Gabbana", "acme"))),
+        ('brand="say ""hi"""', Condition("brand", "=", ('say "hi"',), True)),
+        ("brand!=acme", Condition("brand", "!=", ("acme",))),
+        ("price<50", Condition("price", "<", ("50",))),
+        ("price<=-5.5", Condition("price", "<=", ("-5.5",))),
+        ("price>1e3", Condition("price", ">", ("1e3",))),
+        ("year>=2011", Condition("year", ">=", ("2011",))),
+        ("title~table lamp", Condition("title", "~", ("table lamp",))),
+        ("title~a,b", Condition("title", "~", ("a,b",))),
+        ("formula=a=b", Condition("formula", "=", ("a=b",))),
+        ("shoe size=42", Condition("shoe size", "=", ("42",))),
+        ("größe.cm=42", Condition("größe.cm", "=", ("42",))),
+        ('empty=""', Condition("empty", "=", ("",), True)),
+    ],
+)
+def test_an_expression_is_read_as_people_write_it(text: str, condition: Condition) -> None:
+    assert parse(text) == condition
+
+
+@pytest.mark.parametrize(
+    "text", ["", "shoes", "=shoes", "a!b", "price<", "title~", "brand=", "brand!=  ", 'brand="open']
+)
+def test_what_is_no_expression_is_refused(text: str) -> None:
+    with pytest.raises(FilterError):
+        parse(text)
+
+
+def test_a_filter_is_told_as_it_was_written() -> None:
+    assert described(parse_all(["brand=a,b", "price<50"])) == "brand=a,b and price<50"
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("price=5..15", Range("5", "15")),
+        ("price= -5 .. 1.5 ", Range("-5", "1.5")),
+        ("price=5..", Range("5", None)),
+        ("price=..15", Range(None, "15")),
+        ("day=2024-05-01..2024-06", Range("2024-05-01", "2024-06")),
+        ("title=see..saw", "see..saw"),
+        ('code="5..15"', "5..15"),
+        ("title=..", ".."),
+        ("title=1...5", "1...5"),
+    ],
+)
+def test_numbers_and_dates_with_two_points_between_are_a_range(
+    text: str, value: FieldValue | Range
+) -> None:
+    assert parse(text).values == (value,)
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("price==10", "price=10"),
+        ("price=>5", "price>=5"),
+        ("price=<15", "price<=15"),
+        ("price<>15", "price!=15"),
+        ("title =~ lamp", "title~lamp"),
+    ],
+)
+def test_a_mistyped_operator_is_an_error_that_says_what_was_meant(text: str, meant: str) -> None:
+    with pytest.raises(FilterError, match=f"did you mean '{meant}'"):
+        parse(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["price<<5", "price!5", "price = >5", "price> =5", "price!<5", "title!~lamp", "price<=>5"],
+)
+def test_other_operators_are_refused(text: str) -> None:
+    with pytest.raises(FilterError, match=r"not understood|is none|two operators"):
+        parse(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "brand=acme and price<5",
+        "brand=acme AND price<5",
+        "brand=acme && price<5",
+        "brand=acme; price<5",
+        "brand=acme,price<5",
+        "title~lamp or title~light",
+    ],
+)
+def test_two_expressions_in_one_are_refused_rather_than_taken_for_a_value(text: str) -> None:
+    with pytest.raises(FilterError, match="seems to hold a second one"):
+        parse(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["brand=Marks and Spencer", "brand=A & B", "title~bed and breakfast", 'b="a; c=d"']
+)
+def test_values_may_have_such_words_and_marks(text: str) -> None:
+    assert parse(text).operator in ("=", "~")
+
+
+# -- what it means ---------------------------------------------------------------------------------
+
+RECORDS: list[Fields] = [
+    {"price": 10, "day": "2024-05-01", "zip": "00501", "title": "Café crème", "seen": 3},
+    {"price": 15.5, "day": "2024-05-31T12:30", "zip": "90210", "title": "lamp", "seen": "never"},
+    {"price": -1, "day": "2023-12-31", "zip": "10115", "title": "5..15", "seen": 7},
+]
+KINDS = kinds_of(RECORDS)
+
+
+def found(*expressions: str) -> list[int]:
+    where = parse_all(expressions)
+    assert where is not None
+    typed = resolve(where, KINDS)
+    return [at for at, fields in enumerate(RECORDS) if passes(typed, {"id": f"ü{at}", **fields})]
+
+
+def test_the_kind_of_a_field_is_that_of_all_its_values() -> None:
+    assert KINDS == {
+        "price": "number",
+        "day": "date",
+        "zip": "text",
+        "title": "text",
+        "seen": "mixed",
+    }
+    assert kinds_of([{"a": "2024-05-01"}, {"a": "soon"}]) == {"a": "text"}
+    assert kinds_of([{"a": "2024-05-01"}, {"a": 2024}]) == {"a": "mixed"}
+    assert kinds_of([{"a": True}, {"a": 5}]) == {"a": "number"}
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("price=5..15", [0]),
+        ("price=..10", [0, 2]),
+        ("price=15.5..", [1]),
+        ("price=-1,12..20", [1, 2]),
+        ("price!=5..20", [2]),
+        ("price~5", [1]),
+        ("day>2024", [0, 1]),
+        ("day<2024", [2]),
+        ("day=2024", [0, 1]),
+        ("day=2024-05", [0, 1]),
+        ("day=2024-05-31", [1]),
+        ("day<=2024-05-31", [0, 1, 2]),
+        ("day<2024-05-31", [0, 2]),
+        ("day=2023..2024-05-01", [0, 2]),
+        ("day=2024..2024", [0, 1]),
+        ("day!=2024-05", [2]),
+        ("day~-05-", [0, 1]),
+        ('zip>"5"', [1]),
+        ("zip=90210", [1]),
+        ('title="5..15"', [2]),
+        ("title>c", [1]),
+        ("title~cafe\u0301 CRE\u0300ME", [0]),
+        ("title=Cafe\u0301 crème", [0]),
+        ("seen>2", [0, 2]),
+        ("seen=never,7", [1, 2]),
+        ("seen=3..6", [0]),
+        ("id=ü1", [1]),
+        ("id=u\u03081", [1]),
+    ],
+)
+def test_values_are_read_as_what_the_field_is(expression: str, expected: list[int]) -> None:
+    if expression.startswith("id"):
+        expression = expression.replace("ü", "u\u0308")
+    assert found(expression) == expected
+
+
+@pytest.mark.parametrize(
+    ("expression", "told"),
+    [
+        ("price=ten", "numbers with 'ten'.* every price is a number"),
+        ("price!=ten", "every price is a number"),
+        ("price<ten", "every price is a number"),
+        ("price<$50", "every price is a number; write it without a unit"),
+        ("price<12,50", "every price is a number; write it without a unit and with a point"),
+        ("price=2024-01-01..2024-02-01", "every price is a number"),
+        ("price~lamp", "looks for 'lamp' in numbers; every price is a number"),
+        ("zip>10000", 'texts with the number 10000; every zip is text.*"10000"'),
+        ("zip=1..5", "every zip is text"),
+        ("id>5", "every id is text"),
+        ("day>yesterday", "dates with 'yesterday'.* every day is a date"),
+        ("day=31.05.2024", "every day is a date: write 2024-05-01"),
+        ("day~May", "every day is a date"),
+        ("width=wide", "every width is a number"),
+        ("price=15..5", "ends before it begins"),
+        ("day=2024..2023", "ends before it begins"),
+        ("seen=1..2024-05-01", "from a number to a text"),
+    ],
+)
+def test_what_the_kind_of_a_field_rules_out_is_an_error_that_names_both(
+    expression: str, told: str
+) -> None:
+    with pytest.raises(FilterError, match=told):
+        found(expression)
+
+
+def test_an_unknown_field_is_told_with_its_neighbours() -> None:
+    with pytest.raises(FilterError, match="has a field 'Pryce'; did you mean 'price'"):
+        found("Pryce<5")
+    with pytest.raises(FilterError, match=r"'TITEL'; did you mean 'title'\?"):
+        found("TITEL~x")
+    with pytest.raises(FilterError, match="fields: day, height, id, modified, price"):
+        found("qqqqqq=1")
+
+
+def test_a_condition_that_the_language_cannot_write_is_refused() -> None:
+    for values in ((), (1, 2), (Range(1, 2),)):
+        with pytest.raises(FilterError, match="take one value"):
+            resolve(Filter((Condition("price", "<", values),)), KINDS)
+    with pytest.raises(FilterError, match="there are no others"):
+        resolve(Filter((Condition("price", "==", (1,)),)), KINDS)  # type: ignore[arg-type]

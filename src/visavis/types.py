@@ -243,6 +243,8 @@ class Failure:
 
     uri: str
     reason: str
+    about: tuple[str, ...] = ()
+    """Ids of records that it may be about; they stay in the index."""
 
     def to_dict(self) -> dict[str, str]:
         """The JSON shape of a failure."""

@@ -81,7 +81,7 @@ class CatalogueSource:
     def _entry(self, row: Row) -> Entry | Failure:
         here = f"{self.uri}#row={row.number}"  # the notation of RFC 7111
         if row.problem is not None:
-            return Failure(here, row.problem)
+            return Failure(here, row.problem, row.texts)
         values: dict[str, FieldValue] = row.values
         cell = str(values.pop(self._image_column, ""))
         id = (
@@ -97,10 +97,12 @@ class CatalogueSource:
             return Entry(str(id), cell, -1, 0.0, values)
         path = self._local(cell)
         if path is None:
-            return Failure(here, f"{cell} is an address of a kind that visavis cannot read")
+            told = f"{cell} is an address of a kind that visavis cannot read"
+            return Failure(here, told, (str(id),))
         status = stat_file(path)
         if isinstance(status, str):
-            return Failure(path_text(path), f"{status} (row {row.number} of {self._path.name})")
+            told = f"{status} (row {row.number} of {self._path.name})"
+            return Failure(path_text(path), told, (str(id),))
         return Entry(str(id), path_text(path), status.st_size, status.st_mtime, values)
 
     def _local(self, cell: str) -> str | None:

@@ -28,6 +28,8 @@ class Row(NamedTuple):
     number: int
     values: dict[str, FieldValue]
     problem: str | None = None
+    texts: tuple[str, ...] = ()
+    """What stands in a row that cannot be read; its id may be among it."""
 
 
 class Table(Protocol):
@@ -82,9 +84,9 @@ class _CsvTable:
         for number, cells in islice(self._raw(), 1, None):
             if not cells:
                 continue  # a blank line
-            if len(cells) != len(converters):
-                told = f"the row has {len(cells)} cells, the first row has {len(converters)}"
-                yield Row(number, {}, told)
+            problem = self._problem(cells)
+            if problem is not None:
+                yield Row(number, {}, problem, self._texts(cells))
                 continue
             values = {
                 name: convert(cell)
@@ -92,6 +94,27 @@ class _CsvTable:
                 if cell and name
             }
             yield Row(number, values)
+
+    def _problem(self, cells: list[str]) -> str | None:
+        """Why the cells cannot be taken for a row, if so."""
+        if len(cells) != len(self.columns):
+            return f"the row has {len(cells)} cells, the first row has {len(self.columns)}"
+        if any(self._holds_rows(cell) for cell in cells):
+            return "a cell holds what looks like further rows; look for a quote that is not closed"
+        return None
+
+    def _holds_rows(self, cell: str) -> bool:
+        """Whether all lines of a cell but its first look like rows, not like prose."""
+        if "\n" not in cell:
+            return False
+        mark, lines = self._delimiter, cell.split("\n")[1:]
+        return len(self.columns) > 2 and all(
+            line.count(mark) == len(self.columns) - 1 and f"{mark} " not in line for line in lines
+        )
+
+    def _texts(self, cells: list[str]) -> tuple[str, ...]:
+        lines = (line for cell in cells for line in cell.split("\n"))
+        return tuple(part.strip() for line in lines for part in line.split(self._delimiter))
 
     def _kinds(self, text_columns: Collection[str]) -> list["_Kind"]:
         kinds: list[_Kind] = ["str" if name in text_columns else "empty" for name in self.columns]
@@ -110,17 +133,30 @@ class _CsvTable:
     def _raw(self) -> Iterator[tuple[int, list[str]]]:
         """Numbered rows of stripped cells, the header among them as row 1."""
         with _readable(self._path), self._path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, delimiter=self._delimiter)
+            lines: list[str] = []  # of the row in hand
+            reader = csv.reader(_kept(file, lines), delimiter=self._delimiter)
+            start = 1
             try:
                 for number, cells in enumerate(reader, start=1):
+                    if len(lines) > 1:
+                        list(csv.reader(lines, delimiter=self._delimiter, strict=True))
                     yield number, [cell.strip() for cell in cells]
+                    start += len(lines)
+                    lines.clear()
             except csv.Error as error:
                 # Most often a missing quote made one cell of many rows. Going on would lose those
                 # rows and prune their records. (The limit of 131,072 characters a cell is csv's.)
                 raise SourceError(
-                    f"{self._path}: line {reader.line_num} cannot be read as CSV ({error}); "
-                    "look for a missing quote at or before it"
+                    f"{self._path}: the row that begins in line {start} and ends in line "
+                    f"{reader.line_num} cannot be read as CSV ({error}); look for a missing quote"
                 ) from error
+
+
+def _kept(file: Iterable[str], lines: list[str]) -> Iterator[str]:
+    """The lines of a file, each noted as it is handed out."""
+    for line in file:
+        lines.append(line)
+        yield line
 
 
 _Kind = Literal["empty", "int", "float", "bool", "str"]
@@ -153,6 +189,14 @@ _CONVERTERS: dict[_Kind, Callable[[str], FieldValue]] = {
 # ----- JSON Lines
 
 
+_JSON_SCALAR = re.compile(r'[^\s"{}\[\],:\\]+')  # of a line that is no JSON: ids and the like
+
+
+class _BadLine(NamedTuple):
+    problem: str
+    texts: tuple[str, ...]
+
+
 class _JsonLinesTable:
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -166,9 +210,9 @@ class _JsonLinesTable:
             if isinstance(found, dict):
                 yield Row(number, _fields(found, text_columns))
             else:
-                yield Row(number, {}, found)
+                yield Row(number, {}, found.problem, found.texts)
 
-    def _objects(self) -> Iterator[tuple[int, dict[str, Any] | str]]:
+    def _objects(self) -> Iterator[tuple[int, "dict[str, Any] | _BadLine"]]:
         """Each line's object, or what is wrong with the line."""
         with _readable(self._path), self._path.open(encoding="utf-8-sig") as file:
             for number, line in enumerate(file, start=1):
@@ -177,9 +221,11 @@ class _JsonLinesTable:
                 try:
                     found = json.loads(line, parse_constant=lambda _: None)  # NaN counts as null
                 except (ValueError, RecursionError) as error:
-                    yield number, f"the line is not valid JSON ({error})"
+                    told = f"the line is not valid JSON ({error})"
+                    yield number, _BadLine(told, tuple(_JSON_SCALAR.findall(line)))
                     continue
-                yield number, found if isinstance(found, dict) else "the line is no JSON object"
+                told = "the line is no JSON object"
+                yield number, found if isinstance(found, dict) else _BadLine(told, ())
 
 
 # ----- Parquet

@@ -27,10 +27,10 @@ from visavis.flows.answer import Means, Observe, SearchOptions, answer, as_queri
 from visavis.flows.binding import Binding, IndexOptions
 from visavis.flows.ingest import IngestOptions, Progress
 from visavis.flows.ingest_all import ingest_all
-from visavis.flows.search import Question
+from visavis.flows.removing import remove
 from visavis.flows.tagging import Tagging
+from visavis.flows.terms import Question
 from visavis.images.decode import MAX_PIXELS
-from visavis.images.files import path_text
 from visavis.sources.base import Location, SourceOptions, as_source, read_anywhere
 from visavis.sources.uploads import Uploads
 from visavis.sources.web.fetch import Fetcher, fetched
@@ -182,37 +182,30 @@ class ImageIndex:
             raise SourceError("; ".join(refused))
         return report
 
-    def remove(self, *ids: str, where: Where = None, source: str | None = None) -> int:
+    def remove(
+        self,
+        *ids: str,
+        where: Where = None,
+        source: str | None = None,
+        missing_ok: bool = False,
+    ) -> int:
         """Remove records by id, by filter, or all of a source; returns how many there were.
 
         Args:
-            ids: Of single records; unknown ones are passed over.
+            ids: Of single records.
             where: A filter; all that pass it.
             source: A folder or catalogue that was indexed, as `info().sources` names it, or a path
                 to it.
+            missing_ok: Whether ids that no record has are passed over.
 
-        Raises UsageError when nothing says which, or the index has no such source.
+        Raises:
+            RecordNotFoundError: no record has one of the ids; then nothing is removed.
+            UsageError: nothing says which, or the index has no such source.
         """
-        chosen = as_filter(where)
-        if not ids and chosen is None and source is None:
-            raise UsageError("say which records to remove: ids, a filter, or a source")
         with self.writing():
-            removed = self._store.remove(ids) if ids else 0
-            if chosen is not None:
-                removed += self._store.remove_where(chosen)
-            if source is not None:
-                removed += self._store.forget_source(self._known_source(source))
+            removed = remove(self._store, ids, as_filter(where), source, missing_ok=missing_ok)
             self._store.finish()
         return removed
-
-    def _known_source(self, source: str) -> str:
-        sources = self._store.info().sources
-        for name in (source, path_text(os.path.abspath(source))):  # noqa: PTH100 - keeps links
-            if name in sources:
-                return name
-        raise UsageError(
-            f"{source}: the index has no such source; it has {', '.join(sources) or 'none'}"
-        )
 
     def rebuild(
         self,

@@ -61,6 +61,16 @@ def test_a_source_is_removed_with_its_records(cli: Cli, photos: Path) -> None:
     assert json.loads(cli("status", "--json").out)["sources"] == []
 
 
+def test_an_unknown_id_is_refused_and_a_sources_path_is_recognised(cli: Cli, photos: Path) -> None:
+    cli("index", photos)
+    ran = cli("remove", "mug.jpg", "mug-01-front.jpg")
+    assert (ran.code, ran.out) == (2, "")
+    assert "no record has the id 'mug.jpg'" in ran.err
+    assert "--source" in cli("remove", photos).err
+    assert cli("remove", "mug.jpg", "mug-01-front.jpg", "--missing-ok").out == "removed 1 records\n"
+    assert "none was given" in cli("remove", "--missing-ok", "--source", photos).err
+
+
 def test_remove_without_saying_what_is_refused(cli: Cli, photos: Path) -> None:
     cli("index", photos)
     ran = cli("remove")

@@ -147,7 +147,10 @@ def test_pictures_above_the_cap_are_failures(tmp_path: Path, album: Path, plug_i
 
 def test_records_are_removed_by_id_filter_and_source(filled: ImageIndex, draw: Draw) -> None:
     filled.add(draw("other/x.png", BLUE).parent)
-    assert filled.remove("red.png", "nobody") == 1
+    with pytest.raises(RecordNotFoundError, match="nobody"):
+        filled.remove("red.png", "nobody")
+    assert "red.png" in filled
+    assert filled.remove("red.png", "nobody", missing_ok=True) == 1
     assert filled.remove(where="folder=sub") == 1
     assert filled.remove(where=["id~gr", "width>0"]) == 1
     assert filled.remove(source=filled.info().sources[1]) == 1

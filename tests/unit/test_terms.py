@@ -4,10 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from visavis.errors import (
-    UsageError,
-)
-from visavis.flows.search import parse_class, parse_term, parse_terms
+from visavis.errors import ImageUnreadableError, UsageError
+from visavis.flows.terms import parse_class, parse_term, parse_terms
 from visavis.types import (
     ClassTerm,
     ImageTerm,
@@ -32,7 +30,14 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("a.jpg", ImageTerm(Path("a.jpg"))),
         ("two words.jpg", ImageTerm(Path("two words.jpg"))),
         ("./missing.jpg", ImageTerm(Path("missing.jpg"))),
-        ("missing.jpg", TextTerm("missing.jpg")),
+        ("text:missing.jpg", TextTerm("missing.jpg")),
+        ("0.5:text:dog", TextTerm("dog", 0.5)),
+        ("file:///tmp/a%20b.jpg", ImageTerm(Path("/tmp/a b.jpg"))),
+        ("HTTPS://x.org/a", ImageTerm("HTTPS://x.org/a")),
+        ("C:\\pics\\a.png", ImageTerm(Path("C:\\pics\\a.png"))),  # refused when it is read
+        ("black/white shoes", TextTerm("black/white shoes")),
+        ("AC/DC", TextTerm("AC/DC")),
+        ("v2.0", TextTerm("v2.0")),
         ("https://x.org/a.jpg", ImageTerm("https://x.org/a.jpg")),
         ("http://x.org/", ImageTerm("http://x.org/")),
         ("id:some id/with:colon", RecordTerm("some id/with:colon")),
@@ -58,13 +63,59 @@ def test_a_term_is_what_it_looks_like(files: Path, text: str, term: Term | None)
     same(parse_term(text), term)
 
 
-def test_a_folder_does_not_stand_in_the_way_of_a_word(files: Path) -> None:
-    (files / "dog").mkdir()
+@pytest.mark.parametrize(
+    "text",
+    [
+        "missing.jpg",
+        "two wordz.jpg",
+        "0.5:missing.JPG",
+        "*.jpg",
+        "www.example.com/a.png",
+        "photo.cr2",
+        "shop.csv",
+        "beach/2024",
+        "beach\\2024",
+        "beach",
+        "text:",
+    ],
+)
+def test_what_looks_like_a_file_and_is_none_is_never_searched_as_words(
+    files: Path, text: str
+) -> None:
     (files / "beach").mkdir()
-    same(parse_term("dog"), TextTerm("dog"))
-    same(parse_term("0.5:dog"), TextTerm("dog", 0.5))
+    with pytest.raises((ImageUnreadableError, UsageError)):
+        parse_term(text)
+    if text != "beach":
+        with pytest.raises((ImageUnreadableError, UsageError)):
+            parse_terms(["./a.jpg", "+", text])
+
+
+def test_a_folder_does_not_stand_in_the_way_of_words(files: Path) -> None:
+    for name in ("dog", "beach"):
+        (files / name).mkdir()
     assert parse_terms(["a", "dog", "on", "the", "beach"]) == (TextTerm("a dog on the beach"),)
+    same(parse_term("text:dog"), TextTerm("dog"))
     same(parse_term("./dog"), ImageTerm(Path("dog")))  # said to be a path: refused when read
+
+
+@pytest.mark.parametrize(
+    ("words", "weights"),
+    [
+        (["-"], [1]),
+        (["0.5:-"], [0.5]),
+        (["-", "+", "./a.jpg"], [1, 1]),
+        (["./a.jpg", "+", "-"], [1, 1]),
+        (["./a.jpg", "-", "-"], [1, -1]),
+    ],
+)
+def test_a_dash_where_a_term_stands_is_the_picture_from_standard_input(
+    files: Path, words: list[str], weights: list[float]
+) -> None:
+    found = parse_terms(words, None, lambda: b"piped")
+    assert [term.weight for term in found] == weights
+    images = [term.image for term in found if isinstance(term, ImageTerm)]
+    assert sorted(map(str, images)) == sorted({"a.jpg", str(b"piped")} & set(map(str, images)))
+    assert b"piped" in images
 
 
 def same(found: Term, expected: Term) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import typer
 
-from visavis.cli import options
+from visavis.cli import options, terminal
 
 if TYPE_CHECKING:
     from visavis.image_index import ImageIndex
@@ -66,7 +66,7 @@ def compare(
     the models made is used as it is.
     """
     from visavis.errors import UsageError
-    from visavis.flows.search import parse_terms
+    from visavis.flows.terms import parse_terms
     from visavis.pages.sheet import check_sheet_path
     from visavis.types import Query
 
@@ -78,7 +78,7 @@ def compare(
     if sheet is not None:
         check_sheet_path(Path(sheet))
     given = options.settings(index, device)
-    asked = [(query, parse_terms([query])) for query in queries]
+    asked = [(query, parse_terms([query], None, terminal.standard_input)) for query in queries]
     with ExitStack() as opened:
         places = [_indexed(name, source, image_column, given, opened) for name in model or []]
         names = _names(model or [], places)
@@ -90,7 +90,7 @@ def compare(
         if sheet is not None:
             _write(Path(sheet), answers, places[0])
     if json_output:
-        options.echo_json(
+        terminal.echo_json(
             [{"query": a.query, "model": a.model} | a.result.to_dict() for a in answers]
         )
     else:
@@ -131,7 +131,7 @@ def _indexed(
     with IndexProgress(named, [], image_column=image_column) as progress:
         report = made.add(taken, image_column=image_column, progress=progress.update)
     for failure in report.failed:
-        typer.echo(f"skipped {failure.uri}: {failure.reason}", err=True)
+        terminal.tell(f"skipped {failure.uri}: {failure.reason}")
     if not len(made):
         raise UsageError(f"{source or given.index}: there is no picture in it to search")
     return made
@@ -177,15 +177,16 @@ def _names(models: Sequence[str], places: "Sequence[ImageIndex]") -> list[str]:
 def _print(answers: Sequence[_Answer]) -> None:
     for answer in answers:
         if answer.result.reason is not None:
-            typer.echo(f"{answer.query}, {answer.model}: {answer.result.reason}", err=True)
+            terminal.tell(f"{answer.query}, {answer.model}: {answer.result.reason}")
         if sys.stdout.isatty():
-            typer.echo(f"\n{answer.query} · {answer.model}")
+            terminal.echo(f"\n{answer.query} · {answer.model}")
         for rank, match in enumerate(answer.result.matches, 1):
             if sys.stdout.isatty():
-                typer.echo(f"  {rank:2}  {match.score:.3f}  {match.record.id}")
+                named = terminal.one_line(match.record.id)
+                terminal.echo(f"  {rank:2}  {match.score:.3f}  {named}")
             else:
-                row = (answer.query, answer.model, str(rank), f"{match.score:.6f}", match.record.id)
-                typer.echo("\t".join(row))
+                score = f"{match.score:.6f}"
+                terminal.row(answer.query, answer.model, rank, score, match.record.id)
 
 
 def _write(path: Path, answers: Sequence[_Answer], index: "ImageIndex") -> None:
@@ -215,4 +216,4 @@ def _write(path: Path, answers: Sequence[_Answer], index: "ImageIndex") -> None:
     write_sheet(
         path, Sheet("Models compared", rows, f"{searched:,} searched · {' · '.join(models)}")
     )
-    typer.echo(f"wrote {path}", err=True)
+    terminal.tell(f"wrote {path}")

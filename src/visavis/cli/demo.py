@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from visavis.cli import terminal
+
 if TYPE_CHECKING:
     from visavis.image_index import ImageIndex
     from visavis.types import SearchResult, Term
@@ -42,13 +44,15 @@ def demo(
             except IndexIncompatibleError:  # of an older version of visavis
                 index.rebuild(progress=progress.update)
                 report = index.add(source, progress=progress.update)
-        typer.echo(f"indexed {len(index)} pictures of {source} in {report.seconds:.1f} s")
+        terminal.echo(f"indexed {len(index)} pictures of {source} in {report.seconds:.1f} s")
         _by_picture(index, out, None if folder is not None else _ASKED)
         if folder is None:
             _by_words(index, out)
-        typer.echo(f"\nsearch on with: visavis search ./PICTURE.jpg --index {index.path}")
-        typer.echo(f"or by words:    visavis search WORDS --index {index.path}")
-        typer.echo(f"or on a page:   visavis serve --index {index.path}  (http://127.0.0.1:8000)")
+        terminal.echo(f"\nsearch on with: visavis search ./PICTURE.jpg --index {index.path}")
+        terminal.echo(f"or by words:    visavis search WORDS --index {index.path}")
+        terminal.echo(
+            f"or on a page:   visavis serve --index {index.path}  (http://127.0.0.1:8000)"
+        )
 
 
 def _index_name(folder: Path | None) -> str:
@@ -64,7 +68,7 @@ def _drawn(out: Path) -> Path:
 
     catalogue = out / "gallery" / "catalogue.csv"
     if not catalogue.exists():
-        typer.echo(f"drawing {_COUNT} pictures …", err=True)
+        terminal.tell(f"drawing {_COUNT} pictures …")
         write_gallery(out / "gallery", _COUNT)
     return catalogue
 
@@ -84,7 +88,7 @@ def _by_words(index: "ImageIndex", out: Path) -> None:
     from visavis.types import TextTerm
 
     result = index.search(_WORDS, limit=_SHOWN)
-    typer.echo("")
+    terminal.echo("")
     _show(f"by the words {_WORDS!r}", TextTerm(_WORDS), index, result, out / "words")
 
 
@@ -96,10 +100,12 @@ def _show(
     from visavis.types import RecordTerm
 
     for match in result.matches:
-        typer.echo(f"{match.score:.3f}  {match.record.id}  {match.record.fields.get('title', '')}")
+        terminal.echo(
+            f"{match.score:.3f}  {match.record.id}  {match.record.fields.get('title', '')}"
+        )
     asked = read_picture(index.get(term.id)) if isinstance(term, RecordTerm) else None
     drawn = search_sheet([term], [asked], result, read_picture)
     paths = [sheet.with_suffix(suffix) for suffix in (".png", ".html")]
     for path in paths:
         write_sheet(path, drawn)
-    typer.echo(f"{what}: {paths[0]}, {paths[1]}")
+    terminal.echo(f"{what}: {paths[0]}, {paths[1]}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from visavis.cli import options
+from visavis.cli import options, terminal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -154,9 +154,9 @@ def evaluate(
             _write_page(Path(report), found, comparison, picture_rows(task, run))
     for told in (out, report):
         if told is not None:
-            typer.echo(f"wrote {told}", err=True)
+            terminal.tell(f"wrote {told}")
     if json_output:
-        options.echo_json(_with_differences(found, comparison))
+        terminal.echo_json(_with_differences(found, comparison))
     else:
         _print(found, comparison)
 
@@ -254,7 +254,7 @@ def _opened(
 
 def _tell_skipped(failures: "Sequence[Failure]") -> None:
     for failure in failures:
-        typer.echo(f"skipped {failure.uri}: {failure.reason}", err=True)
+        terminal.tell(f"skipped {failure.uri}: {failure.reason}")
 
 
 def _task(
@@ -318,13 +318,13 @@ def _print(found: "Report", comparison: "Comparison | None") -> None:
     from visavis.pages.report import described, explained, shown
 
     for note in found["notes"]:
-        typer.echo(f"note: {note}", err=True)
+        terminal.tell(f"note: {note}")
     if not sys.stdout.isatty():
         for name, value in found["metrics"].items():
             low, high = found["intervals"][name]
-            typer.echo(f"{name}\t{value:.6f}\t{low:.6f}\t{high:.6f}")
+            terminal.row(name, f"{value:.6f}", f"{low:.6f}", f"{high:.6f}")
         for difference in comparison.differences if comparison else ():
-            typer.echo(
+            terminal.echo(
                 f"{difference.measure} difference\t{difference.difference:.6f}\t"
                 f"{difference.low:.6f}\t{difference.high:.6f}\t{difference.verdict}"
             )
@@ -343,7 +343,7 @@ def _print(found: "Report", comparison: "Comparison | None") -> None:
         _print_rows(f"against {comparison.other}", differences)
     took = found["latency"]
     picture = f", {took['picture_ms']:.1f} ms from a picture" if "picture_ms" in took else ""
-    typer.echo(f"a search takes {took['search_ms']:.2f} ms{picture}")
+    terminal.echo(f"a search takes {took['search_ms']:.2f} ms{picture}")
 
 
 def _print_classes(found: "Report") -> None:
@@ -374,9 +374,9 @@ def _print_rows(title: str, rows: "Sequence[tuple[str, str, str, str]]") -> None
     table.add_column(no_wrap=True)
     table.add_column(style="dim")
     for row in rows:
-        table.add_row(*map(Text, row))
+        table.add_row(*(Text(terminal.one_line(cell)) for cell in row))
     console = Console()
-    console.print(Text(title, style="bold"))
+    console.print(Text(terminal.one_line(title), style="bold"))
     console.print(table)
 
 

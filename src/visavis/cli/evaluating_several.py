@@ -6,9 +6,7 @@ from contextlib import AbstractContextManager, ExitStack
 from itertools import combinations
 from typing import NamedTuple
 
-import typer
-
-from visavis.cli import options
+from visavis.cli import terminal
 from visavis.errors import UsageError
 from visavis.evaluation.compare import Difference, compare, together
 from visavis.evaluation.report import Report
@@ -55,7 +53,7 @@ def evaluate_models(
         _tell_skipped(models, skipped)
         tasks = agreed_tasks(indexes, task, options)
         for note in [] if json_output else dict.fromkeys(n for t in tasks for n in t.notes):
-            typer.echo(f"note: {note}", err=True)
+            terminal.tell(f"note: {note}")
         reports = [measured(*pair) for pair in zip(indexes, tasks, strict=True)]
     _show(models, reports, json_output=json_output)
 
@@ -71,7 +69,7 @@ def _tell_skipped(models: Sequence[str], skipped: Sequence[Sequence[Failure]]) -
         line = f"skipped {uri}: {reason}"
         if len(told) < len(models):
             line = f"left out for all models: {uri}: {reason} ({model})"
-        typer.echo(line, err=True)
+        terminal.tell(line)
 
 
 def _show(models: Sequence[str], reports: Sequence[Report], *, json_output: bool) -> None:
@@ -83,13 +81,13 @@ def _show(models: Sequence[str], reports: Sequence[Report], *, json_output: bool
         for (first, later), differences in zip(numbers, every, strict=True)
     ]
     if json_output:
-        options.echo_json(_shape(names, reports, pairs))
+        terminal.echo_json(_shape(names, reports, pairs))
     elif sys.stdout.isatty():
         _print_table(names, reports)
         for pair in pairs:
             for line in _sentences(pair):
-                typer.echo(line)
-        typer.echo(_how_clear(sum(len(pair.differences) for pair in pairs)))
+                terminal.echo(line)
+        terminal.echo(_how_clear(sum(len(pair.differences) for pair in pairs)))
     else:
         _print_lines(names, reports, pairs)
 
@@ -121,10 +119,10 @@ def _print_lines(names: Sequence[str], reports: Sequence[Report], pairs: Sequenc
         for name, report in zip(names, reports, strict=True):
             low, high = report["intervals"][measure]
             value = report["metrics"][measure]
-            typer.echo(f"{measure}\t{name}\t{value:.6f}\t{low:.6f}\t{high:.6f}")
+            terminal.row(measure, name, f"{value:.6f}", f"{low:.6f}", f"{high:.6f}")
     for pair in pairs:
         for d in pair.differences:
-            typer.echo(
+            terminal.echo(
                 f"{d.measure} difference\t{pair.model} - {pair.against}\t{d.difference:.6f}\t"
                 f"{d.low:.6f}\t{d.high:.6f}\t{d.verdict}"
             )
@@ -141,7 +139,7 @@ def _print_table(names: Sequence[str], reports: Sequence[Report]) -> None:
     table = Table(box=box.SIMPLE)
     table.add_column("")
     for name in names:
-        table.add_column(Text(name), justify="right")
+        table.add_column(Text(terminal.one_line(name)), justify="right")
     for measure in reports[0]["metrics"]:
         cells = []
         for report in reports:
@@ -152,7 +150,7 @@ def _print_table(names: Sequence[str], reports: Sequence[Report]) -> None:
         took = [f"{report['latency']['picture_ms']:.1f} ms" for report in reports]
         table.add_row("from a picture file", *took)
     console = Console()
-    console.print(Text(described(reports[0]), style="bold"))
+    console.print(Text(terminal.one_line(described(reports[0])), style="bold"))
     console.print(table)
 
 

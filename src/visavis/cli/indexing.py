@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from visavis.cli import options
+from visavis.cli import options, terminal
 
 if TYPE_CHECKING:
     from visavis.image_index import ImageIndex
@@ -181,20 +181,22 @@ def _opened(sources: list[str], *, allow_private: bool, **catalogue: Any) -> "li
 
 def _show(report: "IndexReport", index: "ImageIndex", json_output: bool) -> None:
     if json_output:
-        options.echo_json(report.to_dict())
+        terminal.echo_json(report.to_dict())
         return
     told = [f"skipped {failure.uri}: {failure.reason}" for failure in report.failed]
     told += [f"note: {note}" for note in report.notes]
     for line in told[:_SHOWN]:
-        typer.echo(line, err=True)
+        terminal.tell(line)
     if len(told) > _SHOWN:
-        typer.echo(f"… and {len(told) - _SHOWN} more; --json lists them all", err=True)
+        terminal.tell(f"… and {len(told) - _SHOWN} more; --json lists them all")
     counts = [
         f"{getattr(report, name)} {name}" for name in ("added", "unchanged", "moved", "removed")
     ]
     counts += [f"{report.tagged} tagged"] if report.tagged else []
     rate = report.added / report.seconds if report.seconds > 0 else 0.0
     pace = f" ({rate:.0f} images a second)" if report.added and rate >= 1 else ""
-    typer.echo(f"{', '.join(counts)}, {len(report.failed)} skipped in {report.seconds:.1f} s{pace}")
+    terminal.echo(
+        f"{', '.join(counts)}, {len(report.failed)} skipped in {report.seconds:.1f} s{pace}"
+    )
     info = index.info()
-    typer.echo(f"{info.records} records in {index.path}, model {info.model}")
+    terminal.echo(f"{info.records} records in {index.path}, model {info.model}")

@@ -13,6 +13,7 @@ import typer
 import typer.main
 
 from visavis import __version__
+from visavis.cli import terminal
 from visavis.cli.lazy import LazyCommands, LazyGroup, Place
 from visavis.errors import VisavisError
 
@@ -54,7 +55,7 @@ app = typer.Typer(
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"visavis {__version__}")
+        terminal.echo(f"visavis {__version__}")
         raise typer.Exit
 
 
@@ -137,5 +138,5 @@ def _advice(error: typer.TyperException) -> str:
 
 
 def _tell(sentence: str, code: int) -> int:
-    typer.echo(sentence, err=True)
+    terminal.tell(sentence)
     return code

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from visavis.cli import options
+from visavis.cli import options, terminal
 
 if TYPE_CHECKING:
     from visavis.embedders.adding.hub import DownloadPlan
@@ -37,7 +37,7 @@ def list_(
     if json_output:
         shape = [info.to_dict() for info in here]
         shape += [{"name": p.name, "kind": "available", "license": p.license} for p in presets]
-        options.echo_json(shape)
+        terminal.echo_json(shape)
         return
     rows = [_row(info) for info in here]
     rows += [(p.name, "available", "", p.license, p.about) for p in presets]
@@ -59,7 +59,7 @@ def _print_rows(rows: list[tuple[str, ...]]) -> None:
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     for row in rows:
         cells = [cell.ljust(width) for cell, width in zip(row[:4], widths, strict=True)]
-        typer.echo("  ".join([*cells, row[4]]).rstrip())
+        terminal.echo("  ".join([*cells, row[4]]).rstrip())
 
 
 @app.command()
@@ -72,11 +72,11 @@ def info(model: Name, json_output: options.Json = False) -> None:
 
     shape = model_info(model).to_dict()
     if json_output:
-        options.echo_json(shape)
+        terminal.echo_json(shape)
         return
     for key, value in shape.items():
         if value not in (None, "", False):
-            typer.echo(f"{key.ljust(12)} {value}")
+            terminal.echo(f"{key.ljust(12)} {value}")
 
 
 @app.command()
@@ -96,16 +96,16 @@ def check(model: Name, device: options.Device = None, json_output: options.Json 
         raise UsageError(f"{model} has no folder to check; it is part of the program")
     report = check_model(folder, device=given.device)
     if json_output:
-        options.echo_json(report.to_dict())
+        terminal.echo_json(report.to_dict())
         return
-    typer.echo(
+    terminal.echo(
         f"{report.name} works: {report.dim} dimensions, {report.image_ms:.1f} ms a picture on one "
         f"core, loaded in {report.load_ms:.0f} ms"
     )
     if report.text_ms is not None:
-        typer.echo(f"it reads words: {report.text_ms:.1f} ms a text")
+        terminal.echo(f"it reads words: {report.text_ms:.1f} ms a text")
     if report.note is not None:
-        typer.echo(f"note: {report.note}", err=True)
+        terminal.tell(f"note: {report.note}")
 
 
 @app.command()
@@ -185,14 +185,14 @@ def add(
             labels=None if labels is None else Path(labels),
             replace=replace,
         )
-        typer.echo(f"added {made.name}: {made.dim} dimensions")
+        terminal.echo(f"added {made.name}: {made.dim} dimensions")
         return
     _refuse(for_files, "are for an .onnx file")
     if path.is_dir():
         from visavis.embedders.adding.add import add_folder
 
         added = add_folder(path, name=name, replace=replace)
-        typer.echo(f"added {added.name}: {added.dim} dimensions")
+        terminal.echo(f"added {added.name}: {added.dim} dimensions")
         return
     _refuse({"--name": name}, "is for folders and files; a download keeps its name")
     _add_from_hub(source, replace, yes)
@@ -228,11 +228,11 @@ def _add_from_hub(wanted: str, replace: bool, yes: bool) -> None:
     from visavis.embedders.adding.hub import add_from_hub, plan_download
 
     plan = plan_download(wanted)
-    typer.echo(_described(plan), err=True)
+    typer.echo(terminal.printable(_described(plan)), err=True)
     if not yes:
         typer.confirm("Download it?", abort=True, err=True)
     folder = add_from_hub(plan, replace=replace)
-    typer.echo(f"added {plan.name} ({folder})")
+    terminal.echo(f"added {plan.name} ({folder})")
 
 
 def _described(plan: "DownloadPlan") -> str:
@@ -302,15 +302,14 @@ def conse(
         replace=replace,
     )
     if json_output:
-        options.echo_json(report.to_dict())
+        terminal.echo_json(report.to_dict())
         return
     for note in report.notes:
-        typer.echo(f"note: {note}", err=True)
+        terminal.tell(f"note: {note}")
     if report.unknown:
         shown = "; ".join(report.unknown[:_SHOWN]) + (" …" if len(report.unknown) > _SHOWN else "")
-        typer.echo(
+        terminal.tell(
             f"note: {len(report.unknown)} of {report.classes} classes have no known word and say "
-            f"nothing: {shown}",
-            err=True,
+            f"nothing: {shown}"
         )
-    typer.echo(f"made {report.folder}: {report.dim} dimensions, {report.words} words")
+    terminal.echo(f"made {report.folder}: {report.dim} dimensions, {report.words} words")

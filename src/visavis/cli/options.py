@@ -1,9 +1,7 @@
 """Options that several commands share, and the settings that they make up."""
 
-import json
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -94,12 +92,6 @@ def settings(
             "words": words,
         }
     )
-
-
-def echo_json(shape: Any) -> None:
-    """Print JSON that is sound whatever the encoding of the output."""
-    utf8 = (getattr(sys.stdout, "encoding", None) or "").lower().replace("-", "") == "utf8"
-    typer.echo(json.dumps(shape, ensure_ascii=not utf8))
 
 
 def open_index(given: "Settings") -> "ImageIndex":

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from visavis.cli import options
+from visavis.cli import options, terminal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +24,8 @@ def search(
         list[str] | None,
         typer.Argument(
             metavar="TERM...",
-            help="./photo.jpg · https://… · id:ID · words; joined by + and - with weights: "
+            help="./photo.jpg · https://… · id:ID · words, or text:WORDS · - (a picture from "
+            "standard input); joined by + and - with weights: "
             "./a.jpg + 0.5:red - ./b.jpg",
             show_default=False,
         ),
@@ -119,20 +120,20 @@ def search(
     with options.open_index(given) as target:
         result = target.search(query, allow_private=allow_private)
         if json_output:
-            options.echo_json(result.to_dict())
+            terminal.echo_json(result.to_dict())
         elif jsonl:
             for match in result.matches:
-                options.echo_json(match.to_dict())
+                terminal.echo_json(match.to_dict())
         elif files or print0:
             _print_paths(result, b"\0" if print0 else b"\n")
         else:
             _print_table(result, preview)
         for note in result.notes:
-            typer.echo(f"note: {note}", err=True)
+            terminal.tell(f"note: {note}")
         if sheet is not None:
             _write_sheet(Path(sheet), target, parsed, result)
         if target.repairing:
-            typer.echo("the search cache was lost or damaged; making it again …", err=True)
+            terminal.tell("the search cache was lost or damaged; making it again …")
     return NOTHING_FOUND if exit_code and not result.matches else 0
 
 
@@ -141,12 +142,13 @@ def _asked(
 ) -> "tuple[Term, ...]":
     """The terms of the query, classes among them."""
     from visavis.errors import UsageError
-    from visavis.flows.search import parse_class, parse_terms
+    from visavis.flows.terms import parse_class, parse_terms
 
     named = [parse_class(name) for name in classes]
     named += [parse_class(name, -1) for name in not_classes]
     if terms:
-        return (*parse_terms(terms, None if box is None else _box(box)), *named)
+        part = None if box is None else _box(box)
+        return (*parse_terms(terms, part, terminal.standard_input), *named)
     if box is not None:
         raise UsageError("--box is a part of a picture; name the picture too")
     if not named:
@@ -201,6 +203,9 @@ def _print_paths(result: "SearchResult", end: bytes) -> None:
 
     for match in result.matches:
         uri = match.record.uri
+        if sys.stdout.isatty():
+            terminal.echo(terminal.one_line(uri))
+            continue
         raw = uri.encode() if is_address(uri) else os.fsencode(local_path(uri))
         sys.stdout.buffer.write(raw + end)
     sys.stdout.buffer.flush()
@@ -208,18 +213,19 @@ def _print_paths(result: "SearchResult", end: bytes) -> None:
 
 def _print_table(result: "SearchResult", preview: bool) -> None:
     if result.reason is not None:
-        typer.echo(result.reason, err=True)
+        terminal.tell(result.reason)
         return
     show = _previewer() if preview else None
     if not sys.stdout.isatty():
         for match in result.matches:
-            why = f"\t{', '.join(match.why)}" if match.why else ""
-            typer.echo(f"{match.score:.6f}\t{match.record.id}\t{match.record.uri}{why}")
+            why = [", ".join(match.why)] if match.why else []
+            terminal.row(f"{match.score:.6f}", match.record.id, match.record.uri, *why)
     elif show is None:
         _print_rich(result)
     else:
         for match in result.matches:
-            typer.echo(f"{match.score:.3f}  {match.record.id}  {_fields(match)}")
+            found = f"{match.score:.3f}  {match.record.id}  {_fields(match)}"
+            terminal.echo(terminal.one_line(found))
             show(match.record)
 
 
@@ -238,8 +244,10 @@ def _print_rich(result: "SearchResult") -> None:
     if any(match.record.fields for match in result.matches):
         table.add_column("fields", overflow="fold", style="dim")
     for match in result.matches:
-        why = [Text(", ".join(match.why))] * found_by
-        table.add_row(f"{match.score:.3f}", Text(match.record.id), *why, Text(_fields(match)))
+        why = [Text(terminal.one_line(", ".join(match.why)))] * found_by
+        named = Text(terminal.one_line(match.record.id))
+        fields = Text(terminal.one_line(_fields(match)))
+        table.add_row(f"{match.score:.3f}", named, *why, fields)
     console = Console(highlight=False)
     console.print(table)
     console.print(
@@ -259,7 +267,7 @@ def _previewer() -> "Callable[[ImageRecord], None] | None":
 
     protocol = detect(os.environ) if sys.stdout.isatty() else None
     if protocol is None:
-        typer.echo("no preview: this terminal is not known to show pictures", err=True)
+        terminal.tell("no preview: this terminal is not known to show pictures")
         return None
 
     def show(record: "ImageRecord") -> None:
@@ -277,15 +285,18 @@ def _write_sheet(
 
     pictures = [_term_picture(term, index) for term in terms]
     write_sheet(path, search_sheet(terms, pictures, result, read_picture))
-    typer.echo(f"wrote {path}", err=True)
+    terminal.tell(f"wrote {path}")
 
 
 def _term_picture(term: "Term", index: "ImageIndex") -> "RGB | None":
+    from visavis.images.decode import decode
     from visavis.pages.pictures import read_picture
     from visavis.types import ImageRecord, ImageTerm, RecordTerm
 
     if isinstance(term, RecordTerm):
         return read_picture(index.get(term.id))
+    if isinstance(term, ImageTerm) and isinstance(term.image, bytes):
+        return decode(term.image, "the query picture").pixels
     if isinstance(term, ImageTerm):
         return read_picture(ImageRecord("", str(term.image), 0, 0.0, "", 0, 0))
     return None

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from visavis.cli import options
+from visavis.cli import options, terminal
 from visavis.errors import UsageError
 
 if TYPE_CHECKING:
@@ -116,8 +116,8 @@ def _make_key(file: Path | None, name: str, scopes: list[str]) -> None:
     if file is None:
         raise UsageError("--new-key: say which file with --api-key-file FILE")
     key = new_key(file, name, scopes)
-    typer.echo(f"added {name!r} to {file}; this is shown once:", err=True)
-    typer.echo(key)
+    terminal.tell(f"added {name!r} to {file}; this is shown once:")
+    terminal.echo(key)
 
 
 def _run(chosen: "ServerOptions", port: int) -> None:
@@ -132,7 +132,7 @@ def _run(chosen: "ServerOptions", port: int) -> None:
         _check_title(chosen.title, index.store.field_types())
     with _listening(chosen.host, port) as listener:
         address = _address(chosen, listener)
-        typer.echo(f"serving {chosen.index} at {address} (stop with Ctrl-C)", err=True)
+        terminal.tell(f"serving {chosen.index} at {address} (stop with Ctrl-C)")
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, _stop)
         if code := running.serve(chosen, listener):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from visavis.cli import options
+from visavis.cli import options, terminal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -74,13 +74,13 @@ def tag(
             try:
                 tags = find(image)
             except (ImageError, UsageError) as error:  # no picture: the others are tagged
-                typer.echo(f"skipped {error}", err=True)
+                terminal.tell(f"skipped {error}")
                 continue
             shapes.append({"image": image, "tags": [tag.to_dict() for tag in tags]})
             if not json_output:
                 _print(image, tags, several=len(images) > 1)
     if json_output:
-        options.echo_json(shapes)
+        terminal.echo_json(shapes)
     return 0 if shapes else UNUSABLE
 
 
@@ -117,7 +117,8 @@ def _by_model(
     from visavis.embedders.registry import DEFAULT_MODEL, load_embedder
     from visavis.embedders.tagger import make_tagger
     from visavis.errors import UsageError
-    from visavis.flows.search import parse_term, term_pixels
+    from visavis.flows.search import term_pixels
+    from visavis.flows.terms import parse_term
     from visavis.sources.web.fetch import Fetcher
     from visavis.types import ImageTerm
 
@@ -142,9 +143,9 @@ def _by_model(
 def _print(image: str, tags: "Sequence[Tag]", several: bool) -> None:
     if not sys.stdout.isatty():
         for one in tags:
-            typer.echo(f"{one.score:.6f}\t{one.name}\t{image}")
+            terminal.row(f"{one.score:.6f}", one.name, image)
         return
     if several:
-        typer.echo(image)
+        terminal.echo(terminal.one_line(image))
     for one in tags:
-        typer.echo(f"{one.score:.3f}  {one.name}")
+        terminal.echo(f"{one.score:.3f}  {one.name}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from visavis.cli import options
+from visavis.cli import options, terminal
 
 if TYPE_CHECKING:
     from visavis.store.base import StoreInfo
@@ -22,7 +22,7 @@ def status(index: options.Index = None, json_output: options.Json = False) -> No
         info = target.info()
         place = str(target.path)
     if json_output:
-        options.echo_json(info.to_dict())
+        terminal.echo_json(info.to_dict())
         return
     _print_pairs(_status_lines(place, info))
 
@@ -55,16 +55,23 @@ def remove(
     source: Annotated[
         str | None, typer.Option(metavar="SOURCE", help="Remove a source with all its records.")
     ] = None,
+    missing_ok: Annotated[
+        bool, typer.Option("--missing-ok", help="Pass over ids that no record has.")
+    ] = False,
     json_output: options.Json = False,
 ) -> None:
     """Remove records from an index.
 
     The pictures themselves are never touched.
     """
+    from visavis.errors import UsageError
+
+    if missing_ok and not ids:
+        raise UsageError("--missing-ok is for ids; none was given")
     given = options.settings(index)
     with options.open_index(given) as target:
-        removed = target.remove(*(ids or []), where=where, source=source)
-    typer.echo(json.dumps({"removed": removed}) if json_output else f"removed {removed} records")
+        removed = target.remove(*(ids or []), where=where, source=source, missing_ok=missing_ok)
+    terminal.echo(json.dumps({"removed": removed}) if json_output else f"removed {removed} records")
 
 
 def compact(index: options.Index = None, json_output: options.Json = False) -> None:
@@ -77,9 +84,9 @@ def compact(index: options.Index = None, json_output: options.Json = False) -> N
         target.compact()
         after = target.info().bytes
     if json_output:
-        options.echo_json({"bytes_before": before, "bytes": after})
+        terminal.echo_json({"bytes_before": before, "bytes": after})
     else:
-        typer.echo(f"sound; {_megabytes(before)} before, {_megabytes(after)} now")
+        terminal.echo(f"sound; {_megabytes(before)} before, {_megabytes(after)} now")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +108,7 @@ def doctor(index: options.Index = None, json_output: options.Json = False) -> in
     findings = [*_machine(), *_formats(), _devices(), *_models(), _index_health(given.index)]
     if json_output:
         shape = [{"name": f.name, "value": f.value, "good": f.good} for f in findings]
-        options.echo_json(shape)
+        terminal.echo_json(shape)
     else:
         _print_pairs([(("" if f.good else "! ") + f.name, f.value) for f in findings])
     return 0 if all(finding.good for finding in findings) else 3
@@ -184,7 +191,7 @@ def _index_health(index: str) -> _Finding:
 def _print_pairs(lines: list[tuple[str, Any]]) -> None:
     width = max(len(name) for name, _ in lines)
     for name, value in lines:
-        typer.echo(f"{name.ljust(width)}  {value}")
+        terminal.echo(f"{terminal.one_line(name).ljust(width)}  {terminal.one_line(str(value))}")
 
 
 def _megabytes(count: int) -> str:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from visavis.cli import options
+from visavis.cli import options, terminal
 
 if TYPE_CHECKING:
     from visavis.embedders.words.lookup import Words
@@ -51,12 +51,12 @@ def similar(
     terms = _terms(words)
     found = known.similar(terms, top)
     for note in (*known.table.notes, *(note for text, _ in terms for note in known.notes(text))):
-        typer.echo(f"note: {note}", err=True)
+        terminal.tell(f"note: {note}")
     if json_output:
-        options.echo_json([tag.to_dict() for tag in found])
+        terminal.echo_json([tag.to_dict() for tag in found])
         return
     for tag in found:
-        typer.echo(f"{tag.score:.3f}\t{tag.name}")
+        terminal.row(f"{tag.score:.3f}", tag.name)
 
 
 def _opened(place: str) -> "Words":

@@ -17,13 +17,12 @@ from visavis.flows.by_words import Looks, asks_text
 from visavis.flows.search import (
     Asked,
     Fetch,
-    Question,
-    as_terms,
     check,
     query_vector,
     rank,
     term_notes,
 )
+from visavis.flows.terms import Question, as_terms
 from visavis.store.sqlite.store import SqliteStore
 from visavis.types import By, Condition, Filter, Query, SearchResult
 

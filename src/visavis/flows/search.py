@@ -1,7 +1,6 @@
 """Query to vector to matches: the searching flow."""
 
 import math
-import re
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -24,6 +23,7 @@ from visavis.embedders.blocks import reach
 from visavis.embedders.registry import reading_models
 from visavis.errors import ImageUnreadableError, TextUnsupportedError, UsageError
 from visavis.filters import described
+from visavis.flows.terms import NOTHING
 from visavis.images.decode import crop, decode
 from visavis.images.files import path_text, read_file, stat_file
 from visavis.store.base import VectorStore
@@ -45,127 +45,8 @@ from visavis.types import (
 Fetch = Callable[[str], bytes]
 """Downloads an http(s) address."""
 
-_NOTHING = "nothing to search for; give a picture, id:ID, or words"
 _SHOWN = 200  # characters of a text
 _HALF_SHOWN = 5e-7  # half of the last digit of a score: what is shown can be asked for again
-_WEIGHTED = re.compile(r"(?P<weight>\d+(?:\.\d*)?|\.\d+):(?P<rest>.+)", re.DOTALL)
-
-
-def parse_term(text: str, weight: float = 1.0) -> Term:
-    """A term as people write it.
-
-    `./photo.jpg` or any file that exists, an http(s) address, `id:ID`, or else words; `0.5:` in
-    front is a weight (a file of that very name is taken for the file). A folder's bare name is
-    words: who searches for *dog* may have a folder of that name.
-
-    >>> parse_term("0.5:red shoes")
-    TextTerm(text='red shoes', weight=0.5)
-
-    Raises ImageUnreadableError for something that is written as a path (`./`, `../`, `/`, `~/`) and
-    is not there, UsageError for an empty term.
-    """
-    found = _WEIGHTED.fullmatch(text)
-    if found and not _is_file(text):
-        text, weight = found["rest"], weight * float(found["weight"])
-    if text.startswith("id:") and not _is_file(text):
-        return RecordTerm(text.removeprefix("id:"), weight)
-    if text.startswith(("http://", "https://")):
-        return ImageTerm(text, weight=weight)
-    if _is_file(text) or text.startswith(("./", "../", "/", "~/")):
-        return ImageTerm(Path(text).expanduser(), weight=weight)
-    if not text.strip():
-        raise UsageError("an empty term; give a picture, id:ID, or words")
-    return TextTerm(text, weight)
-
-
-def parse_class(text: str, sign: float = 1.0) -> ClassTerm:
-    """A class as people write it, with a weight in front if they like.
-
-    >>> parse_class("0.5:Siamese cat", -1)
-    ClassTerm(name='Siamese cat', weight=-0.5)
-
-    Raises UsageError for an empty name.
-    """
-    found = _WEIGHTED.fullmatch(text)
-    name, weight = (found["rest"], float(found["weight"])) if found else (text, 1.0)
-    if not name.strip():
-        raise UsageError("an empty class; give its name, such as 'Siamese cat'")
-    return ClassTerm(name.strip(), sign * weight)
-
-
-def parse_terms(words: Sequence[str], box: Box | None = None) -> tuple[Term, ...]:
-    """Terms joined by `+` and `-`, each sign a word of its own: `./a.jpg + 0.5:red - ./b.jpg`.
-
-    Words that follow one another without a sign are one text, as people type it. The box belongs
-    to the first picture.
-
-    Raises UsageError when a sign has nothing after it, or there is no term.
-    """
-    terms: list[Term] = []
-    sign = 1.0
-    between: list[str] = []
-    for word in words:
-        if word not in ("+", "-"):
-            between.append(word)
-            continue
-        if between:
-            terms += _joined(between, sign)
-        elif terms or sign < 0:
-            raise UsageError(f"nothing stands before {word!r}; write A + B - C")
-        between, sign = [], -1.0 if word == "-" else 1.0
-    if between:
-        terms += _joined(between, sign)
-    elif words:
-        raise UsageError(f"nothing stands after the last {words[-1]!r}; write A + B - C")
-    if not terms:
-        raise UsageError(_NOTHING)
-    return tuple(terms if box is None else _with_box(terms, box))
-
-
-def _joined(words: Sequence[str], sign: float) -> list[Term]:
-    """Words between two signs: pictures and ids are a term each, anything else is one text."""
-    read = [parse_term(word, sign) for word in words]
-    if not any(isinstance(term, TextTerm) for term in read):
-        return read
-    if all(isinstance(term, TextTerm) for term in read):
-        return [parse_term(" ".join(words), sign)]
-    raise UsageError(f"put + or - between the terms of {' '.join(words)!r}")
-
-
-def _with_box(terms: list[Term], box: Box) -> list[Term]:
-    for at, term in enumerate(terms):
-        if isinstance(term, ImageTerm):
-            terms[at] = ImageTerm(term.image, box, term.weight)
-            return terms
-    raise UsageError("a box needs a picture to be a part of")
-
-
-def _is_file(text: str) -> bool:
-    try:
-        path = Path(text).expanduser()
-        return path.exists() and not path.is_dir()
-    except (OSError, ValueError, RuntimeError):  # too long, a NUL byte, no such home
-        return False
-
-
-Question = Term | str | Path | bytes | RGB | Vectors | Sequence[Term]
-"""What people ask with: a term or several, a path, a file's bytes, pixels, a vector (dim,) of the
-index's model, or text (see `parse_term`)."""
-
-
-def as_terms(question: Question) -> tuple[Term, ...]:
-    """The terms of a question. Raises as `parse_term` does."""
-    if isinstance(question, Term):
-        return (question,)
-    if isinstance(question, str):
-        return (parse_term(question),)
-    if isinstance(question, np.ndarray):
-        if question.ndim == 1:
-            return (VectorTerm(np.asarray(question, np.float32)),)
-        return (ImageTerm(np.asarray(question)),)
-    if isinstance(question, Path | bytes):
-        return (ImageTerm(question),)
-    return tuple(question)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -259,7 +140,7 @@ def query_vector(
     """
     terms = tuple(terms)
     if not terms:
-        raise UsageError(_NOTHING)
+        raise UsageError(NOTHING)
     largest = max(abs(term.weight) for term in terms) or 1.0  # so that no weight is too much
     total = np.sum(
         [

@@ -18,7 +18,8 @@ import numpy as np
 from visavis.embedders.base import Embedder
 from visavis.errors import ImageError, UsageError
 from visavis.flows.ahead import ahead
-from visavis.flows.search import Question, as_terms, term_pixels
+from visavis.flows.search import term_pixels
+from visavis.flows.terms import Question, as_terms
 from visavis.images.decode import decode
 from visavis.sources.base import read_anywhere
 from visavis.sources.web.fetch import Fetcher

@@ -4,7 +4,6 @@ import sys
 from types import TracebackType
 from typing import Any, Self
 
-import typer
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -14,6 +13,8 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
+
+from visavis.cli import terminal
 
 
 class Bar:
@@ -68,6 +69,6 @@ class Bar:
     def say(self, line: str) -> None:
         """A line for people, above the bar."""
         if self._bar.disable:
-            typer.echo(line, err=True)
+            terminal.tell(line)
         else:
-            self._bar.console.print(line, markup=False, highlight=False)
+            self._bar.console.print(terminal.one_line(line), markup=False, highlight=False)

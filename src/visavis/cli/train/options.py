@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast, get_type_hints
 
 import typer
 
-from visavis.cli import options
+from visavis.cli import options, terminal
 
 if TYPE_CHECKING:
     from visavis.sources.base import Source
@@ -140,7 +140,7 @@ class Common:
         if result is not None:
             self._say(result)
         elif stop.is_set():
-            typer.echo(f"stopped; go on with the same command and --resume ({self.out})", err=True)
+            terminal.tell(f"stopped; go on with the same command and --resume ({self.out})")
             raise KeyboardInterrupt
         # Else this is one of several processes: the first one writes the model and tells of it.
 
@@ -148,22 +148,22 @@ class Common:
         from visavis.cli.progress.training import described, gained
 
         for note in result.notes:
-            typer.echo(f"note: {note}", err=True)
+            terminal.tell(f"note: {note}")
         if self.json_output:
             shape = {"model": result.spec.name, "folder": str(self.out), "dim": result.spec.dim}
-            options.echo_json(shape | {"metrics": result.metrics})
+            terminal.echo_json(shape | {"metrics": result.metrics})
             return
         metrics = result.metrics
         if found := metrics.get("validation"):
             epoch = f"epoch {metrics['best_epoch']}" if metrics["best_epoch"] else "as it began"
-            typer.echo(f"trained: {described(found)} ({epoch})")
+            terminal.echo(f"trained: {described(found)} ({epoch})")
         if found := metrics.get("base"):
-            typer.echo(f"base: {described(found)}")
+            terminal.echo(f"base: {described(found)}")
         if found := metrics.get("gain"):
-            typer.echo(f"gained: {gained(found)}")
+            terminal.echo(f"gained: {gained(found)}")
         if words := metrics.get("words"):
-            typer.echo(f"it reads {words['count']:,} words ({words['bytes'] / 1e6:.1f} MB)")
-        typer.echo(f"{self.out}: {result.spec.dim} dimensions; use it with --model {self.out}")
+            terminal.echo(f"it reads {words['count']:,} words ({words['bytes'] / 1e6:.1f} MB)")
+        terminal.echo(f"{self.out}: {result.spec.dim} dimensions; use it with --model {self.out}")
 
 
 def recipe_command(command: Callable[..., None]) -> Callable[..., None]:

@@ -1,0 +1,63 @@
+"""Records that leave the index because somebody says so."""
+
+import os
+from collections.abc import Sequence
+
+from visavis.errors import RecordNotFoundError, UsageError
+from visavis.images.files import path_text
+from visavis.store.sqlite.store import SqliteStore
+from visavis.types import Filter
+
+
+def remove(
+    store: SqliteStore,
+    ids: Sequence[str],
+    where: Filter | None,
+    source: str | None,
+    *,
+    missing_ok: bool,
+) -> int:
+    """Remove records by id, by filter, or all of a source; returns how many there were.
+
+    Raises UsageError (RecordNotFoundError) before anything is removed.
+    """
+    if not ids and where is None and source is None:
+        raise UsageError("say which records to remove: ids, a filter, or a source")
+    if ids and not missing_ok:
+        _check(store, ids)
+    named = None if source is None else _known(source, store.info().sources)
+    removed = store.remove(ids) if ids else 0
+    if where is not None:
+        removed += store.remove_where(where)
+    if named is not None:
+        removed += store.forget_source(named)
+    return removed
+
+
+def _check(store: SqliteStore, ids: Sequence[str]) -> None:
+    for id in ids:
+        try:
+            store.get(id)
+        except RecordNotFoundError:
+            if any(name in store.info().sources for name in _spellings(id)):
+                raise UsageError(
+                    f"no record has the id {id!r}; it is a source: remove it and all its records "
+                    f"with: visavis remove --source {id}"
+                ) from None
+            raise
+
+
+def _known(source: str, sources: Sequence[str]) -> str:
+    """A source as the index names it."""
+    for name in _spellings(source):
+        if name in sources:
+            return name
+    raise UsageError(
+        f"{source}: the index has no such source; it has {', '.join(sources) or 'none'}"
+    )
+
+
+def _spellings(source: str) -> tuple[str, ...]:
+    """What a source may be called: as it is written, or the path that it means from here."""
+    paths = (os.path.abspath(source), os.path.realpath(source))  # noqa: PTH100 - keeps links
+    return (source, *map(path_text, paths))

@@ -1,0 +1,210 @@
+"""Terms as people write them: pictures, records, words, and how they are joined."""
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import numpy as np
+
+from visavis.errors import ImageUnreadableError, UsageError
+from visavis.images.files import IMAGE_SUFFIXES
+from visavis.sources.tables import CATALOGUE_SUFFIXES
+from visavis.types import (
+    RGB,
+    Box,
+    ClassTerm,
+    ImageTerm,
+    RecordTerm,
+    Term,
+    TextTerm,
+    Vectors,
+    VectorTerm,
+)
+
+NOTHING = "nothing to search for; give a picture, id:ID, or words"
+
+_WEIGHTED = re.compile(r"(?P<weight>\d+(?:\.\d*)?|\.\d+):(?P<rest>.+)", re.DOTALL)
+_STANDARD_INPUT = re.compile(r"(?:(?P<weight>\d+(?:\.\d*)?|\.\d+):)?-")
+_WORDS = "text:"
+_PATH = re.compile(r"\.{0,2}[/\\]|~[\w.-]*/|[A-Za-z]:[/\\]")  # ./ ../ / ~/ ~anna/ C:\ \\server\
+_OTHERS = (
+    ".jxl .jp2 .psd .svg .ico .raw .cr2 .cr3 .nef .arw .dng .raf .orf .rw2 .pdf .mp4 .mov .zip"
+)
+_ENDINGS = (*IMAGE_SUFFIXES, *CATALOGUE_SUFFIXES, *_OTHERS.split())
+"""Nobody searches for words that end so."""
+
+
+def parse_term(text: str, weight: float = 1.0) -> Term:
+    """A term as people write it.
+
+    `./photo.jpg` or any file that exists, an http(s) address, `id:ID`, or else words; `text:dog` is
+    words whatever they look like, and `0.5:` in front is a weight (a file of that very name is
+    taken for the file).
+
+    >>> parse_term("0.5:red shoes")
+    TextTerm(text='red shoes', weight=0.5)
+
+    Raises ImageUnreadableError for what is written as a path (`./`, `/`, `C:\\`), has the ending of
+    a file or is a folder's name, and is no file; UsageError for an empty term.
+    """
+    term = _one_word(text, weight)
+    if isinstance(term, TextTerm) and not _said_to_be_words(text) and _is_folder(term.text):
+        raise ImageUnreadableError(
+            term.text, f"it is a folder; give one of its pictures, or text:{term.text} for the word"
+        )
+    return term
+
+
+def _one_word(text: str, weight: float) -> Term:
+    """A term that may be one word of several, so that a folder's name is none of its own."""
+    found = _WEIGHTED.fullmatch(text)
+    if found and not _is_file(text):
+        text, weight = found["rest"], weight * float(found["weight"])
+    if text.startswith("id:") and not _is_file(text):
+        return RecordTerm(text.removeprefix("id:"), weight)
+    if text.lower().startswith(("http://", "https://")):
+        return ImageTerm(text, weight=weight)
+    if _is_file(text):
+        return ImageTerm(Path(text).expanduser(), weight=weight)
+    if text.startswith(_WORDS):
+        return _words(text.removeprefix(_WORDS), weight)
+    if text.lower().startswith("file://"):
+        return ImageTerm(Path(unquote(urlsplit(text).path)), weight=weight)
+    if _PATH.match(text):
+        return ImageTerm(Path(text).expanduser() if text[0] == "~" else Path(text), weight=weight)
+    if text.lower().rstrip().endswith(_ENDINGS) or _in_a_folder(text):
+        raise ImageUnreadableError(
+            text, f"there is no such file; if these are words, write text:{text}"
+        )
+    return _words(text, weight)
+
+
+def _words(text: str, weight: float) -> TextTerm:
+    if not text.strip():
+        raise UsageError("an empty term; give a picture, id:ID, or words")
+    return TextTerm(text, weight)
+
+
+def _said_to_be_words(text: str) -> bool:
+    found = _WEIGHTED.fullmatch(text)
+    return (found["rest"] if found else text).startswith(_WORDS)
+
+
+def parse_class(text: str, sign: float = 1.0) -> ClassTerm:
+    """A class as people write it, with a weight in front if they like.
+
+    >>> parse_class("0.5:Siamese cat", -1)
+    ClassTerm(name='Siamese cat', weight=-0.5)
+
+    Raises UsageError for an empty name.
+    """
+    found = _WEIGHTED.fullmatch(text)
+    name, weight = (found["rest"], float(found["weight"])) if found else (text, 1.0)
+    if not name.strip():
+        raise UsageError("an empty class; give its name, such as 'Siamese cat'")
+    return ClassTerm(name.strip(), sign * weight)
+
+
+def parse_terms(
+    words: Sequence[str], box: Box | None = None, standard_input: Callable[[], bytes] | None = None
+) -> tuple[Term, ...]:
+    """Terms joined by `+` and `-`, each sign a word of its own: `./a.jpg + 0.5:red - ./b.jpg`.
+
+    Words that follow one another without a sign are one text, as people type it. The box belongs
+    to the first picture. A `-` where a term has to stand is the picture from standard input.
+
+    Raises UsageError when a sign has nothing after it, or there is no term.
+    """
+    terms: list[Term] = []
+    sign = 1.0
+    between: list[str] = []
+    for at, word in enumerate(words):
+        piped = standard_input is not None and not between and _stands_for_a_term(words, at)
+        if piped or word not in ("+", "-"):
+            between.append(word)
+            continue
+        if between:
+            terms += _joined(between, sign, standard_input)
+        elif terms or sign < 0:
+            raise UsageError(f"nothing stands before {word!r}; write A + B - C")
+        between, sign = [], -1.0 if word == "-" else 1.0
+    if between:
+        terms += _joined(between, sign, standard_input)
+    elif words:
+        raise UsageError(f"nothing stands after the last {words[-1]!r}; write A + B - C")
+    if not terms:
+        raise UsageError(NOTHING)
+    return tuple(terms if box is None else _with_box(terms, box))
+
+
+def _stands_for_a_term(words: Sequence[str], at: int) -> bool:
+    """Whether a `-` with nothing before it is no sign: it has nothing after it to join either."""
+    ends = at + 1 == len(words) or words[at + 1] in ("+", "-")
+    return words[at] == "-" and ends and (at == 0 or words[at - 1] in ("+", "-"))
+
+
+def _joined(
+    words: Sequence[str], sign: float, standard_input: Callable[[], bytes] | None
+) -> list[Term]:
+    """Words between two signs: pictures and ids are a term each, anything else is one text."""
+    if len(words) == 1:
+        found = _STANDARD_INPUT.fullmatch(words[0])
+        if found and standard_input is not None:
+            return [ImageTerm(standard_input(), weight=sign * float(found["weight"] or 1))]
+        return [parse_term(words[0], sign)]
+    read = [_one_word(word, sign) for word in words]
+    if not any(isinstance(term, TextTerm) for term in read):
+        return read
+    if all(isinstance(term, TextTerm) for term in read):
+        return [_one_word(" ".join(words), sign)]
+    raise UsageError(f"put + or - between the terms of {' '.join(words)!r}")
+
+
+def _with_box(terms: list[Term], box: Box) -> list[Term]:
+    for at, term in enumerate(terms):
+        if isinstance(term, ImageTerm):
+            terms[at] = ImageTerm(term.image, box, term.weight)
+            return terms
+    raise UsageError("a box needs a picture to be a part of")
+
+
+def _is_file(text: str) -> bool:
+    try:
+        path = Path(text).expanduser()
+        return path.exists() and not path.is_dir()
+    except (OSError, ValueError, RuntimeError):  # too long, a NUL byte, no such home
+        return False
+
+
+def _is_folder(text: str) -> bool:
+    try:
+        return Path(text).is_dir()
+    except (OSError, ValueError):
+        return False
+
+
+def _in_a_folder(text: str) -> bool:
+    """Whether a text is a path below a folder that is there; *black/white* is none."""
+    first, slash, rest = text.replace("\\", "/").partition("/")
+    return bool(slash and rest.strip()) and "://" not in text and _is_folder(first)
+
+
+Question = Term | str | Path | bytes | RGB | Vectors | Sequence[Term]
+"""What people ask with: a term or several, a path, a file's bytes, pixels, a vector (dim,) of the
+index's model, or text (see `parse_term`)."""
+
+
+def as_terms(question: Question) -> tuple[Term, ...]:
+    """The terms of a question. Raises as `parse_term` does."""
+    if isinstance(question, Term):
+        return (question,)
+    if isinstance(question, str):
+        return (parse_term(question),)
+    if isinstance(question, np.ndarray):
+        if question.ndim == 1:
+            return (VectorTerm(np.asarray(question, np.float32)),)
+        return (ImageTerm(np.asarray(question)),)
+    if isinstance(question, Path | bytes):
+        return (ImageTerm(question),)
+    return tuple(question)

@@ -1,0 +1,25 @@
+"""What reaches a terminal: nothing that commands it."""
+
+import pytest
+
+from visavis.cli.terminal import one_line, printable
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("\x1b]0;owned\x07", r"\x1b]0;owned\x07"),
+        ("\x1b[31mred", r"\x1b[31mred"),
+        ("\x9b31m", r"\x9b31m"),  # the same in one character
+        ("a\rb\x08\x7f", r"a\rb\x08\x7f"),
+        ("gpj.\u202eexe", r"gpj.\u202eexe"),  # turns the direction of writing
+        ("grün 🙃 写真 \\ 'x'", "grün 🙃 写真 \\ 'x'"),
+    ],
+)
+def test_control_characters_are_escaped_and_nothing_else(text: str, shown: str) -> None:
+    assert printable(text) == one_line(text) == shown
+
+
+def test_a_part_of_a_line_cannot_end_it() -> None:
+    assert one_line("new\nline\t.jpg") == r"new\nline\t.jpg"
+    assert printable("two\nlines\t.") == "two\nlines\t."

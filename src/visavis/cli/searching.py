@@ -262,8 +262,8 @@ def _fields(match: "Match") -> str:
 
 
 def _previewer() -> "Callable[[ImageRecord], None] | None":
-    from visavis.cli.preview import detect, encode
     from visavis.pages.pictures import read_picture
+    from visavis.pages.preview import detect, encode
 
     protocol = detect(os.environ) if sys.stdout.isatty() else None
     if protocol is None:

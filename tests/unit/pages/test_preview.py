@@ -7,8 +7,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from visavis.cli.preview import Protocol, detect, encode
 from visavis.errors import UsageError
+from visavis.pages.preview import Protocol, detect, encode
 from visavis.types import RGB
 
 

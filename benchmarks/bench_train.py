@@ -57,12 +57,13 @@ def _triplet_seconds(count: int, epochs: int, work: Path) -> float:
     from visavis.training.data.batches import Batches, LabelBatches
     from visavis.training.data.samples import label_numbers
     from visavis.training.data.splits import split
-    from visavis.training.loop.fitting import LoopSettings, fit
+    from visavis.training.loop.fitting import fit
     from visavis.training.networks.embedding import EmbeddingNetwork
     from visavis.training.networks.heads import Head
+    from visavis.training.settings import LoopSettings
     from visavis.training.triplet.learner import TripletLearner
-    from visavis.training.triplet.losses import LossSettings, MetricLoss
-    from visavis.training.triplet.settings import TripletSettings
+    from visavis.training.triplet.losses import MetricLoss
+    from visavis.training.triplet.settings import LossSettings, TripletSettings
 
     settings = TripletSettings()
     rng = np.random.default_rng(1)
@@ -135,8 +136,9 @@ def _loop_rate(settings: Any, pixels: NDArray[np.uint8], work: Path) -> tuple[fl
     import tempfile
 
     from visavis.training.data.batches import Batches, shuffled
-    from visavis.training.loop.fitting import LoopSettings, fit
+    from visavis.training.loop.fitting import fit
     from visavis.training.progress import Progress
+    from visavis.training.settings import LoopSettings
 
     learner = _learner(settings, pixels)
     order = shuffled(np.arange(len(pixels) - 8), settings.batch, 0)

@@ -210,12 +210,10 @@ def _train_head(
     catalogue: Path, label: str, base: str, out: Path, variant: dict[str, Any], seed: int
 ) -> dict[str, Any]:
     """Train as `visavis train triplet` does; what its records say."""
-    from visavis.training.loop.fitting import LoopSettings
-    from visavis.training.loop.learner import Rates
     from visavis.training.loop.recipe import train
-    from visavis.training.triplet.losses import LossSettings
+    from visavis.training.settings import LoopSettings, Rates
     from visavis.training.triplet.recipe import prepare
-    from visavis.training.triplet.settings import TripletSettings
+    from visavis.training.triplet.settings import LossSettings, TripletSettings
 
     loss = {key: variant[key] for key in ("loss", "metric", "mining") if key in variant}
     rest = {key: value for key, value in variant.items() if key not in loss}
@@ -287,8 +285,8 @@ def _autoencoder(data: Path, base: str, work: Path, epochs: int) -> None:
 def _train_autoencoder(folder: Path, work: Path, out: Path, epochs: int) -> dict[str, Any]:
     from visavis.training.autoencoder.recipe import prepare
     from visavis.training.autoencoder.settings import AutoencoderSettings
-    from visavis.training.loop.fitting import LoopSettings
     from visavis.training.loop.recipe import train
+    from visavis.training.settings import LoopSettings
 
     settings = AutoencoderSettings(side=64, dim=256)
     made = prepare(open_source(folder / "labels.csv"), settings, cache=work / "cache")

@@ -40,12 +40,13 @@ from visavis.images.decode import decode
 from visavis.sources.base import open_source
 from visavis.training.data.batches import Batches, shuffled
 from visavis.training.joint.learner import JointLearner
-from visavis.training.joint.recipe import JointRecipe, Said, prepare
-from visavis.training.joint.settings import JointSettings
+from visavis.training.joint.recipe import JointRecipe, prepare
+from visavis.training.joint.settings import JointSettings, Said
 from visavis.training.joint.targets import Phrases, targets_of
 from visavis.training.joint.words import turn_of, write_turned
-from visavis.training.loop.fitting import LoopSettings, fit
+from visavis.training.loop.fitting import fit
 from visavis.training.loop.recipe import learner_of, train
+from visavis.training.settings import LoopSettings
 from visavis.types import Vectors
 
 EPOCHS = 15

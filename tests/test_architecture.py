@@ -42,7 +42,6 @@ OPTIONAL = (  # what the extras bring; the core works without any of it
     "onnx",
     "ray",
     "pymilvus",
-    "h5py",
     "matplotlib",
     "huggingface_hub",
     "tokenizers",

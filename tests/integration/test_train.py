@@ -22,7 +22,7 @@ SMALL = ("--layers", "32,16", "-p", 6, "-k", 4, "--threads", 1, "--device", "cpu
 SMALL_PICTURES = ("--size", 32, "--dim", 16, "--widths", "8,12", "--batch", 16, "--threads", 1)
 WITHOUT_TORCH = """
 import sys
-for name in ("torch", "lightning", "pytorch_metric_learning", "onnx", "h5py", "matplotlib"):
+for name in ("torch", "lightning", "pytorch_metric_learning", "onnx", "matplotlib"):
     sys.modules[name] = None
 from visavis.cli.main import run
 sys.exit(run(sys.argv[1:]))
@@ -85,6 +85,60 @@ def test_from_labelled_pictures_to_a_measured_index_without_torch(
     assert after > before + 0.1
     verdicts = shape["comparisons"][0]["differences"]
     assert verdicts["map"]["verdict"] == "better"
+
+
+def test_an_index_is_trained_on_without_looking_at_its_pictures_again(
+    cli: Cli, pictures: Path, base: Path, tmp_path: Path
+) -> None:
+    catalogue = pictures / "catalogue.csv"
+    assert cli("index", catalogue, "--model", base, "--index", "shop.index").code == 0
+    for picture in pictures.rglob("*.png"):
+        picture.rename(picture.with_suffix(".gone"))
+    command = ("train", "triplet", "--labels", "label", "--out", "mine", "--epochs", 2, *SMALL)
+    trained = cli(*command, "--index", "shop.index", "--cache", "cache")
+    assert trained.code == 0, trained.err
+    assert "gained: mAP" in trained.out
+    assert not Path("cache").exists()
+    assert json.loads(Path("mine/recipe.json").read_text())["base"]["name"] == "a-base"
+    mistakes: list[tuple[str, tuple[Any, ...]]] = [
+        ("either a SOURCE or --index", (catalogue, "--index", "shop.index")),
+        ("either a SOURCE or --index", ()),
+        ("none.index", ("--index", "none.index")),
+        ("leave out the base", ("--index", "shop.index", "--base", base)),
+    ]
+    for told, also in mistakes:
+        refused = cli(*(word if word != "mine" else "other" for word in command), *also)
+        assert refused.code in (2, 3)
+        assert told in refused.err
+
+
+@pytest.mark.parametrize(
+    "also",
+    [
+        ("pictures", "--labels", "kind"),
+        ("pictures", "--labels", "folder", "--metric", "l7"),
+        ("pictures/label-0", "--labels", "folder"),
+        ("empty", "--labels", "folder"),
+        ("pictures", "--labels", "folder", "--base", "nothing"),
+        ("pictures", "--labels", "folder", "--resume"),
+        ("--labels", "label", "--index", "none.index"),
+    ],
+)
+def test_what_is_cheap_to_see_is_told_before_torch_is_loaded(
+    also: tuple[str, ...], pictures: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "empty").mkdir()
+    code = (
+        "import sys\nfrom visavis.cli.main import run\n"
+        "code = run(['train', 'triplet', '--out', 'mine', *sys.argv[1:]])\n"
+        "print(code, 'torch' in sys.modules)"
+    )
+    command = [sys.executable, "-c", code, *also]
+    ran = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=True)
+    number, loaded = ran.stdout.split()
+    assert number != "0"
+    assert loaded == "False"
+    assert len(ran.stderr.splitlines()) == 1
 
 
 def test_an_autoencoder_from_a_folder(cli: Cli, pictures: Path, tmp_path: Path) -> None:
@@ -218,4 +272,4 @@ def test_the_help_of_a_training_needs_nothing_heavy() -> None:
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = {name.split(".")[0] for name in ran.stdout.splitlines()[-1].split()}
-    assert not loaded & {"torch", "lightning", "numpy", "PIL", "onnx", "h5py"}
+    assert not loaded & {"torch", "lightning", "numpy", "PIL", "onnx"}

@@ -5,8 +5,11 @@ network, loss, loop, export. Its output is a model folder that the engine loads 
 
 What others may import is named here; rooms below may change:
 
-    recipe = prepare_triplet(open_source("shop.csv"), "product", None, TripletSettings())
-    train(recipe, Path("models/mine"), LoopSettings(epochs=20))
+    with ImageIndex.open("shop.index") as index:
+        recipe = prepare_triplet(index, "product", None, TripletSettings())
+        train(recipe, Path("models/mine"), LoopSettings(epochs=20))
+
+A source (`open_source("shop.csv")`) takes the index's place where there is none.
 """
 
 from importlib import import_module
@@ -15,11 +18,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from visavis.training.autoencoder.recipe import prepare as prepare_autoencoder
     from visavis.training.autoencoder.settings import AutoencoderSettings
-    from visavis.training.joint.recipe import Said
     from visavis.training.joint.recipe import prepare as prepare_joint
-    from visavis.training.joint.settings import JointSettings
-    from visavis.training.loop.fitting import LoopSettings
+    from visavis.training.joint.settings import JointSettings, Said
     from visavis.training.loop.recipe import Result, train
+    from visavis.training.settings import LoopSettings
     from visavis.training.triplet.recipe import prepare as prepare_triplet
     from visavis.training.triplet.settings import TripletSettings
 
@@ -39,9 +41,9 @@ __all__ = [
 _HOMES = {
     "AutoencoderSettings": "autoencoder.settings",
     "JointSettings": "joint.settings",
-    "LoopSettings": "loop.fitting",
+    "LoopSettings": "settings",
     "Result": "loop.recipe",
-    "Said": "joint.recipe",
+    "Said": "joint.settings",
     "TripletSettings": "triplet.settings",
     "prepare_autoencoder": "autoencoder.recipe",
     "prepare_joint": "joint.recipe",

@@ -6,7 +6,7 @@ from typing import Annotated, Any, cast
 import typer
 
 from visavis.cli.train.joint import joint
-from visavis.cli.train.options import Base, Common, recipe_command, whole_numbers
+from visavis.cli.train.options import Base, Common, check_base, recipe_command, whole_numbers
 
 app = typer.Typer(help="Train a model on your own pictures.", rich_markup_mode=None)
 
@@ -47,10 +47,9 @@ def autoencoder(
     A network draws pictures again from a few numbers, which become the embedding. It needs no
     labels, and finds what looks the same rather than what is the same.
     """
-    pictures = common.opened()  # what is not there is told at once, before torch is loaded
-    from visavis.training.autoencoder.recipe import prepare
     from visavis.training.autoencoder.settings import AutoencoderSettings
-    from visavis.training.loop.learner import Rates
+    from visavis.training.data.samples import named
+    from visavis.training.settings import Rates
 
     settings = AutoencoderSettings(
         side=size,
@@ -62,7 +61,11 @@ def autoencoder(
         rates=Rates(rate),
         validation=validation,
     )
-    common.run(partial(prepare, pictures, settings, labels=labels))
+    with common.opened() as pictures:
+        known = named(pictures, labels, optional=True)
+        from visavis.training.autoencoder.recipe import prepare  # only now: torch takes seconds
+
+        common.run(partial(prepare, pictures, settings, labels=labels, known=known))
 
 
 @app.command("triplet")
@@ -152,11 +155,10 @@ def triplet(
     A small network is trained on top of another one, whose embeddings of your pictures are
     computed once. The model that comes out holds both.
     """
-    pictures = common.opened()  # what is not there is told at once, before torch is loaded
-    from visavis.training.loop.learner import Rates
-    from visavis.training.triplet.losses import LossSettings
-    from visavis.training.triplet.recipe import prepare
-    from visavis.training.triplet.settings import TripletSettings
+    from visavis.training.data.samples import named
+    from visavis.training.data.splits import check_labels
+    from visavis.training.settings import Rates
+    from visavis.training.triplet.settings import LossSettings, TripletSettings
 
     _refuse_idle_size(size, base, unfreeze)
     settings = TripletSettings(
@@ -172,7 +174,14 @@ def triplet(
         split=cast(Any, split),
         validation=validation,
     )
-    common.run(partial(prepare, pictures, labels, base, settings))
+    check_base(base)
+    with common.opened() as pictures:
+        known = named(pictures, labels)
+        check_labels([sample.label for sample in known.samples])
+        from visavis.training.triplet.recipe import prepare  # only now: torch takes seconds
+
+        ready = partial(prepare, known=known, device=common.device)
+        common.run(partial(ready, pictures, labels, base, settings))
 
 
 def _refuse_idle_size(size: int | None, base: str | None, unfreeze: bool) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, cast
 import typer
 
 from visavis.cli import options
-from visavis.cli.train.options import Base, Common, recipe_command, whole_numbers
+from visavis.cli.train.options import Base, Common, check_base, recipe_command, whole_numbers
 
 
 @recipe_command
@@ -67,9 +67,14 @@ def joint(
         ),
     ] = 100_000,
     views: Annotated[
-        int,
-        typer.Option(min=1, metavar="N", help="Look at each picture in N ways: mirrored, in part."),
-    ] = 6,
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Look at each picture in N ways: mirrored, in part. [default: 6, with --index 1]",
+            show_default=False,
+        ),
+    ] = None,
     batch: Annotated[int, typer.Option(metavar="N", help="Pictures in a step, at most.")] = 64,
     validation: Annotated[
         float, typer.Option(metavar="SHARE", help="Of the pictures, kept from training.")
@@ -83,9 +88,9 @@ def joint(
     that comes out reads words too, also such as were never trained.
     """
     from visavis.errors import UsageError
-    from visavis.training.joint.recipe import Said, prepare
-    from visavis.training.joint.settings import JointSettings
-    from visavis.training.loop.learner import Rates
+    from visavis.training.data.samples import named
+    from visavis.training.joint.settings import JointSettings, Said
+    from visavis.training.settings import Rates
 
     given = options.settings(words=words)
     if not given.words:
@@ -98,9 +103,15 @@ def joint(
         captions=caption_weight,
         spread=spread,
         keep=keep,
-        views=views,
+        views=views or 0,
         batch=batch,
         rates=Rates(rate, decay=1e-2),
         validation=validation,
     )
-    common.run(partial(prepare, common.opened(), said, base, settings))
+    check_base(base)
+    with common.opened() as pictures:
+        known = named(pictures, said.field)
+        from visavis.training.joint.recipe import prepare  # only now: torch takes seconds
+
+        ready = partial(prepare, known=known, device=common.device)
+        common.run(partial(ready, pictures, said, base, settings))

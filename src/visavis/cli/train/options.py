@@ -4,7 +4,7 @@ import inspect
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import MISSING, dataclass, fields
 from functools import wraps
 from pathlib import Path
@@ -16,34 +16,34 @@ from visavis.cli import options, terminal
 
 if TYPE_CHECKING:
     from visavis.sources.base import Source
-    from visavis.training.loop.fitting import LoopSettings
     from visavis.training.loop.recipe import Recipe, Result
+    from visavis.training.settings import LoopSettings
 
 Base = Annotated[
     str | None,
     typer.Option(
         metavar="MODEL",
-        help="The network to build on, by name or folder. [default: visavis-s]",
+        help="The network to build on, by name or folder. [default: visavis-s, or the index's]",
         show_default=False,
     ),
 ]
 """Of recipes that train on top of a network."""
 
-_PACKAGES = {"torch", "lightning", "pytorch_metric_learning", "onnx", "h5py", "matplotlib"}
+_PACKAGES = {"torch", "lightning", "pytorch_metric_learning", "onnx", "matplotlib"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Common:
     """The options of every recipe; `recipe_command` gives them to a command."""
 
     source: Annotated[
-        str,
+        str | None,
         typer.Argument(
             metavar="SOURCE",
-            help="A folder or a catalogue (.csv .tsv .jsonl .parquet).",
+            help="A folder or a catalogue (.csv .tsv .jsonl .parquet); none with --index.",
             show_default=False,
         ),
-    ]
+    ] = None
     out: Annotated[
         Path,
         typer.Option(metavar="DIR", help="Where the model folder is made.", show_default=False),
@@ -90,15 +90,23 @@ class Common:
             show_default=False,
         ),
     ] = None
+    index: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DIR",
+            help="Train on the records of an index, and on top of its model.",
+            show_default=False,
+        ),
+    ] = None
     image_column: options.ImageColumn = None
     json_output: options.Json = False
 
     @property
     def loop(self) -> "LoopSettings":
-        """What the loop is told. Raises UsageError, also for a device that is not there."""
-        from visavis.training.loop.fitting import LoopSettings, check_device
+        """What the loop is told. Raises UsageError."""
+        from visavis.training.settings import LoopSettings
 
-        settings = LoopSettings(
+        return LoopSettings(
             self.epochs,
             self.patience,
             self.seed,
@@ -108,15 +116,28 @@ class Common:
             self.nodes,
             self.threads,
         )
-        check_device(settings)
-        return settings
 
-    def opened(self) -> "Source":
-        """The pictures; none is read yet."""
+    @contextmanager
+    def opened(self) -> "Iterator[Source]":
+        """The pictures; none is read yet. What can be refused before torch is loaded, is."""
+        from visavis.errors import UsageError
+        from visavis.image_index import ImageIndex
         from visavis.sources.base import open_source
+        from visavis.training.data.indexed import source_of
+        from visavis.training.loop.workplace import check_out
 
+        if (self.source is None) == (self.index is None):
+            raise UsageError("say what to train on: either a SOURCE or --index DIR")
         options.check_image_column(self.source, self.image_column)
-        return open_source(self.source, image_column=self.image_column)
+        _ = self.loop
+        check_out(self.out, resume=self.resume)
+        with ExitStack() as stack:
+            if self.source is not None:
+                source = open_source(self.source, image_column=self.image_column)
+            else:
+                source = source_of(stack.enter_context(ImageIndex.open(str(self.index))))
+            stack.callback(source.close)
+            yield source
 
     def run(self, prepare: "Callable[..., Recipe[Any]]") -> None:
         """Train with a bar, and say at the end what there is.
@@ -125,18 +146,21 @@ class Common:
         """
         from visavis.cli.progress.training import TrainingProgress
         from visavis.training.loop.recipe import train
-        from visavis.training.loop.workplace import check_out, is_first
+        from visavis.training.loop.workplace import is_first
 
-        loop = self.loop
-        check_out(self.out, resume=self.resume)
-        with TrainingProgress() as shown:
+        stop = threading.Event()
+
+        def prepared() -> "Recipe[Any]":
             made = prepare(seed=self.seed, cache=self.cache, tell=shown.update)
             for line in (*made.notes, made.told) if is_first() else ():
                 shown.say(line)
-            with _stoppable() as stop:
-                result = train(
-                    made, self.out, loop, resume=self.resume, stop=stop, tell=shown.update
-                )
+            stack.enter_context(_asking(stop))  # reading can be broken off at any moment
+            return made
+
+        with TrainingProgress() as shown, ExitStack() as stack:
+            result = train(
+                prepared, self.out, self.loop, resume=self.resume, stop=stop, tell=shown.update
+            )
         if result is not None:
             self._say(result)
         elif stop.is_set():
@@ -200,6 +224,14 @@ def recipe_command(command: Callable[..., None]) -> Callable[..., None]:
     return whole
 
 
+def check_base(base: str | None) -> None:
+    """Raise ModelNotFoundError for a base that is not there, before torch is loaded."""
+    from visavis.embedders.registry import model_info
+
+    if base is not None and "+" not in base:
+        model_info(base)
+
+
 def whole_numbers(option: str, text: str) -> tuple[int, ...]:
     """The numbers of "512,256". Raises UsageError that names the option."""
     from visavis.errors import UsageError
@@ -224,11 +256,10 @@ def _extra() -> Iterator[None]:
 
 
 @contextmanager
-def _stoppable() -> Iterator[threading.Event]:
+def _asking(stop: threading.Event) -> Iterator[None]:
     """The first Ctrl-C asks the training to stop after its step, the second one ends it at once."""
-    stop = threading.Event()
     if threading.current_thread() is not threading.main_thread():
-        yield stop  # only there signals can be caught
+        yield  # only there signals can be caught
         return
 
     def ask(number: int, frame: Any) -> None:
@@ -237,6 +268,6 @@ def _stoppable() -> Iterator[threading.Event]:
 
     before = signal.signal(signal.SIGINT, ask)
     try:
-        yield stop
+        yield
     finally:
         signal.signal(signal.SIGINT, before)

@@ -13,13 +13,15 @@ import numpy as np
 
 from visavis.embedders.spec import PreprocessSpec
 from visavis.errors import UsageError
+from visavis.image_index import ImageIndex
 from visavis.sources.base import Source
 from visavis.training.autoencoder.learner import AutoencoderLearner
 from visavis.training.autoencoder.networks import Embedding
 from visavis.training.autoencoder.settings import AutoencoderSettings
 from visavis.training.data.batches import Draw, shuffled
+from visavis.training.data.indexed import source_of
 from visavis.training.data.inputs import Inputs
-from visavis.training.data.samples import Numbers, label_numbers, named
+from visavis.training.data.samples import Named, Numbers, label_numbers, named
 from visavis.training.data.splits import drawn_apart, with_copies
 from visavis.training.loop.export import Exported, graph_of
 from visavis.training.loop.recipe import Recipe, read
@@ -68,10 +70,11 @@ class AutoencoderRecipe(Recipe[AutoencoderLearner]):
 
 
 def prepare(
-    source: Source,
+    source: Source | ImageIndex,
     settings: AutoencoderSettings,
     *,
     labels: str | None = None,
+    known: Named | None = None,
     seed: int = 0,
     cache: Path | None = None,
     tell: Tell = silent,
@@ -79,9 +82,10 @@ def prepare(
     """Read the pictures and keep some back for validation.
 
     Args:
-        source: The pictures.
+        source: The pictures: a source, or an index.
         settings: Of the recipe.
         labels: A field by which the validation searches; the training itself sees no labels.
+        known: What `named` gave, where it was asked already.
         seed: Of all chance.
         cache: Where decoded pictures are kept; None: `default_cache()`.
         tell: Is told how far it is.
@@ -89,8 +93,10 @@ def prepare(
     Raises:
         UsageError: there are too few pictures, or no two of the validation share a label.
     """
+    source = source_of(source)
     makers = {"pictures": pixels_maker(_preprocess(settings))}
-    data, notes = read(source, named(source, labels, optional=True), makers, cache, tell)
+    known = known or named(source, labels, optional=True)
+    data, notes = read(source, known, makers, cache, tell)
     labelled = _labelled(data, labels)
     if missing := len(data) - len(labelled):
         notes.append(f"{missing:,} pictures have no {labels!r}: they are trained on all the same")

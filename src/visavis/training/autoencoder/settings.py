@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from visavis.errors import UsageError
-from visavis.training.loop.learner import Rates
+from visavis.training.settings import Rates
 
 Variant = Literal["plain", "denoising", "masked"]
 VARIANTS: tuple[Variant, ...] = ("plain", "denoising", "masked")

@@ -1,18 +1,21 @@
 """Rows that cost much to make, one for each picture, kept in a file between trainings.
 
-Decoded pictures and base embeddings are both such rows. `kept_file` says what the file is like; it
-is written anew when something has changed, with the rows of unchanged pictures copied from the one
-before and from readings that were broken off.
+Decoded pictures and base embeddings are both such rows. The file is an SQLite database, and each
+row is a transaction: a kill at any moment loses what is in hand and nothing else. A row is found
+again as long as its picture's id, address, size and time are the same.
 """
 
 import errno
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import sqlite3
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,19 +26,23 @@ from visavis.errors import ImageError
 from visavis.flows.ahead import ahead
 from visavis.images.decode import decode
 from visavis.sources.base import Source
-from visavis.training.data.kept_file import (
-    Key,
-    Shape,
-    Stored,
-    Whole,
-    Writer,
-    key_of,
-    read_begun,
-    read_whole,
-)
 from visavis.training.data.samples import Numbers, Sample
 from visavis.training.progress import Progress, Tell, silent
 from visavis.types import RGB, Failure
+
+_BEGIN = """
+PRAGMA journal_mode = WAL;
+PRAGMA synchronous = NORMAL;
+CREATE TABLE IF NOT EXISTS kept (
+    place INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT, uri TEXT, size INTEGER, modified REAL, sha256 TEXT, row BLOB,
+    UNIQUE (id, uri, size, modified)
+);
+"""
+_READ = "SELECT row FROM kept WHERE place = ?"
+
+Key = tuple[str, str, int, float]
+"""Id, address, size and time of a picture: when these are the same, so is its row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +62,34 @@ class Maker:
     """Called from many threads."""
 
 
+class FileRows:
+    """The rows of such a file, by their places in it."""
+
+    def __init__(self, path: Path, maker: Maker) -> None:
+        self._path, self._maker = path, maker
+        self._file = sqlite3.connect(path, check_same_thread=False)
+        weakref.finalize(self, self._file.close)
+
+    def __getitem__(self, places: Numbers) -> NDArray[Any]:
+        """(places, …), read from the file now."""
+        maker = self._maker
+        rows = np.empty((len(places), *maker.shape), maker.dtype)
+        for at, place in enumerate(places.tolist()):
+            found = self._file.execute(_READ, (place,)).fetchone()
+            if found is None:
+                told = "another training of other pictures has cleared it; go on with --resume"
+                raise OSError(errno.ESTALE, told, str(self._path))
+            rows[at] = np.frombuffer(found[0], maker.dtype).reshape(maker.shape)
+        return rows
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Kept:
     """The pictures that could be read, in the order of the source, and their rows."""
 
     samples: list[Sample]
     sha256: list[str]
-    rows: NDArray[Any]
-    """Memory-mapped, in the order of the file."""
+    rows: FileRows | NDArray[Any]
     places: Numbers
     """Where each sample's row is."""
     failed: list[Failure] = field(default_factory=list)
@@ -70,7 +97,7 @@ class Kept:
     """Rows that were not there and had to be made."""
 
     def take(self, numbers: Numbers) -> NDArray[Any]:
-        """The rows of some samples, (numbers, …), read from the file now."""
+        """The rows of some samples, (numbers, …)."""
         taken: NDArray[Any] = self.rows[self.places[numbers]]
         return taken
 
@@ -94,124 +121,97 @@ def keep(
 
     cache.mkdir(parents=True, exist_ok=True)
     name = hashlib.sha256(f"{source.uri}\0{maker.key}".encode()).hexdigest()[:16]
-    path = cache / f"{maker.name}-{name}.h5"
-    shape = Shape(maker.shape, maker.dtype)
+    path = cache / f"{maker.name}-{name}.sqlite"
     with FileLock(path.with_suffix(".lock")):
-        whole = _known(path, shape)
-        stored = {} if whole is None else whole.stored()
-        if whole is not None and _says_the_same(whole, samples):
-            missing = [sample for sample in samples if key_of(sample) not in stored]
-            again = [*_all_made(missing, source, maker)]  # what failed before may be mended
-            if all(made.row is None for made in again):
-                return _opened(whole, samples, again, made=0)
-            every: Iterable[_Made] = [*_known_ones(samples, stored), *again]
+        try:
+            with closing(_opened(path)) as file:
+                return _filled(file, path, samples, source, maker, tell)
+        except sqlite3.Error as error:
+            told = "it cannot be written (is its disk full?); name another folder with --cache"
+            raise OSError(errno.EIO, told, str(path)) from error
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    """The file, begun anew where it is damaged."""
+    file = sqlite3.connect(path, isolation_level=None)
+    try:
+        file.executescript(_BEGIN)
+        _places(file)
+    except sqlite3.OperationalError:
+        file.close()
+        raise
+    except sqlite3.DatabaseError:
+        file.close()
+        path.unlink()
+        return _opened(path)
+    return file
+
+
+def _filled(
+    file: sqlite3.Connection,
+    path: Path,
+    samples: Sequence[Sample],
+    source: Source,
+    maker: Maker,
+    tell: Tell,
+) -> Kept:
+    known = _places(file)
+    missing = [sample for sample in samples if _key(sample) not in known]
+    done = len(samples) - len(missing)
+    reasons: dict[str, str] = {}
+    for number, made in enumerate(_made(missing, source, maker), 1):
+        if made.row is None:
+            reasons[made.sample.entry.id] = made.reason
         else:
-            every = _every(samples, source, maker, read_begun(path, shape) | stored)
-        failed, made = _write(path, shape, samples, _telling(every, len(samples), tell))
-        return _opened(read_whole(path, shape), samples, failed, made)
+            row = np.ascontiguousarray(made.row, maker.dtype).tobytes()
+            values = (*_key(made.sample), made.sha256, row)
+            file.execute("INSERT INTO kept VALUES (NULL, ?, ?, ?, ?, ?, ?)", values)
+        tell(Progress("reading", done + number, len(samples)))
+    _forget(file, samples, known)
+    there = _places(file)
+    found = [(one, there[_key(one)]) for one in samples if _key(one) in there]
+    bad = (one.entry for one in samples if one.entry.id in reasons)
+    return Kept(
+        [sample for sample, _ in found],
+        [sha256 for _, (_, sha256) in found],
+        FileRows(path, maker),
+        np.array([place for _, (place, _) in found], np.int64),
+        [Failure(entry.uri, reasons[entry.id]) for entry in bad],
+        len(missing) - len(reasons),
+    )
 
 
-@dataclass(frozen=True, slots=True)
-class _Made:
+def _key(sample: Sample) -> Key:
+    entry = sample.entry
+    return entry.id, entry.uri, entry.size, entry.modified
+
+
+def _places(file: sqlite3.Connection) -> dict[Key, tuple[int, str]]:
+    """Where the row of each picture is, and the picture's SHA-256."""
+    rows = file.execute("SELECT id, uri, size, modified, place, sha256 FROM kept")
+    return {(row[0], row[1], row[2], row[3]): (row[4], row[5]) for row in rows}
+
+
+def _forget(
+    file: sqlite3.Connection, samples: Sequence[Sample], known: dict[Key, tuple[int, str]]
+) -> None:
+    """Let rows go that nobody asks for, once they are more than the others."""
+    idle = known.keys() - {_key(sample) for sample in samples}
+    if len(idle) > len(samples):
+        gone = ((known[key][0],) for key in idle)
+        file.executemany("DELETE FROM kept WHERE place = ?", gone)
+
+
+class _Made(NamedTuple):
     """A sample with its row, or with the reason why it has none."""
 
     sample: Sample
     row: NDArray[Any] | None = None
     sha256: str = ""
     reason: str = ""
-    fresh: bool = True
 
 
-def _known(path: Path, shape: Shape) -> Whole | None:
-    """What is there; None when nothing is, or what was damaged: then all is made again."""
-    try:
-        return read_whole(path, shape) if path.is_file() else None
-    except (OSError, KeyError, ValueError):
-        return None
-
-
-def _says_the_same(known: Whole, samples: Sequence[Sample]) -> bool:
-    wanted = {key_of(sample): sample.label for sample in samples}
-    return wanted == dict(zip(known.keys, known.labels, strict=True))
-
-
-def _opened(known: Whole, samples: Sequence[Sample], failed: Sequence[_Made], made: int) -> Kept:
-    at = {key: place for place, key in enumerate(known.keys)}
-    kept = [sample for sample in samples if at[key_of(sample)] < len(known.rows)]
-    places = np.array([at[key_of(sample)] for sample in kept], np.int64)
-    reasons = {key_of(one.sample): one.reason for one in failed}
-    failures = [
-        Failure(sample.entry.uri, reasons[key_of(sample)])
-        for sample in samples
-        if key_of(sample) in reasons
-    ]
-    return Kept(kept, [known.sha256[place] for place in places], known.rows, places, failures, made)
-
-
-def _write(
-    path: Path, shape: Shape, samples: Sequence[Sample], every: Iterable[_Made]
-) -> tuple[list[_Made], int]:
-    """A new file of `samples`; returns those without a row, and how many rows were made.
-
-    What is broken off leaves its rows to the next reading, unless the disk is full.
-    """
-    try:
-        with Writer(path, shape, len(samples)) as writer:
-            return _filled(writer, samples, every)
-    except OSError as error:
-        if error.filename:
-            raise
-        told = "it cannot be written (is its disk full?); name another folder with --cache"
-        raise OSError(error.errno or errno.EIO, told, str(path)) from error  # HDF5 names no file
-
-
-def _filled(
-    writer: Writer, samples: Sequence[Sample], every: Iterable[_Made]
-) -> tuple[list[_Made], int]:
-    good: list[_Made] = []
-    bad: list[_Made] = []
-    fresh = 0
-    for made in every:
-        if made.fresh and not fresh and not bad:  # all known ones were written
-            writer.drop_begun(samples)
-        if made.row is None:
-            bad.append(made)
-            continue
-        writer.add(made.sample, made.row, made.sha256)
-        good.append(_Made(made.sample, sha256=made.sha256))
-        fresh += made.fresh
-    both = [*good, *bad]
-    writer.finish([made.sample for made in both], [made.sha256 for made in both])
-    return bad, fresh
-
-
-def _telling(every: Iterable[_Made], total: int, tell: Tell) -> Iterator[_Made]:
-    for done, made in enumerate(every, 1):
-        yield made
-        tell(Progress("reading", done, total))
-
-
-def _every(
-    samples: Sequence[Sample], source: Source, maker: Maker, stored: Mapping[Key, Stored]
-) -> Iterator[_Made]:
-    """Every sample, known ones first."""
-    known: set[Key] = set()
-    for made in _known_ones(samples, stored):
-        known.add(key_of(made.sample))
-        yield made
-    del stored  # the room on disk of files that are removed is free when nothing maps them
-    yield from _all_made([s for s in samples if key_of(s) not in known], source, maker)
-
-
-def _known_ones(samples: Sequence[Sample], stored: Mapping[Key, Stored]) -> Iterator[_Made]:
-    for sample in samples:
-        found = stored.get(key_of(sample))
-        row = None if found is None else found.row()
-        if found is not None and row is not None:
-            yield _Made(sample, row, found.sha256, fresh=False)
-
-
-def _all_made(samples: Sequence[Sample], source: Source, maker: Maker) -> Iterator[_Made]:
+def _made(samples: Sequence[Sample], source: Source, maker: Maker) -> Iterator[_Made]:
     """Rows of these samples."""
     jobs = os.cpu_count() or 1
     workers = max(jobs, source.readers) if source.readers > 4 else jobs  # many: addresses

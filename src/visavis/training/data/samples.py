@@ -75,7 +75,7 @@ def named(source: Source, field: str | None, *, optional: bool = False) -> Named
 
 
 def _refused(sample: Sample) -> Failure | None:
-    """What is wrong with a picture's texts: HDF5, which keeps them, takes no NUL."""
+    """What is wrong with a picture's texts: NUL characters part them in `data_hash`."""
     id, uri = sample.entry.id, sample.entry.uri
     for name, text in (("id", id), ("address", uri), ("label", sample.label)):
         if "\0" in text:

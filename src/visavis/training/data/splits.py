@@ -6,6 +6,7 @@ copies of a picture, of the same SHA-256, are then on one side, whatever their l
 follows from the seed, the labels and the copies alone.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -105,7 +106,7 @@ def split(
     names = np.array(labels)
     places = {name: np.flatnonzero(names == name) for name in sorted(set(labels))}
     several = [name for name, numbers in places.items() if len(numbers) > 1]
-    _check(places, several)
+    check_labels(labels)
     chance = np.random.default_rng([seed, 1])
     validation, drawn, kept = np.zeros(0, np.int64), 0.0, 0.0
     how: Literal["label", "image", "none"] = "none"
@@ -208,15 +209,17 @@ def _pictures(numbers: Numbers, contents: Numbers) -> list[Numbers]:
     return sorted(groups, key=lambda group: int(group[0]))
 
 
-def _check(places: dict[str, Numbers], several: Sequence[str]) -> None:
-    if len(places) < 2:
+def check_labels(labels: Sequence[str]) -> None:
+    """Raise UsageError for labels that nothing can be learned from."""
+    counts = Counter(labels)
+    if len(counts) < 2:
         raise UsageError(
-            f"all pictures have the same label ({next(iter(places))!r}); a training compares "
+            f"all pictures have the same label ({labels[0]!r}); a training compares "
             "labels and needs two or more"
         )
-    if not several:
+    if max(counts.values()) < 2:
         raise UsageError(
-            f"none of the {len(places):,} labels has two pictures; without a pair that belongs "
+            f"none of the {len(counts):,} labels has two pictures; without a pair that belongs "
             "together there is nothing to learn"
         )
 

@@ -7,7 +7,7 @@ visual-semantic embedding model", NIPS 2013).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -19,13 +19,15 @@ from visavis.embedders.words.aliases import read_aliases
 from visavis.embedders.words.lookup import Words, open_words
 from visavis.embedders.words.table import WordTable
 from visavis.errors import UsageError, WordVectorsError
+from visavis.image_index import ImageIndex
 from visavis.sources.base import Source
 from visavis.training.data.batches import Draw, shuffled
-from visavis.training.data.samples import Numbers, Sample, check_field, label_numbers, named
+from visavis.training.data.indexed import IndexSource, source_of
+from visavis.training.data.samples import Named, Numbers, Sample, check_field, label_numbers, named
 from visavis.training.data.splits import drawn_apart, off, with_copies
 from visavis.training.joint.head import JointHead
 from visavis.training.joint.learner import JointLearner
-from visavis.training.joint.settings import JointSettings
+from visavis.training.joint.settings import JointSettings, Said
 from visavis.training.joint.targets import Phrases, Targets, phrases_of, targets_of
 from visavis.training.joint.views import views_maker
 from visavis.training.joint.words import Turn, turn_of, write_turned
@@ -38,20 +40,6 @@ from visavis.types import RGB
 _WORDS_FILE, _ALIASES_FILE = "words.bin", "aliases.txt"
 _SHOWN = 10  # labels that a note names
 _STEPS = 8  # in an epoch at least, where there are so many pictures
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """Where it stands what pictures show, and which words are known."""
-
-    words: Path
-    """GloVe, word2vec or fastText vectors; see word_file.py."""
-    labels: str | None = None
-    """A field with a label, or several: `dog | grass`, or a JSON list."""
-    captions: str | None = None
-    """A field with a sentence, or a JSON list of several."""
-    aliases: Path | None = None
-    """Other words for words that the vectors lack; see aliases.py."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -162,11 +150,13 @@ class JointRecipe(Recipe[JointLearner]):
 
 
 def prepare(
-    source: Source,
+    source: Source | ImageIndex,
     said: Said,
     base: str | None,
     settings: JointSettings,
     *,
+    known: Named | None = None,
+    device: str = "auto",
     seed: int = 0,
     cache: Path | None = None,
     tell: Tell = silent,
@@ -174,10 +164,12 @@ def prepare(
     """Read the pictures, compute or find the base's embeddings, and look up all words.
 
     Args:
-        source: The pictures.
+        source: The pictures: a source, or an index, whose vectors are taken as they are.
         said: What is known of them.
-        base: A model's name or folder; None: `default_base()`.
+        base: A model's name or folder; None: that of an index, else `default_base()`.
         settings: Of the recipe.
+        known: What `named` gave, where it was asked already.
+        device: As in LoopSettings; the base runs there too, where ONNX Runtime can.
         seed: Of all chance.
         cache: Where rows are kept; None: `default_cache()`.
         tell: Is told how far it is.
@@ -187,14 +179,13 @@ def prepare(
         WordVectorsError: the vectors cannot be read, or no word of any picture is known.
         ModelError: the base cannot be one.
     """
-    if said.labels is None and said.captions is None:
-        raise UsageError("say with --labels or --captions which field tells what pictures show")
-    on = chosen_base(base)
+    source = source_of(source)
+    settings = replace(settings, views=settings.views or _views(source))
+    on = chosen_base(base, source, device)
     table = open_words(said.words)
     aliases = None if said.aliases is None else read_aliases(said.aliases)
     words = Words(table, aliases)
-    both = said.labels is not None and said.captions is not None
-    known = named(source, None if both else said.labels or said.captions)
+    known = known or named(source, said.field)
     phrases = phrases_of(known.samples, said.labels, said.captions, words)
     _check(phrases, known.samples, said)
     told = [known.samples[number] for number in np.flatnonzero(phrases.told).tolist()]
@@ -222,6 +213,11 @@ def prepare(
         targets=targets_of(phrases, table, turn, train),
         aliases=None if said.aliases is None else said.aliases.read_bytes(),
     )
+
+
+def _views(source: Source) -> int:
+    """What is looked at of a picture where nobody says: an index has seen the whole of it."""
+    return 1 if isinstance(source, IndexSource) else 6
 
 
 def _check(phrases: Phrases, samples: Sequence[Sample], said: Said) -> None:

@@ -2,16 +2,40 @@
 
 import math
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal, get_args
 
 from visavis.errors import UsageError
-from visavis.training.loop.learner import Rates
+from visavis.training.settings import Rates
 
 JointLoss = Literal["cosine", "hinge-rank"]
 LOSSES: tuple[JointLoss, ...] = get_args(JointLoss)
 
 KEPT = 100_000
 _MARGIN = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """Where it stands what pictures show, and which words are known."""
+
+    words: Path
+    """GloVe, word2vec or fastText vectors; see word_file.py."""
+    labels: str | None = None
+    """A field with a label, or several: `dog | grass`, or a JSON list."""
+    captions: str | None = None
+    """A field with a sentence, or a JSON list of several."""
+    aliases: Path | None = None
+    """Other words for words that the vectors lack; see aliases.py."""
+
+    @property
+    def field(self) -> str | None:
+        """What a picture needs to be trained on; None where one of two is enough."""
+        return None if self.labels and self.captions else self.labels or self.captions
+
+    def __post_init__(self) -> None:
+        if self.labels is None and self.captions is None:
+            raise UsageError("say with --labels or --captions which field tells what pictures show")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +49,8 @@ class JointSettings:
     captions: float = 0.2  # how much captions count, labels the rest, where there are both
     spread: float = 1.0  # how far the words of the training are turned apart, 0 to 1 (Turn)
     keep: int = KEPT  # the commonest words that can be asked for, besides those of the training
-    views: int = 6  # ways in which each picture is looked at: whole, mirrored, in parts
+    views: int = 0  # ways in which each picture is looked at: whole, mirrored, in parts; 0: six, of
+    # an index the one that it has
     batch: int = 64
     rates: Rates = field(default_factory=lambda: Rates(decay=1e-2))
     validation: float = 0.2  # share of the pictures
@@ -37,9 +62,9 @@ class JointSettings:
         for option, share in (("--caption-weight", self.captions), ("--spread", self.spread)):
             if not 0 <= share <= 1:
                 raise UsageError(f"{option} is from 0 to 1, not {share:g}")
-        for option, number in (("--keep", self.keep), ("--views", self.views)):
-            if number < 1:
-                raise UsageError(f"{option} must be 1 or more, not {number}")
+        for option, number, least in (("--keep", self.keep, 1), ("--views", self.views, 0)):
+            if number < least:
+                raise UsageError(f"{option} must be {least} or more, not {number}")
         if self.batch < 2:
             raise UsageError(f"--batch must be 2 or more, not {self.batch}")
         if not 0 <= self.validation <= 0.9:

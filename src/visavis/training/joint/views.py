@@ -1,6 +1,7 @@
 """What a frozen base says of several views of each picture: whole, mirrored, and parts of it."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,8 @@ def views_maker(base: FrozenBase, count: int) -> Maker:
         shown = [view for picture in pictures for view in views(picture, count)]
         return embed(model, shown).reshape(len(pictures), count, model.dim)
 
+    if count == 1:  # the whole picture, which an index has too
+        return replace(base.maker, shape=(1, model.dim), make=make)
     key = f"{model.fingerprint}, {count} views"
     return Maker("views", key, (count, model.dim), np.float32, model.side, make)
 

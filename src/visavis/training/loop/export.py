@@ -67,7 +67,7 @@ def graph_on_base(
         examples.append(torch.from_numpy(picture))
         links["picture"] = base.input
     top = traced(alone, tuple(examples), list(links), ["embedding"], opset(base.graph))
-    rows = torch.from_numpy(base.embedder.embed_images(pictures))
+    rows = torch.from_numpy(base.exactly().embed_images(pictures))
     with torch.inference_mode():
         ours = alone.network.vectors(rows, _looked_at(pictures, spec.preprocess))
     model = joined(base.graph, top, links, ours.shape[1])

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from lightning import Trainer
@@ -24,37 +24,7 @@ from visavis.training.loop.checkpoints import BEST, Checkpoints, Stopped
 from visavis.training.loop.learner import Learner
 from visavis.training.loop.workplace import LAST
 from visavis.training.progress import Tell, silent
-
-Precision = Literal["auto", "32", "bf16"]
-
-
-@dataclass(frozen=True, slots=True)
-class LoopSettings:
-    """How long, on what, and how exactly; none of it belongs to a recipe alone."""
-
-    epochs: int = 30
-    patience: int = 10  # epochs without a better validation figure until the training ends
-    seed: int = 0
-    precision: Precision = "auto"  # bf16 where the machine computes with it, and nets gain by it
-    device: str = "auto"  # Lightning's accelerator: cpu, cuda, mps
-    devices: int = 1  # of this machine; 0: all that are there
-    nodes: int = 1  # machines, each of which runs the same command (torchrun)
-    threads: int = 0  # of the CPU; 0: as many as torch takes
-
-    def __post_init__(self) -> None:
-        if self.precision not in ("auto", "32", "bf16"):
-            raise UsageError(f"--precision is one of auto, 32, bf16, not {self.precision!r}")
-        for name, value, least in (
-            ("--epochs", self.epochs, 1),
-            ("--patience", self.patience, 1),
-            ("--seed", self.seed, 0),
-            ("--devices", self.devices, 0),
-            ("--nodes", self.nodes, 1),
-        ):
-            if value < least:
-                raise UsageError(f"{name} must be {least} or more, not {value}")
-        if self.seed >= 2**32:
-            raise UsageError(f"--seed must be below 4,294,967,296 (2^32), not {self.seed}")
+from visavis.training.settings import LoopSettings
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 import math
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,32 +10,11 @@ import torch
 from lightning import LightningModule
 from torch import Tensor, nn
 
-from visavis.errors import ModelError, UsageError
+from visavis.errors import ModelError
 from visavis.training.data.samples import Numbers
+from visavis.training.settings import Rates
 
 Batch = Mapping[str, Tensor]
-
-
-@dataclass(frozen=True, slots=True)
-class Rates:
-    """How the weights follow their gradients: AdamW, whose rate falls along half a cosine.
-
-    Raises UsageError for rates that no training can follow.
-    """
-
-    rate: float = 1e-3  # at its highest
-    decay: float = 1e-4  # weight decay of matrices; vectors have none
-    warmup: float = 0.02  # part of the training until the rate is reached
-    loss: float = 1e-2  # at its highest, of what a loss itself learns, which begins by chance
-
-    def __post_init__(self) -> None:
-        if not 0 < self.rate < math.inf:
-            raise UsageError(f"--rate must be a number above 0, not {self.rate:g}")
-        for name, value in (("decay", self.decay), ("loss", self.loss)):
-            if not 0 <= value < math.inf:
-                raise UsageError(f"the rates' {name} must be 0 or more, not {value:g}")
-        if not 0 <= self.warmup <= 1:
-            raise UsageError(f"the rates' warmup is a share from 0 to 1, not {self.warmup:g}")
 
 
 class Learner(LightningModule):

@@ -6,7 +6,7 @@ what is exported. Its module has a function `prepare` that makes one.
 
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -20,12 +20,13 @@ from visavis.errors import ImageError, ModelError, UsageError
 from visavis.images.decode import decode
 from visavis.sources.base import Source
 from visavis.training.data.batches import Batches, Draw
+from visavis.training.data.indexed import IndexSource
 from visavis.training.data.inputs import Inputs, inputs
-from visavis.training.data.kept import Maker, default_cache, keep
+from visavis.training.data.kept import Kept, Maker, default_cache, keep
 from visavis.training.data.samples import Named, Numbers, data_hash
 from visavis.training.loop.curves import draw_curves
 from visavis.training.loop.export import Exported, write_model
-from visavis.training.loop.fitting import LoopSettings, check_device, fit, settled
+from visavis.training.loop.fitting import check_device, fit, settled
 from visavis.training.loop.learner import Learner
 from visavis.training.loop.workplace import (
     STATE,
@@ -37,6 +38,7 @@ from visavis.training.loop.workplace import (
     versions,
 )
 from visavis.training.progress import Tell, silent
+from visavis.training.settings import LoopSettings
 from visavis.types import RGB
 
 _COMPARED = 16  # pictures that torch and the graph are compared on
@@ -189,13 +191,20 @@ def read(
         UsageError: none of them can be read.
     """
     place = cache or default_cache()
-    kept = {name: keep(known.samples, source, maker, place, tell) for name, maker in makers.items()}
+    kept = {name: _kept(known, source, maker, place, tell) for name, maker in makers.items()}
     data = inputs(kept.get("rows"), kept.get("pictures"))
     failed = [*known.failed, *data.failed]
     if not len(data):
         raise UsageError(f"{source.uri}: none of its pictures can be read ({failed[0].reason})")
     skipped = [f"skipped {failure.uri}: {failure.reason}" for failure in failed]
     return data, [*skipped, *known.notes]
+
+
+def _kept(known: Named, source: Source, maker: Maker, place: Path, tell: Tell) -> Kept:
+    """An index has rows already; the rest is made, and kept."""
+    if isinstance(source, IndexSource) and (found := source.rows(known.samples, maker)) is not None:
+        return found
+    return keep(known.samples, source, maker, place, tell)
 
 
 def learner_of(recipe: Recipe[AnyLearner]) -> AnyLearner:
@@ -205,7 +214,7 @@ def learner_of(recipe: Recipe[AnyLearner]) -> AnyLearner:
 
 
 def train(
-    recipe: Recipe[AnyLearner],
+    recipe: Recipe[AnyLearner] | Callable[[], Recipe[AnyLearner]],
     out: Path,
     loop: LoopSettings,
     *,
@@ -215,11 +224,14 @@ def train(
 ) -> Result | None:
     """Train and write the model folder `out`.
 
+    `recipe` may be what prepares one: then it is called once all that is cheap was checked.
     None when it was asked to stop (a checkpoint is there), and in all processes but the first.
     Raises UsageError for a folder, a device or a training to go on with that does not fit.
     """
     check_out(out, resume=resume)
     check_device(loop)
+    if not isinstance(recipe, Recipe):
+        recipe = recipe()
     loop = settled(loop, gains=recipe.gains)
     record = {**recipe.facts(), "loop": asdict(loop), "versions": versions()}
     begin(out, record, resume=resume)

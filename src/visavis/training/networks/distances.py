@@ -6,14 +6,11 @@ embeddings of any length: cosine and Euclidean compare their directions, Manhatt
 shares of the sum of absolute values.
 """
 
-from typing import Literal
-
 import torch
 from pytorch_metric_learning.distances import BaseDistance, CosineSimilarity, LpDistance
 from torch import Tensor
 
-Metric = Literal["cosine", "euclidean", "manhattan", "chi2"]
-METRICS: tuple[Metric, ...] = ("cosine", "euclidean", "manhattan", "chi2")
+from visavis.training.settings import Metric
 
 _TINY = 1e-12
 

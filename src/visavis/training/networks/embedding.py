@@ -4,10 +4,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from visavis.training.networks.distances import Metric, shares
+from visavis.training.networks.distances import shares
 from visavis.training.networks.frozen_base import Pooled
 from visavis.training.networks.heads import Head
 from visavis.training.networks.pixel_branch import FromInput, PixelBranch
+from visavis.training.settings import Metric
 
 
 class EmbeddingNetwork(nn.Module):

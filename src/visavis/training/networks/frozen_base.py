@@ -1,20 +1,25 @@
-"""A base that is not trained: any model folder, whose embeddings are computed once."""
+"""A base that is not trained: any model folder, whose embeddings are computed once, or are those
+of an index.
+"""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import onnx
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from visavis.embedders.base import embed
+from visavis.embedders.base import Embedder, embed
 from visavis.embedders.folder import OnnxEmbedder
-from visavis.embedders.registry import list_models, load_embedder, model_info
+from visavis.embedders.registry import list_models, load_embedder
+from visavis.embedders.runtime.network import PROVIDERS
 from visavis.embedders.runtime.pooling import GEM_POWER
 from visavis.embedders.runtime.preprocess import Preprocess
 from visavis.embedders.spec import PreprocessSpec
 from visavis.errors import ModelError, UsageError
+from visavis.sources.base import Source
+from visavis.training.data.indexed import IndexSource
 from visavis.training.data.kept import Maker
 from visavis.training.graphs.join import input_of, readied
 
@@ -31,6 +36,18 @@ class FrozenBase:
     """Name of the picture that the graph takes."""
     dtype: type[np.generic]
     """Of its elements."""
+    learns: None = None
+    """Nothing of it is trained."""
+
+    @property
+    def dim(self) -> int:
+        """Dimensions of its embedding."""
+        return self.embedder.dim
+
+    @property
+    def license(self) -> str:
+        """Of its weights."""
+        return self.embedder.spec.license
 
     @property
     def preprocess(self) -> PreprocessSpec:
@@ -41,6 +58,11 @@ class FrozenBase:
     def facts(self) -> dict[str, str]:
         """What records say of it."""
         return {"name": self.embedder.name, "fingerprint": self.embedder.fingerprint}
+
+    def exactly(self) -> OnnxEmbedder:
+        """The model on the CPU: a GPU's convolutions are rounded more than a comparison allows."""
+        model = self.embedder
+        return model if model.device == "cpu" else type(model)(model.folder, threads=1)
 
     @property
     def maker(self) -> Maker:
@@ -62,30 +84,46 @@ def default_base() -> str | None:
     return "visavis-s" if "visavis-s" in names else None
 
 
-def chosen_base(model: str | None) -> FrozenBase:
-    """The base of a name or folder, or the default; raises as `open_base`, and UsageError."""
+def chosen_base(model: str | None, source: Source, device: str = "cpu") -> FrozenBase:
+    """The base of a name or folder; else the model of the index that is trained on, or the default.
+
+    Raises UsageError where an index and another model are named, ModelError as `frozen_base`.
+    """
+    if isinstance(source, IndexSource):
+        if model is not None:
+            raise UsageError(
+                f"an index has the vectors of its own model; leave out the base {model}"
+            )
+        return frozen_base(source.index.embedder(threads=1))
     model = model or default_base()
     if model is None:
         raise UsageError(
             "name a model to train on top of with --base (`visavis models list` shows them)"
         )
-    return open_base(model)
+    return frozen_base(load_embedder(model, threads=1, device=_runtime(device)))
 
 
-def open_base(model: str) -> FrozenBase:
-    """The base of a name or folder.
+def _runtime(device: str) -> str:
+    """ONNX Runtime's name for a device of torch; the CPU where it has none of the kind."""
+    from onnxruntime import get_available_providers
+
+    there = get_available_providers()
+    fits = {"cuda": torch.cuda.is_available(), "coreml": torch.backends.mps.is_available()}
+    asked = {"cuda": "cuda", "gpu": "cuda", "mps": "coreml"}.get(device, device)
+    chosen = [name for name, fit in fits.items() if fit and PROVIDERS[name] in there]
+    return next((name for name in chosen if asked in (name, "auto")), "cpu")
+
+
+def frozen_base(embedder: Embedder) -> FrozenBase:
+    """A model as a base.
 
     Raises ModelError for one that is no network in a folder (classic, a plug-in, a mix): its graph
     has to become a part of the new model's.
     """
-    folder: Path | None = None
-    if "+" not in model or Path(model).exists():
-        folder = model_info(model).folder
-    embedder = load_embedder(model, threads=1)
-    if folder is None or not isinstance(embedder, OnnxEmbedder):
+    if not isinstance(embedder, OnnxEmbedder):
         raise ModelError(
-            f"{model} cannot be a base: it is no network in an ONNX file; name a model folder or "
-            "one of `visavis models list` that has a network"
+            f"{embedder.name} cannot be a base: it is no network in an ONNX file; name a model "
+            "folder or one of `visavis models list` that has a network"
         )
     path = embedder.folder / embedder.spec.file
     graph = readied(onnx.load(str(path)))

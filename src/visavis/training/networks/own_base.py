@@ -1,12 +1,16 @@
 """A base that is trained end to end, from chance."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from visavis.embedders.spec import PreprocessSpec
 from visavis.errors import UsageError
-from visavis.training.networks.residual import Shape, body
+from visavis.training.networks.residual import body
+from visavis.training.settings import Shape
 
 STEP = 32
 """Sides of pictures are multiples of it."""
@@ -27,15 +31,26 @@ class OwnBase(nn.Module):
         return functional.normalize(self.embedding(pooled))
 
 
-def new_base(shape: Shape, seed: int) -> OwnBase:
-    """Weights drawn by the seed; what else is drawn from torch's generator stays the same."""
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        return OwnBase(shape)
+@dataclass(frozen=True, slots=True, eq=False)
+class FreshBase:
+    """Such a network before it has learned, with the pictures that it looks at: a `Base`."""
+
+    learns: OwnBase
+    preprocess: PreprocessSpec
+    dim: int
+    license: str = ""
+    facts: Mapping[str, str] = field(default_factory=lambda: {"name": "a network from scratch"})
 
 
-def pictures_of(side: int) -> PreprocessSpec:
-    """How pictures are made for it. Raises UsageError for sides that it cannot have."""
+def fresh_base(shape: Shape, side: int, seed: int) -> FreshBase:
+    """Weights drawn by the seed; what else is drawn from torch's generator stays the same.
+
+    Raises UsageError for sides of pictures that it cannot have.
+    """
     if side < STEP or side % STEP:
         raise UsageError(f"--size must be a multiple of {STEP}, not {side}")
-    return PreprocessSpec(size=side, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        network = OwnBase(shape)
+    pictures = PreprocessSpec(size=side, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
+    return FreshBase(network, pictures, shape.dim)

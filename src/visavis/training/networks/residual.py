@@ -4,20 +4,10 @@ Plain 3 × 3 convolutions: on CPUs they train about ten times faster than depthw
 fast at the same accuracy, because they keep the multipliers busy.
 """
 
-from dataclasses import dataclass
-
 from torch import Tensor, nn
 from torch.nn import functional
 
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """The size of a network; the default takes 0.33 G multiplications at 128 × 128."""
-
-    stem: int = 32  # channels of the first convolution, at half resolution
-    widths: tuple[int, ...] = (48, 96, 192, 288)  # channels at 1/4, 1/8, 1/16 and 1/32
-    depths: tuple[int, ...] = (1, 2, 3, 2)  # residual blocks of each
-    dim: int = 192  # of the embedding
+from visavis.training.settings import Shape
 
 
 class Block(nn.Module):

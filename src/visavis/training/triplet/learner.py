@@ -9,8 +9,9 @@ from torch import Generator, Tensor, nn
 from visavis.training.data.inputs import Inputs, mirrored, reframed
 from visavis.training.data.samples import Numbers, label_numbers
 from visavis.training.data.splits import Split, drawn_labels
-from visavis.training.loop.learner import Batch, Learner, Rates
+from visavis.training.loop.learner import Batch, Learner
 from visavis.training.networks.embedding import EmbeddingNetwork
+from visavis.training.settings import Rates
 from visavis.training.triplet.losses import MetricLoss
 from visavis.training.validation import retrieval_figures
 from visavis.types import Vectors

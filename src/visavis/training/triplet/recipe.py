@@ -10,19 +10,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from visavis.embedders.spec import PreprocessSpec
 from visavis.errors import UsageError
+from visavis.image_index import ImageIndex
 from visavis.sources.base import Source
 from visavis.training.data.batches import Draw, LabelBatches
+from visavis.training.data.indexed import source_of
 from visavis.training.data.inputs import Inputs
-from visavis.training.data.samples import Numbers, check_field, label_numbers, named
-from visavis.training.data.splits import Split, split
+from visavis.training.data.samples import Named, Numbers, check_field, label_numbers, named
+from visavis.training.data.splits import Split, check_labels, split
 from visavis.training.loop.export import Exported, graph_of, graph_on_base
 from visavis.training.loop.recipe import Recipe, read
 from visavis.training.networks.embedding import EmbeddingNetwork, Whole
 from visavis.training.networks.frozen_base import FrozenBase, chosen_base, pixels_maker
 from visavis.training.networks.heads import Head
-from visavis.training.networks.own_base import OwnBase, new_base, pictures_of
+from visavis.training.networks.own_base import FreshBase, fresh_base
 from visavis.training.networks.pixel_branch import PixelBranch
 from visavis.training.progress import Tell, silent
 from visavis.training.triplet.learner import TripletLearner
@@ -32,24 +33,6 @@ from visavis.training.validation import gain_figures, partners, retrieval_figure
 from visavis.types import RGB
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Base:
-    """What is trained on top of: a frozen base, or an own one."""
-
-    name: str
-    preprocess: PreprocessSpec
-    frozen: FrozenBase | None = None
-    own: OwnBase | None = None
-    license: str = ""
-
-    @property
-    def dim(self) -> int:
-        """Numbers of its embedding."""
-        if self.frozen is not None:
-            return self.frozen.embedder.dim
-        return 0 if self.own is None else self.own.dim
-
-
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class TripletRecipe(Recipe[TripletLearner]):
     """A head on top of a base, that learns from labels."""
@@ -57,7 +40,7 @@ class TripletRecipe(Recipe[TripletLearner]):
     name: ClassVar[str] = "triplet"
     settings: TripletSettings
     parts: Split
-    on: _Base
+    on: FrozenBase | FreshBase
     sides: Numbers | None = None
     """A number for each value of the field that is searched across."""
 
@@ -69,7 +52,7 @@ class TripletRecipe(Recipe[TripletLearner]):
     @property
     def base(self) -> Mapping[str, Any]:
         """What records say of the base."""
-        return {"name": self.on.name} if self.on.frozen is None else self.on.frozen.facts
+        return self.on.facts
 
     @property
     def gains(self) -> bool:
@@ -83,7 +66,7 @@ class TripletRecipe(Recipe[TripletLearner]):
     def own_metrics(self, learner: TripletLearner) -> dict[str, Any]:
         """How well a frozen base finds by itself, and what was gained on it."""
         held = self.validation
-        if not len(held) or self.on.frozen is None:
+        if not len(held) or self.on.learns is not None:
             return {}
         rows = self.data.take(held)["rows"].numpy()
         labels = label_numbers(self.data.labels)[held]
@@ -101,7 +84,7 @@ class TripletRecipe(Recipe[TripletLearner]):
         branch = PixelBranch(on.preprocess.size) if settings.pixels else None
         width = on.dim + (branch.dim if branch else 0)
         head = Head(width, settings.layers, straight=settings.straight)
-        network = EmbeddingNetwork(on.own, branch, head, settings.loss.metric)
+        network = EmbeddingNetwork(on.learns, branch, head, settings.loss.metric)
         loss = MetricLoss(settings.loss, len(self.parts.train_labels), head.dim)
         learner = TripletLearner(
             network,
@@ -125,19 +108,21 @@ class TripletRecipe(Recipe[TripletLearner]):
     def export(self, learner: TripletLearner, pictures: Sequence[RGB], out: Path) -> Exported:
         """Base and head."""
         network, on = learner.network, self.on
-        if on.frozen is not None:
-            graph, difference = graph_on_base(network, on.frozen, pictures)
+        if isinstance(on, FrozenBase):
+            graph, difference = graph_on_base(network, on, pictures)
         else:
             graph, difference = graph_of(Whole(network), on.preprocess, pictures)
         return Exported(graph, difference, network.head.dim, on.preprocess, on.license)
 
 
 def prepare(
-    source: Source,
+    source: Source | ImageIndex,
     labels: str,
     base: str | None,
     settings: TripletSettings,
     *,
+    known: Named | None = None,
+    device: str = "auto",
     seed: int = 0,
     cache: Path | None = None,
     tell: Tell = silent,
@@ -145,11 +130,13 @@ def prepare(
     """Read the pictures, compute or find the base's embeddings, and divide the samples.
 
     Args:
-        source: The pictures.
+        source: The pictures: a source, or an index, whose vectors are taken as they are.
         labels: The field that says what belongs together.
-        base: A model's name or folder; None: `default_base()`, or with `settings.unfreeze` a
-            network of weights from chance.
+        base: A model's name or folder; None: that of an index, else `default_base()`, or with
+            `settings.unfreeze` a network of weights from chance.
         settings: Of the recipe.
+        known: What `named` gave, where it was asked already.
+        device: As in LoopSettings; the base runs there too, where ONNX Runtime can.
         seed: Of all chance.
         cache: Where rows are kept; None: `default_cache()`.
         tell: Is told how far it is.
@@ -158,11 +145,13 @@ def prepare(
         UsageError: labels, settings or the split make no sense.
         ModelError: the base cannot be one.
     """
-    on = _base(base, settings, seed)
-    makers = {} if on.frozen is None else {"rows": on.frozen.maker}
+    source = source_of(source)
+    on = _base(source, base, settings, seed, device)
+    makers = {"rows": on.maker} if isinstance(on, FrozenBase) else {}
     if settings.pixels or settings.unfreeze:
         makers["pictures"] = pixels_maker(on.preprocess)
-    known = named(source, labels)
+    known = known or named(source, labels)
+    check_labels([sample.label for sample in known.samples])
     if settings.across is not None:
         check_field(known.samples, settings.across, "--across")
     data, notes = read(source, known, makers, cache, tell)
@@ -185,18 +174,17 @@ def prepare(
     )
 
 
-def _base(model: str | None, settings: TripletSettings, seed: int) -> _Base:
+def _base(
+    source: Source, model: str | None, settings: TripletSettings, seed: int, device: str
+) -> FrozenBase | FreshBase:
     if not settings.unfreeze:
-        frozen = chosen_base(model)
-        spec = frozen.embedder.spec
-        return _Base(spec.name, spec.preprocess, frozen=frozen, license=spec.license)
+        return chosen_base(model, source, device)
     if model is not None:
         raise UsageError(
             f"--unfreeze trains a network from scratch, without the base {model}; leave out "
             "--base, or leave out --unfreeze to train a head on top of it"
         )
-    own = new_base(settings.shape, seed)
-    return _Base("a network from scratch", pictures_of(settings.side), own=own)
+    return fresh_base(settings.shape, settings.side, seed)
 
 
 def _sides(data: Inputs, parts: Split, field: str | None) -> Numbers | None:

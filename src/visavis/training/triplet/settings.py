@@ -1,12 +1,50 @@
 """The settings of the triplet recipe."""
 
+import math
 from dataclasses import dataclass, field
+from typing import Literal
 
 from visavis.errors import UsageError
 from visavis.training.data.splits import By
-from visavis.training.loop.learner import Rates
-from visavis.training.networks.residual import Shape
-from visavis.training.triplet.losses import LossSettings
+from visavis.training.settings import METRICS, Metric, Rates, Shape
+
+Loss = Literal["triplet", "multi-similarity", "arcface"]
+LOSSES: tuple[Loss, ...] = ("triplet", "multi-similarity", "arcface")
+Mining = Literal["semihard", "hard", "all"]
+MININGS: tuple[Mining, ...] = ("semihard", "hard", "all")
+
+_MARGIN = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class LossSettings:
+    """Which loss, and with what. Raises UsageError for names and combinations there are not."""
+
+    loss: Loss = "triplet"
+    metric: Metric = "cosine"
+    mining: Mining = "semihard"  # which triplets of a batch count; for the triplet loss alone
+    margin: float = _MARGIN  # ε of the triplet loss alone, in units of the metric
+
+    def __post_init__(self) -> None:
+        for name, value, known in (
+            ("--loss", self.loss, LOSSES),
+            ("--metric", self.metric, METRICS),
+            ("--mining", self.mining, MININGS),
+        ):
+            if value not in known:
+                raise UsageError(f"{name} is one of {', '.join(known)}, not {value!r}")
+        if not 0 < self.margin < math.inf:
+            raise UsageError(f"--margin must be a number above 0, not {self.margin:g}")
+        if self.loss != "triplet" and self.metric != "cosine":
+            raise UsageError(
+                f"--metric {self.metric} is for --loss triplet; {self.loss} has cosine"
+            )
+        if self.loss != "triplet" and self.mining != "semihard":
+            raise UsageError(f"--mining is for --loss triplet; {self.loss} chooses by itself")
+        if self.loss != "triplet" and self.margin != _MARGIN:
+            raise UsageError(
+                f"--margin is for --loss triplet; {self.loss} has constants of its own"
+            )
 
 
 @dataclass(frozen=True, slots=True)

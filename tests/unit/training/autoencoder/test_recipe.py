@@ -21,8 +21,8 @@ from visavis.training.autoencoder.networks import Decoder, Encoder
 from visavis.training.autoencoder.recipe import AutoencoderRecipe, prepare
 from visavis.training.autoencoder.settings import AutoencoderSettings
 from visavis.training.autoencoder.ssim import ssim
-from visavis.training.loop.fitting import LoopSettings
 from visavis.training.loop.recipe import learner_of, train
+from visavis.training.settings import LoopSettings
 
 TINY = AutoencoderSettings(side=32, dim=8, widths=(8, 12), batch=8, validation=0.3, shown=3)
 LOOP = LoopSettings(epochs=2, device="cpu", precision="32", threads=1)

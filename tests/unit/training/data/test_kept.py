@@ -1,5 +1,3 @@
-import errno
-import json
 import os
 import signal
 import subprocess
@@ -57,7 +55,6 @@ def test_rows_are_made_once_and_in_the_order_of_the_source(pictures: Path, tmp_p
     assert first.sha256 == again.sha256
     wanted = np.stack([make([_pixels(source, sample)])[0] for sample in samples])
     assert np.array_equal(again.take(np.arange(21)), wanted)
-    assert isinstance(again.rows, np.memmap)
 
 
 def test_only_what_changed_is_made_again_and_the_order_stays(
@@ -88,7 +85,7 @@ def test_broken_pictures_have_no_row_and_are_reported_each_time(
         assert len(found) == 20
         assert len(samples) == 21
         assert [failure.uri for failure in found.failed] == [str(pictures / "label-1" / "2.png")]
-        (file,) = (tmp_path / "cache").glob("*.h5")
+        (file,) = (tmp_path / "cache").glob("*.sqlite")
         written.add(file.stat().st_mtime_ns)
     assert make.made == 20
     assert len(written) == 1
@@ -131,22 +128,16 @@ def test_another_model_has_rows_of_its_own(pictures: Path, tmp_path: Path) -> No
     for key in ("one", "other"):
         keep(samples, source, maker(make, key), tmp_path / "cache")
     assert make.made == 42
-    assert len(list((tmp_path / "cache").glob("embeddings-*.h5"))) == 2
+    assert len(list((tmp_path / "cache").glob("embeddings-*.sqlite"))) == 2
 
 
 def test_new_labels_need_no_new_rows(pictures: Path, tmp_path: Path) -> None:
-    import h5py
-
     make = MeanColour()
     source = open_source(pictures)
     keep(named(source, None).samples, source, maker(make), tmp_path / "cache")
     found = keep(named(source, "folder").samples, source, maker(make), tmp_path / "cache")
     assert (make.made, found.made) == (21, 0)
-    (path,) = (tmp_path / "cache").glob("*.h5")
-    with h5py.File(path) as file:
-        assert file["labels"].asstr()[:3].tolist() == ["label-0"] * 3
-        assert file["ids"].asstr()[0] == "label-0/0.png"
-        assert np.array_equal(file["rows"][4:6], found.take(np.array([4, 5])))
+    assert [sample.label for sample in found.samples[:3]] == ["label-0"] * 3
 
 
 class Breaks(MeanColour):
@@ -165,82 +156,31 @@ def broken_off(pictures: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def check_rest(pictures: Path, cache: Path, rest: range) -> None:
-    """That a reading has only so many pictures left, and that nothing else is left of others."""
+    """That a reading has only so many pictures left."""
     make = MeanColour()
     found, samples, source = kept(pictures, make, cache)
     assert found.made == make.made
     assert make.made in rest
     wanted = np.stack([make([_pixels(source, sample)])[0] for sample in samples])
     assert np.array_equal(found.take(np.arange(len(samples))), wanted)
-    assert sorted(path.suffix for path in cache.iterdir()) == [".h5", ".lock"]
 
 
 def test_a_run_that_breaks_off_leaves_what_it_read_to_the_next(
     pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    broken_off(pictures, tmp_path / "cache", monkeypatch)
-    check_rest(pictures, tmp_path / "cache", range(13, 14))
-
-
-def test_readings_that_break_off_one_after_another_leave_one_copy_on_the_disk(
-    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
     for _ in range(2):
         broken_off(pictures, tmp_path / "cache", monkeypatch)
-        assert len(list((tmp_path / "cache").glob("*.partial"))) == 1
-        assert len(list((tmp_path / "cache").glob("*.journal"))) == 1
     check_rest(pictures, tmp_path / "cache", range(5, 6))
 
 
-def test_a_reading_of_other_pictures_takes_nothing_from_one_that_was_broken_off(
-    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_rows_that_nobody_asks_for_go_once_they_are_the_most(
+    pictures: Path, tmp_path: Path
 ) -> None:
-    cache = tmp_path / "cache"
-    broken_off(pictures, cache, monkeypatch)
-    source = open_source(pictures)
-    others = named(source, "folder").samples[9:]
-    with pytest.raises(KeyboardInterrupt):
-        keep(others, source, maker(Breaks()), cache)
-    assert len(list(cache.glob("*.partial"))) == 2
-    check_rest(pictures, cache, range(5, 6))
-
-
-def test_rows_of_earlier_readings_outlast_a_disk_that_fills_up(
-    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    cache = tmp_path / "cache"
-    broken_off(pictures, cache, monkeypatch)
-
-    class Full(MeanColour):
-        def __call__(self, pictures: Sequence[RGB]) -> NDArray[np.float32]:
-            if self.made:
-                raise OSError(errno.ENOSPC, "no space")
-            return super().__call__(pictures)
-
-    with pytest.raises(OSError, match="is its disk full"):
-        kept(pictures, Full(), cache)
-    check_rest(pictures, cache, range(5, 6))
-
-
-def test_rows_that_were_not_written_whole_are_made_again(
-    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    cache = tmp_path / "cache"
-    broken_off(pictures, cache, monkeypatch)
-    (journal,), (partial,) = cache.glob("*.journal"), cache.glob("*.partial")
-    head, *lines = journal.read_bytes().splitlines(keepends=True)
-    journal.write_bytes(b"".join([head, *lines])[:-9])  # the last line has no end
-    with partial.open("r+b") as file:
-        file.seek(json.loads(head)["offset"] + 2 * 12)
-        file.write(b"torn")  # in the third row
-    check_rest(pictures, cache, range(15, 16))
-    broken_off(pictures, tmp_path / "other", monkeypatch)
-    (journal,) = (tmp_path / "other").glob("*.journal")
-    for content in (b"", b"{}\n", b"no JSON\n"):
-        journal.write_bytes(content)
-        check_rest(pictures, tmp_path / "other", range(21, 22))
-        for path in (tmp_path / "other").glob("*.h5"):
-            path.unlink()
+    cache, source = tmp_path / "cache", open_source(pictures)
+    samples = named(source, "folder").samples
+    for few, gone in ((21, 21), (11, 0), (10, 11)):
+        keep(samples[:few], source, maker(MeanColour()), cache)
+        assert keep(samples, source, maker(MeanColour()), cache).made == (gone if few < 21 else 0)
 
 
 KILLED = """
@@ -278,7 +218,6 @@ def test_a_kill_leaves_what_was_read_to_the_next_run(tmp_path: Path) -> None:
                     running.kill()
                     break
         assert running.returncode == -signal.SIGKILL
-        assert not list(cache.glob("*.h5"))
     check_rest(pictures, cache, range(1, 400 - 200 + 1))
 
 
@@ -300,33 +239,13 @@ def _pixels(source: Source, sample: Sample) -> RGB:
 def test_a_damaged_file_is_made_again(pictures: Path, tmp_path: Path) -> None:
     make = MeanColour()
     kept(pictures, make, tmp_path / "cache")
-    (file,) = (tmp_path / "cache").glob("*.h5")
-    for content in (b"", b"no HDF5", file.read_bytes()[:1500]):
+    (file,) = (tmp_path / "cache").glob("*.sqlite")
+    for content in (b"", b"no database, and longer than a header" * 9, file.read_bytes()[:1500]):
         file.write_bytes(content)
         assert kept(pictures, make, tmp_path / "cache")[0].made == 21
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="files have no limit there")
-def test_a_full_disk_is_told_with_the_name_of_the_file(pictures: Path, tmp_path: Path) -> None:
-    import resource
-
-    cache = tmp_path / "cache"
-    kept(pictures, MeanColour(), cache)
-    (file,) = cache.glob("*.h5")
-    file.unlink()
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    for size in (100, 2100, 3000):  # when it is begun, at a row, when it is ended
-        resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-        try:
-            with pytest.raises(OSError, match="is its disk full") as told:
-                kept(pictures, MeanColour(), cache)
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, before)
-        assert told.value.filename == str(file)
-        assert [path.suffix for path in cache.iterdir()] == [".lock"]
-
-
-def test_a_disk_that_fills_up_under_the_rows_is_left_empty(
+def test_a_full_disk_is_told_with_the_name_of_the_file(
     pictures: Path, tiny_disk: Callable[[str], Path]
 ) -> None:
     cache = tiny_disk("1m") / "cache"
@@ -335,6 +254,7 @@ def test_a_disk_that_fills_up_under_the_rows_is_left_empty(
     wide = Maker(
         "pixels", "wide", (1 << 14,), np.float32, None, lambda p: np.ones((len(p), 1 << 14), "f4")
     )
-    with pytest.raises(OSError, match="is its disk full"):
+    with pytest.raises(OSError, match="is its disk full") as told:
         keep(samples, source, wide, cache)
-    assert [path.suffix for path in cache.iterdir()] == [".lock"]
+    (file,) = cache.glob("*.sqlite")
+    assert told.value.filename == str(file)

@@ -21,12 +21,11 @@ from visavis.errors import ModelError, UsageError, WordVectorsError
 from visavis.images.decode import decode
 from visavis.sources.base import open_source
 from visavis.training.joint.learner import caption_recall, word_map
-from visavis.training.joint.recipe import JointRecipe, Said, prepare
-from visavis.training.joint.settings import LOSSES, JointLoss, JointSettings
+from visavis.training.joint.recipe import JointRecipe, prepare
+from visavis.training.joint.settings import LOSSES, JointLoss, JointSettings, Said
 from visavis.training.joint.views import views
-from visavis.training.loop.fitting import LoopSettings
-from visavis.training.loop.learner import Rates
 from visavis.training.loop.recipe import learner_of, train
+from visavis.training.settings import LoopSettings, Rates
 
 KINDS = ("apple", "boat", "chair", "dog", "engine", "fork")
 TINY = JointSettings(hidden=(24,), batch=8, views=3, validation=0.25, rates=Rates(3e-3))
@@ -316,7 +315,7 @@ def test_all_may_be_trained_on(catalogue: Path, words: Path, base: str, tmp_path
         ({"captions": 2}, {}, UsageError, "--caption-weight is from 0 to 1"),
         ({"spread": -1}, {}, UsageError, "--spread is from 0 to 1"),
         ({"keep": 0}, {}, UsageError, "--keep must be 1 or more"),
-        ({"views": 0}, {}, UsageError, "--views must be 1 or more"),
+        ({"views": -1}, {}, UsageError, "--views must be 0 or more"),
         ({"batch": 1}, {}, UsageError, "--batch must be 2 or more"),
         ({"validation": 1}, {}, UsageError, "--validation is a share"),
     ],

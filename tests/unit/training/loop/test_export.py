@@ -15,11 +15,11 @@ from visavis.embedders.spec import PreprocessSpec, read_spec
 from visavis.errors import ModelError
 from visavis.training.graphs.join import joined
 from visavis.training.loop.export import Exported, graph_on_base, write_model
-from visavis.training.networks.distances import Metric
 from visavis.training.networks.embedding import EmbeddingNetwork
-from visavis.training.networks.frozen_base import FrozenBase, open_base, pixels_maker
+from visavis.training.networks.frozen_base import FrozenBase, frozen_base, pixels_maker
 from visavis.training.networks.heads import Head
 from visavis.training.networks.pixel_branch import PixelBranch
+from visavis.training.settings import Metric
 
 KINDS: dict[str, dict[str, Any]] = {
     "an inner tensor": {},
@@ -57,7 +57,7 @@ def written(out: Path, base: FrozenBase, net: EmbeddingNetwork) -> float:
 def test_the_model_folder_says_what_base_and_head_say(
     kind: str, pixels: bool, tmp_path: Path
 ) -> None:
-    base = open_base(str(write_base(tmp_path / "base", **KINDS[kind])))
+    base = frozen_base(load_embedder(write_base(tmp_path / "base", **KINDS[kind])))
     net = network(base, pixels=pixels)
     assert written(tmp_path / "mine", base, net) < 1e-4
     pictures = some_pictures(4)
@@ -73,9 +73,9 @@ def test_the_model_folder_says_what_base_and_head_say(
 
 
 def test_a_trained_model_can_be_a_base_again(tmp_path: Path) -> None:
-    base = open_base(str(write_base(tmp_path / "base")))
+    base = frozen_base(load_embedder(write_base(tmp_path / "base")))
     written(tmp_path / "once", base, network(base))
-    again = open_base(str(tmp_path / "once"))
+    again = frozen_base(load_embedder(tmp_path / "once"))
     net = network(again, pixels=True)
     assert written(tmp_path / "twice", again, net) < 1e-4
     found = load_embedder(tmp_path / "twice").embed_images(some_pictures())
@@ -83,7 +83,7 @@ def test_a_trained_model_can_be_a_base_again(tmp_path: Path) -> None:
 
 
 def test_a_network_of_histograms_gives_roots_of_shares(tmp_path: Path) -> None:
-    base = open_base(str(write_base(tmp_path / "base")))
+    base = frozen_base(load_embedder(write_base(tmp_path / "base")))
     written(tmp_path / "mine", base, network(base, "chi2"))
     found = load_embedder(tmp_path / "mine").embed_images(some_pictures())
     assert found.min() > 0
@@ -91,7 +91,7 @@ def test_a_network_of_histograms_gives_roots_of_shares(tmp_path: Path) -> None:
 
 
 def test_what_the_head_does_not_need_of_the_base_is_left_out(tmp_path: Path) -> None:
-    base = open_base(str(write_base(tmp_path / "base")))
+    base = frozen_base(load_embedder(write_base(tmp_path / "base")))
     written(tmp_path / "mine", base, network(base))
     graph = onnx.load(str(tmp_path / "mine" / "model.onnx")).graph
     assert "logits" not in {name for node in graph.node for name in node.output}
@@ -100,7 +100,7 @@ def test_what_the_head_does_not_need_of_the_base_is_left_out(tmp_path: Path) -> 
 
 
 def test_the_folder_is_whole_and_its_records_beside_it(tmp_path: Path) -> None:
-    base = open_base(str(write_base(tmp_path / "base")))
+    base = frozen_base(load_embedder(write_base(tmp_path / "base")))
     written(tmp_path / "mine", base, network(base))
     spec = read_spec(tmp_path / "mine")
     assert (spec.name, spec.dim) == ("mine", 8)
@@ -115,7 +115,7 @@ def test_the_folder_is_whole_and_its_records_beside_it(tmp_path: Path) -> None:
 def test_a_graph_that_says_something_else_is_not_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    base = open_base(str(write_base(tmp_path / "base")))
+    base = frozen_base(load_embedder(write_base(tmp_path / "base")))
 
     def damaged(*given: Any) -> onnx.ModelProto:
         model = joined(*given)
@@ -131,7 +131,7 @@ def test_a_graph_that_says_something_else_is_not_written(
 
 
 def test_a_number_that_is_none_is_no_small_difference(tmp_path: Path) -> None:
-    base = open_base(str(write_base(tmp_path / "base")))
+    base = frozen_base(load_embedder(write_base(tmp_path / "base")))
     model, _ = graph_on_base(network(base), base, some_pictures())
     exported = Exported(model, float("nan"), 8, PreprocessSpec(size=32))
     with pytest.raises(ModelError, match="differ by nan"):
@@ -141,7 +141,7 @@ def test_a_number_that_is_none_is_no_small_difference(tmp_path: Path) -> None:
 @pytest.mark.parametrize("model", ["classic", "0.5:classic+0.5:classic"])
 def test_what_has_no_graph_cannot_be_a_base(model: str) -> None:
     with pytest.raises(ModelError, match="cannot be a base: it is no network in an ONNX file"):
-        open_base(model)
+        frozen_base(load_embedder(model))
 
 
 def test_pictures_of_a_letterboxed_base_have_its_background(tmp_path: Path) -> None:

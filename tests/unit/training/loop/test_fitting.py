@@ -17,9 +17,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from visavis.errors import ModelError, UsageError
 from visavis.training.data.batches import Batches, shuffled
 from visavis.training.data.samples import Numbers
-from visavis.training.loop.fitting import Fitted, LoopSettings, fit, settled
-from visavis.training.loop.learner import Batch, Learner, Rates
+from visavis.training.loop.fitting import Fitted, fit, settled
+from visavis.training.loop.learner import Batch, Learner
 from visavis.training.progress import Progress, Tell, silent
+from visavis.training.settings import LoopSettings, Rates
 
 X = torch.randn(40, 4, generator=Generator().manual_seed(1))
 Y = X.sum(dim=1, keepdim=True)

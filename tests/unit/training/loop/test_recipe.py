@@ -13,9 +13,9 @@ from visavis.errors import ModelError, UsageError
 from visavis.sources.base import open_source
 from visavis.training.autoencoder import recipe as autoencoder
 from visavis.training.autoencoder.settings import AutoencoderSettings
-from visavis.training.loop.fitting import LoopSettings
-from visavis.training.loop.learner import Batch, Rates
+from visavis.training.loop.learner import Batch
 from visavis.training.loop.recipe import train
+from visavis.training.settings import LoopSettings, Rates
 from visavis.training.triplet import recipe as triplet
 from visavis.training.triplet.learner import TripletLearner
 from visavis.training.triplet.recipe import TripletRecipe

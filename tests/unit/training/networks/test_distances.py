@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from visavis.training.networks.distances import METRICS, Metric, distance_of, shares
+from visavis.training.networks.distances import distance_of, shares
+from visavis.training.settings import METRICS, Metric
 
 
 def rows(count: int, dim: int = 5) -> Tensor:

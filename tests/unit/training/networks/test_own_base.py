@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from visavis.errors import UsageError
-from visavis.training.networks.own_base import new_base, pictures_of
-from visavis.training.networks.residual import Shape
+from visavis.training.networks.own_base import fresh_base
+from visavis.training.settings import Shape
 
 SHAPE = Shape(8, (8, 12, 16, 24), (1, 1, 1, 1), dim=10)
 
@@ -16,7 +16,7 @@ def images(count: int, side: int = 32) -> torch.Tensor:
 
 
 def test_it_gives_unit_vectors_of_pictures_of_any_side_in_steps_of_32() -> None:
-    base = new_base(SHAPE, 1).eval()
+    base = fresh_base(SHAPE, 32, 1).learns.eval()
     for side in (32, 96):
         found = base(images(3, side))
         assert found.shape == (3, 10)
@@ -24,11 +24,11 @@ def test_it_gives_unit_vectors_of_pictures_of_any_side_in_steps_of_32() -> None:
 
 
 def test_its_maps_are_a_thirty_second_of_the_side() -> None:
-    assert new_base(SHAPE, 1).body(images(2, 96)).shape == (2, 24, 3, 3)
+    assert fresh_base(SHAPE, 32, 1).learns.body(images(2, 96)).shape == (2, 24, 3, 3)
 
 
 def test_all_of_it_can_be_trained() -> None:
-    base = new_base(SHAPE, 1)
+    base = fresh_base(SHAPE, 32, 1).learns
     for module in base.modules():  # blocks begin as their shortcuts, which would hide the rest
         if isinstance(module, torch.nn.BatchNorm2d):
             torch.nn.init.constant_(module.weight, 0.5)
@@ -40,7 +40,7 @@ def test_all_of_it_can_be_trained() -> None:
 
 def test_the_seed_makes_its_weights_and_moves_no_other_chance() -> None:
     torch.manual_seed(5)
-    one, two, other = new_base(SHAPE, 1), new_base(SHAPE, 1), new_base(SHAPE, 2)
+    one, two, other = (fresh_base(SHAPE, 32, seed).learns for seed in (1, 1, 2))
     drawn = torch.rand(1)
     torch.manual_seed(5)
     assert drawn == torch.rand(1)
@@ -50,6 +50,6 @@ def test_the_seed_makes_its_weights_and_moves_no_other_chance() -> None:
 
 
 def test_sides_that_the_network_cannot_halve_are_refused() -> None:
-    assert pictures_of(64).size == 64
+    assert fresh_base(SHAPE, 64, 1).preprocess.size == 64
     with pytest.raises(UsageError, match="--size must be a multiple of 32, not 50"):
-        pictures_of(50)
+        fresh_base(SHAPE, 50, 1)

@@ -7,8 +7,10 @@ import torch
 from torch import Tensor
 
 from visavis.errors import UsageError
-from visavis.training.networks.distances import METRICS, Metric, distance_of
-from visavis.training.triplet.losses import LossSettings, MetricLoss, Mining, miner_of
+from visavis.training.networks.distances import distance_of
+from visavis.training.settings import METRICS, Metric
+from visavis.training.triplet.losses import MetricLoss, miner_of
+from visavis.training.triplet.settings import LossSettings, Mining
 
 LABELS = [0, 0, 1, 1, 2, 2, 2, 3]
 

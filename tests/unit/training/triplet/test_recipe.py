@@ -18,14 +18,12 @@ from visavis.images.decode import decode
 from visavis.sources.base import open_source
 from visavis.training.data.batches import Batches
 from visavis.training.data.samples import label_numbers
-from visavis.training.loop.fitting import LoopSettings, fit
-from visavis.training.loop.learner import Rates
+from visavis.training.loop.fitting import fit
 from visavis.training.loop.recipe import learner_of, train
-from visavis.training.networks.residual import Shape
+from visavis.training.settings import LoopSettings, Rates, Shape
 from visavis.training.triplet.learner import TripletLearner
-from visavis.training.triplet.losses import LOSSES, Loss, LossSettings
 from visavis.training.triplet.recipe import TripletRecipe, prepare
-from visavis.training.triplet.settings import TripletSettings
+from visavis.training.triplet.settings import LOSSES, Loss, LossSettings, TripletSettings
 from visavis.training.validation import retrieval_figures
 
 TINY = TripletSettings(layers=(16, 8), p=4, k=3, validation=0.3)
@@ -174,7 +172,7 @@ def test_broken_pictures_and_single_ones_are_told(folder: Path, base: str) -> No
 
 def test_base_embeddings_are_computed_once(folder: Path, base: str) -> None:
     prepared(folder, base)
-    (kept,) = (folder.parent / "cache").glob("embeddings-*.h5")
+    (kept,) = (folder.parent / "cache").glob("embeddings-*.sqlite")
     before = kept.stat().st_mtime_ns
     prepared(folder, base, replace(TINY, p=5))
     assert kept.stat().st_mtime_ns == before

@@ -19,6 +19,7 @@ from visavis.errors import (
     UsageError,
 )
 from visavis.filters import normal
+from visavis.store.sqlite.opening import Opened, open_file
 
 SCHEMA_VERSION = 1
 
@@ -73,16 +74,14 @@ class Database:
             self._drop()
             raise StoreError(f"{self.path.parent}: the index was closed")
         held: _Owned | None = getattr(self._local, "held", None)
-        if held is not None:
+        if held is not None and (held.connection.in_transaction or not held.file.outdated()):
             return held.connection
-        opened = sqlite3.connect(
-            self.path, timeout=30.0, isolation_level=None, check_same_thread=False
-        )
+        file = open_file(self.path)
+        opened = file.connection
         # FULL: a commit that returned survives a power cut, not only the death of the process.
-        # Mapped: a vector is read in half the time, as its page is not copied.
         opened.executescript("PRAGMA synchronous=FULL; PRAGMA cache_size=-16384;")
         opened.create_function("casefold", 1, _casefold, deterministic=True)
-        self._local.held = _Owned(opened)
+        self._local.held = _Owned(file)
         return opened
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
@@ -138,6 +137,10 @@ class Database:
             finally:
                 if connection.in_transaction and outermost:  # some errors have ended it
                     connection.execute("COMMIT")
+            if outermost and self._local.held.file.outdated():
+                raise IndexLockedError(
+                    f"{self.path.parent}: the index was written while it was read; try again"
+                )
 
     @staticmethod
     def see_anew(connection: sqlite3.Connection) -> None:
@@ -193,11 +196,12 @@ class Database:
 class _Owned:
     """A thread's connection; it is closed when the thread ends or the database object goes."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self.connection = connection
+    def __init__(self, file: Opened) -> None:
+        self.file = file
+        self.connection = file.connection
 
     def __del__(self) -> None:
-        self.connection.close()
+        self.file.close()
 
 
 @contextmanager
@@ -231,7 +235,12 @@ def _translate(path: Path, error: sqlite3.DatabaseError) -> Exception:
         )
     if "locked" in text or "busy" in text:
         return IndexLockedError(f"{path.parent}: the index is busy in another process; try again")
-    if "readonly" in text or "unable to open" in text or "disk I/O" in text:
+    if "readonly" in text:
+        return StoreError(
+            f"{path.parent}: the index may only be read from here; write to it as its owner, on a "
+            "disk that is not read-only"
+        )
+    if "unable to open" in text or "disk I/O" in text:
         return StoreError(f"{path.parent}: the index cannot be read or written ({text})")
     if "malformed" in text or "not a database" in text or "no such table" in text:
         return _damaged(path, text)

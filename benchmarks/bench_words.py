@@ -196,7 +196,7 @@ class _Reading(ChosenVectors):
 class _ReadingBinding(Binding):
     def __init__(self, store: SqliteStore, words: Words) -> None:
         super().__init__(store, "cpu")
-        self._reading = _Reading(store.dim, words)
+        self._reading = _Reading(store.model().dim, words)
 
     def embedder(self, threads: int | None = None) -> _Reading:
         return self._reading

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from visavis import ImageIndex
 from visavis.embedders.base import unit_rows
 from visavis.flows.binding import Binding
+from visavis.store.base import ModelFacts
 from visavis.store.sqlite.store import SqliteStore
 from visavis.types import RGB, ImageRecord, Vectors
 
@@ -94,7 +95,7 @@ class GalleryIndex(ImageIndex):
 
 class _ChosenBinding(Binding):
     def embedder(self, threads: int | None = None) -> ChosenVectors:
-        return ChosenVectors(self._store.dim)
+        return ChosenVectors(self._store.model().dim)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,14 +122,16 @@ def fill(folder: Path, clusters: Clusters, model: Model) -> None:
     done = folder / "filled"
     if done.exists():
         return
-    store = SqliteStore.create(folder, model.name, model.ref, model.fingerprint, clusters.dim)
+    store = SqliteStore.create(
+        folder, ModelFacts(model.name, model.ref, model.fingerprint, clusters.dim)
+    )
     try:
         source = store.source("folder", _ROOT).number
         first = 0
         for block in clusters.vectors():
             store.upsert(source, [_record(first + at) for at in range(len(block))], block)
             first += len(block)
-        store.finish()
+        store.settle()
     finally:
         store.close()
     done.touch()

@@ -4,7 +4,8 @@
     ├── UsageError                 a question or an option that makes no sense
     │   ├── FilterError            a filter that cannot be read, or a field the index lacks
     │   ├── RecordNotFoundError    an id that the index does not have
-    │   └── UnknownWordError       words, or a class, that the model does not know
+    │   ├── UnknownWordError       words, or a class, that the model does not know
+    │   └── StoreUnsupportedError  what this kind of store cannot do
     ├── SourceError                a folder, list or catalogue that cannot be taken in
     ├── ImageError                 one picture
     │   ├── ImageUnreadableError   missing, empty, truncated, or no picture at all
@@ -65,6 +66,13 @@ class RecordNotFoundError(UsageError):
 
 class UnknownWordError(UsageError):
     """Words of which the model knows none, or that say nothing; or a class it does not know."""
+
+
+class StoreUnsupportedError(UsageError):
+    """Something that the store at a place cannot do."""
+
+    def __init__(self, place: str, what: str) -> None:
+        super().__init__(f"{place}: the store of this index cannot {what}")
 
 
 class SourceError(VisavisError):

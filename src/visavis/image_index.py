@@ -34,9 +34,9 @@ from visavis.images.decode import MAX_PIXELS
 from visavis.sources.base import Location, SourceOptions, as_source, read_anywhere
 from visavis.sources.uploads import Uploads
 from visavis.sources.web.fetch import Fetcher, fetched
-from visavis.store.base import StoreInfo
-from visavis.store.sqlite.lock import WriterLock, writer_lock
-from visavis.store.sqlite.store import SqliteStore
+from visavis.store.base import ModelFacts, StoreInfo, VectorStore
+from visavis.store.capabilities import is_local, local
+from visavis.store.open import create_store, open_store, writing_to
 from visavis.types import (
     ImageRecord,
     IndexReport,
@@ -64,7 +64,7 @@ class ImageIndex:
     All methods raise subclasses of VisavisError and nothing else on purpose; none prints.
     """
 
-    def __init__(self, store: SqliteStore, **options: Unpack[IndexOptions]) -> None:
+    def __init__(self, store: VectorStore, **options: Unpack[IndexOptions]) -> None:
         """Use `open` or `create`; this is for stores that were made otherwise."""
         only_known(options, IndexOptions)
         self._store = store
@@ -73,7 +73,7 @@ class ImageIndex:
         if self._jobs < 1:
             raise UsageError(f"jobs must be 1 or more, not {self._jobs}")
         self._max_pixels = options.get("max_pixels", MAX_PIXELS)
-        self.writing = WriterLock(store.folder, options.get("lock_seconds", 10.0))
+        self.writing = writing_to(store, options.get("lock_seconds", 10.0))
         self._model = Binding(store, self._device)
         self.tagging = Tagging(
             store, self._model.embedder, self.writing, self._jobs, self._max_pixels
@@ -93,7 +93,7 @@ class ImageIndex:
             IndexDamagedError: its database is not sound.
             IndexIncompatibleError: a newer visavis made it.
         """
-        return cls(SqliteStore(Path(path)), **options)
+        return cls(open_store(path), **options)
 
     @classmethod
     def create(
@@ -114,18 +114,14 @@ class ImageIndex:
             IndexIncompatibleError: the index is there and another model made it.
             ModelError: the model cannot be found or used.
         """
-        folder = Path(path)
         if model is None:
             with contextlib.suppress(IndexMissingError):  # none, or one whose making was killed
-                return cls.open(folder, **options)
+                return cls.open(path, **options)
         device, wait = options.get("device", "cpu"), options.get("lock_seconds", 10.0)
         embedder = load_embedder(model or DEFAULT_MODEL, threads=1, device=device)
-        folder.mkdir(parents=True, exist_ok=True)
-        with writer_lock(folder, wait):
-            SqliteStore.create(
-                folder, embedder.name, embedder.ref, embedder.fingerprint, embedder.dim
-            ).close()
-        index = cls.open(folder, **options)
+        made_by = ModelFacts(embedder.name, embedder.ref, embedder.fingerprint, embedder.dim)
+        create_store(path, made_by, wait)
+        index = cls.open(path, **options)
         try:
             index._model.take(embedder)
         except IndexIncompatibleError:
@@ -136,10 +132,10 @@ class ImageIndex:
     @property
     def path(self) -> Path:
         """The folder of the index."""
-        return self._store.folder
+        return local(self._store, "be told as a folder").folder
 
     @property
-    def store(self) -> SqliteStore:
+    def store(self) -> VectorStore:
         """What keeps the records and vectors, for front ends that need more than this class."""
         return self._store
 
@@ -177,7 +173,7 @@ class ImageIndex:
             embedder = self.embedder(threads=1)  # only now can no other process change the model
             sources = (as_source(location, **source_options) for location in locations)
             report, refused = ingest_all(sources, self._store, embedder, options, progress)
-            self._store.finish()
+            self._store.settle()
         if refused:
             raise SourceError("; ".join(refused))
         return report
@@ -204,7 +200,7 @@ class ImageIndex:
         """
         with self.writing():
             removed = remove(self._store, ids, as_filter(where), source, missing_ok=missing_ok)
-            self._store.finish()
+            self._store.settle()
         return removed
 
     def rebuild(
@@ -219,7 +215,7 @@ class ImageIndex:
         The index answers with the old one until all are there; a run that was stopped goes on.
         Raises SourceError, and changes nothing, when more than a tenth of the pictures is gone.
         """
-        ref = model or self._store.model_facts().ref
+        ref = model or self._store.model().ref
         embedder = load_embedder(ref, threads=1, device=self._device)
         options = IngestOptions(self._jobs, self._max_pixels)
         fetcher = Fetcher(allow_private=allow_private)
@@ -232,7 +228,7 @@ class ImageIndex:
                     options,
                     progress,
                 )
-                self._store.finish()
+                self._store.settle()
         finally:
             fetcher.close()
         return report
@@ -244,7 +240,7 @@ class ImageIndex:
         Raises IndexDamagedError when the check fails.
         """
         with self.writing():
-            self._store.finish(thorough=True)
+            self._store.settle(thorough=True)
             Uploads(self.path).sweep(record.uri for record in self.records())
 
     def answer(
@@ -275,7 +271,7 @@ class ImageIndex:
             observe,
         )
         result = answer(query, self._store, means)
-        if self._store.wants_caches():
+        if is_local(self._store) and self._store.wants_caches():
             self.repair()
         return result
 
@@ -325,7 +321,7 @@ class ImageIndex:
 
         Searching does this by itself; `close` waits for the end of it.
         """
-        if self._repairing is None:
+        if self._repairing is None and is_local(self._store):
             self._repairing = threading.Thread(target=self._store.repair, name="visavis-repair")
             self._repairing.start()
 
@@ -356,7 +352,7 @@ class ImageIndex:
     def vectors(self, where: Where = None) -> Vectors:
         """The unit vectors of all records (that pass a filter): (n, dim), in `records`' order."""
         blocks = [block.vectors for block in self._store.rows(as_filter(where))]
-        return np.concatenate([np.empty((0, self._store.dim), np.float32), *blocks])
+        return np.concatenate([np.empty((0, self._store.model().dim), np.float32), *blocks])
 
     def __iter__(self) -> Iterator[ImageRecord]:
         return self.records()

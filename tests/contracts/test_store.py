@@ -151,19 +151,9 @@ def test_rows_are_records_with_their_vectors(store: VectorStore, filled: Brute) 
     expected = np.stack(list(filled.vectors.values()))
     found = np.concatenate([block.vectors for block in blocks])
     assert found == pytest.approx(expected, abs=1e-6)
-    assert (np.diff(np.concatenate([block.numbers for block in blocks])) > 0).all()
     red = [record for block in store.rows(where("colour=red")) for record in block.records]
     assert red == list(store.records(where("colour=red")))
     assert list(store.rows(where("colour=none of these"))) == []
-
-
-def test_values_of_a_field_come_with_their_counts(store: VectorStore, source: int) -> None:
-    fields = [{"c": "x"}, {"c": "y"}, {"c": "x"}, {}, {"c": 3}]
-    records = [some_record(f"r{at}", named) for at, named in enumerate(fields)]  # type: ignore[arg-type]
-    store.upsert(source, records, clustered(5, DIM))
-    assert store.values("c", 10) == [("x", 2), (3, 1), ("y", 1)]
-    assert store.values("c", 1) == [("x", 2)]
-    assert store.values("nothing", 10) == []
 
 
 def test_unseen_records_go_and_spared_ones_stay(store: VectorStore, source: int) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from brute import clustered, some_record
 
 from visavis.filters import parse_all
-from visavis.store.base import VectorStore
+from visavis.store.base import ModelFacts, VectorStore
 from visavis.store.sqlite.store import SqliteStore
 from visavis.types import Filter, ImageRecord, Vectors
 
@@ -27,12 +27,12 @@ class Implementation:
 
 
 def open_sqlite(folder: Path, dim: int) -> VectorStore:
-    return SqliteStore.create(folder, "fake", "fake", f"fake {dim}", dim)
+    return SqliteStore.create(folder, ModelFacts("fake", "fake", f"fake {dim}", dim))
 
 
 def settle_sqlite(store: VectorStore) -> None:
     assert isinstance(store, SqliteStore)
-    store.finish()
+    store.settle()
 
 
 IMPLEMENTATIONS = [

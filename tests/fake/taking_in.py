@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from visavis.store.base import VectorStore
 from visavis.store.sqlite.store import SqliteStore
 from visavis.types import ImageRecord, IndexReport
 
@@ -30,7 +31,9 @@ def counts(report: IndexReport) -> tuple[int, int, int, int, int]:
     return report.added, report.unchanged, report.moved, report.removed, len(report.failed)
 
 
-def generation(store: SqliteStore) -> str | None:
+def generation(store: VectorStore) -> str | None:
+    """Changes with everything that is written."""
+    assert isinstance(store, SqliteStore)
     return store._db.meta("generation")
 
 

@@ -14,6 +14,7 @@ from PIL import Image
 from visavis.errors import IndexLockedError, StoreError
 from visavis.flows import ingest
 from visavis.image_index import ImageIndex
+from visavis.store.capabilities import local
 
 WRITER = """
 import sys
@@ -180,6 +181,6 @@ def test_a_full_disk_is_a_sentence_and_loses_nothing(
         held = len(index)
         assert held >= 40 + max(told)
         (place / "ballast").unlink()
-        index.store.check()
+        local(index.store, "be checked").check()
         assert index.add(photos).failed == []
         assert len(index) == 240

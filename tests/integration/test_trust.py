@@ -11,6 +11,7 @@ from PIL import Image
 
 from visavis.errors import ImageUnreadableError, IndexDamagedError, SourceError
 from visavis.image_index import ImageIndex
+from visavis.store.base import ModelFacts
 from visavis.store.sqlite import snapshots
 from visavis.store.sqlite.store import SqliteStore
 from visavis.types import ImageRecord
@@ -120,10 +121,10 @@ def test_the_nearest_are_found_in_tight_clusters_and_for_odd_questions(
     vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float16)
     exact = vectors.astype(np.float32)
     exact /= np.linalg.norm(exact, axis=1, keepdims=True)
-    store = SqliteStore.create(tmp_path / "i", "m", "m", "f", dim)
+    store = SqliteStore.create(tmp_path / "i", ModelFacts("m", "m", "f", dim))
     records = [ImageRecord(f"r{n:05}", f"/x/{n}", 1, 1.0, f"{n:064x}", 1, 1) for n in range(rows)]
     store.upsert(store.source("list", "list").number, records, exact)
-    store.finish()
+    store.settle()
     assert store.info().approximate
     odd = draw.standard_normal((20, dim)).astype(np.float32)
     odd /= np.linalg.norm(odd, axis=1, keepdims=True)

@@ -8,6 +8,7 @@ from visavis_fake import FakeEmbedder
 
 from visavis.flows.ingest import IngestOptions, Progress, ingest
 from visavis.image_index import ImageIndex
+from visavis.store.base import ModelFacts
 from visavis.store.sqlite.store import SqliteStore
 from visavis.types import IndexReport
 
@@ -20,7 +21,7 @@ RED, GREEN, BLUE = (200, 10, 10), (10, 200, 10), (10, 10, 200)
 @pytest.fixture
 def store(tmp_path: Path, fake: FakeEmbedder) -> Iterator[SqliteStore]:
     opened = SqliteStore.create(
-        tmp_path / "an.index", fake.name, fake.ref, fake.fingerprint, fake.dim
+        tmp_path / "an.index", ModelFacts(fake.name, fake.ref, fake.fingerprint, fake.dim)
     )
     yield opened
     opened.close()

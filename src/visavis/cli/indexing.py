@@ -160,9 +160,9 @@ def _tell_untagged(index: "ImageIndex", report: "IndexReport", tag: int | None) 
 
 
 def _exists(index: str) -> bool:
-    from pathlib import Path
+    from visavis.store.open import store_exists
 
-    return (Path(index) / "index.sqlite").exists()
+    return store_exists(index)
 
 
 def _opened(sources: list[str], *, allow_private: bool, **catalogue: Any) -> "list[Source]":

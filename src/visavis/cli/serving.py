@@ -129,7 +129,7 @@ def _run(chosen: "ServerOptions", port: int) -> None:
     check_exposure(chosen)
     with ImageIndex.open(chosen.index, device=chosen.device) as index:
         index.embedder(threads=1)  # a missing index or model is an exit code, not a traceback
-        _check_title(chosen.title, index.store.field_types())
+        _check_title(chosen.title, index.store.fields())
     with _listening(chosen.host, port) as listener:
         address = _address(chosen, listener)
         terminal.tell(f"serving {chosen.index} at {address} (stop with Ctrl-C)")

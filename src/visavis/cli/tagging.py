@@ -95,9 +95,9 @@ def _vocabulary(file: str | None) -> list[str] | None:
 
 
 def _exists(index: str) -> bool:
-    from pathlib import Path
+    from visavis.store.open import store_exists
 
-    return (Path(index) / "index.sqlite").exists()
+    return store_exists(index)
 
 
 @contextmanager

@@ -168,19 +168,19 @@ def _models() -> list[_Finding]:
 
 
 def _index_health(index: str) -> _Finding:
-    from pathlib import Path
-
     from visavis.errors import IndexMissingError, VisavisError
-    from visavis.store.sqlite.store import SqliteStore
+    from visavis.store.capabilities import is_local
+    from visavis.store.open import open_store
 
     try:
-        store = SqliteStore(Path(index))
+        store = open_store(index)
     except IndexMissingError:
         return _Finding("index", f"none at {index}")
     except VisavisError as error:
         return _Finding("index", str(error), good=False)
     try:
-        store.check()
+        if is_local(store):
+            store.check()
         return _Finding("index", f"{index}: sound, {store.info().records:,} records")
     except VisavisError as error:
         return _Finding("index", str(error), good=False)

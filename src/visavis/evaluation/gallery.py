@@ -43,7 +43,7 @@ def load_gallery(
     chosen = parse_all(where)
     passed = 0
     records: list[ImageRecord] = []
-    blocks = [np.empty((0, index.store.dim), np.float32)]
+    blocks = [np.empty((0, index.store.model().dim), np.float32)]
     for block in index.store.rows(chosen):
         passed += len(block.records)
         kept = [at for at, record in enumerate(block.records) if record.id not in without]

@@ -10,7 +10,7 @@ from functools import cache, partial
 from typing import TypedDict, TypeVar
 
 from visavis.embedders.base import Embedder
-from visavis.errors import UsageError
+from visavis.errors import StoreUnsupportedError, UsageError
 from visavis.filters import Where, as_filter
 from visavis.flows import by_words
 from visavis.flows.by_words import Looks, asks_text
@@ -23,7 +23,8 @@ from visavis.flows.search import (
     term_notes,
 )
 from visavis.flows.terms import Question, as_terms
-from visavis.store.sqlite.store import SqliteStore
+from visavis.store.base import VectorStore
+from visavis.store.capabilities import faceted, has_text
 from visavis.types import By, Condition, Filter, Query, SearchResult
 
 _TRIES = 4  # an index may get another model between the embedding of a query and its search
@@ -68,7 +69,7 @@ class Means:
     """Told the seconds of each stage, "embed" and "search"."""
 
 
-def answer(query: Query, store: SqliteStore, means: Means) -> SearchResult:
+def answer(query: Query, store: VectorStore, means: Means) -> SearchResult:
     """Answer any query, by one model from beginning to end.
 
     Raises UsageError and its subclasses for a question that makes no sense, ImageError for a
@@ -79,22 +80,22 @@ def answer(query: Query, store: SqliteStore, means: Means) -> SearchResult:
     return with_one_model(store, partial(_attempt, query, store, means))
 
 
-def with_one_model(store: SqliteStore, attempt: Callable[[], T]) -> T:
+def with_one_model(store: VectorStore, attempt: Callable[[], T]) -> T:
     """What an attempt gives that saw one model, be the index rebuilt with another meanwhile."""
     for _ in range(_TRIES - 1):
-        before = store.fingerprint()
+        made_by = store.model()
         try:
             found = attempt()
         except Exception:
-            if store.fingerprint() == before:
+            if store.model() == made_by:
                 raise
             continue  # vectors of two models were compared: of another length, as a rule
-        if store.fingerprint() == before:
+        if store.model() == made_by:
             return found
     return attempt()
 
 
-def _attempt(query: Query, store: SqliteStore, means: Means) -> SearchResult:
+def _attempt(query: Query, store: VectorStore, means: Means) -> SearchResult:
     started = time.perf_counter()
     embedder = cache(means.embedder)
     seen: list[Asked] = []  # by looks, if it comes to that
@@ -107,10 +108,12 @@ def _attempt(query: Query, store: SqliteStore, means: Means) -> SearchResult:
         seen.append(asked)
         return Looks(asked, notes)
 
-    if asks_text(query):
+    if asks_text(query) and has_text(store):
         searched = time.perf_counter()
         result = by_words.answer(query, store, looks, started)
     else:
+        if query.by == "text":
+            raise StoreUnsupportedError(store.facts.place, "search the records' own text")
         asked, notes = looks()
         searched = time.perf_counter()
         result = rank(asked, query, store, started, notes)
@@ -120,13 +123,14 @@ def _attempt(query: Query, store: SqliteStore, means: Means) -> SearchResult:
     return result
 
 
-def _matching(query: Query, store: SqliteStore, seen: list[Asked]) -> int:
+def _matching(query: Query, store: VectorStore, seen: list[Asked]) -> int:
     """How many records reach the least score; where looks have no answer, those with the words."""
     if not seen:
+        assert has_text(store)  # narrows the type: nothing else answers without looks
         return by_words.count(query, store)
     [asked] = seen
     floor = -1.0 if query.min_score is None else asked.floor(query.min_score)
-    matching = store.browse.reaching(asked.vector, floor, query.where)
+    matching = faceted(store).browse.reaching(asked.vector, floor, query.where)
     if query.without is None:
         return matching
     others = query.where.conditions if query.where else ()

@@ -7,7 +7,8 @@ from typing import TypedDict
 from visavis.embedders.base import Embedder
 from visavis.embedders.registry import load_embedder
 from visavis.errors import IndexIncompatibleError, ModelNotFoundError
-from visavis.store.sqlite.store import SqliteStore
+from visavis.store.base import VectorStore
+from visavis.store.capabilities import is_local
 
 
 class IndexOptions(TypedDict, total=False):
@@ -26,7 +27,7 @@ class IndexOptions(TypedDict, total=False):
 class Binding:
     """Holds the model of a store; follows when another process rebuilds the index with another."""
 
-    def __init__(self, store: SqliteStore, device: str) -> None:
+    def __init__(self, store: VectorStore, device: str) -> None:
         self._store = store
         self._device = device
         self._guard = threading.Lock()
@@ -37,7 +38,7 @@ class Binding:
 
         Raises ModelError when it is gone, IndexIncompatibleError when it is not the same any more.
         """
-        key = (self._store.fingerprint(), threads)
+        key = (self._store.model().fingerprint, threads)
         with self._guard:
             if key not in self._embedders:
                 self._embedders[key] = self._load(threads)
@@ -45,43 +46,44 @@ class Binding:
 
     def ready(self) -> Embedder:
         """The model; on the first search the store reads its caches while the model is loaded."""
-        if self._store.ready:
+        store = self._store
+        if not is_local(store) or store.ready:
             return self.embedder()
         with ThreadPoolExecutor(1, "visavis-ready") as pool:
-            reading = pool.submit(self._store.get_ready)
+            reading = pool.submit(store.get_ready)
             embedder = self.embedder()
             reading.result()
         return embedder
 
     def take(self, embedder: Embedder) -> None:
         """Use a model that is loaded already; raises IndexIncompatibleError if it is another."""
-        if embedder.fingerprint == self._store.fingerprint():
+        if embedder.fingerprint == self._store.model().fingerprint:
             self._embedders[embedder.fingerprint, 1] = embedder
             return
-        made_by, folder = self._store.model(), self._store.folder
+        made_by, place = self._store.model().name, self._store.facts.place
         what = (
             f"{made_by!r}, not {embedder.name!r}"
             if made_by != embedder.name
             else f"another version of {made_by!r}"
         )
         raise IndexIncompatibleError(
-            f"{folder}: this index was made by {what}; omit --model, or make every vector "
-            f"again with: visavis index --rebuild --model {embedder.ref} --index {folder}"
+            f"{place}: this index was made by {what}; omit --model, or make every vector "
+            f"again with: visavis index --rebuild --model {embedder.ref} --index {place}"
         )
 
     def _load(self, threads: int | None) -> Embedder:
-        facts, folder = self._store.model_facts(), self._store.folder
+        facts, place = self._store.model(), self._store.facts.place
         try:
             embedder = load_embedder(facts.ref, threads=threads, device=self._device)
         except ModelNotFoundError as error:
             raise ModelNotFoundError(
-                f"{folder}: the model {facts.name!r} that made this index is gone ({facts.ref}); "
+                f"{place}: the model {facts.name!r} that made this index is gone ({facts.ref}); "
                 "put it back, or use another with: visavis index --rebuild --model NAME "
-                f"--index {folder}"
+                f"--index {place}"
             ) from error
         if embedder.fingerprint != facts.fingerprint:
             raise IndexIncompatibleError(
-                f"{folder}: the model {facts.name!r} has changed since it made this index; make "
-                f"every vector again with: visavis index --rebuild --index {folder}"
+                f"{place}: the model {facts.name!r} has changed since it made this index; make "
+                f"every vector again with: visavis index --rebuild --index {place}"
             )
         return embedder

@@ -6,8 +6,7 @@ from typing import NamedTuple
 
 from visavis.errors import TextUnsupportedError, UnknownWordError, UsageError
 from visavis.flows.search import Asked, reason_for_nothing
-from visavis.store.sqlite.store import SqliteStore
-from visavis.store.sqlite.text.search import TextAnswer
+from visavis.store.capabilities import TextAnswer, WithText
 from visavis.store.text.own import MOST_WORDS, Words, words_of
 from visavis.types import Query, SearchResult, TextTerm
 
@@ -41,7 +40,7 @@ def asks_text(query: Query) -> bool:
 
 
 def answer(
-    query: Query, store: SqliteStore, looks: Callable[[], Looks], started: float
+    query: Query, store: WithText, looks: Callable[[], Looks], started: float
 ) -> SearchResult:
     """The answer to words; `looks` is called only if they are to be answered by looks as well.
 
@@ -84,7 +83,7 @@ def answer(
     return _result(store, found, started, reason, (*notes, *_cut(words)))
 
 
-def count(query: Query, store: SqliteStore) -> int:
+def count(query: Query, store: WithText) -> int:
     """How many records the text alone finds."""
     return store.texts.count(_words(query), query.where, query.min_score)
 
@@ -103,7 +102,7 @@ def _words(query: Query) -> Words:
 
 def _by_text(
     query: Query,
-    store: SqliteStore,
+    store: WithText,
     words: Words,
     started: float,
     error: Exception | None = None,
@@ -117,7 +116,7 @@ def _by_text(
 
 
 def _nothing(
-    query: Query, store: SqliteStore, words: Words, found: TextAnswer, error: Exception | None
+    query: Query, store: WithText, words: Words, found: TextAnswer, error: Exception | None
 ) -> str:
     if found.found or not found.total:
         return reason_for_nothing(query, found.total)
@@ -127,7 +126,7 @@ def _nothing(
     if not words.groups:
         told = f"{asked[:_SHOWN]!r} has no letters or digits to look for in the records' own text"
     if isinstance(error, TextUnsupportedError):
-        told += f", and the index's model {store.model()!r} does not read words"
+        told += f", and the index's model {store.model().name!r} does not read words"
     return told
 
 
@@ -147,11 +146,11 @@ def _cut(words: Words) -> tuple[str, ...]:
 
 
 def _result(
-    store: SqliteStore,
+    store: WithText,
     found: TextAnswer,
     started: float,
     reason: str | None,
     notes: tuple[str, ...],
 ) -> SearchResult:
     took = (time.perf_counter() - started) * 1000
-    return SearchResult(found.matches, found.total, store.model(), took, reason, notes)
+    return SearchResult(found.matches, found.total, store.model().name, took, reason, notes)

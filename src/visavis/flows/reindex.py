@@ -17,8 +17,8 @@ from visavis.errors import ImageError, SourceError
 from visavis.flows.ahead import ahead
 from visavis.flows.ingest import IngestOptions, Progress
 from visavis.images.decode import decode
-from visavis.store.sqlite.rebuild import Rebuild
-from visavis.store.sqlite.store import SqliteStore
+from visavis.store.base import ModelFacts, VectorStore
+from visavis.store.capabilities import Rebuilding, local
 from visavis.types import Failure, ImageRecord, IndexReport, Vectors
 
 Read = Callable[[str], bytes]
@@ -30,7 +30,7 @@ _Embedded = tuple[list[int], Vectors, list[str], list[Failure]]
 
 
 def reindex(
-    store: SqliteStore,
+    store: VectorStore,
     embedder: Embedder,
     read: Read,
     options: IngestOptions,
@@ -43,9 +43,10 @@ def reindex(
     """
     started = time.monotonic()
     report = IndexReport()
-    with Rebuild(store.folder, embedder.fingerprint, embedder.dim) as rebuild:
+    model = ModelFacts(embedder.name, embedder.ref, embedder.fingerprint, embedder.dim)
+    with local(store, "be rebuilt with another model").rebuild(model) as rebuild:
         report.unchanged = rebuild.count()
-        for numbers, vectors, hashes, failed in _embedded(store, rebuild, embedder, read, options):
+        for numbers, vectors, hashes, failed in _embedded(rebuild, embedder, read, options):
             rebuild.put(numbers, vectors, hashes)
             report.added += len(numbers)
             report.failed += failed
@@ -55,12 +56,11 @@ def reindex(
         if len(report.failed) > _FAILED_AT_MOST * total:
             first = report.failed[0]
             raise SourceError(
-                f"{store.folder}: {len(report.failed)} of {total} pictures cannot be read, or not "
-                f"by this model (the first: {first.uri}: {first.reason}); the index was left "
+                f"{store.facts.place}: {len(report.failed)} of {total} pictures cannot be read, or "
+                f"not by this model (the first: {first.uri}: {first.reason}); the index was left "
                 "as it is"
             )
-        store.adopt(rebuild.path, embedder.name, embedder.ref, embedder.fingerprint, embedder.dim)
-        rebuild.discard()
+        rebuild.swap()
     report.removed = len(report.failed)
     if report.failed:
         report.notes.append(
@@ -72,15 +72,14 @@ def reindex(
 
 
 def _embedded(
-    store: SqliteStore, rebuild: Rebuild, embedder: Embedder, read: Read, options: IngestOptions
+    rebuild: Rebuilding, embedder: Embedder, read: Read, options: IngestOptions
 ) -> Iterator[_Embedded]:
     """Batches of new vectors."""
 
     def work(batch: Sequence[_Numbered]) -> _Embedded:
         return _embed(batch, embedder, read, options.max_pixels)
 
-    waiting = rebuild.missing(store.numbered_records())
-    return ahead(waiting, work, options.jobs, "visavis-embed")
+    return ahead(rebuild.missing(), work, options.jobs, "visavis-embed")
 
 
 def _embed(

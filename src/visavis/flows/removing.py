@@ -5,12 +5,12 @@ from collections.abc import Sequence
 
 from visavis.errors import RecordNotFoundError, UsageError
 from visavis.images.files import path_text
-from visavis.store.sqlite.store import SqliteStore
+from visavis.store.base import VectorStore
 from visavis.types import Filter
 
 
 def remove(
-    store: SqliteStore,
+    store: VectorStore,
     ids: Sequence[str],
     where: Filter | None,
     source: str | None,
@@ -34,7 +34,7 @@ def remove(
     return removed
 
 
-def _check(store: SqliteStore, ids: Sequence[str]) -> None:
+def _check(store: VectorStore, ids: Sequence[str]) -> None:
     for id in ids:
         try:
             store.get(id)

@@ -109,7 +109,7 @@ def rank(
         notes += asked.weak(matches)
     reason = None if matches else reason_for_nothing(query, answer.total)
     took = (time.perf_counter() - started) * 1000
-    return SearchResult(matches, answer.total, store.model(), took, reason, notes)
+    return SearchResult(matches, answer.total, store.model().name, took, reason, notes)
 
 
 def reason_for_nothing(query: Query, total: int) -> str:
@@ -188,7 +188,7 @@ def _term_vector(
     if isinstance(term, RecordTerm):
         return np.asarray(store.vector(term.id), np.float64)
     if isinstance(term, VectorTerm):
-        return _given(term.vector, store.dim)
+        return _given(term.vector, store.model().dim)
     model = embedder()
     if isinstance(term, ImageTerm):
         pixels = term_pixels(term, model.side, fetch, max_pixels)

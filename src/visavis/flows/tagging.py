@@ -23,9 +23,9 @@ from visavis.flows.terms import Question, as_terms
 from visavis.images.decode import decode
 from visavis.sources.base import read_anywhere
 from visavis.sources.web.fetch import Fetcher
-from visavis.store.sqlite.lock import WriterLock
-from visavis.store.sqlite.store import SqliteStore
-from visavis.store.sqlite.tagged import Untagged
+from visavis.store.base import VectorStore
+from visavis.store.capabilities import Untagged, has_tags, taggable
+from visavis.store.open import Writing
 from visavis.types import Failure, ImageTerm, IndexReport, RecordTerm, Tag, TextTerm
 
 if TYPE_CHECKING:
@@ -53,9 +53,9 @@ class Tagging:
 
     def __init__(
         self,
-        store: SqliteStore,
+        store: VectorStore,
         embedder: Callable[[int | None], Embedder],
-        writing: WriterLock,
+        writing: Writing,
         jobs: int,
         max_pixels: int,
     ) -> None:
@@ -71,7 +71,7 @@ class Tagging:
     @property
     def made(self) -> bool:
         """Whether the records have tags that visavis wrote."""
-        return bool(self._store.tagged.state())
+        return has_tags(self._store) and bool(self._store.tagged.state())
 
     def check(self, vocabulary: Sequence[str] | None = None) -> None:
         """Raise ClassesUnsupportedError when the model can give no tags."""
@@ -160,8 +160,8 @@ class Tagging:
             if count:
                 self._fill(count, self._tagger(1, vocabulary), read, report, progress)
             elif self.made:
-                self._store.tagged.begin("")
-            self._store.finish()
+                taggable(self._store).tagged.begin("")
+            self._store.settle()
         report.seconds = time.monotonic() - started
         return report
 
@@ -174,12 +174,13 @@ class Tagging:
         progress: Callable[[IndexReport], None] | None,
     ) -> None:
         state = f"{count} {tagger.fingerprint}"
-        if self._store.tagged.state() != state:
-            self._store.tagged.begin(state)
+        tagged = taggable(self._store).tagged
+        if tagged.state() != state:
+            tagged.begin(state)
         failed: list[Failure] = []
         batches = self._known if tagger.from_vectors else self._looked_at
         for records, texts, refused in batches(tagger, count, read):
-            self._store.tagged.put(records, texts)
+            tagged.put(records, texts)
             report.tagged += len(records)
             failed += refused
             if progress is not None:
@@ -214,13 +215,13 @@ class Tagging:
 
     def _known(self, tagger: "Tagger", count: int, read: Read) -> Iterator[_Tagged]:
         """Batches whose vectors are enough."""
-        for block in self._store.tagged.missing(_BLOCK):
+        for block in taggable(self._store).tagged.missing(_BLOCK):
             found = tagger.of_vectors(np.stack([one.vector for one in block]), count)
             yield block, [_joined(tagger, tags) for tags in found], []
 
     def _looked_at(self, tagger: "Tagger", count: int, read: Read) -> Iterator[_Tagged]:
         """Batches of pictures."""
-        untagged = chain.from_iterable(self._store.tagged.missing(_BLOCK))
+        untagged = chain.from_iterable(taggable(self._store).tagged.missing(_BLOCK))
         look = partial(self._look, tagger=tagger, count=count, read=read)
         return ahead(untagged, look, self._jobs, "visavis-tag")
 

@@ -97,7 +97,7 @@ class KnownAbilities:
 
     def of(self, index: ImageIndex) -> Abilities:
         """What the model of an index can. Raises ModelError when it cannot be loaded."""
-        made_by = index.store.fingerprint()
+        made_by = index.store.model().fingerprint
         with self._guard:
             found = self._known.get(made_by)
         if found is None:

@@ -1,16 +1,14 @@
 """The index that is being served, also after another one was put in its place."""
 
 import logging
-import os
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from visavis.errors import IndexMissingError
 from visavis.image_index import ImageIndex
 from visavis.server.options import ServerOptions
-from visavis.store.sqlite.store import DATABASE
+from visavis.store.open import store_identity
 
 _LOG = logging.getLogger("visavis.server")
 _LOOK_EVERY = 0.5  # seconds between two looks at whether the file is still the same one
@@ -55,7 +53,7 @@ class LiveIndex:
         self._current.index.close()
 
     def _open(self) -> _Lease:
-        identity = self._identity()
+        identity = store_identity(self._folder)
         index = ImageIndex.open(
             self._folder,
             device=self._options.device,
@@ -64,16 +62,6 @@ class LiveIndex:
             lock_seconds=self._options.lock_seconds,
         )
         return _Lease(index, identity)
-
-    def _identity(self) -> tuple[int, int]:
-        try:
-            found = os.stat(self._folder / DATABASE)  # noqa: PTH116
-        except OSError as error:
-            raise IndexMissingError(
-                f"no index at {self._folder}; make one with: visavis index FOLDER --index "
-                f"{self._folder}"
-            ) from error
-        return found.st_dev, found.st_ino
 
     def _taken(self) -> _Lease:
         with self._guard:
@@ -84,7 +72,7 @@ class LiveIndex:
             return self._current
 
     def _follow(self) -> None:
-        if self._identity() == self._current.identity:
+        if store_identity(self._folder) == self._current.identity:
             return
         old, self._current = self._current, self._open()
         _LOG.info("%s: another index is there now; serving that one", self._folder)

@@ -21,6 +21,7 @@ from visavis.server.pool import Pool
 from visavis.server.readiness import Readiness
 from visavis.server.titles import KnownTitles
 from visavis.sources.web.fetch import Fetcher
+from visavis.store.capabilities import is_local
 
 _LOG = logging.getLogger("visavis.server")
 
@@ -117,7 +118,8 @@ class State:
         np.empty(_KEPT_BYTES, np.uint8)
 
         def work(index: ImageIndex) -> None:
-            index.store.get_ready()
+            if is_local(index.store):
+                index.store.get_ready()
             for threads in {1, self.cores_for_one()}:
                 _warm(index.embedder(threads))
             self.abilities.of(index)

@@ -3,8 +3,10 @@
 import threading
 import time
 from dataclasses import dataclass
+from itertools import islice
 
 from visavis.image_index import ImageIndex
+from visavis.store.capabilities import has_facets
 from visavis.store.text.titles import title_fields
 
 _SAMPLED = 200
@@ -32,7 +34,9 @@ class KnownTitles:
         """The fields that may be a title; a record's is the first of them that it has."""
         if self._given:
             return self._given
-        state = index.store.fingerprint(), index.store.browse.generation()
+        store = index.store
+        browse = store.browse if has_facets(store) else None
+        state = store.model().fingerprint, browse.generation() if browse else 0
         with self._guard:
             chosen = self._chosen
         if chosen is not None and chosen.state != state:
@@ -40,7 +44,9 @@ class KnownTitles:
             chosen = chosen if recent else None
         if chosen is None:
             started = time.monotonic()
-            sample = index.store.browse.sample(_SAMPLED, seed=0)
+            sample = (
+                browse.sample(_SAMPLED, seed=0) if browse else islice(store.records(), _SAMPLED)
+            )
             fields = title_fields([record.fields for record in sample])
             ended = time.monotonic()
             chosen = _Chosen(fields, state, ended, ended - started)

@@ -1,13 +1,10 @@
 """The seam between the flows and whatever keeps the vectors."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
-from visavis.types import Fields, FieldValue, Filter, ImageRecord, Kind, Match, Vectors
+from visavis.types import Fields, Filter, ImageRecord, Kind, Match, Vectors
 
 DEPTH = 100
 """Ranks that may come from the approximate index; deeper pages are answered exactly."""
@@ -57,6 +54,18 @@ class Change(NamedTuple):
     fields: Fields
 
 
+Capability = Literal["facets", "local", "tags", "text"]
+"""What not every store can do; see `visavis.store.capabilities`."""
+
+
+class StoreFacts(NamedTuple):
+    """What is true of a store as long as it is open."""
+
+    place: str
+    """What opens it again: a folder, or the URL of a server."""
+    can: frozenset[Capability]
+
+
 class ModelFacts(NamedTuple):
     """Which model made an index's vectors."""
 
@@ -64,12 +73,13 @@ class ModelFacts(NamedTuple):
     ref: str
     """What loads it again."""
     fingerprint: str
+    dim: int
+    """The vectors' dimensions."""
 
 
 class Rows(NamedTuple):
     """Neighbouring records with their vectors."""
 
-    numbers: NDArray[np.int64]
     records: tuple[ImageRecord, ...]
     vectors: Vectors
     """(records, dim), of unit length."""
@@ -160,8 +170,12 @@ class VectorStore(Protocol):
     """
 
     @property
-    def dim(self) -> int:
-        """The vectors' dimensions."""
+    def facts(self) -> StoreFacts:
+        """Where it is, and what it can do besides."""
+        ...
+
+    def model(self) -> ModelFacts:
+        """The model that made the vectors; another process may bring another one."""
         ...
 
     def source(self, kind: str, uri: str) -> SourceRow:
@@ -187,8 +201,16 @@ class VectorStore(Protocol):
         """
         ...
 
-    def remove(self, ids: Iterable[str]) -> int:
+    def remove(self, ids: Sequence[str]) -> int:
         """Remove records by id; returns how many there were."""
+        ...
+
+    def remove_where(self, where: Filter) -> int:
+        """Remove every record that passes a filter; returns how many there were."""
+        ...
+
+    def forget_source(self, uri: str) -> int:
+        """Remove a source and all its records; returns how many there were."""
         ...
 
     def get(self, id: str) -> ImageRecord:
@@ -224,12 +246,19 @@ class VectorStore(Protocol):
         """All records (that pass the filter) with their vectors, in blocks, as they were added."""
         ...
 
-    def values(self, name: str, limit: int) -> list[tuple[FieldValue, int]]:
-        """The commonest values of a field with their counts."""
+    def count(self, where: Filter | None = None) -> int:
+        """How many records there are, or pass a filter."""
         ...
 
-    def model(self) -> str:
-        """The name of the model that made the vectors."""
+    def fields(self) -> Mapping[str, Kind]:
+        """Names of the fields that some record has had, with their kinds."""
+        ...
+
+    def settle(self, thorough: bool = False) -> None:
+        """After writing: do what makes the next searches quick, as far as that pays.
+
+        Thorough: check everything, and do it in any case. Raises IndexDamagedError.
+        """
         ...
 
     def info(self) -> StoreInfo:

@@ -14,6 +14,7 @@ from visavis.embedders.base import Embedder
 from visavis.errors import TextUnsupportedError, UnknownWordError, UsageError
 from visavis.filters import as_filter
 from visavis.flows.answer import Means, answer
+from visavis.store.base import ModelFacts
 from visavis.store.sqlite.lock import writer_lock
 from visavis.store.sqlite.store import SqliteStore
 from visavis.types import By, Query, RecordTerm, SearchResult, Term, TextTerm, Vectors
@@ -40,7 +41,7 @@ class Reader(FakeEmbedder):
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[SqliteStore]:
     """A red Nike shoe, a green shoe and a blue mug, whose titles do not name the colours."""
-    opened = SqliteStore.create(tmp_path / "i", "fake", "fake", "f", 3)
+    opened = SqliteStore.create(tmp_path / "i", ModelFacts("fake", "fake", "f", 3))
     source = opened.source("catalogue", "/shop/all.csv").number
     records = [some_record(id, {"title": title}) for id, title in TITLES.items()]
     opened.upsert(source, records, np.eye(3, dtype=np.float32))

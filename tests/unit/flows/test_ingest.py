@@ -15,6 +15,7 @@ from visavis.embedders.classic import ClassicEmbedder
 from visavis.flows.ingest import IngestOptions, ingest
 from visavis.sources.catalogue import CatalogueSource
 from visavis.sources.folder import FolderSource
+from visavis.store.base import ModelFacts
 from visavis.store.sqlite.store import SqliteStore
 
 # -- a first run -----------------------------------------------------------------------------------
@@ -49,7 +50,7 @@ def test_the_order_of_a_source_does_not_matter(tmp_path: Path, fake: FakeEmbedde
     images[20] = ("twin.png", images[4][1])
     answers = []
     for turn, order in enumerate((images, images[::-1], sorted(images, key=lambda i: i[1]))):
-        store = SqliteStore.create(tmp_path / f"{turn}.index", "fake", "fake", "f", 3)
+        store = SqliteStore.create(tmp_path / f"{turn}.index", ModelFacts("fake", "fake", "f", 3))
         ingest(Listed(order), store, fake, IngestOptions(3))
         found = store.search(store.vector("7.png"), 50).matches
         answers.append([(match.record, match.score) for match in found])
@@ -86,7 +87,7 @@ def test_a_photo_turned_by_its_flag_equals_its_upright_copy(tmp_path: Path, gall
     flag[0x0112] = 6  # "turn by 90° clockwise to show"
     picture.transpose(Image.Transpose.ROTATE_90).save(tmp_path / "photos" / "turned.png", exif=flag)
     classic = ClassicEmbedder()
-    store = SqliteStore.create(tmp_path / "i", "classic", "classic", "x", classic.dim)
+    store = SqliteStore.create(tmp_path / "i", ModelFacts("classic", "classic", "x", classic.dim))
     ingest(FolderSource(tmp_path / "photos"), store, classic, IngestOptions(1))
     found = store.search(store.vector("upright.png"), 2).matches
     assert {match.record.id for match in found} == {"upright.png", "turned.png"}

@@ -25,6 +25,7 @@ from visavis.flows.ingest import IngestOptions, ingest
 from visavis.flows.search import query_vector
 from visavis.image_index import ImageIndex
 from visavis.sources.folder import FolderSource
+from visavis.store.base import ModelFacts
 from visavis.store.sqlite.store import SqliteStore
 from visavis.types import (
     Box,
@@ -49,7 +50,9 @@ def store(tmp_path: Path, draw: Draw, fake: FakeEmbedder) -> Iterator[SqliteStor
     """red, green, blue and white pictures, indexed by their mean colour."""
     for name, colour in {"red": RED, "green": GREEN, "blue": BLUE, "white": WHITE}.items():
         draw(f"photos/{name}.png", colour)
-    opened = SqliteStore.create(tmp_path / "an.index", "fake", "fake", fake.fingerprint, fake.dim)
+    opened = SqliteStore.create(
+        tmp_path / "an.index", ModelFacts("fake", "fake", fake.fingerprint, fake.dim)
+    )
     ingest(FolderSource(tmp_path / "photos"), opened, fake, IngestOptions(1))
     yield opened
     opened.close()
@@ -376,7 +379,7 @@ def test_an_empty_answer_says_why(
 
 
 def test_an_empty_index_says_so(tmp_path: Path, fake: FakeEmbedder, draw: Draw) -> None:
-    store = SqliteStore.create(tmp_path / "empty.index", "fake", "fake", "f", 3)
+    store = SqliteStore.create(tmp_path / "empty.index", ModelFacts("fake", "fake", "f", 3))
     query = Query((ImageTerm(draw("q.png", RED)),))
     assert answer(query, store, Means(lambda: fake, fetched, 10**6)).reason == "the index is empty"
     store.close()

@@ -8,6 +8,7 @@ import pytest
 from brute import Brute, clustered, recall, some_record
 
 from visavis.filters import parse_all
+from visavis.store.base import ModelFacts
 from visavis.store.sqlite.store import SqliteStore
 
 COUNT, DIM = 68_000, 256
@@ -15,7 +16,10 @@ COUNT, DIM = 68_000, 256
 
 @pytest.fixture
 def large(tmp_path: Path) -> Iterator[tuple[SqliteStore, Brute]]:
-    store, oracle = SqliteStore.create(tmp_path / "large.index", "f", "f", "f", DIM), Brute()
+    store, oracle = (
+        SqliteStore.create(tmp_path / "large.index", ModelFacts("f", "f", "f", DIM)),
+        Brute(),
+    )
     source = store.source("catalogue", "/all.csv").number
     vectors = clustered(COUNT, DIM, clusters=500)
     for start in range(0, COUNT, 8_000):
@@ -23,7 +27,7 @@ def large(tmp_path: Path) -> Iterator[tuple[SqliteStore, Brute]]:
         records = [some_record(f"r{at:06}", {"percent": at % 100, "half": at % 2}) for at in part]
         store.upsert(source, records, vectors[start : start + 8_000])
         oracle.upsert(records, vectors[start : start + 8_000])
-    store.finish()
+    store.settle()
     yield store, oracle
     store.close()
 

@@ -16,8 +16,8 @@ from visavis.image_index import ImageIndex
 from visavis.server.api.rendering import answer, record_id, record_shape
 from visavis.server.api.schemas import NoParams, PageParams, RandomParams, WhereParams
 from visavis.server.state import state_of
+from visavis.store.capabilities import Facet, faceted
 from visavis.store.fields import TAGS
-from visavis.store.sqlite.browse import Facet
 
 
 async def list_images(request: Request, asked: Annotated[PageParams, Query()]) -> Response:
@@ -28,7 +28,7 @@ async def list_images(request: Request, asked: Annotated[PageParams, Query()]) -
 
     def work(index: ImageIndex) -> dict[str, Any]:
         page = asked.limit, asked.offset, where, asked.sort
-        records, total = index.store.browse.page(*page)
+        records, total = faceted(index.store).browse.page(*page)
         titles = state.titles.of(index)
         return {
             "images": [record_shape(record, root, titles) for record in records],
@@ -46,10 +46,10 @@ async def random_images(request: Request, asked: Annotated[RandomParams, Query()
     root = state.options.root_path
 
     def work(index: ImageIndex) -> dict[str, Any]:
-        browse, titles = index.store.browse, state.titles.of(index)
+        browse, titles = faceted(index.store).browse, state.titles.of(index)
         records = browse.sample(asked.limit, seed, where)
         shapes = [record_shape(record, root, titles) for record in records]
-        return {"images": shapes, "total": browse.count(where)}
+        return {"images": shapes, "total": index.store.count(where)}
 
     return answer(await state.with_index(work))
 
@@ -75,7 +75,7 @@ async def list_fields(request: Request, asked: Annotated[WhereParams, Query()]) 
     """
     state = state_of(request)
     where = parse_all(asked.where)
-    facets = await state.with_index(lambda index: index.store.browse.facets(where))
+    facets = await state.with_index(lambda index: faceted(index.store).browse.facets(where))
     return answer({"fields": [_facet_shape(facet) for facet in facets]})
 
 
@@ -93,12 +93,13 @@ async def show_info(request: Request, _: Annotated[NoParams, Query()]) -> Respon
 
     def work(index: ImageIndex) -> dict[str, Any]:
         store, known = index.store, state.abilities.of(index)
+        model = store.model()
         return {
             "name": "visavis",
             "version": __version__,
-            "records": store.browse.count(),
-            "model": store.model(),
-            "dim": store.dim,
+            "records": store.count(),
+            "model": model.name,
+            "dim": model.dim,
             "text": known.text,
             "text_models": list(known.text_models),
             "classes": known.classes,
@@ -109,7 +110,7 @@ async def show_info(request: Request, _: Annotated[NoParams, Query()]) -> Respon
             "allow_urls": options.allow_urls,
             "max_upload_bytes": options.max_upload_bytes,
             "max_pixels": options.max_pixels,
-            "fields": len(store.field_types()),
+            "fields": len(store.fields()),
         }
 
     return answer(await state.with_index(work))
@@ -125,7 +126,7 @@ async def readiness(request: Request) -> Response:
     state = state_of(request)
 
     def work(index: ImageIndex) -> None:
-        index.store.browse.count()
+        index.store.count()
         index.embedder(threads=1)
 
     await state.readiness.check(lambda: state.with_index(work))
@@ -139,7 +140,7 @@ async def show_metrics(request: Request) -> Response:
     def records() -> int:
         try:
             with state.live.use() as index:
-                return index.store.browse.count()
+                return index.store.count()
         except VisavisError:  # an index that is away is no reason to lose the other numbers
             return 0
 

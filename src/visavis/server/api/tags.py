@@ -84,7 +84,7 @@ def _tagged(
         state.metrics.stage("embed", took)
         return {
             "tags": [tag.to_dict() for tag in tags],
-            "model": index.store.model(),
+            "model": index.store.model().name,
             "took_ms": round(took * 1000, 3),
         }
 

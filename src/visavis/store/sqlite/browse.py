@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.filters import TypedFilter, check_field, resolve
+from visavis.store.capabilities import Facet
 from visavis.store.nearest.ranking import Fetch, Numbers
 from visavis.store.sqlite import rows
 from visavis.store.sqlite.database import Database
@@ -28,24 +29,6 @@ _ORDERS = 4  # orders by a field that are remembered: 8 bytes a record each
 _SAMPLED = 100  # records that say in which order the catalogue has its fields
 
 _NUMBER_TYPES = "('integer','real')"
-
-
-@dataclass(frozen=True, slots=True)
-class Facet:
-    """One field of the records, for choosing filters."""
-
-    name: str
-    type: str
-    """text, number, date or mixed."""
-    count: int = 0
-    """Records that have it."""
-    distinct: int = 0
-    """Different values."""
-    values: tuple[tuple[FieldValue, int], ...] | None = None
-    """The commonest values with their counts; None when nearly all differ."""
-    min: float | None = None
-    max: float | None = None
-    """The least and the greatest number; None when there are no numbers."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,9 @@ from visavis.errors import (
 from visavis.filters import normal
 from visavis.store.sqlite.opening import Opened, open_file
 
+DATABASE = "index.sqlite"
+"""The file in the folder of an index."""
+
 SCHEMA_VERSION = 1
 
 _SCHEMA = """

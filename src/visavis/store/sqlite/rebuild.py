@@ -1,21 +1,31 @@
 """Vectors of another model, gathered beside the index until all are there."""
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Self
 
+from visavis.store.base import ModelFacts
 from visavis.store.sqlite import rows
 from visavis.store.sqlite.database import translated
-from visavis.types import Vectors
-
-_Record = TypeVar("_Record")
+from visavis.types import ImageRecord, Vectors
 
 
 class Rebuild:
     """A file of (number, vector) for one model; what an interrupted run left is used again."""
 
-    def __init__(self, folder: Path, fingerprint: str, dim: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        model: ModelFacts,
+        numbered: Callable[[], Iterator[tuple[int, ImageRecord]]],
+        adopt: Callable[[Path, ModelFacts], None],
+    ) -> None:
+        """`numbered` gives the records with their numbers, `adopt` takes the vectors of a file."""
+        self._model = model
+        self._numbered = numbered
+        self._adopt = adopt
+        fingerprint = model.fingerprint
         self.path = folder / "rebuild.sqlite"
         with translated(self.path):
             if self.path.exists() and self._made_by() != fingerprint:
@@ -29,7 +39,6 @@ class Rebuild:
             )
             if self._made_by() is None:
                 self._connection.execute("INSERT INTO made_by VALUES (?)", (fingerprint,))
-        self._dim = dim
 
     def _made_by(self) -> str | None:
         connection = sqlite3.connect(self.path)
@@ -53,10 +62,10 @@ class Rebuild:
             row = self._connection.execute("SELECT count(*) FROM vectors").fetchone()
         return int(row[0])
 
-    def missing(self, numbered: Iterator[tuple[int, _Record]]) -> Iterator[tuple[int, _Record]]:
-        """Those of some numbered records that have no vector here yet."""
+    def missing(self) -> Iterator[tuple[int, ImageRecord]]:
+        """The records that have no vector here yet, with their numbers."""
         find = "SELECT 1 FROM vectors WHERE number=?"
-        for number, record in numbered:
+        for number, record in self._numbered():
             if self._connection.execute(find, (number,)).fetchone() is None:
                 yield number, record
 
@@ -75,6 +84,11 @@ class Rebuild:
                 ],
             )
             self._connection.execute("COMMIT")
+
+    def swap(self) -> None:
+        """Let them take the place of the old ones, all at once; records without one leave."""
+        self._adopt(self.path, self._model)
+        self.discard()
 
     def discard(self) -> None:
         """Delete the file."""

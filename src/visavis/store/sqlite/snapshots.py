@@ -57,6 +57,11 @@ class Snapshots:
         """Whether there is a snapshot, be it an old one."""
         return self._snapshot is not None
 
+    @property
+    def dim(self) -> int:
+        """Dimensions of the vectors in it."""
+        return self._dim
+
     def fresh(self, connection: sqlite3.Connection) -> Snapshot:
         """The snapshot of what this connection's transaction sees.
 

@@ -3,7 +3,7 @@
 import json
 import sqlite3
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,27 +13,31 @@ from visavis.errors import IndexMissingError, RecordNotFoundError
 from visavis.filters import resolve
 from visavis.store.base import (
     Answer,
+    Capability,
     Change,
     ModelFacts,
     Rows,
     SourceRow,
     StoredVector,
+    StoreFacts,
     StoreInfo,
 )
 from visavis.store.sqlite import edits, rows, walk
 from visavis.store.sqlite.browse import Browse
-from visavis.store.sqlite.database import Database
+from visavis.store.sqlite.database import DATABASE, Database
 from visavis.store.sqlite.paging import page
+from visavis.store.sqlite.rebuild import Rebuild
 from visavis.store.sqlite.snapshots import Snapshots
 from visavis.store.sqlite.sweep import SqliteSweep
 from visavis.store.sqlite.tagged import Tagged
 from visavis.store.sqlite.text import table as text_table
 from visavis.store.sqlite.text.search import TextSearch
 from visavis.store.sqlite.where import compile_filter
-from visavis.types import FieldValue, Filter, ImageRecord, Kind, Vectors
+from visavis.types import Filter, ImageRecord, Kind, Vectors
 
-DATABASE = "index.sqlite"
-
+_CAN: frozenset[Capability] = frozenset({"facets", "local", "tags", "text"})
+_MODEL_KEYS = ("model", "model_ref", "fingerprint")
+_MODEL = "SELECT key, value FROM meta WHERE key IN ('model', 'model_ref', 'fingerprint', 'dim')"
 _FROM = "FROM records r JOIN sources s ON s.number = r.source"
 _ENOUGH_TO_INDEX = 5_000  # records before an index on a field is worth its space
 
@@ -61,22 +65,26 @@ class SqliteStore:
         self.texts = TextSearch(self._db, self._snapshots, self._fetch)
 
     @property
-    def dim(self) -> int:
-        """Numbers in a vector; another process may bring another model."""
-        return int(self._db.meta("dim") or 0)
+    def facts(self) -> StoreFacts:
+        """Where it is, and what it can do besides: everything."""
+        return StoreFacts(str(self.folder), _CAN)
+
+    def model(self) -> ModelFacts:
+        """The model that made the vectors, as of one moment."""
+        with self._db.translated():
+            found = dict(self._db.connection.execute(_MODEL))
+        name, ref, fingerprint = (str(found.get(key, "")) for key in _MODEL_KEYS)
+        return ModelFacts(name, ref, fingerprint, int(found.get("dim", 0)))
 
     @classmethod
-    def create(
-        cls, folder: Path, model: str, model_ref: str, fingerprint: str, dim: int
-    ) -> "SqliteStore":
+    def create(cls, folder: Path, model: ModelFacts) -> "SqliteStore":
         """An empty index for a model's vectors, or the one that is there already."""
         folder.mkdir(parents=True, exist_ok=True)
         db = Database(folder / DATABASE)
         try:
             if db.meta("dim") is None:
-                facts = {"model": model, "model_ref": model_ref, "fingerprint": fingerprint}
                 with db.writing() as connection:
-                    edits.remember(connection, facts | {"dim": str(dim)})
+                    edits.remember(connection, _remembered(model))
                     text_table.make(connection)
         finally:
             db.close()
@@ -122,15 +130,15 @@ class SqliteStore:
         """The beginning of a run over a source, which is to find what has gone."""
         return SqliteSweep(self._db, source)
 
-    def remove(self, ids: Iterable[str]) -> int:
+    def remove(self, ids: Sequence[str]) -> int:
         """Remove records by id; returns how many there were."""
         with self._db.writing() as connection:
-            return edits.replace(connection, list(ids))
+            return edits.replace(connection, ids)
 
     def remove_where(self, where: Filter) -> int:
         """Remove every record that passes a filter; returns how many there were."""
         with self._db.writing() as connection:
-            sql, parameters = compile_filter(resolve(where, self.field_types()))
+            sql, parameters = compile_filter(resolve(where, self.fields()))
             found = connection.execute(f"SELECT number FROM records WHERE {sql}", parameters)
             numbers = [row[0] for row in found]
             edits.delete(connection, numbers)
@@ -148,16 +156,19 @@ class SqliteStore:
             connection.execute("DELETE FROM sources WHERE uri=?", (uri,))
         return len(found)
 
-    def adopt(self, path: Path, model: str, model_ref: str, fingerprint: str, dim: int) -> None:
+    def rebuild(self, model: ModelFacts) -> Rebuild:
+        """Begin to give every record a vector of another model, or go on with it."""
+        return Rebuild(self.folder, model, self.numbered_records, self.adopt)
+
+    def adopt(self, path: Path, model: ModelFacts) -> None:
         """Take all vectors of another model from a file; records without one leave."""
-        facts = {"model": model, "model_ref": model_ref, "fingerprint": fingerprint}
-        facts |= {"dim": str(dim), "cache": f"none-{uuid.uuid4().hex[:8]}"}
+        facts = _remembered(model) | {"cache": f"none-{uuid.uuid4().hex[:8]}"}
         with self._db.attached(path, "made"), self._db.writing() as connection:
             edits.adopt(connection, "made")
             edits.remember(connection, facts)
 
-    def finish(self, thorough: bool = False) -> None:
-        """After writing: bring the caches up to date where that pays (or in any case)."""
+    def settle(self, thorough: bool = False) -> None:
+        """After writing: bring the caches up to date where that pays, or check and do all."""
         if thorough:
             self.check()
         self._snapshots.renew(thorough)
@@ -192,9 +203,7 @@ class SqliteStore:
                     (bytes.fromhex(digest)[:8], bytes.fromhex(digest)),
                 ).fetchone()
                 if row is not None:
-                    found[digest] = StoredVector(
-                        rows.vectors([row], self.dim)[1][0], row[2], row[3]
-                    )
+                    found[digest] = StoredVector(rows.vectors([row], 0)[1][0], row[2], row[3])
         return found
 
     def get(self, id: str) -> ImageRecord:
@@ -217,7 +226,7 @@ class SqliteStore:
             ).fetchone()
         if row is None:
             raise RecordNotFoundError(id)
-        found: Vectors = rows.vectors([row], self.dim)[1][0]
+        found: Vectors = rows.vectors([row], 0)[1][0]
         return found
 
     def search(
@@ -257,7 +266,7 @@ class SqliteStore:
             "SELECT v.number, v.vector FROM json_each(?) j JOIN vectors v ON v.number = j.value",
             (json.dumps(numbers.tolist()),),
         ).fetchall()
-        return rows.vectors(found, self.dim)
+        return rows.vectors(found, self._snapshots.dim)
 
     def records(self, where: Filter | None = None) -> Iterator[ImageRecord]:
         """All records (that pass the filter), in the order they were added."""
@@ -271,28 +280,10 @@ class SqliteStore:
         """All records (that pass the filter) with their vectors, in blocks."""
         return walk.with_vectors(self._db, where)
 
-    def field_types(self) -> dict[str, Kind]:
+    def fields(self) -> dict[str, Kind]:
         """Names of the fields that some record has had, with their kinds."""
         with self._db.translated():
             return rows.kinds(self._db.connection)
-
-    def values(self, name: str, limit: int = 100) -> list[tuple[FieldValue, int]]:
-        """The commonest values of a field with their counts."""
-        return self.browse.values(name, limit)
-
-    def model(self) -> str:
-        """The name of the model that made the vectors."""
-        return self._db.meta("model") or ""
-
-    def fingerprint(self) -> str:
-        """What the model that made the vectors is known by."""
-        return self._db.meta("fingerprint") or ""
-
-    def model_facts(self) -> ModelFacts:
-        """The model that made the vectors, as of one moment."""
-        with self._db.reading():
-            keys = ("model", "model_ref", "fingerprint")
-            return ModelFacts(*(self._db.meta(key) or "" for key in keys))
 
     def check(self) -> None:
         """Check the whole file: SQLite's own check, and ours of records and vectors.
@@ -301,7 +292,7 @@ class SqliteStore:
         """
         self._db.check()
         with self._db.reading() as connection:
-            edits.check(connection, self.dim)
+            edits.check(connection, self.model().dim)
         for _ in self._snapshots.blocks():
             pass  # reading them is the check
 
@@ -323,9 +314,9 @@ class SqliteStore:
         """Make lost caches again, unless another process is writing just now."""
         self._snapshots.repair()
 
-    def count(self) -> int:
-        """How many records there are."""
-        return self._snapshots.count()
+    def count(self, where: Filter | None = None) -> int:
+        """How many records there are, or pass a filter."""
+        return self._snapshots.count() if where is None else self.browse.count(where)
 
     def info(self) -> StoreInfo:
         """The state of the store."""
@@ -338,15 +329,20 @@ class SqliteStore:
             model=meta["model"],
             model_ref=meta["model_ref"],
             fingerprint=meta["fingerprint"],
-            dim=self.dim,
+            dim=int(meta["dim"]),
             bytes=self._snapshots.disk_bytes(),
             approximate=snapshot.base is not None and snapshot.base.ann is not None,
             pending=len(snapshot.tail_numbers) if snapshot.base else 0,
             sources=tuple(row[0] for row in sources),
-            fields=self.field_types(),
+            fields=self.fields(),
         )
 
     def close(self) -> None:
         """Release files; the store cannot be used afterwards."""
         self._snapshots.close()
         self._db.close()
+
+
+def _remembered(model: ModelFacts) -> dict[str, str]:
+    """A model as the facts of an index keep it."""
+    return dict(zip((*_MODEL_KEYS, "dim"), map(str, model), strict=True))

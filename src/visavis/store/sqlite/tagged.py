@@ -1,25 +1,16 @@
 """The field of tags that visavis itself writes to records, and how it was made."""
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 from visavis.errors import UsageError
+from visavis.store.capabilities import Untagged
 from visavis.store.fields import TAGS, as_text
 from visavis.store.sqlite import edits, rows
 from visavis.store.sqlite.database import Database
 from visavis.store.sqlite.text import table as text_table
-from visavis.types import ImageRecord, Vectors
 
 _STATE = "tagging"  # key of the fact how the tags were made
 _PATH = f'$."{TAGS}"'
-
-
-class Untagged(NamedTuple):
-    """A record without tags, and its vector."""
-
-    number: int
-    record: ImageRecord
-    vector: Vectors
 
 
 class Tagged:

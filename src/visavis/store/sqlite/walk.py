@@ -27,8 +27,8 @@ def with_vectors(db: Database, where: Filter | None) -> Iterator[Rows]:
     """The same with their vectors, block by block."""
     joined = " JOIN vectors v ON v.number = r.number"
     for found in _blocks(db, where, "r.number, v.vector", joined):
-        numbers, vectors = rows.vectors([row[:2] for row in found], 0)
-        yield Rows(numbers, tuple(rows.record(row[2:]) for row in found), vectors)
+        _, vectors = rows.vectors([row[:2] for row in found], 0)
+        yield Rows(tuple(rows.record(row[2:]) for row in found), vectors)
 
 
 def _blocks(

@@ -10,7 +10,7 @@ from brute import Brute, clustered, recall, some_record
 
 from visavis.errors import StoreError
 from visavis.filters import parse_all
-from visavis.store.base import Answer
+from visavis.store.base import Answer, ModelFacts
 from visavis.store.nearest import ranking as nearest
 from visavis.store.nearest.ann import Ann, layout, list_count
 from visavis.store.sqlite import snapshots
@@ -32,9 +32,9 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("template")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(snapshots, "EXACT_FLOATS", 300 * DIM)
-        store = SqliteStore.create(folder, "fake", "fake", "fake", DIM)
+        store = SqliteStore.create(folder, ModelFacts("fake", "fake", "fake", DIM))
         fill(store, COUNT)
-        store.finish()
+        store.settle()
         store.close()
     return folder
 
@@ -138,7 +138,7 @@ def test_a_cache_is_used_again_by_the_next_process(folder: Path, opened: SqliteS
     before = cache_files(folder)
     assert opened.info().approximate
     assert opened.info().pending == 0
-    opened.finish()
+    opened.settle()
     assert cache_files(folder) == before
 
 
@@ -147,10 +147,10 @@ def test_rows_newer_than_the_cache_are_pending_until_they_are_many(
 ) -> None:
     before = cache_files(folder)
     fill(opened, 100, start=COUNT, seed=5)
-    opened.finish()
+    opened.settle()
     assert (opened.info().pending, cache_files(folder)) == (100, before)
     fill(opened, 100, start=COUNT + 100, seed=6)
-    opened.finish()
+    opened.settle()
     assert opened.info().pending == 0
     assert cache_files(folder) != before
     assert len({path.parent for path in cache_files(folder)}) == 1
@@ -159,10 +159,10 @@ def test_rows_newer_than_the_cache_are_pending_until_they_are_many(
 def test_many_removals_make_the_cache_again(folder: Path, opened: SqliteStore) -> None:
     before = cache_files(folder)
     opened.remove([f"r{at:05}" for at in range(300)])
-    opened.finish()
+    opened.settle()
     assert cache_files(folder) == before
     opened.remove([f"r{at:05}" for at in range(300, 450)])
-    opened.finish()
+    opened.settle()
     assert cache_files(folder) != before
     assert opened.info().records == 1550
 
@@ -171,7 +171,7 @@ def test_an_index_that_shrank_below_the_threshold_is_exact_again(
     folder: Path, opened: SqliteStore
 ) -> None:
     opened.remove([f"r{at:05}" for at in range(1750)])
-    opened.finish(thorough=True)
+    opened.settle(thorough=True)
     assert not opened.info().approximate
     assert cache_files(folder) == []
     rest = oracle()
@@ -182,13 +182,13 @@ def test_an_index_that_shrank_below_the_threshold_is_exact_again(
 
 def test_a_reader_follows_when_a_small_index_is_compacted_twice(tmp_path: Path) -> None:
     """The log of removed records is emptied by each: a reader must not miss what was in it."""
-    writer = SqliteStore.create(tmp_path / "small", "fake", "fake", "fake", DIM)
+    writer = SqliteStore.create(tmp_path / "small", ModelFacts("fake", "fake", "fake", DIM))
     fill(writer, 50)
-    writer.finish(thorough=True)
+    writer.settle(thorough=True)
     reader = SqliteStore(tmp_path / "small")
     assert reader.search(query(), 100).total == 50
     writer.remove(["r00000", "r00001"])
-    writer.finish(thorough=True)
+    writer.settle(thorough=True)
     found = reader.search(query(), 100)
     assert found.total == 48 == len(found.matches)
     writer.close()
@@ -197,7 +197,7 @@ def test_a_reader_follows_when_a_small_index_is_compacted_twice(tmp_path: Path) 
 
 def test_a_reader_of_a_long_first_run_keeps_its_memory_small(tmp_path: Path) -> None:
     """Before the first cache is there, a reader makes codes for itself, again and again."""
-    writer = SqliteStore.create(tmp_path / "growing", "fake", "fake", "fake", DIM)
+    writer = SqliteStore.create(tmp_path / "growing", ModelFacts("fake", "fake", "fake", DIM))
     reader = SqliteStore(tmp_path / "growing")
     everything = Brute()
     for turn in range(8):
@@ -227,10 +227,10 @@ def test_a_stopped_build_leaves_nothing_and_is_made_up_for(
     with monkeypatch.context() as patch:
         patch.setattr(Ann, "write", stopped)
         with pytest.raises(KeyboardInterrupt):
-            opened.finish()
+            opened.settle()
     assert cache_files(folder) == before
     assert opened.search(query(), 5).total == COUNT + 400
-    opened.finish()
+    opened.settle()
     assert opened.info().pending == 0
 
 
@@ -238,7 +238,7 @@ def test_leavings_of_a_killed_build_are_swept_up(folder: Path, opened: SqliteSto
     (folder / "cache" / ".half-made").mkdir()
     (folder / "cache" / ".half-made" / "codes.npy").write_bytes(b"half")
     fill(opened, 400, start=COUNT, seed=3)
-    opened.finish()
+    opened.settle()
     assert len(list((folder / "cache").iterdir())) == 1
 
 
@@ -267,7 +267,7 @@ def test_the_same_question_is_answered_alike_before_and_after_compacting(
 ) -> None:
     where = parse_all(["odd=1"])
     before: list[Answer] = [opened.search(query(at), 10, where=where) for at in range(20)]
-    opened.finish(thorough=True)
+    opened.settle(thorough=True)
     after = [opened.search(query(at), 10, where=where) for at in range(20)]
     same = sum(
         len({m.record.id for m in a.matches} & {m.record.id for m in b.matches})
@@ -287,7 +287,7 @@ def test_a_full_disk_while_the_cache_is_made_is_a_sentence(folder: Path, tiny_di
     for room in (0, 8_192, 40_960, 65_536, 98_304):
         (place / "ballast").write_bytes(b"x" * max(0, free - room))
         with pytest.raises(StoreError):
-            store.finish(thorough=True)
+            store.settle(thorough=True)
         (place / "ballast").unlink()
         oracle().assert_best(store.search(query(), 50).matches, query(), 0, 50)
         leavings = [p for p in (place / "store" / "cache").rglob("*") if p.is_file()]

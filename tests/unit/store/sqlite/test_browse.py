@@ -11,9 +11,10 @@ from brute import clustered, kept, some_record
 
 from visavis.errors import FilterError
 from visavis.filters import parse_all
+from visavis.store.base import ModelFacts
 from visavis.store.sqlite import snapshots
 from visavis.store.sqlite.store import SqliteStore
-from visavis.types import Vectors
+from visavis.types import Fields, Vectors
 
 DIM = 16
 COUNT = 3_000
@@ -29,7 +30,7 @@ def filled(
     if request.param == "with caches":
         monkeypatch.setattr(snapshots, "EXACT_FLOATS", DIM * 100)
         monkeypatch.setattr(snapshots, "PENDING_FLOATS", DIM * 10**6)
-    store = SqliteStore.create(tmp_path / "i", "m", "m", "f", DIM)
+    store = SqliteStore.create(tmp_path / "i", ModelFacts("m", "m", "f", DIM))
     source = store.source("list", "list").number
     vectors = clustered(COUNT, DIM, seed=3)
     records = [
@@ -37,7 +38,7 @@ def filled(
         for n in range(COUNT)
     ]
     store.upsert(source, records[:2500], vectors[:2500])
-    store.finish()
+    store.settle()
     store.upsert(source, records[2500:], vectors[2500:])
     store.remove([f"r{n}" for n in range(0, COUNT, 10)])
     yield store, vectors
@@ -185,3 +186,15 @@ def test_an_order_follows_changes_and_those_without_the_field_come_last(filled: 
     assert (records[0].id, records[-1].id, total) == ("late", "bare", len(_left()) + 2)
     with pytest.raises(FilterError, match="did you mean 'shelf'"):
         store.browse.page(1, 0, None, "shelff")
+
+
+def test_values_of_a_field_come_with_their_counts(tmp_path: Path) -> None:
+    store = SqliteStore.create(tmp_path / "i", ModelFacts("m", "m", "f", DIM))
+    source = store.source("list", "list").number
+    fields: list[Fields] = [{"c": "x"}, {"c": "y"}, {"c": "x"}, {}, {"c": 3}]
+    records = [some_record(f"r{at}", named) for at, named in enumerate(fields)]
+    store.upsert(source, records, clustered(5, DIM))
+    assert store.browse.values("c", 10) == [("x", 2), (3, 1), ("y", 1)]
+    assert store.browse.values("c", 1) == [("x", 2)]
+    assert store.browse.values("nothing", 10) == []
+    store.close()

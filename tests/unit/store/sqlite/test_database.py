@@ -17,16 +17,17 @@ from visavis.errors import (
     StoreError,
     VisavisError,
 )
-from visavis.store.sqlite.database import Database
-from visavis.store.sqlite.store import DATABASE, SqliteStore
+from visavis.store.base import ModelFacts
+from visavis.store.sqlite.database import DATABASE, Database
+from visavis.store.sqlite.store import SqliteStore
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    store = SqliteStore.create(tmp_path / "an.index", "fake", "fake", "fake", 4)
+    store = SqliteStore.create(tmp_path / "an.index", ModelFacts("fake", "fake", "fake", 4))
     source = store.source("catalogue", "/all.csv").number
     store.upsert(source, [some_record(f"{at}") for at in range(500)], clustered(500, 4))
-    store.finish()
+    store.settle()
     store.close()
     return tmp_path / "an.index"
 
@@ -84,7 +85,7 @@ def test_a_check_finds_damage_in_the_middle(folder: Path) -> None:
     with pytest.raises(IndexDamagedError):
         store.check()
     with pytest.raises(IndexDamagedError):
-        store.finish(thorough=True)
+        store.settle(thorough=True)
     store.close()
 
 
@@ -108,14 +109,14 @@ def test_a_start_that_was_killed_is_told_and_made_up_for(tmp_path: Path) -> None
     (tmp_path / DATABASE).touch()
     with pytest.raises(IndexMissingError, match="never finished"):
         SqliteStore(tmp_path)
-    store = SqliteStore.create(tmp_path, "fake", "fake", "fake", 4)
+    store = SqliteStore.create(tmp_path, ModelFacts("fake", "fake", "fake", 4))
     assert store.info().records == 0
     store.close()
 
 
 def test_creating_twice_keeps_what_is_there(folder: Path) -> None:
-    again = SqliteStore.create(folder, "other", "other", "other", 9)
-    assert (again.info().records, again.model(), again.dim) == (500, "fake", 4)
+    again = SqliteStore.create(folder, ModelFacts("other", "other", "other", 9))
+    assert (again.count(), again.model()) == (500, ModelFacts("fake", "fake", "fake", 4))
     again.close()
 
 

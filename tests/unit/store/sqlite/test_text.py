@@ -12,7 +12,7 @@ from looking import looking
 from standing import standing
 
 from visavis.filters import as_filter
-from visavis.store.base import Change
+from visavis.store.base import Change, ModelFacts
 from visavis.store.sqlite.lock import writer_lock
 from visavis.store.sqlite.store import SqliteStore
 from visavis.store.sqlite.text import hits as text_hits
@@ -38,7 +38,7 @@ def made(number: int) -> ImageRecord:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[SqliteStore]:
-    opened = SqliteStore.create(tmp_path / "i", "m", "m", "f", DIM)
+    opened = SqliteStore.create(tmp_path / "i", ModelFacts("m", "m", "f", DIM))
     yield opened
     opened.close()
 
@@ -164,14 +164,12 @@ def test_a_change_that_fails_leaves_the_text_as_it_was(filled: SqliteStore) -> N
 
 
 def test_another_model_takes_away_the_words_of_records_that_leave(
-    filled: SqliteStore, tmp_path: Path
+    filled: SqliteStore,
 ) -> None:
-    from visavis.store.sqlite.rebuild import Rebuild
-
     numbers = [number for number, _ in filled.numbered_records()][:100]
-    with Rebuild(tmp_path / "i", "g", DIM) as rebuild:
+    with filled.rebuild(ModelFacts("n", "n", "g", DIM)) as rebuild:
         rebuild.put(numbers, clustered(100, DIM), ["00" * 32] * 100)
-    filled.adopt(tmp_path / "i" / "rebuild.sqlite", "n", "n", "g", DIM)
+        rebuild.swap()
     assert filled.count() == 100
     agrees(filled)
 
@@ -212,7 +210,7 @@ def test_an_index_of_before_gets_its_words_with_the_next_run_that_writes(
         source = filled.source("catalogue", CATALOGUE).number
         filled.upsert(source, [some_record("new", {"title": "Zebra"})], clustered(1, DIM))
         filled.remove(["r000"])
-        filled.finish()
+        filled.settle()
     assert filled.texts.prepare()
     agrees(filled)
 
@@ -221,7 +219,7 @@ def test_compacting_makes_the_words_again(filled: SqliteStore, tmp_path: Path) -
     with sqlite3.connect(tmp_path / "i" / "index.sqlite") as connection:
         connection.execute("INSERT INTO texts(texts) VALUES ('delete-all')")
     assert found(filled, asked("nike")) == set()
-    filled.finish(thorough=True)
+    filled.settle(thorough=True)
     agrees(filled)
 
 

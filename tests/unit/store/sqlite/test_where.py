@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from visavis.errors import FilterError
 from visavis.filters import parse_all, resolve
+from visavis.store.base import ModelFacts
 from visavis.store.sqlite import edits
 from visavis.store.sqlite.store import SqliteStore
 from visavis.types import Condition, Fields, FieldValue, Filter, Operator, Range
@@ -21,7 +22,7 @@ Found = Callable[..., list[str]]
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[SqliteStore]:
-    opened = SqliteStore.create(tmp_path / "an.index", "fake", "fake", "fake", 4)
+    opened = SqliteStore.create(tmp_path / "an.index", ModelFacts("fake", "fake", "fake", 4))
     yield opened
     opened.close()
 
@@ -194,7 +195,7 @@ def test_any_text_can_name_a_field(store: SqliteStore, name: str) -> None:
         assert found("!=", "yes") == [1, 2, 3]
         assert found("~", "O") == [1]
         assert found(">", 4) == [2]
-        assert dict(store.values(name)) == {5: 1, "no": 1, "yes": 1}
+        assert dict(store.browse.values(name, 10)) == {5: 1, "no": 1, "yes": 1}
         if not indexed:
             with store._db.writing() as connection:
                 edits.index_fields(connection)
@@ -283,7 +284,9 @@ def test_filters_agree_with_plain_python(
     indexed: bool,
     filling: FieldValue,
 ) -> None:
-    store = SqliteStore.create(Path(tempfile.mkdtemp(dir=tmp_path)), "fake", "fake", "fake", 4)
+    store = SqliteStore.create(
+        Path(tempfile.mkdtemp(dir=tmp_path)), ModelFacts("fake", "fake", "fake", 4)
+    )
     all_fields = [*fields, dict.fromkeys(_NAMES, filling)]
     try:
         fill(store, all_fields)
@@ -292,7 +295,7 @@ def test_filters_agree_with_plain_python(
                 edits.index_fields(connection)
         where = Filter(tuple(conditions))
         try:
-            typed = resolve(where, store.field_types())
+            typed = resolve(where, store.fields())
         except FilterError:
             with pytest.raises(FilterError):
                 list(store.records(where))

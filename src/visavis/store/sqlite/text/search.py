@@ -9,6 +9,7 @@ import numpy as np
 
 from visavis.errors import IndexLockedError, StoreError
 from visavis.store.base import DEPTH
+from visavis.store.capabilities import LOOKS, TextAnswer
 from visavis.store.nearest.codes import dots
 from visavis.store.nearest.ranking import Fetch, Numbers, Ranking, Snapshot, rounded
 from visavis.store.sqlite.database import Database
@@ -21,22 +22,7 @@ from visavis.store.text.fusion import fused, ranked
 from visavis.store.text.own import Words, pieces, where_they_stand
 from visavis.types import Filter, Match, Vectors
 
-LOOKS = "looks"
-"""What a match says where the model's view of its picture brought it."""
-
 _SMALL = 100_000  # records whose missing words a search waits for
-
-
-class TextAnswer(NamedTuple):
-    """What was found."""
-
-    matches: tuple[Match, ...]
-    total: int
-    """Records that pass the filter."""
-    found: bool
-    """Whether the text of some record has words of the question."""
-    whole: bool
-    """Whether these have all the words."""
 
 
 class _Asked(NamedTuple):

@@ -1,0 +1,97 @@
+"""Opening a store by its place: a folder of this machine, until there are other kinds."""
+
+import os
+import re
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+from visavis.errors import IndexMissingError, UsageError
+from visavis.store.base import ModelFacts, VectorStore
+from visavis.store.capabilities import is_local
+
+Place = str | os.PathLike[str]
+"""Where an index is: a folder."""
+
+Writing = Callable[[], AbstractContextManager[None]]
+"""Lets one writer at a time write; a thread that does so already may ask again."""
+
+_SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]+):/")  # two letters at least: C:/ is a folder
+
+
+def open_store(place: Place) -> VectorStore:
+    """The store at a place.
+
+    Raises IndexMissingError, IndexDamagedError, IndexIncompatibleError, and UsageError for a place
+    of a kind that is not known.
+    """
+    from visavis.store.sqlite.store import SqliteStore
+
+    return SqliteStore(_folder(place))
+
+
+def create_store(place: Place, model: ModelFacts, wait: float) -> None:
+    """Make an empty store for a model's vectors, unless there is one already.
+
+    Waits up to `wait` seconds for another writer. Raises as `open_store`, and IndexLockedError.
+    """
+    from visavis.store.sqlite.lock import writer_lock
+    from visavis.store.sqlite.store import SqliteStore
+
+    folder = _folder(place)
+    folder.mkdir(parents=True, exist_ok=True)
+    with writer_lock(folder, wait):
+        SqliteStore.create(folder, model).close()
+
+
+def store_exists(place: Place) -> bool:
+    """Whether there is a store, sound or not. Raises UsageError as `open_store`."""
+    return _database(place).exists()
+
+
+def store_identity(place: Place) -> tuple[int, int]:
+    """Something that changes when another store is put in a place. Raises IndexMissingError."""
+    try:
+        found = os.stat(_database(place))  # noqa: PTH116 - twice as quick, and asked often
+    except OSError as error:
+        raise IndexMissingError(
+            f"no index at {place}; make one with: visavis index FOLDER --index {place}"
+        ) from error
+    return found.st_dev, found.st_ino
+
+
+def writing_to(store: VectorStore, wait: float) -> Writing:
+    """What lets one writer at a time write to a store, waiting up to `wait` seconds.
+
+    A store that is no folder takes several processes at once; then threads alone are kept apart.
+    """
+    if is_local(store):
+        from visavis.store.sqlite.lock import WriterLock
+
+        return WriterLock(store.folder, wait)
+    lock = threading.RLock()
+
+    @contextmanager
+    def writing() -> Iterator[None]:
+        with lock:
+            yield
+
+    return writing
+
+
+def _database(place: Place) -> Path:
+    from visavis.store.sqlite.database import DATABASE
+
+    return _folder(place) / DATABASE
+
+
+def _folder(place: Place) -> Path:
+    folder = Path(place)
+    scheme = _SCHEME.match(os.fspath(place))
+    if scheme and not folder.exists():
+        raise UsageError(
+            f"{folder}: an index cannot be kept at {scheme[1]}://…; give a folder (write one of "
+            "that very name with ./ in front)"
+        )
+    return folder

@@ -32,7 +32,12 @@ LAYERS = [  # a part may import lower layers only, and never its neighbours
 SIDEWAYS = {("cli", "server")}
 """Neighbours that may be imported all the same: `visavis serve` starts the server."""
 
-COME_WITH = {"httpcore": "httpx", "starlette": "fastapi", "pydantic": "fastapi"}
+COME_WITH = {
+    "httpcore": "httpx",
+    "starlette": "fastapi",
+    "pydantic": "fastapi",
+    "markupsafe": "jinja2",
+}
 """Packages that a dependency of ours brings and hands out in its own interface."""
 
 OPTIONAL = (  # what the extras bring; the core works without any of it
@@ -246,11 +251,11 @@ def test_the_core_imports_without_any_extra() -> None:
         ("import visavis", ("numpy", "PIL", "onnxruntime", "faiss", "httpx")),
         (
             "from visavis.cli.main import run; run(['--help'])",
-            ("numpy", "PIL", "onnxruntime", "faiss", "httpx", "fastapi"),
+            ("numpy", "PIL", "onnxruntime", "faiss", "httpx", "fastapi", "jinja2"),
         ),
         (
             "from visavis import ImageIndex",
-            ("onnxruntime", "faiss", "httpx", "pyarrow", "rich", "typer", "fastapi"),
+            ("onnxruntime", "faiss", "httpx", "pyarrow", "rich", "typer", "fastapi", "jinja2"),
         ),
     ],
 )

@@ -72,8 +72,16 @@ _HOMES = {
 def __getattr__(name: str) -> Any:
     # Imported at the first use: `visavis --help` must not wait for numpy and Pillow.
     if name in __all__:
-        return getattr(import_module(_HOMES.get(name, "visavis.types")), name)
+        found = getattr(import_module(_HOMES.get(name, "visavis.types")), name)
+        if name in ("ImageIndex", "SearchResult"):
+            import_module("visavis.types").SearchResult.as_html = _as_html
+        return found
     raise AttributeError(f"module 'visavis' has no attribute {name!r}")
+
+
+def _as_html(result: "SearchResult") -> str:
+    """What notebooks show of a result; here, since pages stand above all that makes results."""
+    return str(import_module("visavis.pages.notebook").result_html(result))
 
 
 def __dir__() -> list[str]:

@@ -1,7 +1,9 @@
-"""Files that are whole or not there, and where caches lie."""
+"""Files that are whole or not there, files that a user named, and where caches lie."""
 
 import os
 from pathlib import Path
+
+from visavis.errors import UsageError
 
 
 def cache_home(part: str) -> Path:
@@ -23,3 +25,26 @@ def write_whole(path: Path, content: bytes) -> None:
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
+
+
+def check_place(path: Path, what: str) -> None:
+    """Raise UsageError when no such file can be written there; before any work is done."""
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        reason = f"there is no folder {path.parent}"
+    elif path.is_dir():
+        reason = "it is a folder"
+    elif not os.access(path if path.exists() else folder, os.W_OK):
+        reason = "it may not be written to"
+    else:
+        return
+    raise UsageError(f"cannot write the {what} {path}: {reason}; name another file")
+
+
+def write_named(path: Path, what: str, content: bytes) -> None:
+    """Write a file whose place was named by hand; raises UsageError when it cannot be written."""
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        reason = error.strerror or "it failed"
+        raise UsageError(f"cannot write the {what} {path}: {reason}; name another file") from error

@@ -3,10 +3,10 @@
 Nothing here imports another module of ours, reads a file or opens a connection.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -219,6 +219,14 @@ class SearchResult:
     """What was passed over in the question, such as a word that the model does not know."""
     total_matching: int | None = None
     """How many records match in all, on every page, where the query asked to count them."""
+
+    as_html: ClassVar[Callable[["SearchResult"], str] | None] = None
+    """Draws a result for notebooks. `visavis` sets it, as nothing here reads pictures."""
+
+    def _repr_html_(self) -> str | None:
+        """A small contact sheet: what notebooks show of a result."""
+        draw = type(self).as_html
+        return None if draw is None else draw(self)
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON shape of an answer, the same in the CLI, the library and, with links, HTTP."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from visavis.image_index import ImageIndex
     from visavis.settings import Settings
     from visavis.sources.base import Source
-    from visavis.types import Entry, Failure, ImageRecord, SearchResult, Term
+    from visavis.types import Entry, Failure, SearchResult, Term
 
 
 class _Answer(NamedTuple):
@@ -194,22 +194,11 @@ def _write(path: Path, answers: Sequence[_Answer], index: "ImageIndex") -> None:
     from dataclasses import replace
 
     from visavis.pages.cards import Sheet
-    from visavis.pages.pictures import read_picture
     from visavis.pages.sheet import search_sheet, write_sheet
-    from visavis.types import ImageRecord, ImageTerm, RecordTerm
-
-    def picture(term: "Term") -> "ImageRecord | None":
-        if isinstance(term, RecordTerm):
-            return index.get(term.id)
-        if isinstance(term, ImageTerm):
-            return ImageRecord("", str(term.image), 0, 0.0, "", 0, 0)
-        return None
 
     rows = []
     for answer in answers:
-        records = [picture(term) for term in answer.terms]
-        pictures = [None if record is None else read_picture(record) for record in records]
-        drawn = search_sheet(answer.terms, pictures, answer.result, read_picture).rows[0]
+        drawn = search_sheet(answer.terms, answer.result, index.get).rows[0]
         rows.append(replace(drawn, heading=answer.model))
     models = list(dict.fromkeys(answer.model for answer in answers))
     searched = answers[0].result.total_searched

@@ -95,16 +95,13 @@ def _by_words(index: "ImageIndex", out: Path) -> None:
 def _show(
     what: str, term: "Term", index: "ImageIndex", result: "SearchResult", sheet: Path
 ) -> None:
-    from visavis.pages.pictures import read_picture
     from visavis.pages.sheet import search_sheet, write_sheet
-    from visavis.types import RecordTerm
 
     for match in result.matches:
         terminal.echo(
             f"{match.score:.3f}  {match.record.id}  {match.record.fields.get('title', '')}"
         )
-    asked = read_picture(index.get(term.id)) if isinstance(term, RecordTerm) else None
-    drawn = search_sheet([term], [asked], result, read_picture)
+    drawn = search_sheet([term], result, index.get)
     paths = [sheet.with_suffix(suffix) for suffix in (".png", ".html")]
     for path in paths:
         write_sheet(path, drawn)

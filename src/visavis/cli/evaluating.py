@@ -185,11 +185,11 @@ def _check_protocol(
 
 def _check_places(out: str | None, report: str | None) -> None:
     """Raise UsageError for a place that cannot be written to, before any work is done."""
-    from visavis.evaluation.report import check_place
+    from visavis.disk import check_place
     from visavis.pages.report import check_page_path
 
     if out is not None:
-        check_place(Path(out))
+        check_place(Path(out), "report")
     if report is not None:
         check_page_path(Path(report))
 
@@ -302,15 +302,10 @@ def _with_differences(found: "Report", comparison: "Comparison | None") -> "Repo
 
 
 def _write_page(path: Path, found: "Report", comparison: "Comparison | None", rows: "Rows") -> None:
-    from visavis.errors import UsageError
+    from visavis.disk import write_named
     from visavis.pages.report import render_page
 
-    page = render_page(found, rows, comparison)
-    try:
-        path.write_text(page, encoding="utf-8", errors="replace")
-    except OSError as error:
-        reason = error.strerror or "it failed"
-        raise UsageError(f"cannot write the report {path}: {reason}; name another file") from error
+    write_named(path, "report", render_page(found, rows, comparison).encode("utf-8", "replace"))
 
 
 def _print(found: "Report", comparison: "Comparison | None") -> None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from visavis.image_index import ImageIndex
-    from visavis.types import RGB, Box, By, ImageRecord, Match, SearchResult, Term
+    from visavis.types import Box, By, ImageRecord, Match, SearchResult, Term
 
 NOTHING_FOUND = 1  # exit code with --exit-code
 _PREVIEW_HEIGHT = 160  # pixels
@@ -271,7 +271,7 @@ def _previewer() -> "Callable[[ImageRecord], None] | None":
         return None
 
     def show(record: "ImageRecord") -> None:
-        pixels = read_picture(record)
+        pixels = read_picture(record.uri)
         typer.echo("(no picture)" if pixels is None else encode(pixels, protocol, _PREVIEW_HEIGHT))
 
     return show
@@ -280,23 +280,7 @@ def _previewer() -> "Callable[[ImageRecord], None] | None":
 def _write_sheet(
     path: "Path", index: "ImageIndex", terms: "tuple[Term, ...]", result: "SearchResult"
 ) -> None:
-    from visavis.pages.pictures import read_picture
     from visavis.pages.sheet import search_sheet, write_sheet
 
-    pictures = [_term_picture(term, index) for term in terms]
-    write_sheet(path, search_sheet(terms, pictures, result, read_picture))
+    write_sheet(path, search_sheet(terms, result, index.get))
     terminal.tell(f"wrote {path}")
-
-
-def _term_picture(term: "Term", index: "ImageIndex") -> "RGB | None":
-    from visavis.images.decode import decode
-    from visavis.pages.pictures import read_picture
-    from visavis.types import ImageRecord, ImageTerm, RecordTerm
-
-    if isinstance(term, RecordTerm):
-        return read_picture(index.get(term.id))
-    if isinstance(term, ImageTerm) and isinstance(term.image, bytes):
-        return decode(term.image, "the query picture").pixels
-    if isinstance(term, ImageTerm):
-        return read_picture(ImageRecord("", str(term.image), 0, 0.0, "", 0, 0))
-    return None

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from visavis import __version__
+from visavis.disk import write_named
 from visavis.errors import UsageError
 from visavis.evaluation.measures import Figures, curves, measure
 from visavis.evaluation.runs import Run, measure_latency, run_all
@@ -83,27 +84,10 @@ def summary(report: Report) -> Report:
     return {key: value for key, value in report.items() if key != "per_query"}
 
 
-def check_place(path: Path) -> None:
-    """Raise UsageError when no report can be written there; before any work is done."""
-    folder = path.absolute().parent
-    if not folder.is_dir():
-        reason = f"there is no folder {path.parent}"
-    elif path.is_dir():
-        reason = "it is a folder"
-    elif not os.access(path if path.exists() else folder, os.W_OK):
-        reason = "it may not be written to"
-    else:
-        return
-    raise UsageError(f"cannot write the report {path}: {reason}; name another file")
-
-
 def write_report(path: Path, report: Report) -> None:
     """Write the whole report as JSON. Raises UsageError when the place cannot be written to."""
-    try:
-        path.write_text(json.dumps(report, ensure_ascii=False) + "\n", encoding="utf-8")
-    except OSError as error:
-        reason = error.strerror or "it failed"
-        raise UsageError(f"cannot write the report {path}: {reason}; name another file") from error
+    text = json.dumps(report, ensure_ascii=False) + "\n"
+    write_named(path, "report", text.encode())
 
 
 def read_report(path: Path) -> Report:

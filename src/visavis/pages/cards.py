@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from visavis.images.files import local_path
+from visavis.sources.web.fetch import is_address
 from visavis.types import (
     RGB,
     Box,
@@ -14,6 +16,7 @@ from visavis.types import (
     ImageTerm,
     Match,
     RecordTerm,
+    SearchResult,
     Term,
     TextTerm,
     VectorTerm,
@@ -33,8 +36,8 @@ class Card:
     caption: str
     detail: str = ""
     score: float | None = None
-    href: str | None = None
-    """A file:, http: or https: address of the original; others are not linked."""
+    uri: str = ""
+    """Where the original is; see `link`."""
     good: bool | None = None
     """Whether the answer is a right one (in evaluations); False on a query's card: less of this."""
     box: Box | None = None
@@ -42,6 +45,26 @@ class Card:
     words: str | None = None
     whole: str = ""
     """What a shortened caption stands for; shown on a page when one points at it."""
+    src: str | None = None
+    """Where a page finds the picture, in place of pixels."""
+
+    @property
+    def link(self) -> str | None:
+        """The original's address where a page may link to it; file paths become file: addresses."""
+        if is_address(self.uri) or self.uri.startswith("file://"):
+            return self.uri
+        path = local_path(self.uri)
+        return path.as_uri() if path.is_absolute() else None
+
+    @property
+    def label(self) -> str:
+        """What stands above the caption of a query's card."""
+        return "Less like this" if self.good is False else "Query"
+
+    @property
+    def share(self) -> float:
+        """How much of the bar beside the score is filled, 0…1."""
+        return min(1.0, max(0.0, self.score or 0.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +115,12 @@ def match_card(match: Match, pixels: RGB | None, good: bool | None = None) -> Ca
         if name not in titles and len(str(value)) <= _LONGEST_FIELD
     ]
     detail = f"found by {', '.join(match.why)}" if match.why else " · ".join(shown[:2])
-    return Card(pixels, caption, detail, match.score, original_address(record.uri), good)
+    return Card(pixels, caption, detail, match.score, record.uri, good)
 
 
-def original_address(uri: str) -> str | None:
-    """An address that a page can link to, or None: file paths become file: addresses."""
-    if uri.startswith(("http://", "https://", "file://")):
-        return uri
-    path = Path(uri)
-    return path.as_uri() if path.is_absolute() else None
+def summary(result: SearchResult) -> str:
+    """What was searched, and how long it took."""
+    return f"{result.total_searched:,} searched · {result.model} · {result.took_ms:.1f} ms"
 
 
 def dimmed_outside(pixels: RGB, box: Box) -> RGB:
@@ -114,16 +134,6 @@ def dimmed_outside(pixels: RGB, box: Box) -> RGB:
     shown[edge] = 255
     shown[top:bottom, left:right] = pixels[top:bottom, left:right]
     return shown
-
-
-def score_text(score: float) -> str:
-    """The score with three decimals."""
-    return f"{score:.3f}"
-
-
-def query_label(card: Card) -> str:
-    """What stands above the caption of a query's card."""
-    return "Less like this" if card.good is False else "Query"
 
 
 def _image_name(term: ImageTerm) -> str:

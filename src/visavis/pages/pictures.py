@@ -1,23 +1,37 @@
-"""Pictures of records, read to be looked at."""
+"""Pictures read to be looked at."""
+
+from collections.abc import Callable
+
+import numpy as np
 
 from visavis.errors import ImageError
 from visavis.images.decode import decode
-from visavis.images.files import read_file
-from visavis.sources.web.fetch import Fetcher, is_address
-from visavis.types import RGB, ImageRecord
+from visavis.sources.base import read_anywhere
+from visavis.sources.web.fetch import Fetcher
+from visavis.types import RGB, ImageRecord, ImageTerm, RecordTerm, Term
 
 
-def read_picture(record: ImageRecord) -> RGB | None:
-    """A record's picture for people to look at; None when its file is gone."""
+def read_picture(uri: str) -> RGB | None:
+    """The picture of a file or an address (for which it is downloaded); None when it is gone."""
+    fetcher = Fetcher()
     try:
-        if is_address(record.uri):  # it was downloaded when it was indexed
-            fetcher = Fetcher()
-            try:
-                data = fetcher.fetch(record.uri)
-            finally:
-                fetcher.close()
-        else:
-            data = read_file(record.uri)
-        return decode(data, record.uri, min_side=400).pixels
+        return decode(read_anywhere(uri, fetcher), uri, min_side=400).pixels
     except ImageError:
         return None
+    finally:
+        fetcher.close()
+
+
+def read_term(term: Term, get: Callable[[str], ImageRecord]) -> RGB | None:
+    """The picture that a term asks with, by path, address or id; None where it asks in words."""
+    match term:
+        case RecordTerm():
+            return read_picture(get(term.id).uri)
+        case ImageTerm(image=bytes(data)):
+            return decode(data, "the query picture").pixels
+        case ImageTerm(image=np.ndarray() as pixels):
+            return pixels
+        case ImageTerm():
+            return read_picture(str(term.image))
+        case _:
+            return None

@@ -67,7 +67,7 @@ def _row(answer: Answered, query: ImageRecord, gallery: dict[str, ImageRecord], 
     matches = []
     for id, score, right in answer.top[:ANSWERS]:
         record = gallery[id]
-        card = match_card(Match(record, score), read_picture(record), right)
+        card = match_card(Match(record, score), read_picture(record.uri), right)
         if field in record.fields:  # what makes it right or wrong says more than its id
             card = replace(card, caption=str(record.fields[field]))
         elif card.caption == record.id:
@@ -91,7 +91,7 @@ def shortened(id: str) -> str:
 
 def _query_picture(query: ImageRecord, task: Task) -> RGB | None:
     if task.edits is None:
-        return read_picture(query)
+        return read_picture(query.uri)
     edit, original = str(query.fields["edit"]), str(query.fields["original"])
     try:
         return decode(task.edits.copy(edit, original), query.uri).pixels

@@ -1,17 +1,17 @@
 """Contact sheets: queries and what they found, as one picture or one page to look at.
 
-A sheet is rows of a query and its matches, so that one search, a comparison of models and an
-evaluation report are all drawn by the same two renderers (`sheet_png`, `sheet_html`).
+A sheet is rows of a query and its matches, so that one search, a comparison of models and the
+rows of an evaluation are all drawn alike, by sheet.html or by `sheet_png`.
 """
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from visavis.disk import check_place, write_named
 from visavis.errors import UsageError
-from visavis.pages.cards import Row, Sheet, match_card, term_card
-from visavis.types import RGB, ClassTerm, ImageRecord, SearchResult, Term, TextTerm
-
-SUFFIXES = (".png", ".html")
+from visavis.pages.cards import Row, Sheet, match_card, summary, term_card
+from visavis.pages.pictures import read_picture, read_term
+from visavis.types import ClassTerm, ImageRecord, SearchResult, Term, TextTerm
 
 
 def write_sheet(path: Path, sheet: Sheet) -> None:
@@ -26,38 +26,29 @@ def write_sheet(path: Path, sheet: Sheet) -> None:
 
         content = render_png(sheet)
     else:
-        from visavis.pages.sheet_html import render_html
+        from visavis.pages.render import render
 
-        content = render_html(sheet).encode("utf-8", "replace")
-    try:
-        path.write_bytes(content)
-    except OSError as error:
-        reason = error.strerror or "it failed"
-        raise UsageError(f"cannot write the sheet {path}: {reason}; name another file") from error
+        kind = "single" if len(sheet.rows) == 1 else "several"
+        page = render(
+            "sheet.html", title=sheet.title, subtitle=sheet.subtitle, kind=kind, rows=sheet.rows
+        )
+        content = page.encode("utf-8", "replace")
+    write_named(path, "sheet", content)
 
 
 def check_sheet_path(path: Path) -> None:
     """Raise UsageError when no sheet can be written under that name; before any work is done."""
-    if path.suffix.lower() not in SUFFIXES:
+    if path.suffix.lower() not in (".png", ".html"):
         raise UsageError(f"cannot write a sheet named {path}: the name must end in .png or .html")
-    if not path.absolute().parent.is_dir():
-        raise UsageError(f"cannot write the sheet {path}: there is no folder {path.parent}")
+    check_place(path, "sheet")
 
 
 def search_sheet(
-    terms: Sequence[Term],
-    pictures: Sequence[RGB | None],
-    result: SearchResult,
-    read: Callable[[ImageRecord], RGB | None],
+    terms: Sequence[Term], result: SearchResult, get: Callable[[str], ImageRecord]
 ) -> Sheet:
-    """The sheet of one search.
-
-    `pictures` are the terms' own, None for words; `read` returns a match's picture, None when the
-    original is gone or cannot be read.
-    """
-    query = [term_card(term, pixels) for term, pixels in zip(terms, pictures, strict=True)]
-    matches = [match_card(match, read(match.record)) for match in result.matches]
+    """The sheet of one search, for which pictures are read; `get` returns a record by its id."""
+    query = [term_card(term, read_term(term, get)) for term in terms]
+    matches = [match_card(match, read_picture(match.record.uri)) for match in result.matches]
     row = Row(query, matches, result.reason)
-    subtitle = f"{result.total_searched:,} searched · {result.model} · {result.took_ms:.1f} ms"
     in_words = all(isinstance(term, TextTerm | ClassTerm) for term in terms)
-    return Sheet("Found by words" if in_words else "Looks like this", [row], subtitle)
+    return Sheet("Found by words" if in_words else "Looks like this", [row], summary(result))

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import visavis
 from visavis.errors import UsageError
 from visavis.pages.cards import (
     Card,
@@ -15,11 +16,10 @@ from visavis.pages.cards import (
     Sheet,
     dimmed_outside,
     match_card,
-    original_address,
     term_card,
 )
 from visavis.pages.sheet import check_sheet_path, search_sheet, write_sheet
-from visavis.pages.sheet_text import fit_text, text_width, wrap_text
+from visavis.pages.text import fit_text, text_width, wrap_text
 from visavis.types import (
     RGB,
     FieldValue,
@@ -39,8 +39,8 @@ def plain(colour: tuple[int, int, int], height: int = 80, width: int = 80) -> RG
     return np.full((height, width, 3), colour, np.uint8)
 
 
-def record(id: str, **fields: FieldValue) -> ImageRecord:
-    return ImageRecord(id, f"/photos/{id}", 1, 0.0, "", 80, 80, fields)
+def record(id: str, folder: str = "/photos", **fields: FieldValue) -> ImageRecord:
+    return ImageRecord(id, f"{folder}/{id}", 1, 0.0, "", 80, 80, fields)
 
 
 class Page(HTMLParser):
@@ -80,16 +80,21 @@ def count_of(picture: RGB, colour: tuple[int, int, int]) -> int:
     return int((np.abs(picture.astype(int) - colour).max(2) < 6).sum())
 
 
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A folder with a red picture, a green one, and a blue one that is wide."""
+    folder = tmp_path_factory.mktemp("photos")
+    for name, pixels in {"me": plain(RED), "a": plain(GREEN), "b": plain(BLUE, 40, 120)}.items():
+        Image.fromarray(pixels).save(folder / f"{name}.png")
+    return str(folder)
+
+
 @pytest.fixture
-def sheet() -> Sheet:
-    result = SearchResult(
-        (Match(record("a.jpg", title="A green one", category="lamp", price=12.5), 0.91234),
-         Match(record("b.jpg"), -0.25)),
-        1200, "classic", 1.26,
-    )  # fmt: skip
-    pictures = {"a.jpg": plain(GREEN), "b.jpg": plain(BLUE, 40, 120)}
-    terms = (ImageTerm("holiday/me.jpg"),)
-    return search_sheet(terms, [plain(RED)], result, lambda found: pictures[found.id])
+def sheet(photos: str) -> Sheet:
+    green = record("a.png", photos, title="A green one", category="lamp", price=12.5)
+    matches = (Match(green, 0.91234), Match(record("b.png", photos), -0.25))
+    result = SearchResult(matches, 1200, "classic", 1.26)
+    return search_sheet((ImageTerm(f"{photos}/me.png"),), result, record)
 
 
 def test_a_png_sheet_shows_the_query_and_its_matches(tmp_path: Path, sheet: Sheet) -> None:
@@ -111,17 +116,17 @@ def test_a_wide_picture_is_shown_whole(tmp_path: Path) -> None:
 
 
 def test_an_html_sheet_is_one_file_with_texts_scores_and_pictures(
-    tmp_path: Path, sheet: Sheet
+    tmp_path: Path, sheet: Sheet, photos: str
 ) -> None:
     write_sheet(tmp_path / "out.html", sheet)
     page = Page(tmp_path / "out.html")
-    for text in ("me.jpg", "A green one", "0.912", "-0.250", "lamp · price 12.5", "b.jpg"):
+    for text in ("me.png", "A green one", "0.912", "-0.250", "lamp · price 12.5", "b.png"):
         assert text in page.text
     means = [tuple(p.reshape(-1, 3).mean(0)) for p in page.pictures()]
     for mean, colour in zip(means, (RED, GREEN, BLUE), strict=True):
         assert mean == pytest.approx(colour, abs=4)
-    assert page.attributes("img", "alt") == ["me.jpg", "A green one", "b.jpg"]
-    assert page.attributes("a", "href") == ["file:///photos/a.jpg", "file:///photos/b.jpg"]
+    assert page.attributes("img", "alt") == ["me.png", "A green one", "b.png"]
+    assert page.attributes("a", "href") == [f"file://{photos}/a.png", f"file://{photos}/b.png"]
 
 
 def test_an_html_sheet_needs_no_script_and_no_network(tmp_path: Path, sheet: Sheet) -> None:
@@ -131,7 +136,7 @@ def test_an_html_sheet_needs_no_script_and_no_network(tmp_path: Path, sheet: She
     assert not names & {"script", "link", "iframe", "object"}
     assert "url(" not in page.source
     assert not re.search(r"\bsrc=(?!\"data:)", page.source)
-    assert "prefers-color-scheme: dark" in page.source
+    assert "light-dark(" in page.source
 
 
 def test_no_text_of_a_user_becomes_markup(tmp_path: Path) -> None:
@@ -187,9 +192,7 @@ def test_the_heading_says_whether_pictures_or_words_were_asked(sheet: Sheet) -> 
     assert sheet.title == "Looks like this"
     nothing = SearchResult((), 3, "classic", 1.0, "nothing")
     asked: list[list[Term]] = [[TextTerm("a bag")], [TextTerm("a bag"), ImageTerm("me.jpg")]]
-    titles = [
-        search_sheet(terms, [None] * len(terms), nothing, lambda _: None).title for terms in asked
-    ]
+    titles = [search_sheet(terms, nothing, record).title for terms in asked]
     assert titles == ["Found by words", "Looks like this"]
 
 
@@ -258,7 +261,7 @@ def test_a_match_card_shows_the_title_and_two_short_fields() -> None:
     fields: dict[str, FieldValue] = {
         "story": "x" * 80, "title": "Teal mug", "colour": "teal", "sold": True, "price": 9,
     }  # fmt: skip
-    card = match_card(Match(record("m.jpg", **fields), 0.5), None)
+    card = match_card(Match(record("m.jpg", "/photos", **fields), 0.5), None)
     assert (card.caption, card.detail) == ("Teal mug", "teal · sold yes")
     assert match_card(Match(record("n.jpg"), 0.5), None).caption == "n.jpg"
 
@@ -270,11 +273,12 @@ def test_a_match_card_shows_the_title_and_two_short_fields() -> None:
         ("https://shop.example/a.jpg", "https://shop.example/a.jpg"),
         ("s3://bucket/a.jpg", None),
         ("javascript:alert(1)", None),
+        ("/photos/caf\\xe9.jpg", "file:///photos/caf%E9.jpg"),  # a name that is no UTF-8
         ("below/a.jpg", None),
     ],
 )
 def test_only_addresses_that_a_browser_may_open_are_linked(uri: str, address: str | None) -> None:
-    assert original_address(uri) == address
+    assert Card(None, "", uri=uri).link == address
 
 
 @pytest.mark.parametrize(
@@ -291,3 +295,21 @@ def test_wrapped_text_keeps_every_word_in_order() -> None:
     assert len(lines) > 1
     assert " ".join(lines) == "a red bag with a golden buckle"
     assert all(text_width(line, 20, bold=True) <= 110 for line in lines)
+
+
+def test_a_term_by_id_shows_the_picture_of_its_record(tmp_path: Path, photos: str) -> None:
+    nothing = SearchResult((), 3, "classic", 1.0, "nothing")
+    asked = search_sheet([RecordTerm("a.png")], nothing, lambda id: record(id, photos))
+    write_sheet(tmp_path / "s.html", asked)
+    assert Page(tmp_path / "s.html").pictures()[0].reshape(-1, 3).mean(0) == pytest.approx(
+        GREEN, abs=4
+    )
+
+
+def test_sheets_and_the_page_of_the_server_have_the_same_colours() -> None:
+    here = Path(visavis.__file__).parent
+    ours, theirs = (
+        dict(re.findall(r"(--[\w-]+): ([^;]+);", (here / name).read_text("utf-8")))
+        for name in ("pages/templates/tokens.css", "server/ui/style.css")
+    )
+    assert {name for name in ours if ours[name] != theirs.get(name)} == {"--good"}

@@ -1,7 +1,7 @@
 """Text on pictures: a font for any script that this machine can show, fitted to a width.
 
-Pillow carries a good Latin font for plain ASCII. Other letters come from the first usual system
-font that has them; where none has, they are written without their accents, or as "?".
+Pillow carries a good Latin font. Other letters come from the usual system font that has most of
+them; where none has, they are written without their accents, or as "?".
 """
 
 import unicodedata
@@ -11,8 +11,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
-_BUILT_IN_EXTRA = frozenset("“”‘’…·")
-_SYSTEM_FONTS = (
+_FONTS = (
+    "",  # Pillow's own
     "DejaVuSans.ttf",
     "NotoSans-Regular.ttf",
     "LiberationSans-Regular.ttf",
@@ -79,16 +79,11 @@ def wrap_text(text: str, size: int, room: int) -> list[str]:
 
 
 def _font_for(text: str, size: int) -> tuple[Font, str]:
-    unusual = {c for c in text if not (c.isascii() and c.isprintable())} - _BUILT_IN_EXTRA
-    font, lacking = _built_in(size), unusual
-    for name in _SYSTEM_FONTS:
-        if not lacking:
-            break
-        other = _system(name, size)
-        missing = {c for c in unusual if _lacks(name, c)}
-        if other is not None and len(missing) < len(lacking):
-            font, lacking = other, missing
-    return font, "".join(_plain(c) if c in lacking else c for c in text)
+    """The first font with most of the characters, and the text as it can show it."""
+    used = set(text)
+    name = min(_FONTS, key=lambda name: sum(not _has(name, character) for character in used))
+    shown = "".join(c if _has(name, c) else _plain(c) for c in text)
+    return _font(name, size) or ImageFont.load_default(size), shown
 
 
 def _plain(character: str) -> str:
@@ -96,22 +91,15 @@ def _plain(character: str) -> str:
     return bare or "?"
 
 
-@lru_cache(maxsize=16)
-def _built_in(size: int) -> Font:
-    return ImageFont.load_default(size)
-
-
 @lru_cache(maxsize=128)
-def _system(name: str, size: int) -> ImageFont.FreeTypeFont | None:
+def _font(name: str, size: int) -> Font | None:
     try:
-        return ImageFont.truetype(name, size)
+        return ImageFont.truetype(name, size) if name else ImageFont.load_default(size)
     except OSError:  # this machine does not have it
         return None
 
 
-@lru_cache(maxsize=4096)
-def _lacks(name: str, character: str) -> bool:
-    font = _system(name, 16)
-    if font is None:
-        return True
-    return bytes(font.getmask(character)) == bytes(font.getmask(_NO_CHARACTER))
+@lru_cache(maxsize=8192)
+def _has(name: str, character: str) -> bool:
+    font = _font(name, 16)
+    return font is not None and bytes(font.getmask(character)) != bytes(font.getmask(_NO_CHARACTER))

@@ -1,0 +1,31 @@
+"""The answer to a search as notebooks show it: a small contact sheet inside their own page."""
+
+from dataclasses import replace
+
+from visavis.pages.cards import Card, match_card, summary
+from visavis.pages.pictures import read_picture
+from visavis.pages.render import render
+from visavis.sources.web.fetch import is_address
+from visavis.types import Match, SearchResult
+
+MOST = 24
+"""Matches that are shown; a notebook keeps their pictures."""
+
+
+def result_html(result: SearchResult) -> str:
+    """A piece of HTML that holds its pictures; those on the web are loaded by the browser."""
+    count = len(result.matches)
+    which = f"the first {MOST} of {count:,} matches · " if count > MOST else ""
+    return render(
+        "result.html",
+        cards=[_card(match) for match in result.matches[:MOST]],
+        reason=result.reason,
+        below=which + summary(result),
+    )
+
+
+def _card(match: Match) -> Card:
+    uri = match.record.uri
+    if is_address(uri):
+        return replace(match_card(match, None), src=uri)
+    return replace(match_card(match, read_picture(uri)), uri="")  # browsers open no file from there

@@ -66,6 +66,12 @@ def serve(
     ] = 50.0,
     device: options.Device = None,
     max_megapixels: options.MaxMegapixels = None,
+    max_query_megapixels: Annotated[
+        float,
+        typer.Option(
+            metavar="N", min=0.001, help="All pictures of a query; a JPEG's pixels count a quarter."
+        ),
+    ] = 40.0,
     new_key: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="Add a key to --api-key-file, print it, and stop."),
@@ -91,6 +97,7 @@ def serve(
             index=Path(given.index).absolute(),
             device=given.device,
             max_pixels=given.max_pixels,
+            max_query_pixels=int(max_query_megapixels * 1e6),
             threads=given.jobs,
             workers=workers,
             host=host,

@@ -6,6 +6,7 @@ in a report, never a run.
 
 import functools
 import math
+import re
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -28,6 +29,9 @@ from visavis.types import RGB, Box
 
 MAX_PIXELS = 100_000_000
 """The default pixel cap: 100 megapixels, which is 300 MB of RGB."""
+
+_SCAN = re.compile(rb"\xff\xda\0(?:\x08\x01|\x0a\x02|\x0c\x03|\x0e\x04)")
+_MOST_SCANS = 200  # a progressive JPEG has ten; each scan goes over the whole picture again
 
 _Opener = Callable[[BytesIO], ImageFile.ImageFile]
 _WarningFilter = tuple[str, None, type[Warning], str | None, int]
@@ -56,14 +60,59 @@ def decode(
     """
     if min_side is not None and min_side < 1:
         raise UsageError(f"min_side must be at least 1, not {min_side}")
+    with _opened(data, uri, max_pixels) as (image, name):
+        return _decode_opened(image, name, min_side)
+
+
+class Cost(NamedTuple):
+    """What decoding a picture takes, told from its header."""
+
+    pixels: int
+    memory: int
+    """Bytes at the peak, with what the reader itself holds."""
+    work: int
+    """Pixels once more, of which those of a JPEG count a quarter: it is decoded smaller."""
+
+
+# Peak bytes for each pixel, measured with `min_side` at 40 megapixels: what the readers hold of
+# their own (three canvases with WebP), Pillow's four bytes, and a margin.
+_MEMORY: dict[Format, int] = {
+    "PNG": 5,
+    "GIF": 6,
+    "BMP": 6,
+    "TIFF": 6,
+    "HEIF": 8,
+    "AVIF": 10,
+    "WEBP": 16,
+    "JPEG": 4,  # all coefficients of a progressive one; others, decoded smaller, take far less
+}
+
+
+def cost(data: bytes, uri: str, *, max_pixels: int = MAX_PIXELS) -> Cost:
+    """What `decode` would have to pay for a picture; raises what it would raise at its header."""
+    with _opened(data, uri, max_pixels) as (image, name):
+        width, height = image.size
+        tile = getattr(image, "tag_v2", {})  # a TIFF's tiles may be larger than what they show
+        pixels = max(width * height, int(tile.get(322, 0)) * int(tile.get(323, 0)))
+        _check_size((pixels, 1), uri, max_pixels)
+        return Cost(pixels, pixels * _MEMORY[name], pixels // 4 if name == "JPEG" else pixels)
+
+
+@contextmanager
+def _opened(data: bytes, uri: str, max_pixels: int) -> Iterator[tuple[ImageFile.ImageFile, Format]]:
+    """A picture whose header was read, small enough; what goes wrong comes out as an ImageError."""
     name = _identify(data, uri)
     try:
         with _pillow_kept_quiet():
             if name == "WEBP":
                 _check_size(webp_size(data[:HEAD_BYTES]), uri, max_pixels)
+            if name == "JPEG" and len(_SCAN.findall(data)) > _MOST_SCANS:
+                raise ImageUnreadableError(
+                    uri, f"the JPEG file has more than {_MOST_SCANS} scans, each to be decoded anew"
+                )
             with _opener(name)(BytesIO(data)) as image:
                 _check_size(image.size, uri, max_pixels)
-                return _decode_opened(image, name, min_side)
+                yield image, name
     except ImageError:
         raise
     except ModuleNotFoundError as error:  # only pillow_heif is optional
@@ -167,8 +216,6 @@ def _opener(name: Format) -> _Opener:
 
 @functools.cache
 def _pillow_filter() -> _WarningFilter:
-    import re
-
     return ("ignore", None, Warning, cast(str, re.compile(r"(PIL|pillow_heif)\b")), 0)
 
 

@@ -1,5 +1,6 @@
 """The application: one index, its routes, its error handler."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -20,6 +21,7 @@ from visavis.server.api.bodies import told
 from visavis.server.edge.front import Front
 from visavis.server.edge.guard import Guard, methods_at
 from visavis.server.edge.keys import Keys
+from visavis.server.memory import Memory
 from visavis.server.metrics import Metrics
 from visavis.server.options import ServerOptions, check_exposure
 from visavis.server.page import Page
@@ -27,6 +29,7 @@ from visavis.server.refusals import error_response, json_error
 from visavis.server.state import STOPPING, State
 
 _COMPRESS_FROM = 1_000  # bytes
+_LOOK_EVERY = 2.0  # seconds between two looks at what a burst left
 
 
 def create_app(options: ServerOptions) -> FastAPI:
@@ -38,14 +41,17 @@ def create_app(options: ServerOptions) -> FastAPI:
     check_exposure(options)
     keys = Keys.read(options.key_file) if options.key_file else None
     metrics = Metrics()
+    memory = Memory()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
-        state = app.state.visavis = State.opened(options, metrics)
+        state = app.state.visavis = State.opened(options, metrics, memory)
+        upkeep = asyncio.create_task(_keep_up(memory))
         try:
             await state.warm_up()
             yield {STOPPING: state.stop_waiting}  # see protocol.py
         finally:
+            upkeep.cancel()
             state.close()
 
     app = FastAPI(
@@ -59,14 +65,22 @@ def create_app(options: ServerOptions) -> FastAPI:
     )
     app.state.page = Page(Path(__file__).parent / "ui")
     routes.add(app)
-    _add_layers(app, options, keys, metrics)
+    _add_layers(app, options, keys, metrics, memory)
     _add_handlers(app)
     return app
 
 
-def _add_layers(app: FastAPI, options: ServerOptions, keys: Keys | None, metrics: Metrics) -> None:
+async def _keep_up(memory: Memory) -> None:
+    while True:
+        await asyncio.sleep(_LOOK_EVERY)
+        await asyncio.to_thread(memory.give_back)
+
+
+def _add_layers(
+    app: FastAPI, options: ServerOptions, keys: Keys | None, metrics: Metrics, memory: Memory
+) -> None:
     """From the inside out."""
-    app.add_middleware(Guard, options=options, keys=keys)
+    app.add_middleware(Guard, options=options, keys=keys, memory=memory)
     app.add_middleware(GZipMiddleware, minimum_size=_COMPRESS_FROM, compresslevel=5)
     if options.cors_origins:
         app.add_middleware(

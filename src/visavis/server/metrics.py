@@ -56,7 +56,7 @@ class Metrics:
         )
         self._stages = Histogram(
             "visavis_stage_seconds",
-            "Time in the stages of a request: queue, embed (with decoding), search, thumbnail",
+            "Time in the stages of a request: queue, decode, embed, search",
             ("stage",),
             buckets=_SECONDS,
             registry=kept,

@@ -22,6 +22,8 @@ class ServerOptions:
     """Where networks run."""
     max_pixels: int = MAX_PIXELS
     """Pictures with more pixels are refused before they are decoded."""
+    max_query_pixels: int = 40_000_000
+    """All pictures of one question together; those of a JPEG count a quarter."""
     threads: int = 0
     """Threads that decode, embed and search; 0: the cores, shared among the workers."""
     workers: int = 1
@@ -89,6 +91,16 @@ class ServerOptions:
                     f"--cors-origin {origin!r}: write scheme and host alone, such as "
                     "https://shop.example"
                 )
+
+    @property
+    def client_body_room(self) -> int:
+        """Bytes of bodies that one client may have here at one time, in each worker."""
+        return max(72_000_000, 2 * self.max_upload_bytes + 8_000_000)
+
+    @property
+    def body_room(self) -> int:
+        """The same for all clients together."""
+        return max(256_000_000, 2 * self.client_body_room)
 
     @property
     def pool_threads(self) -> int:

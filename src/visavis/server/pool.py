@@ -3,22 +3,56 @@
 import asyncio
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from contextlib import contextmanager, suppress
+from typing import Any, TypeVar
+
+from starlette.requests import ClientDisconnect
 
 from visavis.server.metrics import Metrics
 from visavis.server.refusals import BusyError
 
 T = TypeVar("T")
 
+Receive = Callable[[], Awaitable[Any]]
+
+
+class Job:
+    """Some work under way, which asks here between its steps whether anybody waits for it."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._end = time.monotonic() + seconds
+        self._left = threading.Event()
+        self.spent = 0.0
+        """Seconds of a processor."""
+
+    def leave(self) -> None:
+        """Nobody waits for it any more."""
+        self._left.set()
+
+    def check(self) -> None:
+        """Raise ClientDisconnect or BusyError when the work is for nobody, or its time is over."""
+        if self._left.is_set():
+            raise ClientDisconnect
+        if time.monotonic() > self._end:
+            raise self.late()
+
+    def late(self) -> BusyError:
+        """The refusal of what takes too long."""
+        return BusyError(
+            f"no answer within {self._seconds:g} seconds; ask for less, or try again later",
+            Retry_After="5",
+        )
+
 
 class Pool:
     """Runs blocking work for the event loop.
 
     At most `threads` pieces run and `queue` wait; one more is refused with 503 at once, so that
-    waiting never grows. Work that takes longer than `seconds` is refused too: if it had not begun
-    it never does, otherwise it keeps its thread until it ends.
+    waiting never grows. Work that takes longer than `seconds`, or whose client leaves, is given
+    up: if it had not begun it never does, otherwise it keeps its thread until it asks its `Job`.
     """
 
     def __init__(
@@ -39,6 +73,41 @@ class Pool:
 
     async def run(self, work: Callable[[], T]) -> T:
         """The result of some blocking work. Raises BusyError, and whatever the work raises."""
+        return await self._awaited(Job(self._seconds), work, None)
+
+    async def run_for(
+        self, receive: Receive, work: Callable[[Job], T], paid: Callable[[float], None]
+    ) -> T:
+        """The same for work that is worth stopping when its client leaves.
+
+        `receive` is that of a request whose body was read; `paid` is told the seconds of a
+        processor that the work took. Raises ClientDisconnect as well.
+        """
+        job = Job(self._seconds)
+        try:
+            return await self._awaited(job, lambda: work(job), receive)
+        finally:
+            job.leave()
+            paid(job.spent)
+
+    async def _awaited(self, job: Job, work: Callable[[], T], receive: Receive | None) -> T:
+        future = self._submitted(job, work)
+        waited: asyncio.Future[T] = asyncio.wrap_future(future)
+        leaving = None if receive is None else asyncio.ensure_future(_left(receive))
+        try:
+            either: set[asyncio.Future[Any]] = {waited} if leaving is None else {waited, leaving}
+            await asyncio.wait(either, timeout=self._seconds, return_when=asyncio.FIRST_COMPLETED)
+            if waited.done():
+                return waited.result()
+            raise ClientDisconnect if leaving is not None and leaving.done() else job.late()
+        finally:
+            future.cancel()  # what waits in the queue leaves it
+            if leaving is not None:
+                leaving.cancel()
+                with suppress(asyncio.CancelledError):
+                    await leaving
+
+    def _submitted(self, job: Job, work: Callable[[], T]) -> "Future[T]":
         with self._guard:
             if self._held >= self._most:
                 self._metrics.refused.labels(self._name).inc()
@@ -48,23 +117,57 @@ class Pool:
 
         def timed() -> T:
             self._metrics.stage("queue", time.perf_counter() - asked)
-            return work()
+            began = time.thread_time()
+            try:
+                return work()
+            finally:
+                job.spent = time.thread_time() - began
 
         future = self._executor.submit(timed)
         future.add_done_callback(self._done)
-        try:
-            async with asyncio.timeout(self._seconds):
-                return await asyncio.wrap_future(future)
-        except TimeoutError:
-            raise BusyError(
-                f"no answer within {self._seconds:g} seconds; ask for less, or try again later",
-                Retry_After="5",
-            ) from None
+        return future
 
-    def _done(self, _: Future[T]) -> None:
+    def _done(self, _: "Future[Any]") -> None:
         with self._guard:
             self._held -= 1
 
     def close(self) -> None:
         """Wait for what runs; what waits is dropped."""
         self._executor.shutdown(wait=True, cancel_futures=True)
+
+
+async def _left(receive: Receive) -> None:
+    """Returns when the client of a request has gone."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+class Room:
+    """Bytes of memory that may be used at one time, shared among threads."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._free = most
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def taken(self, amount: int, check: Callable[[], None]) -> Iterator[None]:
+        """Use so much, once it is free; what wants more than there is waits until it is alone.
+
+        `check` is called while waiting, and may raise.
+        """
+        amount = min(amount, self._most)
+        with self._changed:
+            while self._free < amount:
+                self._changed.wait(_LOOK_EVERY)
+                check()
+            self._free -= amount
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._free += amount
+                self._changed.notify_all()
+
+
+_LOOK_EVERY = 0.1  # seconds between two looks at whether somebody still waits

@@ -13,11 +13,13 @@ from visavis.embedders.base import Embedder, TextEmbedder, embed
 from visavis.errors import UnknownWordError, VisavisError
 from visavis.image_index import ImageIndex
 from visavis.server.abilities import KnownAbilities, bends, class_side
-from visavis.server.edge.admission import Admission
+from visavis.server.decoding import Decoding
+from visavis.server.edge.limits import CHARGE
 from visavis.server.live import LiveIndex
+from visavis.server.memory import Memory
 from visavis.server.metrics import Metrics
 from visavis.server.options import ServerOptions
-from visavis.server.pool import Pool
+from visavis.server.pool import Job, Pool
 from visavis.server.readiness import Readiness
 from visavis.server.titles import KnownTitles
 from visavis.sources.web.fetch import Fetcher
@@ -44,10 +46,12 @@ class State:
     options: ServerOptions
     metrics: Metrics
     live: LiveIndex
-    admission: Admission
-    """Entered by requests that send bodies, so that memory has a bound."""
-    work: Pool
-    """Decodes, embeds, searches, reads the database."""
+    lookups: Pool
+    """Reads the database, and ranks what is in it: quick, and never behind a picture."""
+    pictures: Pool
+    """Decodes, embeds, and searches with what that gave."""
+    decoding: Decoding
+    """What `pictures` decodes with, so that memory and work have a bound."""
     fetches: Pool
     """Waits for other people's servers."""
     gathers: Pool
@@ -66,7 +70,7 @@ class State:
     """What its records are called."""
 
     @classmethod
-    def opened(cls, options: ServerOptions, metrics: Metrics) -> "State":
+    def opened(cls, options: ServerOptions, metrics: Metrics, memory: Memory) -> "State":
         """Open the index. Raises IndexMissingError and its subclasses."""
         threads = options.pool_threads
         live = LiveIndex(options)
@@ -81,8 +85,9 @@ class State:
             options=options,
             metrics=metrics,
             live=live,
-            admission=Admission(threads + options.queue),
-            work=Pool("work", threads, options.queue, work, metrics),
+            lookups=Pool("lookup", threads, options.queue, work, metrics),
+            pictures=Pool("picture", threads, options.queue, work, metrics),
+            decoding=Decoding(options, memory),
             fetches=Pool("fetch", _FETCHERS, _FETCHERS, work + _MARGIN, metrics),
             gathers=Pool("gather", _GATHERERS, _WRITES_WAITING, write + _MARGIN, metrics),
             fetcher=fetcher(keep=False, retries=0),
@@ -94,20 +99,35 @@ class State:
         )
 
     async def with_index(self, work: Callable[[ImageIndex], T]) -> T:
-        """What some work on the index gives, done on a thread."""
+        """What some work on the index gives that decodes nothing, done on a thread."""
 
         def leased() -> T:
             with self.live.use() as index:
                 return work(index)
 
-        return await self.work.run(leased)
+        return await self.lookups.run(leased)
+
+    async def with_pictures(
+        self, request: Request, work: Callable[[ImageIndex, Job], T], *, paid: bool = True
+    ) -> T:
+        """The same for work that decodes; it stops soon after its client has left.
+
+        The body of the request was read. With `paid` the time it takes counts on the client's rate.
+        """
+
+        def leased(job: Job) -> T:
+            with self.live.use() as index:
+                return work(index, job)
+
+        charge: Callable[[float], None] = request.scope[CHARGE] if paid else _nothing
+        return await self.pictures.run_for(request.receive, leased, charge)
 
     def cores_for_one(self) -> int | None:
         """How many threads a model may use for one picture: None, all, while nobody else asks.
 
         With company each request has one, and the pool's threads are the parallel ones.
         """
-        alone = self.work.held <= 1 < self.options.pool_threads
+        alone = self.lookups.held + self.pictures.held <= 1 < self.options.pool_threads
         return None if alone else 1
 
     async def warm_up(self) -> None:
@@ -134,9 +154,13 @@ class State:
     def close(self) -> None:
         """Let what runs end, then close the index."""
         self.stop_waiting()
-        for pool in (self.fetches, self.gathers, self.work, self.writes):
+        for pool in (self.fetches, self.gathers, self.pictures, self.lookups, self.writes):
             pool.close()
         self.live.close()
+
+
+def _nothing(seconds: float) -> None:
+    """What the owner's own pictures cost is not a client's fault."""
 
 
 def _warm(embedder: Embedder) -> None:

@@ -7,11 +7,15 @@ import threading
 import time
 import zlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 import pytest
+from PIL import Image
 from served import Clients, KeyFile, Serve, picture
 from starlette.testclient import TestClient
 
@@ -72,6 +76,60 @@ def test_a_picture_bomb_is_refused_by_its_header(
         answer = client.post(path, files=files)
         assert answer.status_code == 413
         assert "megapixels" in answer.json()["error"]["message"]
+
+
+def _blank(kind: str, width: int, height: int, mode: str = "RGB", **how: Any) -> bytes:
+    """A picture of one colour, which takes next to nothing on its way."""
+    out = BytesIO()
+    Image.new(mode, (width, height)).save(out, kind, **how)
+    return out.getvalue()
+
+
+EMPTY = {
+    "webp": _blank("WEBP", 4000, 2500, lossless=True),
+    "avif": _blank("AVIF", 4000, 2500),
+    "png": _blank("PNG", 5000, 5000, "1"),
+    "gif": _blank("GIF", 5000, 5000, "P"),
+    "tiff": _blank("TIFF", 5000, 5000, "1", compression="group4"),
+}
+
+
+@pytest.mark.parametrize("kind", EMPTY)
+def test_much_picture_in_few_bytes_is_refused_by_its_header(client: TestClient, kind: str) -> None:
+    assert len(EMPTY[kind]) < 20_000
+    answer = client.post("/v1/search", files={"image": ("a", EMPTY[kind])})
+    assert answer.status_code == 422
+    assert "almost nothing but one colour" in answer.json()["error"]["message"]
+
+
+def test_the_pictures_of_a_query_are_weighed_together(clients: Clients) -> None:
+    client = clients(max_query_pixels=20_000)
+    sent = picture(kind="PNG")  # 64 × 48
+    few, many = ([("image", ("a.png", sent))] * count for count in (6, 7))
+    assert client.post("/v1/search", files=few).status_code == 200
+    answer = client.post("/v1/search", files=many)
+    assert answer.status_code == 413
+    assert "0.02 a query" in answer.json()["error"]["message"]
+    jpeg = [("image", ("a.jpg", picture()))] * 8  # those count a quarter
+    assert client.post("/v1/search", files=jpeg).status_code == 200
+    one = {"terms": [{"upload": 0, "weight": 1 + n} for n in range(7)]}  # seven times the same
+    answer = client.post("/v1/search", files=few[:1], data={"query": json.dumps(one)})
+    assert answer.status_code == 413
+
+
+def test_lookups_and_readiness_do_not_wait_behind_pictures(clients: Clients) -> None:
+    client = clients(threads=1, queue=2)
+    noise = Image.effect_noise((3000, 3000), 80)
+    noise.save(out := BytesIO(), "PNG", compress_level=1)
+    files = {"image": ("a.png", out.getvalue())}
+    with ThreadPoolExecutor(9) as pool:
+        jobs = [pool.submit(client.post, "/v1/search", files=files) for _ in range(9)]
+        seen: set[int] = set()
+        while not all(job.done() for job in jobs):
+            for path in ("/v1/images/mug-01-front", "/readyz", "/v1/info"):
+                seen.add(client.get(path).status_code)
+    assert {job.result().status_code for job in jobs} <= {200, 503}
+    assert seen <= {200}
 
 
 def test_a_body_that_announces_too_much_is_refused_unread(clients: Clients) -> None:

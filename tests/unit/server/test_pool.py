@@ -2,11 +2,14 @@
 
 import asyncio
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from starlette.requests import ClientDisconnect
 
 from visavis.server.metrics import Metrics
-from visavis.server.pool import Pool
+from visavis.server.pool import Job, Pool, Room
 from visavis.server.refusals import BusyError
 
 
@@ -56,3 +59,75 @@ def test_errors_of_the_work_come_out_as_they_are() -> None:
         pool.close()
 
     asyncio.run(story())
+
+
+def test_work_stops_when_its_client_leaves() -> None:
+    async def story() -> None:
+        steps: list[int] = []
+        begun = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        pool = Pool("work", threads=1, queue=1, seconds=9, metrics=Metrics())
+
+        def work(job: Job) -> None:
+            loop.call_soon_threadsafe(begun.set)
+            while len(steps) < 500:
+                job.check()
+                steps.append(1)
+                time.sleep(0.01)
+
+        async def leaves() -> dict[str, str]:
+            await begun.wait()
+            return {"type": "http.disconnect"}
+
+        never: list[int] = []
+        with pytest.raises(ClientDisconnect):
+            await asyncio.gather(
+                pool.run_for(leaves, work, lambda _: None),
+                pool.run_for(leaves, lambda _: never.append(1), lambda _: None),
+            )
+        pool.close()
+        assert len(steps) < 100
+        assert never == []  # nobody was there any more when its turn came
+
+    asyncio.run(story())
+
+
+def test_work_is_told_when_its_time_is_over() -> None:
+    job = Job(0.05)
+    job.check()
+    time.sleep(0.06)
+    with pytest.raises(BusyError, match=r"no answer within 0\.05 seconds"):
+        job.check()
+
+
+def test_room_is_shared_and_what_wants_more_than_all_of_it_waits_until_it_is_alone() -> None:
+    room, most = Room(100), []
+    guard = threading.Lock()
+    held = 0
+
+    def use(amount: int) -> None:
+        nonlocal held
+        with room.taken(amount, lambda: None):
+            with guard:
+                held += min(amount, 100)
+                most.append(held)
+            time.sleep(0.01)
+            with guard:
+                held -= min(amount, 100)
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(use, [30, 60, 500, 10, 50, 40, 100, 20] * 3))
+    assert max(most) <= 100
+    assert len(most) == 24
+
+
+def test_who_waits_for_room_can_be_told_to_go() -> None:
+    room = Room(10)
+
+    def gone() -> None:
+        raise ClientDisconnect
+
+    with room.taken(10, lambda: None), pytest.raises(ClientDisconnect), room.taken(1, gone):
+        pass
+    with room.taken(10, gone):
+        pass  # it is free again

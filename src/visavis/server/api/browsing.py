@@ -109,7 +109,7 @@ async def show_info(request: Request, _: Annotated[NoParams, Query()]) -> Respon
             "read_only": not options.writable,
             "allow_urls": options.allow_urls,
             "max_upload_bytes": options.max_upload_bytes,
-            "max_pixels": options.max_pixels,
+            "max_pixels": min(options.max_pixels, options.max_query_pixels),
             "fields": len(store.fields()),
         }
 
@@ -144,5 +144,5 @@ async def show_metrics(request: Request) -> Response:
         except VisavisError:  # an index that is away is no reason to lose the other numbers
             return 0
 
-    text = await state.work.run(lambda: state.metrics.text(records))
+    text = await state.lookups.run(lambda: state.metrics.text(records))
     return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")

@@ -23,6 +23,7 @@ from visavis.server.api.rendering import record_id
 from visavis.server.api.schemas import NoParams, ThumbnailParams
 from visavis.server.api.streaming import FileAnswer, wanted_part
 from visavis.server.api.thumbnails import Thumbnails
+from visavis.server.pool import Job
 from visavis.server.refusals import PictureGoneError, RangeError, told_reason
 from visavis.server.state import State, state_of
 from visavis.sources.web.fetch import is_address
@@ -73,33 +74,58 @@ async def get_thumbnail(
     state = state_of(request)
     wanted = record_id(request)
 
-    def work(index: ImageIndex) -> _Small | ImageRecord:
+    def look_up(index: ImageIndex) -> _Small | ImageRecord:
         record = index.get(wanted)
         kept = Thumbnails(index.path).kept(record.sha256, asked.side)
-        if kept is not None:
-            return _Small(kept, record.sha256, True)
-        record, data = read_picture(index, record, state)
-        return record if data is None else _made(index, record, data, asked.side, state)
+        return record if kept is None else _Small(kept, record.sha256, True)
 
-    small = await state.with_index(work)
-    if isinstance(small, ImageRecord):  # it has to be downloaded, on a thread that may wait
-        record, data = small, await download(small, state)
-        small = await state.with_index(lambda index: _made(index, record, data, asked.side, state))
+    small = await state.with_index(look_up)
+    if isinstance(small, ImageRecord):
+        small = await with_picture(
+            request,
+            small,
+            lambda index, record, data, job: _made(index, record, data, asked.side, state, job),
+        )
     headers = _cache_headers(state, f'"{small.sha256[:32]}-{asked.side}"', small.same)
     if _has(request, headers["ETag"]):
         return Response(status_code=304, headers=headers)
     return Response(small.data, media_type="image/webp", headers=headers)
 
 
-def _made(index: ImageIndex, record: ImageRecord, data: bytes, side: int, state: State) -> _Small:
+def _made(
+    index: ImageIndex, record: ImageRecord, data: bytes, side: int, state: State, job: Job
+) -> _Small:
     try:
-        made, sha256 = Thumbnails(index.path).made(data, side, state.options.max_pixels)
+        with state.decoding.room(data, job):
+            made, sha256 = Thumbnails(index.path).made(data, side, state.options.max_pixels)
     except ImageError as error:
         raise gone(record, told_reason(error)) from error
     return _Small(made, sha256, sha256 == record.sha256)
 
 
-async def download(record: ImageRecord, state: State) -> bytes:
+async def with_picture(
+    request: Request, record: ImageRecord, work: Callable[[ImageIndex, ImageRecord, bytes, Job], T]
+) -> T:
+    """What some work makes of a record's picture, which is read, or downloaded where it has to be.
+
+    Raises PictureGoneError, and what the work raises.
+    """
+    state = state_of(request)
+
+    def read(index: ImageIndex, job: Job) -> T | ImageRecord:
+        found, data = read_picture(index, record, state)
+        return found if data is None else work(index, found, data, job)
+
+    done = await state.with_pictures(request, read, paid=False)
+    if not isinstance(done, ImageRecord):
+        return done
+    found, data = done, await _downloaded(done, state)  # on a thread that may wait
+    return await state.with_pictures(
+        request, lambda index, job: work(index, found, data, job), paid=False
+    )
+
+
+async def _downloaded(record: ImageRecord, state: State) -> bytes:
     """The bytes at a record's address. Raises PictureGoneError."""
     try:
         return await state.fetches.run(

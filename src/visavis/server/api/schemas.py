@@ -13,7 +13,7 @@ MOST = 500
 MOST_ID = 1000
 """Letters in the id of a record that is added over HTTP."""
 
-MOST_TERMS = 8  # pictures of a hundred megapixels take more than a second each
+MOST_TERMS = 8
 """Terms of a query."""
 
 MOST_NAME = 200
@@ -89,6 +89,11 @@ class TermIn(_Typed):
         ),
     ] = None
 
+    @property
+    def is_picture(self) -> bool:
+        """Whether something has to be decoded for it."""
+        return any(value is not None for value in (self.image, self.upload, self.url))
+
     @model_validator(mode="after")
     def _one_of_them(self) -> Self:
         pictures = (self.image, self.upload, self.url)
@@ -97,7 +102,7 @@ class TermIn(_Typed):
             raise ValueError(
                 f"a term has exactly one of image, upload, url, id, text, class, not {given}"
             )
-        if self.box is not None and all(value is None for value in pictures):
+        if self.box is not None and not self.is_picture:
             raise ValueError("a box needs a picture to be a part of")
         return self
 

@@ -18,6 +18,7 @@ from visavis.server.api.bodies import read_search
 from visavis.server.api.rendering import answer, record_id, search_shape
 from visavis.server.api.schemas import SimilarParams, TermIn
 from visavis.server.edge.admission import too_large
+from visavis.server.pool import Job
 from visavis.server.refusals import ForbiddenError, InvalidError
 from visavis.server.state import State, state_of
 from visavis.types import (
@@ -33,20 +34,35 @@ from visavis.types import (
 async def search(request: Request) -> Response:
     """The records most like a query of pictures, records and words."""
     state = state_of(request)
-    with state.admission.entered(request):
-        asked, files = await read_search(request)
-        where = parse_all(asked.where)
-        named = asked.terms or [TermIn(upload=n) for n in range(len(files))]
-        if not named:
-            raise InvalidError("nothing to search for: give terms, or a file as the part image")
-        fetched = await fetch_all(state, [term.url for term in named if term.url is not None])
+    asked, files = await read_search(request)
+    where = parse_all(asked.where)
+    named = asked.terms or [TermIn(upload=n) for n in range(len(files))]
+    if not named:
+        raise InvalidError("nothing to search for: give terms, or a file as the part image")
+    fetched = await fetch_all(state, [term.url for term in named if term.url is not None])
+    page = asked.limit, asked.offset, asked.min_score
 
-        def work(index: ImageIndex) -> dict[str, Any]:
-            terms = tuple(_term(term, files, fetched) for term in named)
-            page = asked.limit, asked.offset, asked.min_score
-            return _answered(index, Query(terms, where, *page, asked.by, count=asked.count), state)
+    def rank(index: ImageIndex, terms: Sequence[Term]) -> dict[str, Any]:
+        query = Query(tuple(terms), where, *page, asked.by, count=asked.count)
+        return _answered(index, query, state)
 
-        return answer(await state.with_index(work))
+    def look(index: ImageIndex, job: Job) -> dict[str, Any]:
+        terms = [_term(term, files, fetched) for term in named]
+        return rank(index, seen(index, terms, state, job))
+
+    if any(term.is_picture for term in named):
+        return answer(await state.with_pictures(request, look))
+    plain = [_term(term, files, fetched) for term in named]
+    return answer(await state.with_index(lambda index: rank(index, plain)))
+
+
+def seen(index: ImageIndex, terms: Sequence[Term], state: State, job: Job) -> list[Term]:
+    """Terms whose pictures are pixels now. Raises ImageError, and what the job raises."""
+    pictures = [term for term in terms if isinstance(term, ImageTerm)]
+    began = time.perf_counter()
+    decoded = iter(state.decoding.query(pictures, index.embedder(state.cores_for_one()), job))
+    state.metrics.stage("decode", time.perf_counter() - began)
+    return [next(decoded) if isinstance(term, ImageTerm) else term for term in terms]
 
 
 async def similar_images(

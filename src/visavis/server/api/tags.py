@@ -11,10 +11,11 @@ from visavis.errors import ImageError
 from visavis.flows.answer import with_one_model
 from visavis.image_index import ImageIndex
 from visavis.server.api.bodies import read_tag
-from visavis.server.api.pictures import download, gone, read_picture
+from visavis.server.api.pictures import gone, with_picture
 from visavis.server.api.rendering import answer
 from visavis.server.api.schemas import ClassesParams, TagIn
-from visavis.server.api.searching import fetch_all, from_base64
+from visavis.server.api.searching import fetch_all, from_base64, seen
+from visavis.server.pool import Job
 from visavis.server.refusals import InvalidError, NotReadyError, told_reason
 from visavis.server.state import State, state_of
 from visavis.types import ImageRecord, ImageTerm, RecordTerm
@@ -23,17 +24,23 @@ from visavis.types import ImageRecord, ImageTerm, RecordTerm
 async def tag_picture(request: Request) -> Response:
     """Words for what a picture, a part of one, or a record shows; best first."""
     state = state_of(request)
-    with state.admission.entered(request):
-        asked, files = await read_tag(request)
-        given = sum(value is not None for value in (asked.image, asked.url, asked.id)) + len(files)
-        if given != 1:
-            raise InvalidError(f"give exactly one of image, url, id and a file, not {given}")
-        if asked.id is None:
-            term = ImageTerm(await _sent(asked, files, state), asked.box)
-            return answer(await state.with_index(lambda index: _tagged(index, term, asked, state)))
-        if asked.box is not None:
-            raise InvalidError("a box needs a picture to be a part of")
-        return answer(await _of_record(asked.id, asked, state))
+    asked, files = await read_tag(request)
+    given = sum(value is not None for value in (asked.image, asked.url, asked.id)) + len(files)
+    if given != 1:
+        raise InvalidError(f"give exactly one of image, url, id and a file, not {given}")
+    if asked.id is None:
+        data = await _sent(asked, files, state)
+
+        def work(index: ImageIndex, job: Job) -> dict[str, Any]:
+            state.abilities.of(index).check_tags()
+            [term] = seen(index, [ImageTerm(data, asked.box)], state, job)
+            assert isinstance(term, ImageTerm)  # as it was before
+            return _tagged(index, term, asked, state)
+
+        return answer(await state.with_pictures(request, work))
+    if asked.box is not None:
+        raise InvalidError("a box needs a picture to be a part of")
+    return answer(await _of_record(request, asked.id, asked, state))
 
 
 async def _sent(asked: TagIn, files: list[bytes], state: State) -> bytes:
@@ -44,29 +51,32 @@ async def _sent(asked: TagIn, files: list[bytes], state: State) -> bytes:
     return from_base64(asked.image or "")
 
 
-async def _of_record(id: str, asked: TagIn, state: State) -> dict[str, Any]:
+async def _of_record(request: Request, id: str, asked: TagIn, state: State) -> dict[str, Any]:
     """Read off the vector where that is enough, and off the record's picture where it is not."""
 
-    def work(index: ImageIndex) -> dict[str, Any] | ImageRecord:
+    def look_up(index: ImageIndex) -> dict[str, Any] | ImageRecord:
         state.abilities.of(index).check_tags()
         record = index.get(id)
-        if not index.tagging.needs_pictures(state.cores_for_one()):
-            return _tagged(index, RecordTerm(id), asked, state)
-        record, data = read_picture(index, record, state)
-        return record if data is None else _seen(index, record, data, asked, state)
+        if index.tagging.needs_pictures(state.cores_for_one()):
+            return record
+        return _tagged(index, RecordTerm(id), asked, state)
 
-    shape = await state.with_index(work)
+    shape = await state.with_index(look_up)
     if not isinstance(shape, ImageRecord):
         return shape
-    record, data = shape, await download(shape, state)  # on a thread that may wait
-    return await state.with_index(lambda index: _seen(index, record, data, asked, state))
+    return await with_picture(
+        request,
+        shape,
+        lambda index, record, data, job: _seen(index, record, data, asked, state, job),
+    )
 
 
 def _seen(
-    index: ImageIndex, record: ImageRecord, data: bytes, asked: TagIn, state: State
+    index: ImageIndex, record: ImageRecord, data: bytes, asked: TagIn, state: State, job: Job
 ) -> dict[str, Any]:
     try:
-        return _tagged(index, ImageTerm(data), asked, state)
+        with state.decoding.room(data, job):
+            return _tagged(index, ImageTerm(data), asked, state)
     except ImageError as error:
         raise gone(record, told_reason(error)) from error
 

@@ -19,6 +19,7 @@ from visavis.server.api.bodies import LINES, MULTIPART, media_type, parsed, read
 from visavis.server.api.pushed import PushedSource
 from visavis.server.api.rendering import answer, record_id
 from visavis.server.api.schemas import MOST_ID, AddressIn, FieldsIn, NoParams, WhereParams
+from visavis.server.pool import Job
 from visavis.server.refusals import ForbiddenError, InvalidError, MediaTypeError, told_reason
 from visavis.server.state import State, state_of
 from visavis.sources.uploads import Uploads
@@ -42,16 +43,16 @@ async def add_images(request: Request) -> Response:
     state = state_of(request)
     kind = media_type(request)
     if kind == MULTIPART:
-        with state.admission.entered(request):
-            upload = await _read_upload(request)
-            await state.work.run(lambda: _check(upload, state))
-            return answer(await _written(state, lambda index: _add_upload(index, upload)))
+        upload = await _read_upload(request)
+        await state.with_pictures(
+            request, lambda index, job: _check(index, upload, state, job), paid=False
+        )
+        return answer(await _written(state, lambda index: _add_upload(index, upload)))
     if kind != LINES:
         raise MediaTypeError(f"send {MULTIPART} or {LINES}, not {kind or 'a body without a type'}")
     if not state.options.allow_urls:
         raise ForbiddenError("this server fetches no addresses; send the pictures")
-    with state.admission.entered(request):
-        wanted = await _read_lines(request)
+    wanted = await _read_lines(request)
     # Other people's servers may be slow: nobody holds the index's lock while they are asked.
     had = await state.gathers.run(lambda: _downloaded(wanted, state))
     return answer(await _written(state, lambda index: _add_downloads(index, had, state)))
@@ -123,11 +124,11 @@ async def _read_lines(request: Request) -> list[Entry]:
     return [Entry(line.id or line.url, line.url, -1, 0.0, dict(line.fields)) for line in read]
 
 
-def _check(upload: _Upload, state: State) -> None:
+def _check(index: ImageIndex, upload: _Upload, state: State, job: Job) -> None:
     """Refuse what cannot be decoded with the right status, before anything is written."""
-    with state.live.use() as index:
-        side = index.embedder(threads=1).side
-    decode(upload.data, "the picture", min_side=side, max_pixels=state.options.max_pixels)
+    side = index.embedder(threads=1).side
+    with state.decoding.room(upload.data, job):
+        decode(upload.data, "the picture", min_side=side, max_pixels=state.options.max_pixels)
 
 
 def _add_upload(index: ImageIndex, upload: _Upload) -> dict[str, Any]:
@@ -149,11 +150,13 @@ def _add_upload(index: ImageIndex, upload: _Upload) -> dict[str, Any]:
 def _downloaded(wanted: Sequence[Entry], state: State) -> list[Entry | Failure]:
     """The pictures that are in the cache of downloads now, and why the others are not."""
     end = time.monotonic() + state.options.write_seconds
+    job = Job(state.options.write_seconds)
 
     def download(entry: Entry) -> Entry | Failure:
         try:
             data = state.downloads.fetch(entry.uri, max(0.1, end - time.monotonic()))
-            decode(data, entry.uri, min_side=1, max_pixels=state.options.max_pixels)
+            with state.decoding.room(data, job):
+                decode(data, entry.uri, min_side=1, max_pixels=state.options.max_pixels)
         except ImageError as error:
             return Failure(entry.uri, told_reason(error))
         if not state.downloads.keeps(entry.uri):

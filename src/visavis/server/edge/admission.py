@@ -1,22 +1,68 @@
-"""Bodies of requests: how large, how slow, and how many at one time."""
+"""Bodies of requests: how large, how slow, and how many bytes of them at one time."""
 
 import asyncio
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
-from starlette.requests import Request
 from starlette.types import Message, Receive
 
 from visavis.server.options import ServerOptions
 from visavis.server.refusals import BodyTooLargeError, BusyError, SlowBodyError
 
-BODY = "visavis.body"
-"""Where the scope of a request has its LimitedBody."""
-
-_SLOW = 1.0  # seconds after which a body that is not complete is a slow one
-_SLOW_EACH = 8  # slow bodies of one client at one time
+_SLOW = 1.0  # seconds after which a body that is not complete may have to make room
 _GRACE = 10.0  # seconds before a body has to keep up a rate
+_LEAST = 65_536  # bytes that any body counts
+
+
+class Bodies:
+    """The bodies that one worker holds, from their first byte until their requests are over.
+
+    A client has a share, so that one alone cannot take all the room. When all of it is taken, the
+    body that has been coming for longest makes room for the next. Used from the event loop alone.
+    """
+
+    def __init__(self, most: int, each: int) -> None:
+        self._most = most
+        self._each = each
+        self._held: dict[LimitedBody, int] = {}  # in the order in which they came
+        self._of: dict[str, int] = {}
+        self.held = 0
+        """Bytes, with those of bodies that still come."""
+
+    def take(self, body: "LimitedBody", count: int) -> None:
+        """Count more bytes of a body. Raises BusyError when there is no room for them."""
+        more = count if body in self._held else max(count, _LEAST)
+        if self._of.get(body.client, 0) + more > self._each:
+            raise BusyError(
+                "too much is being sent from your address at one time; try again in a moment",
+                Retry_After="1",
+                Connection="close",
+            )
+        if self.held + more > self._most and not self._make_room(body, more):
+            raise BusyError(
+                "the server is busy; try again in a moment", Retry_After="1", Connection="close"
+            )
+        self._add(body, more)
+
+    def forget(self, body: "LimitedBody") -> None:
+        """The request is over."""
+        if body in self._held:
+            self._add(body, -self._held[body])
+            del self._held[body]
+            if not self._of[body.client]:
+                del self._of[body.client]
+
+    def _add(self, body: "LimitedBody", count: int) -> None:
+        self.held += count
+        self._held[body] = self._held.get(body, 0) + count
+        self._of[body.client] = self._of.get(body.client, 0) + count
+
+    def _make_room(self, body: "LimitedBody", more: int) -> bool:
+        for other in [other for other in self._held if other.slow and other is not body]:
+            other.give_up()
+            self.forget(other)
+            if self.held + more <= self._most:
+                return True
+        return False
 
 
 class LimitedBody:
@@ -25,12 +71,14 @@ class LimitedBody:
     Bytes are counted as they come, so a body without a length (chunked) is stopped as well.
     """
 
-    def __init__(self, receive: Receive, options: ServerOptions, client: str = "") -> None:
+    def __init__(self, receive: Receive, options: ServerOptions, bodies: Bodies, client: str = ""):
         self.client = client
+        self.taken = 0
+        """Bytes so far."""
         self._receive = receive
         self._options = options
+        self._bodies = bodies
         self._begun = time.monotonic()
-        self._taken = 0
         self._complete = False
         self._given_up = False
         self._waiting: asyncio.Timeout | None = None
@@ -47,16 +95,22 @@ class LimitedBody:
         if self._waiting is not None and not self._waiting.expired():  # it may just be ending
             self._waiting.reschedule(asyncio.get_running_loop().time())
 
+    def close(self) -> None:
+        """The request is over."""
+        self._bodies.forget(self)
+
     async def __call__(self) -> Message:
-        """The next message. Raises BodyTooLargeError and SlowBodyError."""
+        """The next message. Raises BodyTooLargeError, SlowBodyError and BusyError."""
         if self._complete:  # from here on it only tells when the client leaves
             return await self._receive()
         message = await self._timely()
         if message["type"] == "http.request":
-            self._taken += len(message.get("body", b""))
+            if piece := len(message.get("body", b"")):
+                self.taken += piece
+                if self.taken > self._options.max_upload_bytes:
+                    raise too_large(self._options.max_upload_bytes)
+                self._bodies.take(self, piece)
             self._complete = not message.get("more_body", False)
-            if self._taken > self._options.max_upload_bytes:
-                raise too_large(self._options.max_upload_bytes)
         return message
 
     async def _timely(self) -> Message:
@@ -64,7 +118,7 @@ class LimitedBody:
         end = min(
             now + limits.silent_seconds,
             self._begun + limits.body_seconds,
-            self._begun + _GRACE + self._taken / limits.body_rate,
+            self._begun + _GRACE + self.taken / limits.body_rate,
         )
         try:
             if self._given_up:
@@ -78,36 +132,6 @@ class LimitedBody:
             ) from None
         finally:
             self._waiting = None
-
-
-class Admission:
-    """How many requests with bodies are under way; one more is refused before its body is read.
-
-    Slow bodies keep nobody out: the slowest goes when there is no room for another request, or when
-    its client sends too many of them.
-    """
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._inside: dict[LimitedBody, None] = {}  # in the order in which they came
-
-    @contextmanager
-    def entered(self, request: Request) -> Iterator[None]:
-        """Count a request while its body is read and worked on. Raises BusyError."""
-        body: LimitedBody = request.scope[BODY]
-        slow = [other for other in self._inside if other.slow]
-        mine = [other for other in slow if other.client == body.client]
-        if len(mine) >= _SLOW_EACH:
-            mine[0].give_up()
-        elif len(self._inside) >= self._most:
-            if not slow:
-                raise BusyError("the server is busy; try again in a moment", Retry_After="1")
-            slow[0].give_up()
-        self._inside[body] = None
-        try:
-            yield
-        finally:
-            del self._inside[body]
 
 
 def too_large(most: int) -> BodyTooLargeError:

@@ -1,12 +1,15 @@
 """Who may ask what, how often, and with how large a body: decided before anything is read."""
 
+from functools import partial
+
 from starlette.datastructures import Headers
 from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from visavis.server.edge.admission import BODY, LimitedBody, too_large
+from visavis.server.edge.admission import Bodies, LimitedBody, too_large
 from visavis.server.edge.keys import Keys
-from visavis.server.edge.limits import RateLimiter, network_of
+from visavis.server.edge.limits import CHARGE, RateLimiter, network_of
+from visavis.server.memory import Memory
 from visavis.server.options import ServerOptions, is_loopback
 from visavis.server.refusals import (
     BadRequestError,
@@ -24,17 +27,22 @@ OPEN = frozenset(("/", "/healthz", "/readyz", "/openapi.json", "/favicon.ico"))
 ASKING = frozenset(("/v1/search", "/v1/tag"))
 """What is sent a body and changes nothing: reading is enough for it."""
 
+_BURST = 1_000_000  # bytes of a body after which memory is given back
 _PICTURE_COST = 0.1  # a page shows dozens of thumbnails at once; most come from a cache
 
 
 class Guard:
     """Refuses with 400 (host), 401 and 403 (key), 405 (method), 413 (body) and 429 (rate)."""
 
-    def __init__(self, app: ASGIApp, *, options: ServerOptions, keys: Keys | None) -> None:
+    def __init__(
+        self, app: ASGIApp, *, options: ServerOptions, keys: Keys | None, memory: Memory
+    ) -> None:
         self._app = app
         self._options = options
         self._keys = keys
+        self._memory = memory
         self._limiter = RateLimiter(options.rate, options.burst)
+        self._bodies = Bodies(options.body_room, options.client_body_room)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it."""
@@ -46,8 +54,15 @@ class Guard:
         except Refusal as refusal:
             await error_response(refusal)(scope, receive, send)
             return
-        body = scope[BODY] = LimitedBody(receive, self._options, network_of(_client(scope)))
-        await self._app(scope, body, send)
+        client = _client(scope)
+        scope[CHARGE] = partial(self._limiter.charge, client)
+        body = LimitedBody(receive, self._options, self._bodies, network_of(client))
+        try:
+            await self._app(scope, body, send)
+        finally:
+            body.close()
+            if body.taken > _BURST:
+                self._memory.note_burst()
 
     def _check(self, scope: Scope, headers: Headers) -> None:
         path: str = scope["visavis.path"]

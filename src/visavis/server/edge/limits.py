@@ -8,6 +8,9 @@ from collections.abc import Callable
 
 from visavis.server.refusals import TooManyRequestsError
 
+CHARGE = "visavis.charge"
+"""In the scope of a request: what to call with the seconds of a processor that it took."""
+
 _CLIENTS = 20_000  # buckets that are remembered; the one not seen for longest goes first
 
 
@@ -43,6 +46,18 @@ class RateLimiter:
             raise TooManyRequestsError(
                 "too many requests from your address; slow down", Retry_After=str(wait)
             )
+
+    def charge(self, client: str, seconds: float) -> None:
+        """Let a request pay for the processor's time that it took, after the fact.
+
+        One request pays for 1/`rate` seconds beforehand; so a client has one core at most in the
+        long run, however dear what it asks is.
+        """
+        more = seconds * self._rate - 1.0
+        name = network_of(client)
+        if more > 0.0 and name in self._buckets:
+            tokens, at = self._buckets[name]
+            self._buckets[name] = (tokens - more, at)
 
 
 def network_of(client: str) -> str:

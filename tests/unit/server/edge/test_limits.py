@@ -74,3 +74,30 @@ def test_memory_is_bounded_whoever_comes(clock: Clock) -> None:
     for number in range(30_000):
         limiter.take(f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}")
     assert len(limiter._buckets) <= 20_000
+
+
+def test_a_client_has_one_processor_in_the_long_run(clock: Clock) -> None:
+    limiter = RateLimiter(10, 20, clock)
+
+    def ask(seconds: float) -> None:
+        limiter.take("a")
+        limiter.charge("a", seconds)
+
+    for _ in range(100):  # one after the other: each was paid for by the time that it took
+        ask(0.5)
+        clock.now += 0.5
+    for _ in range(4):  # side by side
+        ask(0.5)
+    with pytest.raises(TooManyRequestsError) as refused:
+        ask(0.5)
+    assert refused.value.headers["Retry-After"] == "1"
+    limiter.take("b")
+
+
+def test_cheap_requests_pay_no_more_than_their_number(clock: Clock) -> None:
+    limiter = RateLimiter(10, 20, clock)
+    for _ in range(20):
+        limiter.take("a")
+        limiter.charge("a", 0.05)
+    with pytest.raises(TooManyRequestsError):
+        limiter.take("a")

@@ -27,7 +27,7 @@ from visavis.errors import ImageError
 from visavis.flows.ahead import BATCH
 from visavis.flows.pruning import prune, shown_to_be_there
 from visavis.images.decode import MAX_PIXELS, decode
-from visavis.sources.base import Source
+from visavis.sources.base import Noting, Source
 from visavis.store.base import Change, KnownRecord, StoredVector, VectorStore
 from visavis.store.fields import as_text, kept_tags
 from visavis.types import Entry, Failure, Fields, ImageRecord, IndexReport, Vectors
@@ -143,6 +143,8 @@ class _Run:
             self._workers.shutdown(wait=True, cancel_futures=True)
             self._commit()
         prune(self._sweep, self._source, self._met, self.report)
+        if isinstance(self._source, Noting):
+            self.report.notes += self._source.notes()
 
     def _drain(self) -> None:
         """Wait for all that is on its way; the next commit holds it."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Literal, Protocol, TypedDict, Unpack
+from typing import Literal, Protocol, TypedDict, Unpack, runtime_checkable
 
 from visavis.errors import SourceError
 from visavis.images.files import IMAGE_SUFFIXES, read_file
@@ -48,6 +48,15 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Let go of connections."""
+        ...
+
+
+@runtime_checkable
+class Noting(Protocol):
+    """A source that has something to say of what it read, such as the kinds of files left out."""
+
+    def notes(self) -> Sequence[str]:
+        """Sentences about the last walk over the entries, once it has ended."""
         ...
 
 

@@ -1,7 +1,8 @@
 """A catalogue: a table whose rows name images and say things about them."""
 
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Literal
@@ -68,6 +69,10 @@ class CatalogueSource:
         for row in self._table.rows(self._text_columns):
             yield self._entry(row)
 
+    def notes(self) -> Sequence[str]:
+        """How the columns were read that can be read in several ways."""
+        return self._table.notes
+
     def read(self, entry: Entry) -> bytes:
         """The bytes of an image; raises ImageUnreadableError or FetchError."""
         if is_address(entry.uri):
@@ -112,32 +117,45 @@ class CatalogueSource:
             if parts.scheme.lower() != "file" or parts.netloc not in ("", "localhost"):
                 return None
             cell = _local_path(parts.path)
-        return os.path.normpath(os.path.join(self._path.parent, cell))  # noqa: PTH118
+        path = os.path.normpath(os.path.join(self._path.parent, cell))  # noqa: PTH118
+        if "\\" in cell and os.sep == "/" and not os.path.lexists(path):
+            return self._local(cell.replace("\\", "/"))  # as Windows writes paths
+        return path
 
     def _find_image_column(self, given: str | None, columns: tuple[str, ...]) -> str:
-        if given is None:
-            found = next((name for name in IMAGE_COLUMNS if name in columns), None)
-            # A catalogue without a single row has no columns in JSON Lines; it names no images.
-            if found is None and columns:
-                raise SourceError(
-                    f"{self.uri}: which column names the images? Say it with --image-column; "
-                    f"it has {', '.join(columns)}"
-                )
-            return found or IMAGE_COLUMNS[0]
-        self._check_column(given, columns)
-        return given
+        if given is not None:
+            return self._column(given, columns)
+        found = next(filter(None, (_named(name, columns) for name in IMAGE_COLUMNS)), None)
+        # A catalogue without a single row has no columns in JSON Lines; it names no images.
+        if found is None and columns:
+            raise SourceError(
+                f"{self.uri}: which column names the images? Say it with --image-column; "
+                f"it has {', '.join(columns)}"
+            )
+        return found or IMAGE_COLUMNS[0]
 
     def _find_id_column(self, given: str | None, columns: tuple[str, ...]) -> str | None:
-        if given is None:
-            return "id" if "id" in columns else None
-        self._check_column(given, columns)
-        return given
+        return _named("id", columns) if given is None else self._column(given, columns)
 
-    def _check_column(self, name: str, columns: tuple[str, ...]) -> None:
-        if columns and name not in columns:
+    def _column(self, name: str, columns: tuple[str, ...]) -> str:
+        found = _named(name, columns)
+        if columns and found is None:
             raise SourceError(
                 f"{self.uri}: no column is named {name!r}; it has {', '.join(columns)}"
             )
+        return found or name
+
+
+def _named(name: str, columns: tuple[str, ...]) -> str | None:
+    """The column of a name: as it is written, else in any case, `Image URL` for `image_url`."""
+    if name in columns:
+        return name
+    wanted = _plain(name)
+    return next((column for column in columns if _plain(column) == wanted), None)
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\s_-]+", "_", name.strip().casefold())
 
 
 def _local_path(path: str) -> str:

@@ -1,24 +1,21 @@
 """Rows of CSV, TSV, JSON Lines and Parquet files as text cells and typed fields."""
 
+import codecs
 import csv
 import json
 import math
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator
-from itertools import islice
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from itertools import chain, islice
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from visavis.errors import ExtraMissingError, SourceError
+from visavis.sources.cells import LARGEST, Column, Reader, preferred_style
 from visavis.types import FieldValue
 
 CATALOGUE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
 
-_LARGEST = 2**63  # integers are kept in 64 bits
-_WHOLE = re.compile(r"-?(?:0|[1-9][0-9]{0,18})\Z")
-_NUMBER = re.compile(
-    r"-?(?:0|[1-9][0-9]*)?(?:\.[0-9]+|(?<=[0-9])\.)?(?:(?<=[0-9.])[eE][+-]?[0-9]+)?\Z"
-)
 _SAMPLE = 1000  # rows of a JSON Lines file that are looked at to learn its columns
 
 
@@ -36,6 +33,11 @@ class Table(Protocol):
     """A file of rows with named columns; `rows` starts over each time it is called."""
 
     columns: tuple[str, ...]
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """How cells were read that could be read in several ways, as of the last `rows`."""
+        ...
 
     def rows(self, text_columns: Collection[str]) -> Iterator[Row]:
         """Rows in order; `text_columns` stay text, whatever they look like; empty cells are absent.
@@ -68,19 +70,21 @@ class _CsvTable:
 
     def __init__(self, path: Path, delimiter: str | None) -> None:
         self._path = path
-        self._delimiter = delimiter or ","
-        with _readable(path), path.open(encoding="utf-8-sig", newline="") as file:
+        self._encoding = _encoding(path)
+        with _readable(path), path.open(encoding=self._encoding, newline="") as file:
             first = file.readline()
-        if delimiter is None and "," not in first:  # as spreadsheets write it in much of Europe
-            self._delimiter = next((mark for mark in ";\t|" if mark in first), ",")
+            stated = _STATED.fullmatch(first)  # Excel's own word on the delimiter
+            self._skipped = int(stated is not None)
+            beginning = list(islice(file if stated else chain([first], file), _LOOKED_AT))
+        if stated is not None:
+            delimiter = stated[1]
+        self._delimiter = delimiter or _delimiter(beginning)
         self.columns = tuple(next(self._raw(), (0, []))[1])
+        self.notes: list[str] = []
         _check_columns(self.columns, path)
 
     def rows(self, text_columns: Collection[str]) -> Iterator[Row]:
-        kinds = self._kinds(text_columns)
-        converters = [
-            (name, _CONVERTERS[kind]) for name, kind in zip(self.columns, kinds, strict=True)
-        ]
+        readers = self._readers(text_columns)
         for number, cells in islice(self._raw(), 1, None):
             if not cells:
                 continue  # a blank line
@@ -89,8 +93,8 @@ class _CsvTable:
                 yield Row(number, {}, problem, self._texts(cells))
                 continue
             values = {
-                name: convert(cell)
-                for (name, convert), cell in zip(converters, cells, strict=True)
+                name: reader(cell)
+                for name, reader, cell in zip(self.columns, readers, cells, strict=True)
                 if cell and name
             }
             yield Row(number, values)
@@ -116,26 +120,30 @@ class _CsvTable:
         lines = (line for cell in cells for line in cell.split("\n"))
         return tuple(part.strip() for line in lines for part in line.split(self._delimiter))
 
-    def _kinds(self, text_columns: Collection[str]) -> list["_Kind"]:
-        kinds: list[_Kind] = ["str" if name in text_columns else "empty" for name in self.columns]
-        open_columns = [i for i, kind in enumerate(kinds) if kind != "str"]
-        if not open_columns:
-            return kinds
-        for _, cells in islice(self._raw(), 1, None):
-            if len(cells) == len(kinds):
-                for i in open_columns:
-                    if cells[i]:
-                        kinds[i] = _widen(kinds[i], cells[i])
-                if any(kinds[i] == "str" for i in open_columns):
-                    open_columns = [i for i in open_columns if kinds[i] != "str"]
-        return kinds
+    def _readers(self, text_columns: Collection[str]) -> list[Reader]:
+        """How each column's cells are read; what is to be said of them is noted."""
+        seen = {at: Column() for at, name in enumerate(self.columns) if name not in text_columns}
+        for _, cells in islice(self._raw(), 1, None) if seen else ():
+            if len(cells) == len(self.columns):
+                for at, column in seen.items():
+                    if cells[at]:
+                        column.add(cells[at])
+        preferred = preferred_style(seen.values(), self._delimiter)
+        readers: list[Reader] = [str] * len(self.columns)
+        self.notes = []
+        for at, column in seen.items():
+            readers[at], remark = column.read_as(preferred)
+            if remark:
+                self.notes.append(f"{self._path.name}: the column {self.columns[at]!r} {remark}")
+        return readers
 
     def _raw(self) -> Iterator[tuple[int, list[str]]]:
         """Numbered rows of stripped cells, the header among them as row 1."""
-        with _readable(self._path), self._path.open(encoding="utf-8-sig", newline="") as file:
+        with _readable(self._path), self._path.open(encoding=self._encoding, newline="") as file:
             lines: list[str] = []  # of the row in hand
-            reader = csv.reader(_kept(file, lines), delimiter=self._delimiter)
-            start = 1
+            rest = islice(file, self._skipped, None)
+            reader = csv.reader(_kept(rest, lines), delimiter=self._delimiter)
+            start = 1 + self._skipped
             try:
                 for number, cells in enumerate(reader, start=1):
                     if len(lines) > 1:
@@ -147,8 +155,8 @@ class _CsvTable:
                 # Most often a missing quote made one cell of many rows. Going on would lose those
                 # rows and prune their records. (The limit of 131,072 characters a cell is csv's.)
                 raise SourceError(
-                    f"{self._path}: the row that begins in line {start} and ends in line "
-                    f"{reader.line_num} cannot be read as CSV ({error}); look for a missing quote"
+                    f"{self._path}: the row in lines {start} to {start + len(lines) - 1} cannot be "
+                    f"read as CSV ({error}); look for a missing quote"
                 ) from error
 
 
@@ -159,31 +167,30 @@ def _kept(file: Iterable[str], lines: list[str]) -> Iterator[str]:
         yield line
 
 
-_Kind = Literal["empty", "int", "float", "bool", "str"]
+_STATED = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
+_LOOKED_AT = 20  # lines that tell the delimiter
 
 
-def _widen(kind: _Kind, cell: str) -> _Kind:
-    """The narrowest kind that holds one more cell; numbers written oddly (007, +5) stay text."""
-    if kind in ("empty", "int") and _WHOLE.match(cell) and abs(int(cell)) < _LARGEST:
-        return "int"
-    if kind in ("empty", "int", "float") and _is_number(cell):
-        return "float"
-    if kind in ("empty", "bool") and cell.lower() in ("true", "false"):
-        return "bool"
-    return "str"
+def _delimiter(lines: Sequence[str]) -> str:
+    """The mark that cuts most lines into as many cells as the first one, and into most cells."""
+
+    def fit(mark: str) -> tuple[float, int]:
+        try:
+            counts = [len(cells) for cells in csv.reader(lines, delimiter=mark) if cells]
+        except csv.Error:  # told with its place when the rows are read
+            counts = []
+        if not counts or counts[0] < 2:
+            return 0.0, 0
+        return counts.count(counts[0]) / len(counts), counts[0]
+
+    return max(",;\t|", key=fit)
 
 
-def _is_number(cell: str) -> bool:
-    return bool(_NUMBER.match(cell)) and cell[-1] != "-" and math.isfinite(float(cell))
-
-
-_CONVERTERS: dict[_Kind, Callable[[str], FieldValue]] = {
-    "empty": str,
-    "int": int,
-    "float": float,
-    "bool": lambda cell: cell.lower() == "true",
-    "str": str,
-}
+def _encoding(path: Path) -> str:
+    """UTF-8, or UTF-16 where a byte order mark says so, as Excel's "Unicode text" has it."""
+    with _readable(path), path.open("rb") as file:
+        mark = file.read(2)
+    return "utf-16" if mark in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
 
 
 # ----- JSON Lines
@@ -198,8 +205,11 @@ class _BadLine(NamedTuple):
 
 
 class _JsonLinesTable:
+    notes = ()
+
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._encoding = _encoding(path)
         names: dict[str, None] = {}
         for _, found in islice(self._objects(), _SAMPLE):
             names |= dict.fromkeys(found if isinstance(found, dict) else ())
@@ -214,7 +224,7 @@ class _JsonLinesTable:
 
     def _objects(self) -> Iterator[tuple[int, "dict[str, Any] | _BadLine"]]:
         """Each line's object, or what is wrong with the line."""
-        with _readable(self._path), self._path.open(encoding="utf-8-sig") as file:
+        with _readable(self._path), self._path.open(encoding=self._encoding) as file:
             for number, line in enumerate(file, start=1):
                 if not line.strip():
                     continue
@@ -232,6 +242,8 @@ class _JsonLinesTable:
 
 
 class _ParquetTable:
+    notes = ()
+
     def __init__(self, path: Path) -> None:
         try:
             import pyarrow.parquet
@@ -270,7 +282,7 @@ def _value(value: Any) -> FieldValue | None:
         case bool():
             return value
         case int():
-            return value if -_LARGEST <= value < _LARGEST else str(value)
+            return value if -LARGEST <= value < LARGEST else str(value)
         case float():
             return value if math.isfinite(value) else None
         case str():
@@ -316,6 +328,8 @@ class _readable:
         return None
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if isinstance(error, UnicodeError) and _encoding(self._path) == "utf-16":
+            raise SourceError(f"{self._path}: it is no sound UTF-16; save it as UTF-8") from error
         if isinstance(error, UnicodeDecodeError):
             raise SourceError(f"{self._path}: {_where_not_utf8(self._path)}") from error
         if isinstance(error, OSError):

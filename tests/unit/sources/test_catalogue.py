@@ -11,7 +11,7 @@ import pytest
 
 from visavis.errors import ExtraMissingError, SourceError
 from visavis.sources.catalogue import CatalogueSource
-from visavis.types import Entry, Failure
+from visavis.types import Entry, Failure, FieldValue
 
 ROWS = [
     {"path": "img/a.jpg", "title": "Lamp, red", "price": 12.5, "stock": 3, "new": True},
@@ -79,7 +79,7 @@ def test_each_kind_of_catalogue_gives_the_same_images(shop: Path, kind: str) -> 
     assert list(source.entries()) == list(source.entries())
 
 
-def test_csv_columns_are_typed_over_the_whole_file(shop: Path) -> None:
+def test_csv_columns_are_typed_by_what_most_of_their_cells_are(shop: Path) -> None:
     source = catalogue(
         shop,
         "path,whole,number,flag,code,late,mixed,plus,big,inf,empty\n"
@@ -93,7 +93,7 @@ def test_csv_columns_are_typed_over_the_whole_file(shop: Path) -> None:
             "number": 1.0,
             "flag": True,
             "code": "007",
-            "late": "1",
+            "late": 1,
             "mixed": "true",
             "plus": "+5",
             "big": 9.223372036854775807e18,
@@ -104,11 +104,11 @@ def test_csv_columns_are_typed_over_the_whole_file(shop: Path) -> None:
             "number": 25.0,
             "flag": False,
             "code": "12",
-            "late": "2",
+            "late": 2,
             "mixed": "1",
             "plus": "6",
             "big": 9.223372036854775808e18,
-            "inf": "2",
+            "inf": 2,
         },
         {
             "number": 0.5,
@@ -118,7 +118,7 @@ def test_csv_columns_are_typed_over_the_whole_file(shop: Path) -> None:
             "mixed": "no",
             "plus": "7",
             "big": 1.0,
-            "inf": "3",
+            "inf": 3,
         },
     ]
 
@@ -135,6 +135,102 @@ def test_numbers_are_numbers(shop: Path, cell: str, value: float) -> None:
     (found,) = fields(catalogue(shop, f"path,v\nimg/a.jpg,{cell}\n"))
     assert found["v"] == value
     assert type(found["v"]) is type(value)
+
+
+COLUMNS: list[tuple[str, list[str], list[FieldValue]]] = [  # delimiter, cells, values
+    (",", ["$10.00", "$1,299.00"], [10, 1299]),
+    (",", ["-$5", "$-7"], [-5, -7]),
+    (",", ["5 kg", "3.5 kg"], [5, 3.5]),
+    (",", ["5\u00a0€", "12\u202f000\u00a0€"], [5, 12000]),
+    (",", ["45%", "50 %"], [45, 50]),
+    (",", ["₹12,34,567", "₹5"], [1234567, 5]),
+    (",", ["1'299.00", "5.00"], [1299, 5]),
+    (",", ["1,299", "2,500"], [1299, 2500]),
+    (";", ["1,299", "2,500"], [1.299, 2.5]),
+    (";", ["12,50", "99,90", "7"], [12.5, 99.9, 7]),
+    (";", ["1.299,00 €", "5,00 €"], [1299, 5]),
+    (";", ["1 299,00", "−5,00"], [1299, -5]),
+    (";", ["1.5", "2.25"], [1.5, 2.25]),
+    (",", ["10", "20", "on request"], [10, 20, "on request"]),
+    (",", [*["5"] * 200, "007"], [*[5] * 200, "007"]),
+    (",", ["$5", "$7", "ask us"], [5, 7, "ask us"]),
+    # Not numbers, or not all of one kind.
+    (",", ["5 kg", "300 g"], ["5 kg", "300 g"]),
+    (",", ["10", "$20"], ["10", "$20"]),
+    (",", ["12,50", "99.90"], ["12,50", "99.90"]),
+    (",", ["00501", "90210", "10115"], ["00501", "90210", "10115"]),
+    (",", ["+49 30 1", "+49 30 2"], ["+49 30 1", "+49 30 2"]),
+    (",", ["123 456 789", "123 456 788"], ["123 456 789", "123 456 788"]),
+    (",", ["192.168.100.200", "192.168.100.201"], ["192.168.100.200", "192.168.100.201"]),
+    (",", ["A4", "A5"], ["A4", "A5"]),
+    (",", ["2T", "3T"], ["2T", "3T"]),
+    (",", ["5 - 7", "8-9"], ["5 - 7", "8-9"]),
+    (",", ["12:30", "13:30"], ["12:30", "13:30"]),
+    (",", ["Dune", "1984"], ["Dune", "1984"]),
+    (",", ["2024-05-01", "2024-05-02"], ["2024-05-01", "2024-05-02"]),
+]
+
+
+@pytest.mark.parametrize(("mark", "cells", "values"), COLUMNS, ids=lambda part: str(part)[:20])
+def test_numbers_are_read_as_people_write_them_where_the_column_agrees(
+    shop: Path, mark: str, cells: list[str], values: list[FieldValue]
+) -> None:
+    rows = [f'img/a.jpg{mark}{at}{mark}"{cell}"' for at, cell in enumerate(cells)]
+    source = catalogue(shop, "\n".join([mark.join(("path", "id", "v")), *rows]))
+    assert fields(source) == [{"v": value} for value in values]
+
+
+def test_how_a_column_was_read_is_told_where_it_might_be_doubted(shop: Path) -> None:
+    source = catalogue(
+        shop,
+        'path,id,price,stock,name\nimg/a.jpg,1,"$1,299.00",5,x\nimg/b.jpg,2,$5.00,7,5\n'
+        "img/c.jpg,3,ask us,,y\n",
+    )
+    assert len(fields(source)) == 3
+    assert source.notes() == [
+        "shop.csv: the column 'price' was read as numbers, such as 1299.0 for '$1,299.00'; "
+        "1 of 3 cells are none and stay text, such as 'ask us'"
+    ]
+
+
+def test_the_decimals_of_one_column_tell_how_to_read_another(shop: Path) -> None:
+    source = catalogue(shop, "path\ta\tb\nimg/a.jpg\t1,299\t12,5\n")
+    assert fields(source) == [{"a": 1.299, "b": 12.5}]
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("sep=;\nid;image;price\n1;img/a.jpg;5\n", "utf-8"),
+        ('"sep=|"\r\nid|image|price\r\n1|img/a.jpg|5\r\n', "utf-8-sig"),
+        ("id\timage\tprice\n1\timg/a.jpg\t5\n", "utf-16"),
+        ("sep=,\nid,image,price\n1,img/a.jpg,5\n", "utf-16"),
+        ("ID,Image,price\n1,img/a.jpg,5\n", "utf-8"),
+        ("Id, Image URL ,price\n1,img/a.jpg,5\n", "utf-8"),
+        ("id;image;name, long;price\n1;img/a.jpg;;5\n", "utf-8"),
+        ('id;image;"a,b,c,d";price\n1;img/a.jpg;;5\n', "utf-8"),
+        ("id,image,price\r1,img/a.jpg,5\r", "utf-8"),
+        ("id,image,price\n1,img\\a.jpg,5\n", "utf-8"),
+        ("id,image,price\n1,.\\img\\a.jpg,5\n", "utf-8"),
+    ],
+)
+def test_tables_are_read_as_spreadsheets_save_them(shop: Path, text: str, encoding: str) -> None:
+    (shop / "shop.csv").write_bytes(text.encode(encoding))
+    (found,) = images(CatalogueSource(shop / "shop.csv"))
+    assert (found.id, found.uri) == ("1", str(shop / "img" / "a.jpg"))
+    assert found.fields["price"] == 5
+
+
+def test_a_file_with_a_backslash_in_its_name_comes_first(shop: Path) -> None:
+    (shop / "img\\a.jpg").write_bytes(b"odd")
+    (found,) = images(catalogue(shop, "id,image\n1,img\\a.jpg\n"))
+    assert found.size == 3
+
+
+def test_broken_utf16_is_refused(shop: Path) -> None:
+    (shop / "shop.csv").write_bytes("id,image\n1,a\n".encode("utf-16")[:-1])
+    with pytest.raises(SourceError, match="no sound UTF-16"):
+        list(CatalogueSource(shop / "shop.csv").entries())
 
 
 def test_ids_come_from_the_id_column_and_are_always_text(shop: Path) -> None:

@@ -1,0 +1,186 @@
+"""What the cells of a CSV column are: text, true and false, or numbers as people write them.
+
+A column holds numbers where more than half of its cells do. With a currency or a unit, in groups of
+digits, or with a decimal comma they are read only where all of them agree: `$5` and `5 kg` in one
+column stay text.
+"""
+
+import math
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+from visavis.types import FieldValue
+
+LARGEST = 2**63
+"""Whole numbers are kept in 64 bits."""
+
+Style = Literal["point", "comma"]
+"""What stands before the decimals."""
+
+Reader = Callable[[str], FieldValue]
+
+_WHOLE = re.compile(r"-?(?:0|[1-9][0-9]{0,18})\Z")
+_NUMBER = re.compile(
+    r"-?(?:0|[1-9][0-9]*)?(?:\.[0-9]+|(?<=[0-9])\.)?(?:(?<=[0-9.])[eE][+-]?[0-9]+)?\Z"
+)
+_CODE = re.compile(r"\+|0[0-9]")  # no number counts up from 007
+_CODES = 0.01  # the share of such cells that makes a column one of codes: zip codes, telephones
+
+_UNIT = r"[^0-9\s.,−-][^0-9.,−-]{0,5}"
+_QUANTITY = re.compile(
+    rf"([−-]?)\s*({_UNIT})?\s*([−-]?)(?<![−-] )([0-9](?:[0-9.,'’ \u00a0\u202f]{{0,28}}[0-9])?)"
+    rf"\s*({_UNIT})?"
+)
+_GAP = re.compile(r"(?<=[0-9])['’ \u00a0\u202f](?=[0-9]{3}(?![0-9]))")
+_STYLES: Mapping[Style, re.Pattern[str]] = {
+    "point": re.compile(r"([0-9]+|[0-9]{1,3}(?:,[0-9]{2,3})*,[0-9]{3})(?:\.([0-9]+))?"),
+    "comma": re.compile(r"([0-9]+|[0-9]{1,3}(?:\.[0-9]{3})+)(?:,([0-9]+))?"),
+}
+_UNITS = re.compile(
+    "AUD|BRL|CAD|CHF|CNY|CZK|DKK|EUR|[Ee]uros?|GBP|HKD|HUF|INR|JPY|KRW|MXN|NOK|NZD|PLN|SEK|SGD|"
+    "TRY|USD|Fr\\.|kr\\.?|zł|Kč|Ft|lei|лв|Rs\\.?|%|‰|[mcdk]?m[²³23]?|in|inch|inches|ft|yd|mi|"
+    "[\"″'′]|[mcd]?l|L|[mk]?g|lbs?|oz|m?s|sec|min|h|[kKMGT]B|px|MP|k?W|V|mAh|[kMG]?Hz|°[CF]?"
+)
+"""Those that are known, besides all that have a currency's sign."""
+
+
+class _Quantity(NamedTuple):
+    sign: str
+    digits: str
+    unit: str
+
+
+@dataclass(slots=True)
+class Column:
+    """What was seen of a column."""
+
+    cells: int = 0
+    truths: int = 0
+    codes: int = 0
+    plain: int = 0
+    """Numbers as programs write them."""
+    whole: int = 0
+    """Of these, the ones without decimals."""
+    numbers: int = 0
+    """Numbers as people write them, the plain ones among them."""
+    units: set[str] = field(default_factory=set)
+    fitting: Counter[Style] = field(default_factory=Counter)
+    shown: str = ""
+    """The first number that a program would write in another way."""
+    odd: str = ""
+    """The first cell that is no number."""
+
+    def add(self, cell: str) -> None:
+        """Look at one more cell, which is not empty."""
+        self.cells += 1
+        plain = _is_plain(cell)
+        self.plain += plain
+        self.whole += plain and _is_whole(cell)
+        self.truths += cell.lower() in ("true", "false")
+        found = _quantity(cell)
+        if found is None and not plain:
+            self.codes += bool(_CODE.match(cell))
+            self.odd = self.odd or cell
+            return
+        self.numbers += 1
+        self.units.add(found.unit if found else "")
+        self.shown = self.shown or ("" if plain else cell)
+        for style, pattern in _STYLES.items():
+            fits = pattern.fullmatch(found.digits) if found else style == "point"
+            self.fitting[style] += bool(fits)
+
+    def styles(self) -> list[Style]:
+        """The ways in which all numbers of the column can be read; none where they disagree."""
+        if len(self.units) != 1 or self.numbers * 2 <= self.cells:
+            return []
+        return [style for style in _STYLES if self.fitting[style] == self.numbers]
+
+    def read_as(self, preferred: Style) -> tuple[Reader, str]:
+        """How to read a cell, and what has to be said of it, if anything."""
+        if self.truths == self.cells:
+            return _truth, ""
+        if self.codes > self.cells * _CODES:
+            return str, ""
+        styles = self.styles()
+        if self.plain == self.numbers or not styles:
+            if self.plain * 2 <= self.cells:
+                return str, ""
+            odd = self.shown if self.plain < self.numbers else self.odd
+            return _plain_reader(self.whole == self.plain), self._remark(self.plain, odd)
+        style = preferred if preferred in styles else styles[0]
+        reader = _quantity_reader(self.units.pop(), style)
+        told = f", such as {reader(self.shown)} for {self.shown!r}"
+        return reader, self._remark(self.numbers, self.odd, told)
+
+    def _remark(self, numbers: int, odd: str, told: str = "") -> str:
+        others = self.cells - numbers
+        if others:
+            told += f"; {others} of {self.cells} cells are none and stay text, such as {odd[:40]!r}"
+        return f"was read as numbers{told}" if told else ""
+
+
+def preferred_style(columns: Iterable[Column], delimiter: str) -> Style:
+    """How ambiguous numbers are read: as those of other columns, or as the delimiter hints."""
+    certain = {styles[0] for column in columns if len(styles := column.styles()) == 1}
+    if len(certain) == 1:
+        return certain.pop()
+    return "comma" if delimiter == ";" else "point"
+
+
+def _is_whole(cell: str) -> bool:
+    return bool(_WHOLE.match(cell)) and abs(int(cell)) < LARGEST
+
+
+def _is_plain(cell: str) -> bool:
+    return bool(_NUMBER.match(cell)) and cell[-1] != "-" and math.isfinite(float(cell))
+
+
+def _truth(cell: str) -> bool:
+    return cell.lower() == "true"
+
+
+def _plain_reader(whole: bool) -> Reader:
+    number: Reader = int if whole else float
+    return lambda cell: number(cell) if _is_plain(cell) else cell
+
+
+def _quantity_reader(unit: str, style: Style) -> Reader:
+    def read(cell: str) -> FieldValue:
+        found = _quantity(cell)
+        if found is None or found.unit != unit:
+            return cell
+        parts = _STYLES[style].fullmatch(found.digits)
+        if parts is None:
+            return cell
+        digits = found.sign + re.sub("[.,]", "", parts[1])
+        return float(f"{digits}.{parts[2]}") if parts[2] else int(digits)
+
+    return read
+
+
+def _quantity(cell: str) -> _Quantity | None:
+    """A number with its unit, as people write it."""
+    found = _QUANTITY.fullmatch(cell)
+    if found is None or _CODE.match(cell):
+        return None
+    outer, before, inner, digits, after = found.groups(default="")
+    unit = before.strip() + after.strip()
+    if (
+        (before and after)
+        or (outer and inner)
+        or not (not unit or _UNITS.fullmatch(unit) or _is_money(unit))
+    ):
+        return None
+    if not unit and digits.count(".") == 3:  # 192.168.100.100
+        return None
+    if unit or "," in digits or "." in digits:  # 123 456 789 may be a telephone
+        digits = _GAP.sub("", digits)
+    return _Quantity("-" if outer or inner else "", digits, unit)
+
+
+def _is_money(unit: str) -> bool:
+    return any(unicodedata.category(letter) == "Sc" for letter in unit)

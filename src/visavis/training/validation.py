@@ -19,15 +19,23 @@ _BLOCK = 256  # queries scored at once
 
 
 def retrieval_figures(
-    vectors: Vectors, labels: Numbers, seed: int = 0, sides: Numbers | None = None
+    vectors: Vectors,
+    labels: Numbers,
+    seed: int = 0,
+    sides: Numbers | None = None,
+    asks: int | None = None,
 ) -> dict[str, float]:
     """`map` and `recall@1`: the means of what `retrieval_values` gives."""
-    values = retrieval_values(vectors, labels, seed, sides)
+    values = retrieval_values(vectors, labels, seed, sides, asks)
     return {name: float(found.mean()) for name, found in values.items()}
 
 
 def retrieval_values(
-    vectors: Vectors, labels: Numbers, seed: int = 0, sides: Numbers | None = None
+    vectors: Vectors,
+    labels: Numbers,
+    seed: int = 0,
+    sides: Numbers | None = None,
+    asks: int | None = None,
 ) -> dict[str, metrics.Floats]:
     """`map` and `recall@1` of each picture that asks for the others of its label.
 
@@ -39,9 +47,10 @@ def retrieval_values(
         labels: (n,).
         seed: Draws the queries when there are many.
         sides: (n,), a number for each.
+        asks: How many of the first pictures ask; None: all. The others are searched alone.
     """
     own = np.arange(len(labels)) if sides is None else sides
-    asking = _asking(labels, seed, sides)
+    asking = _asking(labels, seed, sides, asks)
     precision, recall = [], []
     for start in range(0, len(asking), _BLOCK):
         block = asking[start : start + _BLOCK]
@@ -60,6 +69,7 @@ def gain_figures(
     labels: Numbers,
     seed: int = 0,
     sides: Numbers | None = None,
+    asks: int | None = None,
     *,
     by_label: bool,
 ) -> dict[str, dict[str, Any]]:
@@ -70,9 +80,9 @@ def gain_figures(
     from the training: pictures of one label gain together. Other arguments are those of
     `retrieval_values`.
     """
-    mine = retrieval_values(ours, labels, seed, sides)
-    other = retrieval_values(theirs, labels, seed, sides)
-    groups = labels[_asking(labels, seed, sides)].tolist() if by_label else None
+    mine = retrieval_values(ours, labels, seed, sides, asks)
+    other = retrieval_values(theirs, labels, seed, sides, asks)
+    groups = labels[_asking(labels, seed, sides, asks)].tolist() if by_label else None
     found = {}
     for name, values in mine.items():
         difference, interval = metrics.paired_difference(values, other[name], groups=groups)
@@ -80,9 +90,9 @@ def gain_figures(
     return found
 
 
-def _asking(labels: Numbers, seed: int, sides: Numbers | None) -> Numbers:
+def _asking(labels: Numbers, seed: int, sides: Numbers | None, asks: int | None) -> Numbers:
     """Numbers of the pictures that ask."""
-    asking = np.flatnonzero(partners(labels, sides))
+    asking = np.flatnonzero(partners(labels, sides)[:asks])
     if len(asking) <= MOST_QUERIES:
         return asking
     return np.sort(np.random.default_rng(seed).choice(asking, MOST_QUERIES, replace=False))

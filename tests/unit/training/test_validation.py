@@ -45,6 +45,15 @@ def test_across_sides_only_pictures_of_other_sides_are_searched() -> None:
     assert partners(labels).tolist() == [2, 2, 2, 0]
 
 
+def test_the_first_ones_ask_and_the_others_are_in_the_way() -> None:
+    vectors = unit_rows(np.array([[1.0, 0.0], [0.8, 0.6], [0.9, 0.3], [0.0, 1.0]]))
+    labels = np.array([0, 0, 1, 1])
+    among_themselves = retrieval_figures(vectors[:2], labels[:2])
+    assert among_themselves == {"map": 1.0, "recall@1": 1.0}
+    # 0 meets 2 before 1, and 1 meets it before 0; 2 and 3 do not ask.
+    assert retrieval_figures(vectors, labels, asks=2) == {"map": 0.5, "recall@1": 0.0}
+
+
 def test_values_are_those_of_the_pictures_that_ask() -> None:
     vectors = unit_rows(np.array([[1.0, 0.0], [0.8, 0.6], [0.6, 0.8], [0.0, 1.0]]))
     found = retrieval_values(vectors, np.array([0, 0, 1, 2]))

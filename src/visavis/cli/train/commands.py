@@ -141,6 +141,9 @@ def triplet(
         float,
         typer.Option(metavar="SHARE", help="Of labels (or pictures) kept; 0: train on all."),
     ] = 0.2,
+    force: Annotated[
+        bool, typer.Option("--force", help="Write the model though it finds less than its base.")
+    ] = False,
     rate: Annotated[
         float | None,
         typer.Option(
@@ -181,7 +184,7 @@ def triplet(
         from visavis.training.triplet.recipe import prepare  # only now: torch takes seconds
 
         ready = partial(prepare, known=known, device=common.device)
-        common.run(partial(ready, pictures, labels, base, settings))
+        common.run(partial(ready, pictures, labels, base, settings), force=force)
 
 
 def _refuse_idle_size(size: int | None, base: str | None, unfreeze: bool) -> None:

@@ -61,7 +61,11 @@ class Common:
         typer.Option(min=0, metavar="N", help="Random seed for weights, batches and the split."),
     ] = 0
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the training that was begun in --out.")
+        bool,
+        typer.Option(
+            "--resume",
+            help="Go on with the training that was begun in --out, for more --epochs where given.",
+        ),
     ] = False
     precision: Annotated[
         str,
@@ -139,7 +143,7 @@ class Common:
             stack.callback(source.close)
             yield source
 
-    def run(self, prepare: "Callable[..., Recipe[Any]]") -> None:
+    def run(self, prepare: "Callable[..., Recipe[Any]]", *, force: bool = False) -> None:
         """Train with a bar, and say at the end what there is.
 
         `prepare` takes `seed`, `cache` and `tell`, and gives what is trained.
@@ -158,9 +162,8 @@ class Common:
             return made
 
         with TrainingProgress() as shown, ExitStack() as stack:
-            result = train(
-                prepared, self.out, self.loop, resume=self.resume, stop=stop, tell=shown.update
-            )
+            how = {"resume": self.resume, "force": force}
+            result = train(prepared, self.out, self.loop, **how, stop=stop, tell=shown.update)
         if result is not None:
             self._say(result)
         elif stop.is_set():

@@ -29,11 +29,15 @@ class Checkpoints(Checkpoint):
 
     Args:
         folder: Of the checkpoints; curves go to the folder above.
+        asked: How long it is to go on.
         stop: Asks to stop; None: nobody does.
         tell: Is told of each step.
     """
 
-    def __init__(self, folder: Path, stop: threading.Event | None, tell: Tell) -> None:
+    def __init__(
+        self, folder: Path, asked: list[int], stop: threading.Event | None, tell: Tell
+    ) -> None:
+        self._asked_for = asked
         self._folder, self._stop, self._tell = folder, stop, tell
         self._best: float | None = None
         self._best_epoch = self._batches = 0
@@ -51,6 +55,7 @@ class Checkpoints(Checkpoint):
             "best_epoch": self._best_epoch,
             "batches": self._batches,
             "done": self._done,
+            "asked": self._asked_for,
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:

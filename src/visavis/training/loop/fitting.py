@@ -55,22 +55,32 @@ def fit(
 ) -> Fitted:
     """Train until the epochs are over, or no figure gets better, and take the best weights.
 
-    `folder` gets checkpoints and curves. With `resume` the training goes on from its checkpoint.
+    `folder` gets checkpoints and curves. With `resume` the training goes on from its checkpoint; a
+    finished one does where other epochs or patience are asked for now.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    trainer = _trainer(learner, settings, Checkpoints(folder, stop, tell), folder)
+    asked = [settings.epochs, settings.patience]
+    trainer = _trainer(learner, settings, Checkpoints(folder, asked, stop, tell), folder)
     batches.rank, batches.world = trainer.global_rank, trainer.world_size
     last = folder / LAST
     start = last if resume and last.is_file() else None
     state = {} if start is None else _content(start)["callbacks"]["checkpoints"]
     batches.load_state_dict({"done": state.get("batches", 0)})
-    if not state.get("done"):
+    if not state.get("done") or state["asked"] != asked:
         try:
             with _quiet():
                 trainer.fit(learner, batches, ckpt_path=start, weights_only=True)
         except Stopped:
             return Fitted(False, trainer.is_global_zero)
     return _best(learner, folder, trainer.is_global_zero)
+
+
+class _Ending(EarlyStopping):
+    """Ends a training by the patience that is asked for now, not when it was begun."""
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from such a state."""
+        super().load_state_dict(state_dict | {"patience": self.patience})
 
 
 def check_device(settings: LoopSettings) -> None:
@@ -81,7 +91,7 @@ def check_device(settings: LoopSettings) -> None:
 
 def _trainer(learner: Learner, settings: LoopSettings, keeping: Callback, folder: Path) -> Trainer:
     mode = "max" if learner.higher_is_better else "min"
-    ending = EarlyStopping(
+    ending = _Ending(
         learner.measure,
         patience=settings.patience,
         mode=mode,

@@ -219,6 +219,7 @@ def train(
     loop: LoopSettings,
     *,
     resume: bool = False,
+    force: bool = False,
     stop: threading.Event | None = None,
     tell: Tell = silent,
 ) -> Result | None:
@@ -226,7 +227,9 @@ def train(
 
     `recipe` may be what prepares one: then it is called once all that is cheap was checked.
     None when it was asked to stop (a checkpoint is there), and in all processes but the first.
-    Raises UsageError for a folder, a device or a training to go on with that does not fit.
+    With `resume` and more epochs a finished training is prolonged; `force` writes a model though it
+    finds less than its base. Raises UsageError for a folder, a device or a training to go on with
+    that does not fit, ModelError for a model that is not worth writing.
     """
     check_out(out, resume=resume)
     check_device(loop)
@@ -243,6 +246,9 @@ def train(
     if not fitted.finished or not fitted.first:
         return None
     draw_curves(out / "curves.png", fitted.rows)
+    own_metrics = recipe.own_metrics(learner)
+    if not force:
+        _check_gain(out, own_metrics, learner.measure)
     notes: list[str] = []
     pictures, own = _compared_on(recipe.source, recipe.data, notes)
     with torch.random.fork_rng():
@@ -252,7 +258,7 @@ def train(
         "epochs": fitted.rows[-1]["epoch"],
         "best_epoch": fitted.best_epoch,
         "validation": fitted.figures,
-        **recipe.own_metrics(learner),
+        **own_metrics,
         **exported.metrics,
         "graph": {"difference": exported.difference, "pictures": own},
     }
@@ -267,6 +273,16 @@ def _check_finite(learner: Learner) -> None:
         raise ModelError(
             "the weights are no numbers after the last epoch; train again with a lower --rate, or "
             "with --precision 32"
+        )
+
+
+def _check_gain(out: Path, metrics: Mapping[str, Any], measure: str) -> None:
+    """Raise ModelError for a model that finds less than what it was trained on top of."""
+    if "gain" in metrics and (lost := metrics["gain"][measure]["difference"]) < 0:
+        raise ModelError(
+            f"{out}: the model was not written, as it finds less than its base by itself (mAP "
+            f"{lost:+.3f} on the validation); use the base, or see what to try in the docs "
+            "(train-your-own); --resume with --force writes it all the same"
         )
 
 

@@ -20,6 +20,7 @@ LAST = "last.ckpt"
 """The checkpoint in it that a training goes on from."""
 
 _BEGUN = "begun.json"
+_LONGER = {"--epochs", "--patience"}
 _PACKAGES = ("visavis", "torch", "lightning", "pytorch-metric-learning", "onnx", "numpy")
 
 
@@ -50,23 +51,31 @@ def check_out(out: Path, *, resume: bool) -> None:
 def begin(out: Path, recipe: Mapping[str, Any], *, resume: bool) -> None:
     """Note what is trained, on what; or see that a training that goes on is still the same.
 
-    Raises UsageError that names what differs.
+    It may go on for longer. Raises UsageError that names what else differs.
     """
     if not is_first():
         return
     path = out / STATE / _BEGUN
     shape = json.loads(json.dumps({k: v for k, v in recipe.items() if k != "versions"}))
     if not resume:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(shape, indent=1) + "\n", encoding="utf-8")
+        _note(path, shape)
         return
     before = json.loads(path.read_text(encoding="utf-8"))
-    differing = sorted(_differing(before, shape))
+    differing = {name.replace("loop.", "--") for name in _differing(before, shape)}
+    if shape["loop"]["epochs"] >= before["loop"]["epochs"]:
+        differing -= _LONGER
     if differing:
+        named = ", ".join(sorted(differing))
         raise UsageError(
-            f"{out}: the training that was begun there is another one ({', '.join(differing)} "
-            f"differ); repeat its options and pictures, or {_anew(out)}"
+            f"{out}: the training that was begun there is another one ({named} differ); repeat its "
+            f"options and pictures, or {_anew(out)}"
         )
+    _note(path, shape)
+
+
+def _note(path: Path, shape: Mapping[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(shape, indent=1) + "\n", encoding="utf-8")
 
 
 @contextmanager

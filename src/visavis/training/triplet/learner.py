@@ -18,6 +18,7 @@ from visavis.types import Vectors
 
 _BLOCK = 256  # samples embedded at once
 _NUMBERS = 2**26  # that a head begins from, in 64 bits each: time and memory go with it
+_SEARCHED = 5_000  # of the training's samples, at most: all are embedded after each epoch
 _LEAST = 1000  # samples that a head begins from, however many numbers they have
 
 
@@ -51,6 +52,12 @@ class TripletLearner(Learner):
         super().__init__(rates, seed)
         self.network, self.loss = network, loss
         self._data, self._parts, self._sides = data, parts, sides
+        held, others = parts.validation, parts.train
+        if len(others) > _SEARCHED:
+            drawn = np.random.default_rng([seed, 6]).choice(len(others), _SEARCHED, False)
+            others = others[np.sort(drawn)]
+        self.searched = np.concatenate([held, others])
+        """What the validation's samples, which come first, are searched for among."""
         self.knows = network.head.straight is not None and network.base is None
         self._labels = label_numbers(data.labels)
         train = np.unique(self._labels[parts.train])
@@ -74,12 +81,15 @@ class TripletLearner(Learner):
         return value
 
     def figures(self) -> dict[str, float]:
-        """mAP and recall@1 of the validation's samples among themselves."""
-        numbers = self._parts.validation
-        if not len(numbers):
+        """mAP and recall@1 of the validation's samples among these and those that are trained on.
+
+        Among themselves a few are soon all found, and no epoch could be told from another.
+        """
+        numbers, asks = self.searched, len(self._parts.validation)
+        if not asks:
             return {}
-        asked = self._sides_of(numbers)
-        return retrieval_figures(self.vectors(numbers), self._labels[numbers], self.seed, asked)
+        labels, sides = self._labels[numbers], self._sides_of(numbers)
+        return retrieval_figures(self.vectors(numbers), labels, self.seed, sides, asks)
 
     @torch.no_grad()
     def vectors(self, numbers: Numbers) -> Vectors:

@@ -65,17 +65,18 @@ class TripletRecipe(Recipe[TripletLearner]):
 
     def own_metrics(self, learner: TripletLearner) -> dict[str, Any]:
         """How well a frozen base finds by itself, and what was gained on it."""
-        held = self.validation
-        if not len(held) or self.on.learns is not None:
+        asks, numbers = len(self.validation), learner.searched
+        if not asks or self.on.learns is not None:
             return {}
-        rows = self.data.take(held)["rows"].numpy()
-        labels = label_numbers(self.data.labels)[held]
-        asked = None if self.sides is None else self.sides[held]
-        found = learner.vectors(held)
+        rows = self.data.take(numbers)["rows"].numpy()
+        labels = label_numbers(self.data.labels)[numbers]
+        sides = None if self.sides is None else self.sides[numbers]
+        found = learner.vectors(numbers)
         by_label = self.parts.by == "label"
         return {
-            "base": retrieval_figures(rows, labels, self.seed, asked),
-            "gain": gain_figures(found, rows, labels, self.seed, asked, by_label=by_label),
+            "searched": len(numbers),
+            "base": retrieval_figures(rows, labels, self.seed, sides, asks),
+            "gain": gain_figures(found, rows, labels, self.seed, sides, asks, by_label=by_label),
         }
 
     def learner(self) -> TripletLearner:

@@ -13,7 +13,7 @@ from labelled import draw_labelled, write_base, write_catalogue
 from learning import by_heart, check_gradients
 
 from visavis.embedders.registry import load_embedder
-from visavis.errors import UsageError
+from visavis.errors import ModelError, UsageError
 from visavis.images.decode import decode
 from visavis.sources.base import open_source
 from visavis.training.data.batches import Batches
@@ -69,10 +69,10 @@ def test_the_model_finds_labels_that_it_never_saw_better_than_its_base(
     assert result is not None
     assert result.metrics["split"]["by"] == "label"
     assert result.metrics["validation"]["map"] > result.metrics["base"]["map"] + 0.03
-    held = made.parts.validation
-    again = retrieval_figures(
-        shown(made, tmp_path / "mine")[held], label_numbers(made.data.labels)[held]
-    )
+    held, others = made.parts.validation, made.parts.train
+    order = np.concatenate([held, others])  # these are searched among, and do not ask
+    vectors, labels = shown(made, tmp_path / "mine")[order], label_numbers(made.data.labels)[order]
+    again = retrieval_figures(vectors, labels, asks=len(held))
     assert again == pytest.approx(result.metrics["validation"], abs=1e-3)
 
 
@@ -240,13 +240,12 @@ def test_across_a_field_pictures_that_differ_in_it_are_sought(folder: Path, base
     made = prepared(with_kinds(folder), base, replace(TINY, across="kind"), labels="label")
     assert made.sides is not None
     learner = learner_of(made)
-    held = made.parts.validation
-    wanted = retrieval_figures(
-        learner.vectors(held), label_numbers(made.data.labels)[held], 0, made.sides[held]
-    )
+    order, asks = learner.searched, len(made.parts.validation)
     learner.eval()
+    vectors, labels = learner.vectors(order), label_numbers(made.data.labels)[order]
+    wanted = retrieval_figures(vectors, labels, 0, made.sides[order], asks)
     assert learner.figures() == wanted
-    assert wanted != retrieval_figures(learner.vectors(held), label_numbers(made.data.labels)[held])
+    assert wanted != retrieval_figures(vectors, labels, asks=asks)
 
 
 def test_a_field_that_tells_no_pictures_apart_is_refused(folder: Path, base: str) -> None:
@@ -258,6 +257,51 @@ def test_a_field_that_tells_no_pictures_apart_is_refused(folder: Path, base: str
         catalogue = with_kinds(folder, rare)
         with pytest.raises(UsageError, match=sentence):
             prepared(catalogue, base, replace(TINY, across=field), labels="label")
+
+
+def test_a_finished_training_can_be_prolonged(folder: Path, base: str, tmp_path: Path) -> None:
+    made, out = prepared(folder, base, replace(TINY, validation=0)), tmp_path / "mine"
+    for epochs, told in ((2, None), (5, None), (5, None), (3, "--epochs differ")):
+        loop = replace(LOOP, epochs=epochs)
+        if told is not None:
+            with pytest.raises(UsageError, match=told):
+                train(made, out, loop, resume=True)
+            continue
+        result = train(made, out, loop, resume=(out / "training").exists())
+        assert result is not None
+        assert result.metrics["epochs"] == epochs
+    curves = json.loads((out / "curves.json").read_text())
+    assert [row["epoch"] for row in curves if row["epoch"]] == [1, 2, 3, 4, 5]
+
+
+def test_a_training_that_lost_patience_goes_on_with_more_of_it(
+    folder: Path, base: str, tmp_path: Path
+) -> None:
+    made, out = prepared(folder, base), tmp_path / "mine"
+    short = replace(LOOP, epochs=20, patience=1)
+    first = train(made, out, short, force=True)
+    assert first is not None
+    again = train(made, out, short, resume=True, force=True)
+    assert again is not None
+    assert again.metrics["epochs"] == first.metrics["epochs"] < 20
+    longer = train(made, out, replace(short, patience=30), resume=True, force=True)
+    assert longer is not None
+    assert longer.metrics["epochs"] == 20
+
+
+def test_a_head_that_finds_less_than_its_base_is_written_only_by_force(
+    folder: Path, base: str, tmp_path: Path
+) -> None:
+    """Without the straight path and at such a rate it forgets what the base knows."""
+    bad = replace(TINY, layers=(4, 2), straight=False, rates=Rates(rate=1e-6))
+    made, out = prepared(folder, base, bad), tmp_path / "mine"
+    with pytest.raises(ModelError, match=r"not written, as it finds less than its base .*mAP -0"):
+        train(made, out, LOOP)
+    assert not (out / "model.json").exists()
+    forced = train(made, out, LOOP, resume=True, force=True)
+    assert forced is not None
+    assert forced.metrics["gain"]["map"]["difference"] < 0
+    assert (out / "model.json").exists()
 
 
 def test_what_was_gained_on_the_base_has_an_interval(base: str, tmp_path: Path) -> None:

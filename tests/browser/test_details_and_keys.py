@@ -25,7 +25,7 @@ def test_a_result_opens_with_its_fields_size_and_file_and_goes_with_back(
     expect(dialog.get_by_role("heading", name="Coral sneaker")).to_be_focused()
     expect(dialog).to_contain_text("320 × 320 pixels")
     expect(dialog.locator("dl")).to_contain_text("sneaker")
-    expect(dialog.locator("dl")).to_contain_text("price")
+    expect(dialog.locator("dl")).to_contain_text("Price")
     with page.context.expect_page() as opened:
         dialog.get_by_role("link", name="Open the file").click()
     assert opened.value.url.endswith("/file")

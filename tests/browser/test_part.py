@@ -94,6 +94,7 @@ def test_a_tap_and_a_drag_of_a_finger_choose_a_part_but_scrolling_does_not(
     open_page: OpenPage,
 ) -> None:
     page = open_page(ADDRESS, phone=True)
+    page.get_by_role("button", name="Change").click()
     area = frame(page)
     middle = area["x"] + area["width"] / 2, area["y"] + area["height"] / 2
     finger(page, middle, (middle[0], middle[1] - 120))

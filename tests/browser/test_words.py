@@ -162,7 +162,7 @@ def test_where_nothing_else_can_be_done_a_tag_filters_by_what_was_written(
     )
     page.goto(f"{worded.words}?seed=1&show=teapot-01-front")
     tags(page).get_by_role("button", name="kettle").click()
-    expect(page.get_by_role("list", name="Filters in force")).to_contain_text("tags has “kettle”")
+    expect(page.get_by_role("list", name="Filters in force")).to_contain_text("Tags has “kettle”")
     expect(page.get_by_role("heading", name=re.compile("^8 pictures"))).to_be_visible()
 
 
@@ -287,7 +287,7 @@ def test_words_find_the_text_of_records_whatever_the_model_and_the_page_says_whe
     box.press("Enter")
     expect(page.locator(".card")).to_have_count(1)
     expect(page.locator(".card .title")).to_have_text("Wide panorama")
-    expect(page.locator(".card .why")).to_have_text("found by title")
+    expect(page.locator(".card .why")).to_have_text("found by Title")
     expect(page.get_by_role("heading", name="87 pictures, searched by their text")).to_be_visible()
     expect(chips(page)).to_have_text([re.compile("“Panoramas”")])  # not beside the picture
     check_access(page)
@@ -302,7 +302,7 @@ def test_a_result_says_whether_its_text_its_looks_or_both_found_it(
 ) -> None:
     page = open_page("?q=text:sunglasses", url=worded.words)
     first = page.locator(".card .why").first
-    expect(first).to_have_text(re.compile("^found by (title|category|tags).* · looks$"))
+    expect(first).to_have_text(re.compile("^found by (Title|Category|Tags).* · looks$"))
     expect(page.locator(".card .why").last).to_have_text("found by looks")
     page.screenshot(path=shots / "by-both.png")
     page.locator(".card").first.click()

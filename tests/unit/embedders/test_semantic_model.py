@@ -12,6 +12,7 @@ from visavis.embedders.adding.add import add_folder
 from visavis.embedders.adding.checking import check_model
 from visavis.embedders.base import Embedder, TextEmbedder, classes_of
 from visavis.embedders.blocks import reach
+from visavis.embedders.classes.semantic import SemanticClasses
 from visavis.embedders.classic import ClassicEmbedder
 from visavis.embedders.combined import Part, combined
 from visavis.embedders.registry import load_embedder, reading_models
@@ -89,6 +90,18 @@ def test_a_class_lies_where_its_name_does_in_the_table(model: Embedder) -> None:
     scores = seen @ rows.T / reach(model, rows[0])
     assert scores.argmax(axis=0).tolist() == [2, 0, 0]
     assert scores.max() == pytest.approx(1, abs=0.01)
+
+
+def test_a_word_that_is_broader_than_any_class_is_taken_for_one_and_told(model: Embedder) -> None:
+    side = classes_of(model)
+    assert isinstance(side, SemanticClasses)
+    [row] = side.directions(["Animal"])
+    np.testing.assert_allclose(row, [0, 0, 0, *meaning(1, 2, 3, 4)], atol=0.02)
+    assert "no class is called 'Animal'" in side.notes("Animal")[0]
+    assert side.notes("black cat") == ()
+    for silent in ("still", "anymal"):
+        with pytest.raises(UnknownWordError, match="the model knows no class"):
+            side.directions([silent])
 
 
 def test_a_class_that_is_none_or_has_no_row_is_one_sentence(folder: Path) -> None:

@@ -9,7 +9,7 @@ from visavis.embedders.base import unit_rows
 from visavis.embedders.classes.names import FolderClasses, synonyms
 from visavis.embedders.spec import ClassesSpec, ModelSpec
 from visavis.embedders.words.semantic import SemanticWords
-from visavis.errors import ClassesUnsupportedError
+from visavis.errors import ClassesUnsupportedError, UnknownWordError
 from visavis.types import Vectors
 
 
@@ -36,15 +36,33 @@ class SemanticClasses(FolderClasses):
     def directions(self, names: Sequence[str]) -> Vectors:
         """A unit vector for each class name: (n, dim), 0 in the visual part.
 
-        Raises UnknownWordError, and ClassesUnsupportedError for a class that the table lacks.
+        A broader word, such as *dog* of 118 classes, has a row in the table as well: among what it
+        stands for. Raises UnknownWordError, and ClassesUnsupportedError for a class that the table
+        lacks.
         """
-        chosen = [self._names.find(name) for name in names]
         words = self._words()
         rows = np.zeros((len(names), self._spec.dim), np.float32)
-        for row, numbers in zip(rows, chosen, strict=True):
-            found = [self._direction(self.labels[number], words) for number in numbers]
+        for row, name in zip(rows, names, strict=True):
+            try:
+                numbers = self._names.find(name)
+            except UnknownWordError:
+                broader = words.phrase(name)
+                if broader is None:
+                    raise
+                found = [broader]
+            else:
+                found = [self._direction(self.labels[number], words) for number in numbers]
             row[-words.semantic.dim :] = unit_rows(np.sum(found, axis=0)[None])[0]
         return rows
+
+    def notes(self, name: str) -> tuple[str, ...]:
+        """What to know of a class name, in sentences for people."""
+        try:
+            return super().notes(name)
+        except UnknownWordError:
+            if self._words().phrase(name) is None:
+                raise
+            return (f"no class is called {name!r}; it stands for all that the word means",)
 
     def _direction(self, label: str, words: SemanticWords) -> Vectors:
         for name in synonyms(label):

@@ -9,6 +9,7 @@
  * @property {number} height
  * @property {number} size bytes; -1 when nobody knows
  * @property {number} modified seconds since the epoch
+ * @property {string} [title] what people call it
  * @property {string} thumbnail
  * @property {string} file
  * @property {number} [score]
@@ -23,12 +24,14 @@
  * @property {boolean} class_search whether a search can ask for them
  * @property {"classes"|"words"|null} tags what its tags are
  * @property {boolean} tagged whether the records have the field of tags that visavis writes
+ * @property {boolean} read_only whether nobody may write
  * @property {boolean} allow_urls
  * @property {number} max_upload_bytes
  *
  * @typedef {object} Field
  * @property {string} name
  * @property {"text"|"number"|"date"|"mixed"} type
+ * @property {number} count
  * @property {number} distinct
  * @property {{value: string|number|boolean, count: number}[]} [values]
  * @property {number} [min]
@@ -126,11 +129,42 @@ async function post(path, given, signal = undefined) {
   return (await call(path, { method: "POST", headers, body, signal })).json();
 }
 
+/** @param {Blob} file @param {object} fields @param {string} [id] of the record to replace */
+export async function addRecord(file, fields, id) {
+  const body = new FormData();
+  body.append("image", file, "picture");
+  body.append("fields", JSON.stringify(fields));
+  if (id !== undefined) body.append("id", id);
+  return (await call("images", { method: "POST", body })).json();
+}
+
+/** @param {string} id */
+export const removeRecord = (id) => call(`images/${encodeURIComponent(id)}`, { method: "DELETE" });
+
+/** @returns {Promise<boolean>} whether the key of this tab writes: a body of no kind is refused to others */
+export async function mayWrite() {
+  if (!key()) return false;
+  const headers = { Authorization: `Bearer ${key()}` };
+  return (await fetch(new URL("images", BASE), { method: "POST", headers })).status === 415;
+}
+
+/** Ask for a key that writes. @returns {Promise<boolean>} whether the one that was given does */
+export async function enterKey() {
+  for (let wrong = false; ; wrong = true) {
+    const given = await askForKey(wrong);
+    if (!given) return false;
+    sessionStorage.setItem(KEY, given);
+    if (await mayWrite()) return true;
+    sessionStorage.removeItem(KEY);
+  }
+}
+
 /** @returns {Promise<Info>} */
 export const getInfo = () => get("info");
 
-/** @returns {Promise<Field[]>} */
-export const getFields = async () => (await get("fields")).fields;
+/** @param {string[]} [where] filters in force; they count in all fields but their own @returns {Promise<Field[]>} */
+export const getFields = async (where = []) =>
+  (await get("fields", where.map((expression) => ["where", expression]))).fields;
 
 /** @param {string} like @param {number} limit @returns {Promise<string[]>} names of classes, best first */
 export const getClasses = async (like, limit) =>
@@ -143,15 +177,23 @@ export const getTags = async (id) => (await post("tag", { id })).tags;
 export const getRecord = (id) => get(`images/${encodeURIComponent(id)}`);
 
 /**
+ * @typedef {{images: ImageRecord[], total: number}} Some
  * @param {number} limit @param {number} seed @param {string[]} where @param {AbortSignal} [signal]
- * @returns {Promise<ImageRecord[]>} the same pictures for the same seed
+ * @returns {Promise<Some>} the same pictures for the same seed
  */
-export async function getRandom(limit, seed, where, signal) {
-  /** @type {[string, string][]} */
-  const query = [["limit", String(limit)], ["seed", String(seed)]];
-  for (const expression of where) query.push(["where", expression]);
-  return (await get("images/random", query, signal)).images;
-}
+export const getRandom = (limit, seed, where, signal) =>
+  get("images/random", listing({ limit, seed }, where), signal);
+
+/** @param {number} limit @param {number} offset @param {string} sort @param {string[]} where @param {AbortSignal} signal
+ * @returns {Promise<Some>} in the order of a field */
+export const getSorted = (limit, offset, sort, where, signal) =>
+  get("images", listing({ limit, offset, sort }, where), signal);
+
+/** @param {Record<string, any>} given @param {string[]} where @returns {[string, string][]} */
+const listing = (given, where) => [
+  ...Object.entries(given).map(([name, value]) => /** @type {[string, string]} */ ([name, String(value)])),
+  ...where.map((expression) => /** @type {[string, string]} */ (["where", expression])),
+];
 
 /**
  * @param {object} query the JSON of POST /v1/search
@@ -201,13 +243,20 @@ export function showPicture(image, address) {
   near.observe(image);
 }
 
-/** Open a file of the server in a tab of its own, key or not. @param {MouseEvent} event */
-export async function openFile(event) {
-  if (!key()) return;
-  event.preventDefault();
-  const link = /** @type {HTMLAnchorElement} */ (event.currentTarget);
+/** Open a file of the server in a tab of its own, key or not. @param {string} address */
+export async function openFile(address) {
+  if (!key()) {
+    await call(address, { headers: { Range: "bytes=0-0" } }); // is it there?
+    open(address, "_blank", "noopener");
+    return;
+  }
   const tab = open("", "_blank");
-  const address = URL.createObjectURL(await getBlob(link.href));
-  if (tab) tab.location.href = address;
-  else location.href = address;
+  try {
+    const own = URL.createObjectURL(await getBlob(address));
+    if (tab) tab.location.href = own;
+    else location.href = own;
+  } catch (error) {
+    tab?.close();
+    throw error;
+  }
 }

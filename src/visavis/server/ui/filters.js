@@ -1,6 +1,7 @@
 /** Filters from the fields that the records have: check lists, ranges, words within. */
 
 import { counted, debounced, el, icon, keepingFocus, number } from "./dom.js";
+import { labelOf } from "./records.js";
 import { bound, canFilter, chosen, spoken, withBound, withChosen } from "./where.js";
 
 /**
@@ -20,6 +21,8 @@ export class Filters {
     this.changed = changed;
     /** @type {Field[]} */
     this.fields = [];
+    /** @type {Map<string, Field>|null} what the filters in force leave; null: they leave all */
+    this.left = null;
     /** @type {string[]} */
     this.where = [];
     /** @type {Map<string, boolean>} groups that were opened or closed by hand */
@@ -32,7 +35,15 @@ export class Filters {
 
   /** @param {Field[]} fields */
   setFields(fields) {
-    this.fields = fields.filter((field) => canFilter(field.name) && kindOf(field) !== null);
+    const some = fields.filter((field) => canFilter(field.name) && kindOf(field) !== null);
+    const last = some.filter(mostlyDiffers); // titles and the like: nobody begins with them
+    this.fields = [...some.filter((field) => !last.includes(field)), ...last];
+    this.draw(this.where);
+  }
+
+  /** What the filters in force leave of the fields. @param {Field[]|null} fields null: all */
+  setLeft(fields) {
+    this.left = fields && new Map(fields.map((field) => [field.name, field]));
     this.draw(this.where);
   }
 
@@ -84,7 +95,7 @@ export class Filters {
       el(
         "summary",
         { "data-focus": `field ${field.name}` },
-        el("span", { text: field.name }),
+        el("span", { text: labelOf(field.name), dir: "auto" }),
         count > 0 && el("span", { class: "badge", text: String(count) }),
         icon("down"),
       ),
@@ -105,14 +116,26 @@ export class Filters {
   /** @param {Field} field */
   #checks(field) {
     const ticked = chosen(this.where, field.name);
-    const values = field.values ?? [];
+    const values = this.#values(field, ticked);
     const listed = this.whole.has(field.name)
       ? values
       : values.filter((one, at) => at < FEW || ticked.includes(String(one.value)));
-    const list = el("fieldset", { class: "checks" }, el("legend", { class: "vh", text: field.name }));
+    const list = el("fieldset", { class: "checks" }, el("legend", { class: "vh", text: labelOf(field.name) }));
     for (const { value, count } of listed) list.append(this.#check(field.name, String(value), count, ticked));
     if (values.length > FEW) list.append(this.#all(field, values.length));
     return list;
+  }
+
+  /** The values that lead somewhere, each where it always stands. @param {Field} field @param {string[]} ticked */
+  #values(field, ticked) {
+    const all = field.values ?? [];
+    const left = this.left?.get(field.name)?.values;
+    if (!left) return all;
+    const counts = new Map(left.map(({ value, count }) => [value, count]));
+    const known = new Set(all.map(({ value }) => value));
+    return [...all, ...left.filter(({ value }) => !known.has(value))]
+      .map(({ value }) => ({ value, count: counts.get(value) ?? 0 }))
+      .filter(({ value, count }) => count > 0 || ticked.includes(String(value)));
   }
 
   /** @param {string} name @param {string} value @param {number} count @param {string[]} ticked */
@@ -127,7 +150,7 @@ export class Filters {
       "label",
       { class: "check" },
       box,
-      el("span", { class: "check-value", text: value === "" ? "(empty)" : value }),
+      el("span", { class: "check-value", dir: "auto", text: value === "" ? "(empty)" : value }),
       el("span", { class: "count", text: number(count), "aria-label": counted(count, "picture") }),
     );
   }
@@ -135,7 +158,8 @@ export class Filters {
   /** @param {Field} field @param {number} count */
   #all(field, count) {
     const shown = this.whole.has(field.name);
-    const more = field.distinct > count ? `the ${count} commonest` : `all ${count}`;
+    const capped = !this.left && field.distinct > count;
+    const more = capped ? `the ${count} commonest` : `all ${count}`;
     const turn = () => {
       if (shown) this.whole.delete(field.name);
       else this.whole.add(field.name);
@@ -153,8 +177,9 @@ export class Filters {
 
   /** @param {Field} field */
   #range(field) {
-    const low = this.#input(field.name, ">=", "from", { type: "number", placeholder: field.min });
-    const high = this.#input(field.name, "<=", "to", { type: "number", placeholder: field.max });
+    const { min, max } = this.left?.get(field.name) ?? field;
+    const low = this.#input(field.name, ">=", "from", { type: "number", placeholder: min ?? "" });
+    const high = this.#input(field.name, "<=", "to", { type: "number", placeholder: max ?? "" });
     return el(
       "div",
       { class: "range" },
@@ -178,10 +203,11 @@ export class Filters {
     const kept = this.inputs.get(key);
     const value = bound(this.where, name, operator);
     if (kept) {
+      kept.placeholder = given.placeholder;
       if (kept !== document.activeElement) kept.value = value;
       return kept;
     }
-    const label = { "aria-label": `${name} ${word}`, "data-focus": key };
+    const label = { "aria-label": `${labelOf(name)} ${word}`, "data-focus": key };
     const box = el("input", { ...given, ...label, value, step: "any", autocomplete: "off" });
     const typed = debounced(() => {
       if (box.validity.valid) this.changed(withBound(this.where, name, operator, box.value));
@@ -191,6 +217,9 @@ export class Filters {
     return box;
   }
 }
+
+/** @param {Field} field @returns {boolean} */
+const mostlyDiffers = (field) => kindOf(field) !== "range" && 4 * field.distinct > field.count && field.distinct > FEW;
 
 /** @param {Field} field @returns {"checks"|"range"|"words"|null} null: nothing to choose from */
 function kindOf(field) {

@@ -2,30 +2,14 @@
 
 import { showPicture } from "./api.js";
 import { el, icon } from "./dom.js";
+import { detailOf, labelOf, titleOf } from "./records.js";
 
 /** @typedef {import("./api.js").ImageRecord} ImageRecord */
 
-const TITLES = ["title", "name", "caption"];
-const LONGEST = 40;
 const EAGER = 12;
 const RETRIES = 2;
 const FLATTEST = 2.4;
 const TALLEST = 0.7;
-
-/** @param {ImageRecord} record @returns {string} its title, or else its id */
-export function titleOf(record) {
-  const name = TITLES.find((field) => record.fields[field]);
-  return name ? String(record.fields[name]) : record.id;
-}
-
-/** @param {ImageRecord} record @returns {string} its first two short fields */
-function detailOf(record) {
-  return Object.entries(record.fields)
-    .filter(([name, value]) => !TITLES.includes(name) && String(value).length <= LONGEST)
-    .slice(0, 2)
-    .map(([name, value]) => (typeof value === "string" ? value : `${name} ${value}`))
-    .join(" · ");
-}
 
 /** @param {number} score @returns {string} */
 export const scoreText = (score) => score.toFixed(3);
@@ -46,7 +30,7 @@ export function scoreBar(score) {
 /** @param {ImageRecord} record @returns {HTMLElement|false} where the words stand, quietly */
 export function foundBy(record) {
   if (!record.why?.length) return false;
-  const text = record.why.join(" · ");
+  const text = record.why.map((name) => (name in record.fields ? labelOf(name) : name)).join(" · ");
   return el("span", { class: "why", title: `Found by ${text}` }, el("span", { class: "vh", text: "found by " }), text);
 }
 
@@ -60,12 +44,16 @@ export function picture(record, side = 320, eager = false) {
     decoding: "async",
     draggable: "false",
   });
-  image.addEventListener("load", () => image.classList.add("loaded"));
+  const broken = (/** @type {boolean} */ is) => image.parentElement?.classList.toggle("broken", is);
+  image.addEventListener("load", () => {
+    image.classList.add("loaded");
+    broken(false);
+  });
   const address = `${record.thumbnail}?side=${side}`;
   let tries = 0;
   image.addEventListener("error", () => {
+    broken(true);
     if (tries++ < RETRIES) setTimeout(() => showPicture(image, address), 1500 * tries);
-    else image.parentElement?.classList.add("broken");
   });
   showPicture(image, address);
   return image;
@@ -149,8 +137,8 @@ export class Grid {
         "span",
         { class: "about" },
         record.score !== undefined && scoreBar(record.score),
-        el("span", { class: "title", text: titleOf(record) }),
-        el("span", { class: "detail", text: detailOf(record) }),
+        el("span", { class: "title", dir: "auto", text: titleOf(record) }),
+        el("span", { class: "detail", dir: "auto", text: detailOf(record) }),
         foundBy(record),
       ),
     );

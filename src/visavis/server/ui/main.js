@@ -1,11 +1,12 @@
 /** Puts the parts of the page together. */
 
-import { getClasses, getFields, getInfo, whenKeyIsNeeded } from "./api.js";
+import { enterKey, getClasses, getFields, getInfo, mayWrite, whenKeyIsNeeded } from "./api.js";
 import { Asking, wordsOf } from "./asking.js";
 import { byId, debounced, el, say } from "./dom.js";
 import { Filters } from "./filters.js";
 import { takeIn } from "./intake.js";
 import { askForKey } from "./notice.js";
+import { drawRecents } from "./recent.js";
 import { QueryPanel } from "./query.js";
 import { Showing } from "./showing.js";
 import { newSeed, Page, writeState } from "./state.js";
@@ -13,6 +14,7 @@ import { Tags } from "./tags.js";
 import { withBound } from "./where.js";
 
 whenKeyIsNeeded(askForKey);
+const given = new URLSearchParams(location.search); // by other apps, see later/share.js
 const page = new Page();
 const asking = new Asking(page);
 const choose = takeIn({
@@ -50,7 +52,7 @@ const query = new QueryPanel(
 const filters = new Filters(byId("fields"), byId("active"), (where) => page.go({ where }));
 
 function startOver() {
-  page.go({ terms: [], where: [], min: 0, show: null, seed: newSeed() });
+  page.go({ terms: [], where: [], min: 0, show: null, sort: "", seed: newSeed() });
 }
 
 /** Draw all that depends on the state alone. */
@@ -70,12 +72,24 @@ function draw() {
 page.addEventListener("change", (event) => {
   const { before, moved } = /** @type {CustomEvent} */ (event).detail;
   draw();
+  if (JSON.stringify(before.where) !== JSON.stringify(page.state.where)) count();
   if (writeState(before, false) === writeState(page.state, false)) showing.detailed(before.show);
   else {
     const back = moved === "history" ? history.state : null;
     showing.refresh(back?.shown, back?.scroll);
   }
 });
+
+/** Let the counts beside the filters follow the filters. */
+async function count() {
+  const { where } = page.state;
+  try {
+    const left = where.length ? await getFields(where) : null;
+    if (where === page.state.where) filters.setLeft(left);
+  } catch {
+    filters.setLeft(null); // the results have met the same trouble and say so
+  }
+}
 
 /** Buttons, the search box and the keys. */
 function listen() {
@@ -146,6 +160,8 @@ function placeFilters() {
   place();
 }
 
+let managed = false;
+
 /** Learn about the server, and show the first results at the same time. */
 async function start() {
   const first = showing.anew();
@@ -154,16 +170,53 @@ async function start() {
     asking.learn(info);
     tags.learn(info);
     filters.setFields(fields);
+    showing.toolbar.setFields(fields);
+    showing.toolbar.draw(page.state);
+    if (page.state.where.length) count();
+    const bare = filters.fields.length === 0;
+    document.documentElement.classList.toggle("bare", bare);
+    localStorage.setItem("visavis.bare", bare ? "yes" : "");
     byId("filters").hidden = byId("open-filters").hidden = filters.fields.length === 0;
     if (names(info)) byId("words").setAttribute("list", "known");
     await first;
     showing.told(info.records);
+    if (!managed) manage(info);
+    managed = true;
   } catch {
     await first; // which has met the same trouble and says so
   }
 }
 
+/** What another app shared with this page. */
+async function takeShared() {
+  navigator.serviceWorker?.register("ui/later/share.js").catch(() => {}); // an extra where it is allowed
+  const text = given.get("share");
+  if (text) asking.text(/https?:\/\/\S+/.exec(text)?.[0] ?? text, false);
+  if (!given.has("shared")) return;
+  const cache = await caches.open("visavis.shared");
+  const kept = await Promise.all((await cache.keys()).map((key) => cache.match(key)));
+  const blobs = await Promise.all(kept.map((response) => response?.blob()));
+  await caches.delete("visavis.shared");
+  await asking.files(blobs.filter((blob) => blob !== undefined).map((blob) => new File([blob], "shared picture", { type: blob.type })), false);
+}
+
+/** Let those who have a key that writes add, replace and remove. @param {import("./api.js").Info} info */
+async function manage(info) {
+  if (info.read_only) return;
+  const changed = () => start();
+  const allowed = async () => {
+    byId("sign-in").hidden = true;
+    byId("add-pictures").hidden = false;
+    await showing.manage(changed);
+  };
+  byId("add-pictures").onclick = async () => (await import("./later/manage.js")).add(changed);
+  byId("sign-in").onclick = async () => (await enterKey()) && allowed();
+  if (await mayWrite()) await allowed();
+  else byId("sign-in").hidden = false;
+}
+
 listen();
 placeFilters();
+drawRecents();
 draw();
-start();
+start().then(takeShared);

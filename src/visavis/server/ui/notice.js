@@ -38,15 +38,25 @@ export function hideNotice() {
   }
 }
 
+/** @param {unknown} error @returns {boolean} whether a picture of the query is the matter */
+export const isOfPicture = (error) =>
+  error instanceof ApiError && [413, 415, 422].includes(error.status) && /picture|image|pixels/.test(error.message);
+
+/** @param {string} text @returns {string} without naming what everybody sees */
+const plainly = (text) => sentence(text.replace(/^the (query )?picture: /i, "").replace(/it is not a picture: it seems to be (.*?)\.?$/i, "it seems to be $1, not a picture"));
+
 /**
  * Say that something cannot be done, over the page: what is there stays where it is.
  * @param {string} title @param {string} text @param {() => void} [seen] called when it is closed
+ * @param {HTMLElement} [over] a dialog that is open
  */
-export function showToast(title, text, seen) {
+export function showToast(title, text, seen, over = document.body) {
   const toast = byId("toast");
+  over.append(toast);
   const close = () => {
     toast.hidden = true;
     toast.replaceChildren();
+    document.body.append(toast);
     seen?.();
   };
   toast.setAttribute("role", "alert");
@@ -75,7 +85,7 @@ export function problemOf(error, { again, over, random, choose, ids }) {
     const title = error instanceof PictureError ? "This cannot be used" : "Something went wrong";
     return { title, text, buttons: [restart] };
   }
-  const text = sentence(error.message);
+  const text = plainly(error.message);
   if (error.status === 0) {
     return {
       title: "The server cannot be reached",

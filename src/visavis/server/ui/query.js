@@ -1,9 +1,8 @@
 /** The query as one sees it: the picture with its part, and a chip for each picture and each text. */
 
 import { el, icon, keepingFocus } from "./dom.js";
-import { PartBox } from "./box.js";
 import { showPicture } from "./api.js";
-import { titleOf } from "./grid.js";
+import { titleOf } from "./records.js";
 import { getPicture } from "./pictures.js";
 import { recordOf } from "./results.js";
 import { termKey, weightOf } from "./state.js";
@@ -14,6 +13,10 @@ import { termKey, weightOf } from "./state.js";
  */
 
 const WEIGHTS = [0.25, 0.5, 1, 2, 4];
+const FACES = 3;
+
+/** @param {Term[]} terms */
+const termsKey = (terms) => terms.map(termKey).join();
 
 /** The panel of the query. */
 export class QueryPanel {
@@ -28,9 +31,12 @@ export class QueryPanel {
     /** @type {Term[]} */
     this.terms = [];
     this.chosen = "";
-    /** @type {PartBox|null} */
+    this.open = false;
+    /** @type {import("./later/box.js").PartBox|null} */
     this.part = null;
     this.staged = "";
+    this.fold = document.getElementById("fold");
+    this.fold?.addEventListener("click", () => this.unfold(!this.open));
     places.part.addEventListener("click", () => this.part?.begin());
     places.whole.addEventListener("click", () => {
       this.#boxed(null);
@@ -38,8 +44,28 @@ export class QueryPanel {
     });
   }
 
+  /** On a narrow page the query is one line, until somebody wants to change it. @param {boolean} open */
+  unfold(open) {
+    this.open = open;
+    this.fold?.setAttribute("aria-expanded", String(open));
+    this.fold?.closest(".query")?.classList.toggle("unfolded", open);
+  }
+
+  /** @param {Term[]} terms as one line */
+  #line(terms) {
+    const label = el("span", {});
+    const faces = terms.slice(0, FACES).map((one) => this.#face(one, label));
+    document.getElementById("fold-faces")?.replaceChildren(...faces);
+    const more = terms.length > 1 ? `${terms.length} terms` : label;
+    document.getElementById("fold-told")?.replaceChildren(more);
+  }
+
   /** @param {State} state */
   draw(state) {
+    if (termsKey(state.terms) !== termsKey(this.terms)) {
+      if (!state.terms.length) this.unfold(false);
+      this.#line(state.terms);
+    }
     this.terms = state.terms;
     const seen = state.terms.filter(canBeSeen);
     const shown = seen.find((one) => termKey(one) === this.chosen) ?? seen[0] ?? null;
@@ -69,8 +95,16 @@ export class QueryPanel {
     image.addEventListener("load", () => image.classList.add("loaded"));
     const frame = el("div", { class: "frame" }, image);
     stage.replaceChildren(frame);
-    this.part = new PartBox(frame, shown.box, (box) => this.#boxed(box));
-    this.#fill(shown, image, frame);
+    this.#parted(shown, image, frame);
+  }
+
+  /** A part can be drawn as soon as the picture is seen. @param {Term} shown @param {HTMLImageElement} image @param {HTMLElement} frame */
+  async #parted(shown, image, frame) {
+    const { PartBox } = await import("./later/box.js");
+    if (!frame.isConnected) return;
+    const now = this.terms.find((one) => termKey(one) === termKey(shown)) ?? shown;
+    this.part = new PartBox(frame, now.box, (box) => this.#boxed(box));
+    this.#fill(now, image, frame);
   }
 
   /** @param {Term} shown @param {HTMLImageElement} image @param {HTMLElement} frame */
@@ -102,7 +136,7 @@ export class QueryPanel {
 
   /** @param {Term} one @param {number} at @param {Term|null} shown */
   #chip(one, at, shown) {
-    const label = el("span", { class: "chip-label" });
+    const label = el("span", { class: "chip-label", dir: "auto" });
     const face = this.#face(one, label);
     const several = this.terms.filter(canBeSeen).length > 1;
     const head =
@@ -219,7 +253,7 @@ export class QueryPanel {
 }
 
 /** @param {Term} one @returns {boolean} whether it is a picture that this page can show */
-function canBeSeen(one) {
+export function canBeSeen(one) {
   return one.kind === "id" || (one.kind === "up" && Boolean(getPicture(one.value)?.url));
 }
 

@@ -1,6 +1,6 @@
 /** Asks the server for what the state says, page after page, and remembers answers for "back". */
 
-import { getBlob, getRandom, getRecord, search } from "./api.js";
+import { getBlob, getRandom, getRecord, getSorted, search } from "./api.js";
 import { getPicture } from "./pictures.js";
 import { weightOf, writeState } from "./state.js";
 
@@ -10,7 +10,7 @@ import { weightOf, writeState } from "./state.js";
  *
  * @typedef {object} View what has been answered so far
  * @property {ImageRecord[]} records
- * @property {number} total pictures that were searched; 0 for a random pick
+ * @property {number} total pictures that were searched, or there are to pick from
  * @property {number|null} matching how many reach the smallest score, when it was asked
  * @property {string} reason why there are none
  * @property {string[]} notes what of the words was passed over
@@ -20,6 +20,7 @@ import { weightOf, writeState } from "./state.js";
 
 const PAGE = 48;
 const MOST = 480;
+const SORTED = 200; // matches that are put in the order of a field: the others are less alike
 const REMEMBERED = 12;
 
 /** A query with a picture that this browser does not have. */
@@ -54,6 +55,12 @@ const keyOf = (state) => writeState(state, false);
 /** @param {State} state @returns {View|undefined} from memory, without asking */
 export const rememberedView = (state) => remembered.get(keyOf(state));
 
+/** @param {string} id was changed */
+export function forgetRecord(id) {
+  records.delete(id);
+  originals.delete(id);
+}
+
 /** Forget all answers, to see what is new. */
 export const forgetViews = () => remembered.clear();
 
@@ -86,12 +93,15 @@ export async function load(state, view, signal, atLeast = 0) {
 /** @param {State} state @param {View|null} view @param {number} limit @param {AbortSignal} signal */
 async function picked(state, view, limit, signal) {
   const pages = view?.pages ?? 0;
-  const found = await getRandom(limit, state.seed + pages, state.where, signal);
-  const known = new Set(view?.records.map((record) => record.id));
+  const before = view?.records ?? [];
+  const { images: found, total } = state.sort
+    ? await getSorted(limit, before.length, state.sort, state.where, signal)
+    : await getRandom(limit, state.seed + pages, state.where, signal);
+  const known = new Set(before.map((record) => record.id));
   const fresh = found.filter((record) => !known.has(record.id));
   return {
-    records: [...(view?.records ?? []), ...fresh],
-    total: 0,
+    records: [...before, ...fresh],
+    total,
     matching: null,
     reason: "",
     notes: [],
@@ -108,21 +118,34 @@ async function searched(state, view, limit, signal) {
   const query = {
     terms,
     where: state.where,
-    limit,
+    limit: state.sort ? SORTED : limit,
     offset,
     ...(state.min > 0 && { min_score: state.min }),
     ...(counting && { count: true }),
   };
   const answer = await search(query, uploads, signal);
   return {
-    records: [...(view?.records ?? []), ...answer.results],
+    records: state.sort ? inOrder(answer.results, state.sort) : [...(view?.records ?? []), ...answer.results],
     total: answer.total_searched,
     matching: counting ? (answer.total_matching ?? null) : (view?.matching ?? null),
     reason: answer.reason ?? "",
     notes: answer.notes ?? [],
-    done: answer.results.length < limit || offset + limit >= answer.total_searched,
+    done: state.sort !== "" || answer.results.length < limit || offset + limit >= answer.total_searched,
     pages: (view?.pages ?? 0) + 1,
   };
+}
+
+/** Numbers before texts, and those without the field last, as the server does it. @param {ImageRecord[]} records @param {string} sort */
+function inOrder(records, sort) {
+  const name = sort.replace(/^-/, "");
+  const way = sort === name ? 1 : -1;
+  const keyOf = (/** @type {any} */ one) => one.fields[name] ?? one[name];
+  const kind = (/** @type {any} */ key) => (key === undefined ? 9 : way * Number(typeof key === "string"));
+  return [...records].sort((one, other) => {
+    const [a, b] = [keyOf(one), keyOf(other)];
+    if (kind(a) !== kind(b)) return kind(a) - kind(b);
+    return way * (typeof a === "string" ? a.localeCompare(b) : a - b) || 0;
+  });
 }
 
 /** @param {State} state @returns {Promise<{terms: object[], uploads: Blob[]}>} as the API has them */

@@ -1,11 +1,14 @@
 /** Shows the answers to the state of the page: results, details, and what went wrong. */
 
-import { getRandom } from "./api.js";
-import { Details } from "./details.js";
+import { getRandom, showPicture } from "./api.js";
 import { byId, counted, say } from "./dom.js";
 import { Grid } from "./grid.js";
-import { hideNotice, problemOf, sentence, showNotice } from "./notice.js";
-import { forgetViews, load, recordOf, rememberedView } from "./results.js";
+import { hideNotice, isOfPicture, problemOf, sentence, showNotice, showToast } from "./notice.js";
+import { getPicture } from "./pictures.js";
+import { canBeSeen } from "./query.js";
+import { remember } from "./recent.js";
+import { forgetRecord, forgetViews, load, recordOf, rememberedView } from "./results.js";
+import { titleOf } from "./records.js";
 import { newSeed, term, writeState } from "./state.js";
 import { Toolbar } from "./toolbar.js";
 
@@ -13,6 +16,7 @@ import { Toolbar } from "./toolbar.js";
  * @typedef {import("./state.js").Page} Page
  * @typedef {import("./state.js").Term} Term
  * @typedef {import("./results.js").View} View
+ * @typedef {import("./api.js").ImageRecord} ImageRecord
  *
  * @typedef {object} Acts
  * @property {(terms: Term[]) => void} ask
@@ -25,6 +29,7 @@ import { Toolbar } from "./toolbar.js";
  */
 
 const AHEAD = 900;
+const SOON = 1500; // ms after the first results
 
 /** The right side of the page. */
 export class Showing {
@@ -36,6 +41,8 @@ export class Showing {
     this.all = 0;
     /** @type {View|null} */
     this.view = null;
+    /** @type {import("./state.js").State|null} what was answered last */
+    this.good = null;
     /** @type {AbortController|null} what is being loaded */
     this.loading = null;
     this.grid = new Grid(byId("grid"), {
@@ -46,18 +53,34 @@ export class Showing {
     this.toolbar = new Toolbar({
       min: (min) => page.go({ min }, { replace: page.state.min > 0 && min > 0 }),
       shuffle: () => page.go({ seed: newSeed() }),
+      sort: (sort) => page.go({ sort, show: null }),
     });
-    this.details = new Details({
+    /** @type {import("./later/details.js").Details|null} */
+    this.details = null;
+    /** @type {((record: ImageRecord, how: "replace"|"remove") => void)|null} */
+    this.change = null;
+    /** @type {import("./later/selection.js").Selection|null} */
+    this.selection = null;
+    byId("select").addEventListener("click", () => this.#select());
+    byId("try-more").addEventListener("click", () => this.#loadMore());
+    for (const event of ["scroll", "resize"]) {
+      addEventListener(event, () => this.#moreIfNear(), { passive: true });
+    }
+  }
+
+  /** @returns {Promise<import("./later/details.js").Details>} asked for once it is needed, or soon after the page */
+  async #dialog() {
+    const { Details } = await import("./later/details.js");
+    const { acts } = this;
+    return (this.details ??= new Details({
       more: (id) => acts.ask([term("id", id)]),
       add: (id, less) => acts.ask(acts.joined([term("id", id, less)])),
       step: (way) => this.#step(way),
       closed: () => this.#closed(),
       tags: acts.tags,
-    });
-    byId("try-more").addEventListener("click", () => this.#loadMore());
-    for (const event of ["scroll", "resize"]) {
-      addEventListener(event, () => this.#moreIfNear(), { passive: true });
-    }
+      beside: () => this.#beside(),
+      change: () => this.change,
+    }));
   }
 
   /** Ask again, whatever was answered before. */
@@ -76,7 +99,8 @@ export class Showing {
   /** Show what the state asks for. @param {number} [atLeast] @param {number} [scroll] */
   async refresh(atLeast = 0, scroll = 0) {
     this.loading?.abort();
-    this.details.close();
+    this.selection?.end();
+    this.details?.close();
     const known = rememberedView(this.page.state);
     if (known) {
       this.loading = null;
@@ -94,6 +118,7 @@ export class Showing {
 
   /** The number of pictures has become known. @param {number} all */
   told(all) {
+    setTimeout(() => this.#dialog().catch(() => {}), SOON);
     this.all = all;
     if (this.view?.records.length) this.toolbar.count(this.page.state, this.view, all);
   }
@@ -103,13 +128,24 @@ export class Showing {
     const { show } = this.page.state;
     if (show !== null) this.#open(show);
     else if (before !== null) {
-      this.details.close();
+      this.details?.close();
       this.grid.focus(this.#place(before));
     }
   }
 
+  /** A picture that the server cannot use: what was there before stays. @param {unknown} error @returns {boolean} */
+  #refused(error) {
+    const { good } = this;
+    if (!good || !isOfPicture(error) || !this.page.state.terms.some((one) => one.kind === "up")) return false;
+    this.page.go(good, { replace: true });
+    const { title, text } = problemOf(error, { again() {}, over() {}, random() {}, choose() {}, ids: [] });
+    showToast(title, text, () => byId("words").focus());
+    return true;
+  }
+
   /** @param {unknown} error in place of results */
   fail(error) {
+    if (this.#refused(error)) return;
     this.view = null;
     this.grid.show([]);
     byId("end").hidden = true;
@@ -164,9 +200,11 @@ export class Showing {
     const { page } = this;
     const shown = this.view?.records.length ?? 0;
     this.view = next;
+    this.good = page.state;
     hideNotice();
     document.documentElement.classList.remove("failed");
     byId("more-failed").hidden = true;
+    if (fresh && next.records.length) this.#remember();
     if (fresh) this.grid.show(next.records, !next.done);
     else this.grid.append(next.records.slice(shown), !next.done);
     this.toolbar.notes(next.notes);
@@ -175,6 +213,20 @@ export class Showing {
     if (!next.records.length) this.#tellNothing(next);
     else if (fresh) this.toolbar.count(page.state, next, this.all);
     if (page.state.show !== null) this.#open(page.state.show);
+  }
+
+  /** Keep the search among the recent ones, in words. */
+  async #remember() {
+    const { state } = this.page;
+    try {
+      const named = state.terms.map(async (one) => {
+        const name = one.kind === "id" ? titleOf(await recordOf(one.value)) : one.value;
+        return `${one.less ? "less " : ""}${name}`;
+      });
+      remember(state, (await Promise.all(named)).join(" + "));
+    } catch {
+      // A record that is gone is nothing to come back to.
+    }
   }
 
   /** @param {View} empty */
@@ -206,13 +258,14 @@ export class Showing {
 
   /** @param {string} id */
   async #open(id) {
-    if (this.details.id === id) return;
+    if (this.details?.id === id) return;
     const at = this.#place(id);
     try {
+      const details = await this.#dialog();
       const record = at < 0 ? await recordOf(id) : this.grid.records[at];
       if (this.page.state.show !== id) return;
       const last = at < 0 || at === this.grid.records.length - 1;
-      this.details.show(record, { first: at <= 0, last });
+      details.show(record, { first: at <= 0, last });
     } catch (error) {
       if (this.page.state.show !== id) return;
       this.page.go({ show: null }, { replace: true });
@@ -220,9 +273,47 @@ export class Showing {
     }
   }
 
+  /** @returns {((image: HTMLImageElement) => void)|null} draws the query's picture; null: it has none to show */
+  #beside() {
+    const one = this.page.state.terms.find(canBeSeen);
+    if (!one) return null;
+    return async (image) => {
+      if (one.kind === "up") image.src = getPicture(one.value)?.url ?? "";
+      else showPicture(image, `${(await recordOf(one.value)).thumbnail}?side=640`);
+    };
+  }
+
+  /** From here on records can be changed. @param {() => void} changed */
+  async manage(changed) {
+    const { replace, remove } = await import("./later/manage.js");
+    this.remove = (/** @type {ImageRecord[]} */ records) => remove(records, changed);
+    this.change = (record, how) => {
+      if (how === "remove") remove([record], () => this.#gone(record.id, changed));
+      else replace(record, changed);
+    };
+  }
+
+  /** @param {string} id @param {() => void} changed */
+  async #gone(id, changed) {
+    try {
+      forgetRecord(id);
+      await recordOf(id);
+    } catch {
+      this.page.go({ show: null, terms: this.page.state.terms.filter((one) => one.value !== id) }, { replace: true });
+      changed();
+    }
+  }
+
+  async #select() {
+    if (this.selection) return this.selection.end();
+    const { Selection } = await import("./later/selection.js");
+    this.selection = new Selection(this.grid, this.remove ?? null);
+    this.selection.ended = () => (this.selection = null);
+  }
+
   /** @param {1|-1} way */
   #step(way) {
-    const at = this.#place(this.details.id ?? "");
+    const at = this.#place(this.details?.id ?? "");
     const next = at < 0 ? undefined : this.grid.records[at + way];
     if (next) this.page.go({ show: next.id }, { replace: true });
   }
@@ -234,7 +325,7 @@ export class Showing {
 
   async #random() {
     try {
-      const [record] = await getRandom(1, newSeed(), []);
+      const [record] = (await getRandom(1, newSeed(), [])).images;
       if (record) this.page.go({ terms: [term("id", record.id)], where: [], min: 0, show: null });
       else this.acts.over();
     } catch (error) {

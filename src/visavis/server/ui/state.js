@@ -15,6 +15,7 @@
  * @property {string[]} where filter expressions, as on the command line
  * @property {number} min smallest score; 0 for any
  * @property {number} seed of the random pick
+ * @property {string} sort a field to order by, after a minus the largest first; empty: as usual
  * @property {string|null} show id of the record whose details are open
  */
 
@@ -72,6 +73,7 @@ export function readState(address) {
     where: given.getAll("where"),
     min: min > 0 && min <= 1 ? min : 0,
     seed: seed >= 0 ? seed : newSeed(),
+    sort: given.get("sort") ?? "",
     show: given.get("show"),
   };
 }
@@ -82,7 +84,8 @@ export function writeState(state, withShow = true) {
   for (const one of state.terms) written.append(one.less ? "not" : "q", writeTerm(one));
   for (const expression of state.where) written.append("where", expression);
   if (state.min > 0 && state.terms.length) written.set("min", String(state.min));
-  if (!state.terms.length) written.set("seed", String(state.seed));
+  if (state.sort) written.set("sort", state.sort);
+  else if (!state.terms.length) written.set("seed", String(state.seed));
   if (withShow && state.show !== null) written.set("show", state.show);
   return `?${written.toString().replaceAll("%3A", ":").replaceAll("%2C", ",").replaceAll("%2F", "/")}`;
 }

@@ -12,8 +12,8 @@ import { term } from "./state.js";
 
 /** The field that visavis itself writes. */
 export const FIELD = "tags";
-const SHOWN = 8;
-const LEAST = 0.01; // a class in a hundred guesses
+const SHOWN = 3;
+const LEAST = 0.5; // of a class: a wrong tag does more harm than none
 const SETTLED = 120; // ms that one looks at a record before its tags are asked for
 
 /** Asks for tags and draws them, each of which does what the model allows. */
@@ -56,7 +56,7 @@ export class Tags {
     const use = useOf(info);
     list.replaceChildren(...tags.map((tag) => el("li", {}, this.#tag(tag, use, info))));
     list.setAttribute("aria-busy", "false");
-    list.hidden = !info.tags;
+    list.hidden = !tags.length;
   }
 
   /** @param {ImageRecord} record @param {Info} info @returns {Promise<Tag[]>} */

@@ -1,5 +1,7 @@
 /** Filter expressions as the server reads them: `colour=red,blue`, `price>=10`, `title~lamp`. */
 
+import { labelOf } from "./records.js";
+
 const EXPRESSION = /^\s*([^=!<>~]+?)\s*(<=|>=|!=|=|<|>|~)(.*)$/s;
 
 /** @param {string} name @returns {boolean} whether the field can be written in an expression */
@@ -64,7 +66,8 @@ export const withBound = (where, field, operator, value) => put(where, field, op
 export function spoken(text) {
   const found = parts(text);
   if (!found) return text;
-  const { field, operator, rest } = found;
+  const { operator, rest } = found;
+  const field = labelOf(found.field);
   if (operator === "=") return `${field}: ${split(rest).join(", ")}`;
   if (operator === "!=") return `${field}: not ${split(rest).join(", ")}`;
   if (operator === "~") return `${field} has “${rest}”`;

@@ -5,6 +5,7 @@ in it, and by that alone where no name says so: a text for people, short, and an
 each time. One catalogue has one title; an index of several has one for each.
 """
 
+import statistics
 from collections.abc import Sequence
 
 from visavis.store.text.own import is_text, parted
@@ -29,7 +30,7 @@ _WORDS |= {
 _OTHERS = {"file", "brand", "category", "folder", "author", "artist", "user", "colour", "color"}
 _DIFFER = 0.5  # of a field that is called a title
 _NEARLY_ALL = 0.8  # of any other
-_LONGEST = 120  # characters on average; more is a description
+_LONGEST = 120  # characters of half of them; more is a description
 
 
 def title_fields(sample: Sequence[Fields]) -> tuple[str, ...]:
@@ -50,7 +51,7 @@ def title_fields(sample: Sequence[Fields]) -> tuple[str, ...]:
 def _rank(name: str, values: Sequence[str]) -> tuple[float, ...] | None:
     """Lower is better, alike in the catalogue's order; None: no title."""
     texts = [value for value in values if is_text(value)]
-    if 2 * len(texts) < len(values) or sum(map(len, texts)) > _LONGEST * len(texts):
+    if 2 * len(texts) < len(values) or statistics.median(map(len, texts)) > _LONGEST:
         return (4,) if name.casefold() in _EXACT and texts else None
     differ = len(set(texts)) / len(texts)
     words = sum(len(text.split()) for text in texts) / len(texts)

@@ -1,26 +1,34 @@
 /** One result in a dialog: large, with its fields, and what can be done with it. */
 
-import { getBlob, openFile, showPicture } from "./api.js";
-import { byId, el, fileSize, icon, number } from "./dom.js";
-import { foundBy, scoreBar, titleOf } from "./grid.js";
-import { FIELD } from "./tags.js";
+import { getBlob, openFile, showPicture } from "../api.js";
+import { byId, el, fileSize, icon, number } from "../dom.js";
+import { foundBy, scoreBar } from "../grid.js";
+import { sentence, showToast } from "../notice.js";
+import { labelOf, shown, titleOf } from "../records.js";
+import { FIELD } from "../tags.js";
 
-/** @typedef {import("./api.js").ImageRecord} ImageRecord */
+/** @typedef {import("../api.js").ImageRecord} ImageRecord */
 
 const LARGEST = 12e6;
+const SHORT = 120; // letters of a title that is shown whole
 const SHOWN_BY_BROWSERS = /^image\/(jpeg|png|webp|gif|avif|bmp|svg)/;
 
 /** The dialog. */
 export class Details {
   /**
    * @param {{more: (id: string) => void, add: (id: string, less: boolean) => void,
-   *   step: (way: 1|-1) => void, closed: () => void, tags: import("./tags.js").Tags}} acts
+   *   step: (way: 1|-1) => void, closed: () => void, tags: import("../tags.js").Tags,
+   *   beside: () => ((image: HTMLImageElement) => void)|null,
+   *   change: () => ((record: ImageRecord, how: "replace"|"remove") => void)|null}} acts
    */
   constructor(acts) {
     this.acts = acts;
     this.dialog = byId("details");
     /** @type {string|null} */
     this.id = null;
+    /** @type {import("./zoom.js").Zoom|null} */
+    this.zoom = null;
+    this.comparing = false;
     this.dialog.addEventListener("cancel", (/** @type {Event} */ event) => {
       event.preventDefault();
       acts.closed();
@@ -30,6 +38,8 @@ export class Details {
       if (event.target === this.dialog) acts.closed();
     });
     this.dialog.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
+      if (event.altKey || event.ctrlKey || event.metaKey) return;
+      if (this.zoom?.key(event)) return event.preventDefault();
       const way = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
       if (way && !event.altKey) acts.step(/** @type {1|-1} */ (way));
     });
@@ -57,20 +67,55 @@ export class Details {
 
   /** @param {ImageRecord} record */
   #picture(record) {
-    const image = el("img", { alt: titleOf(record), width: record.width, height: record.height });
+    const image = el("img", { alt: titleOf(record), width: record.width, height: record.height, draggable: "false" });
     const frame = el("div", { class: "large" }, image);
     frame.style.setProperty("--ratio", String(record.width / record.height || 1));
     if (record.width) frame.style.setProperty("--width", `${record.width}px`);
     image.addEventListener("load", () => image.classList.add("loaded"));
-    image.addEventListener("error", () => frame.classList.add("broken"));
+    image.addEventListener("error", () => {
+      frame.classList.add("broken");
+      getBlob(`${record.thumbnail}?side=640`).catch((error) => {
+        if (error.status !== 404) frame.dataset.told = error.status === 0 ? "the server does not answer" : "";
+      });
+    });
     showPicture(image, `${record.thumbnail}?side=640`);
     if (record.size <= LARGEST) sharpen(image, record);
+    this.zoom = null;
+    this.#closely(frame, image);
     return frame;
+  }
+
+  /** Zoom, and the query beside it. @param {HTMLElement} frame @param {HTMLImageElement} image */
+  async #closely(frame, image) {
+    const { Zoom } = await import("./zoom.js");
+    if (!frame.isConnected) return;
+    this.zoom = new Zoom(frame, image, this.acts.step);
+    const buttons = this.zoom.buttons();
+    frame.append(buttons);
+    const draw = this.acts.beside();
+    if (!draw) return;
+    const label = "Compare with the query";
+    const other = el("img", { class: "beside", alt: "The picture of the query" });
+    other.addEventListener("load", () => other.classList.add("loaded"));
+    const turn = (/** @type {boolean} */ on) => {
+      this.comparing = on;
+      frame.classList.toggle("compared", on);
+      compare.setAttribute("aria-pressed", String(on));
+      if (on && !other.isConnected) {
+        draw(other);
+        frame.prepend(other);
+      }
+    };
+    const props = { class: "round", type: "button", title: label, "aria-label": label, "data-focus": label };
+    const compare = el("button", { ...props, onclick: () => turn(!this.comparing) }, icon("beside"));
+    buttons.append(compare);
+    turn(this.comparing);
   }
 
   /** @param {ImageRecord} record @param {{first: boolean, last: boolean}} place */
   #about(record, place) {
     const { acts } = this;
+    const change = acts.change();
     const button = (/** @type {string} */ name, /** @type {string} */ text, /** @type {() => void} */ act) =>
       el("button", { type: "button", "data-focus": name, onclick: act }, icon(name), el("span", { text }));
     const more = button("similar", "More like this", () => acts.more(record.id));
@@ -85,17 +130,19 @@ export class Details {
         this.#step("right", "Next picture", 1, place.last),
         this.#close(),
       ),
-      el("h2", { text: titleOf(record), tabindex: "-1", id: "details-title" }),
+      el("h2", { text: titleOf(record), title: titleOf(record), dir: "auto", tabindex: "-1", id: "details-title" }),
       record.score !== undefined && scoreBar(record.score),
       foundBy(record),
-      acts.tags.place(record),
       el(
         "div",
         { class: "acts" },
         more,
         button("plus", "Add to the query", () => acts.add(record.id, false)),
         button("minus", "Less like this", () => acts.add(record.id, true)),
+        change && button("upload", "Replace …", () => change(record, "replace")),
+        change && button("bin", "Remove …", () => change(record, "remove")),
       ),
+      acts.tags.place(record),
       facts(record, acts.tags),
       this.#link(record),
     );
@@ -122,11 +169,23 @@ export class Details {
         href: away ? record.uri : record.file,
         target: "_blank",
         rel: "noopener noreferrer",
-        onclick: away ? null : openFile,
+        onclick: away ? null : (/** @type {MouseEvent} */ event) => opened(event, record.file),
       },
       icon("link"),
       el("span", { text: away ? "Open the original address" : "Open the file" }),
     );
+  }
+}
+
+/** Open the file in a tab of its own; where it is gone, say so here and not there. @param {MouseEvent} event @param {string} file */
+async function opened(event, file) {
+  if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  try {
+    await openFile(file);
+  } catch (error) {
+    const text = error instanceof Error ? error.message : String(error);
+    showToast("The file cannot be opened", sentence(text), undefined, byId("details"));
   }
 }
 
@@ -145,19 +204,23 @@ async function sharpen(image, record) {
   }
 }
 
-/** @param {ImageRecord} record @param {import("./tags.js").Tags} tags which may be drawn already */
+/** @param {ImageRecord} record @param {import("../tags.js").Tags} tags which may be drawn already */
 function facts(record, tags) {
   const list = el("dl", {});
-  const add = (/** @type {string} */ name, /** @type {string} */ value) =>
-    list.append(el("div", {}, el("dt", { text: name }), el("dd", { text: value })));
-  const twice = () => list.children[Object.keys(record.fields).indexOf(FIELD)];
+  const add = (/** @type {string} */ name, /** @type {any} */ value) => {
+    const row = el("div", {}, el("dt", { text: name }), el("dd", { dir: "auto" }, shown(value)));
+    list.append(row);
+    return row;
+  };
   for (const [name, value] of Object.entries(record.fields)) {
-    add(name, typeof value === "boolean" ? (value ? "yes" : "no") : String(value));
+    const above = value === record.title && record.title.length <= SHORT;
+    if (value === "" || above) continue;
+    const row = add(labelOf(name), value);
+    if (name === FIELD) tags.learnt.then(() => (row.hidden = tags.written));
   }
-  if (FIELD in record.fields) tags.learnt.then(() => (twice().hidden = tags.written));
-  add("id", record.id);
-  add("size", sizeText(record));
-  if (record.modified > 0) add("changed", new Date(record.modified * 1000).toLocaleDateString());
+  add("Id", record.id);
+  add("Picture", sizeText(record));
+  if (record.modified > 0) add("File changed", new Date(record.modified * 1000).toLocaleDateString());
   return list;
 }
 

@@ -1,8 +1,8 @@
 /** A rectangle on the query picture: drawn, moved and resized with mouse, touch and keys. */
 
-import { el } from "./dom.js";
+import { el } from "../dom.js";
 
-/** @typedef {import("./state.js").Box} Box */
+/** @typedef {import("../state.js").Box} Box */
 
 const SMALLEST = 0.06;
 const STEP = 0.02;

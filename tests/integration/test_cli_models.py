@@ -80,6 +80,20 @@ def test_an_inner_layer_is_taken_when_named(cli: Cli, network: Path) -> None:
     assert (ran.code, ran.out) == (0, "added inner: 8 dimensions\n")
 
 
+def test_the_tensors_of_a_network_are_listed_with_their_shapes(cli: Cli, network: Path) -> None:
+    assert cli("models", "outputs", network).out.splitlines() == [
+        "conv      N x 8 x 16 x 16",
+        "map       N x 8 x 16 x 16",
+        "gap       N x 8 x 1 x 1",
+        "features  N x 8",
+    ]
+    assert cli("models", "outputs", network, "MAP").out == "map  N x 8 x 16 x 16\n"
+    assert json.loads(cli("models", "outputs", "visavis-s", "embedding", "--json").out)
+    wrong = cli("models", "add", network, "--output", "Map", "--preprocess", PREPROCESS)
+    assert wrong.code == 5
+    assert "did you mean 'map'? its outputs are features, and `visavis models outputs" in wrong.err
+
+
 def test_a_model_folder_is_copied_under_another_name(cli: Cli, added: Path) -> None:
     assert cli("models", "add", added, "--name", "second").out == "added second: 8 dimensions\n"
     again = cli("models", "add", added, "--name", "second")
@@ -115,7 +129,10 @@ def test_an_index_whose_model_is_gone_says_what_to_do(cli: Cli, added: Path, pho
         (["add", "tiny.onnx", "--preprocess", '{"sizes": 16}'], 5, "size"),
         (["add", "gone.onnx", "--preprocess", PREPROCESS], 5, "gone.onnx"),
         (["add", "clip-vit-b32", "--output", "features"], 2, "--output"),
-        (["add", "clip-vit-b32", "--name", "mine"], 2, "--name"),
+        (["add", "clip-vit-b32", "--license", "MIT"], 2, "--license is for an .onnx file"),
+        (["outputs", "classic"], 2, "classic has no network"),
+        (["outputs", "tiny.onnx", "zebra"], 2, "no tensor with a name like 'zebra'"),
+        (["outputs", "gone.onnx"], 5, "gone.onnx"),
     ],
 )
 def test_a_request_that_makes_no_sense_gets_one_sentence(

@@ -109,6 +109,47 @@ def check(model: Name, device: options.Device = None, json_output: options.Json 
 
 
 @app.command()
+def outputs(
+    model: Annotated[
+        str,
+        typer.Argument(metavar="FILE", help="An .onnx file, or a model.", show_default=False),
+    ],
+    like: Annotated[
+        str | None,
+        typer.Argument(metavar="NAME", help="Only tensors with names like this."),
+    ] = None,
+    json_output: options.Json = False,
+) -> None:
+    """List the tensors of a network, any of which `models add --output` takes.
+
+    With the shape of each: N is the number of pictures, ? depends on the picture.
+    """
+    from visavis.embedders.registry import model_info
+    from visavis.embedders.runtime.graph import read_graph
+    from visavis.embedders.runtime.network import tensor_shapes
+    from visavis.embedders.spec import read_spec
+    from visavis.errors import UsageError
+
+    path = Path(model)
+    if not path.is_file():
+        folder = model_info(model).folder
+        if folder is None:
+            raise UsageError(f"{model} has no network: it is part of the program")
+        path = folder / read_spec(folder).file
+    shapes = tensor_shapes(path)
+    if like is not None:
+        shapes = {name: shapes[name] for name in read_graph(path).like(like) if name in shapes}
+        if not shapes:
+            raise UsageError(f"{path} has no tensor with a name like {like!r}")
+    if json_output:
+        terminal.echo_json({name: list(shape) for name, shape in shapes.items()})
+        return
+    wide = max(map(len, shapes))
+    for name, shape in shapes.items():
+        typer.echo(f"{name.ljust(wide)}  {' x '.join(map(str, shape)) or 'one number'}")
+
+
+@app.command()
 def add(
     source: Annotated[
         str,
@@ -124,14 +165,14 @@ def add(
         str | None,
         typer.Option(
             metavar="TENSOR",
-            help="For an .onnx file: the tensor to take, inner ones too. "
+            help="For an .onnx file or a download: the tensor to take, inner ones too. "
             "[default: the one before the classifier]",
             show_default=False,
         ),
     ] = None,
     pool: Annotated[
         str | None,
-        typer.Option(metavar="HOW", help="For an .onnx file: pool maps by average, gem or none."),
+        typer.Option(metavar="HOW", help="As --output: pool maps by average, gem or none."),
     ] = None,
     preprocess: Annotated[
         str | None,
@@ -187,15 +228,17 @@ def add(
         )
         terminal.echo(f"added {made.name}: {made.dim} dimensions")
         return
-    _refuse(for_files, "are for an .onnx file")
+    downloads = not path.exists()
+    taken = {"--output", "--pool"} if downloads else set[str]()
+    _refuse({o: v for o, v in for_files.items() if o not in taken}, "for an .onnx file")
     if path.is_dir():
         from visavis.embedders.adding.add import add_folder
 
         added = add_folder(path, name=name, replace=replace)
         terminal.echo(f"added {added.name}: {added.dim} dimensions")
         return
-    _refuse({"--name": name}, "is for folders and files; a download keeps its name")
-    _add_from_hub(source, replace, yes)
+    changes = {"name": name, "output": output, "pool": pool}
+    _add_from_hub(source, {k: v for k, v in changes.items() if v is not None}, replace, yes)
 
 
 def _refuse(given: dict[str, Any], why: str) -> None:
@@ -203,7 +246,7 @@ def _refuse(given: dict[str, Any], why: str) -> None:
 
     idle = [option for option, value in given.items() if value is not None]
     if idle:
-        raise UsageError(f"{', '.join(idle)} {why}")
+        raise UsageError(f"{' and '.join(idle)} {'is' if len(idle) == 1 else 'are'} {why}")
 
 
 def _preprocess(text: str) -> "PreprocessSpec":
@@ -224,10 +267,10 @@ def _preprocess(text: str) -> "PreprocessSpec":
     return parse_preprocess(shape, Path(where))
 
 
-def _add_from_hub(wanted: str, replace: bool, yes: bool) -> None:
+def _add_from_hub(wanted: str, changes: dict[str, str], replace: bool, yes: bool) -> None:
     from visavis.embedders.adding.hub import add_from_hub, plan_download
 
-    plan = plan_download(wanted)
+    plan = plan_download(wanted, **changes)
     typer.echo(terminal.printable(_described(plan)), err=True)
     if not yes:
         typer.confirm("Download it?", abort=True, err=True)

@@ -7,7 +7,7 @@ model is either there and works, or not there.
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from dataclasses import replace as with_changes
@@ -21,6 +21,7 @@ from visavis.embedders.layouts import TextFacts, read_preprocess, read_text_fact
 from visavis.embedders.registry import ModelInfo, free_place, model_info, models_folder
 from visavis.embedders.runtime.checksum import file_sha256, verify
 from visavis.embedders.runtime.graph import Graph, last_feature_tensor, read_graph, read_outputs
+from visavis.embedders.runtime.graph_edit import cut
 from visavis.embedders.runtime.network import Network, input_shape, output_ranks
 from visavis.embedders.runtime.pooling import pooled
 from visavis.embedders.spec import (
@@ -149,7 +150,8 @@ def assemble(parts: Parts, into: Path) -> ModelSpec:
     output = parts.output or default_output(parts.graph, preprocess)
     pool, dim = _pool_and_width(parts.graph, output, parts.pool, preprocess)
     into.mkdir(parents=True, exist_ok=True)
-    _copy_graph(parts.graph, into / "model.onnx")
+    classes = [] if parts.labels is None else [read_outputs(parts.graph)[0]]
+    _copy_graph(parts.graph, into / "model.onnx", [output, *classes])
     spec = ModelSpec(
         name=parts.name,
         file="model.onnx",
@@ -274,9 +276,11 @@ def _copy_folder(folder: Path, into: Path) -> None:
             shutil.copyfile(path, into / path.name)
 
 
-def _copy_graph(graph: Path, target: Path) -> None:
-    shutil.copyfile(graph, target)
-    for name in read_graph(graph).external:
+def _copy_graph(graph: Path, target: Path, outputs: Sequence[str] = ()) -> None:
+    """Take a network; where outputs are named, without what comes behind them."""
+    whole = graph.read_bytes()
+    target.write_bytes((cut(whole, outputs) if outputs else None) or whole)
+    for name in read_graph(target).external:
         if Path(name).name != name:
             raise ModelSpecError(f"{graph} keeps weights in {name!r}, outside its own folder")
         shutil.copyfile(graph.parent / name, target.parent / name)

@@ -25,6 +25,7 @@ from visavis.errors import (
     ModelChecksumError,
     ModelDownloadError,
     ModelNotFoundError,
+    UsageError,
 )
 
 _REPOSITORY = re.compile(
@@ -81,10 +82,13 @@ class DownloadPlan:
         }
 
 
-def plan_download(wanted: str) -> DownloadPlan:
+def plan_download(
+    wanted: str, *, name: str | None = None, output: str | None = None, pool: str | None = None
+) -> DownloadPlan:
     """Plan a preset ("clip-vit-b32"), or a repository ("owner/name", "owner/name/folder@revision").
 
     Asks the hub for the newest commit, and for sizes and checksums that are not known here.
+    A `name`, `output` or `pool` takes the place of its own.
 
     Raises:
         ModelNotFoundError: no preset has that name, and it is no repository's name either.
@@ -93,6 +97,7 @@ def plan_download(wanted: str) -> DownloadPlan:
     """
     if preset := PRESETS.get(wanted):
         complete = preset.revision is not None and all(file.size for file in preset.files)
+        preset = _changed(preset, name, output, pool)
         return DownloadPlan(preset if complete else _completed(preset, _listing(preset)))
     match = _REPOSITORY.fullmatch(wanted)
     if match is None:
@@ -102,11 +107,22 @@ def plan_download(wanted: str) -> DownloadPlan:
         )
     folder = match["folder"].strip("/")
     repo, revision = match["repo"], match["rev"]
-    name = (folder or repo).rpartition("/")[2]
-    blank = Preset(name, repo, HubFile("model.onnx"), license="", revision=revision)
+    own = (folder or repo).rpartition("/")[2]
+    blank = Preset(own, repo, HubFile("model.onnx"), license="", revision=revision)
     listing = _listing(blank)
     chosen = _choose_files(blank, f"{folder}/" if folder else "", listing)
-    return DownloadPlan(_completed(chosen, listing))
+    return DownloadPlan(_completed(_changed(chosen, name, output, pool), listing))
+
+
+def _changed(preset: Preset, name: str | None, output: str | None, pool: str | None) -> Preset:
+    if output is not None and preset.text is not None:
+        raise UsageError(f"{preset.name} reads words by its own output; leave out --output")
+    return with_changes(
+        preset,
+        name=name or preset.name,
+        output=output or preset.output,
+        pool=pool or (None if output else preset.pool),
+    )
 
 
 def fetch(plan: DownloadPlan, into: Path) -> Path:

@@ -5,6 +5,7 @@ Only names are read here; weights are stepped over, so a file of 350 MB costs mi
 Field numbers: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto3
 """
 
+import difflib
 import mmap
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -50,6 +51,12 @@ class Graph:
     def tensors(self) -> set[str]:
         """Every tensor that the graph computes."""
         return {name for node in self.nodes for name in node.outputs if name}
+
+    def like(self, name: str) -> list[str]:
+        """Tensors whose names hold this one, or else are spelled like it, in the file's order."""
+        every = [tensor for node in self.nodes for tensor in node.outputs if tensor]
+        holding = [tensor for tensor in every if name.casefold() in tensor.casefold()]
+        return holding or difflib.get_close_matches(name, every, n=5, cutoff=0.5)
 
 
 def read_graph(path: Path) -> Graph:

@@ -5,7 +5,7 @@ repeated fields ("Last One Wins" on the encoding page), so what is added to a gr
 its file. Field numbers: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto3
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,8 @@ from visavis.embedders.runtime.graph import output_suffix, parse_node
 from visavis.embedders.runtime.protobuf import Data, delimited, fields, number, strings, varint
 
 _IR_VERSION, _GRAPH, _OPSET, _FUNCTION = 1, 7, 8, 25
-_NODE, _NAME, _TENSOR = 1, 2, 5
+_NODE, _NAME, _TENSOR, _INPUT, _OUTPUT = 1, 2, 5, 11, 12
+_ATTRIBUTE, _ATTRIBUTE_GRAPHS = 5, (6, 11)
 _TENSOR_NAME = 8
 _TYPES = {"float32": 1, "uint8": 2, "int8": 3, "int32": 6, "int64": 7, "float16": 10}
 _ATTRIBUTE_INT = 2
@@ -40,13 +41,8 @@ def constants_alone(model: Data, wanted: Sequence[str]) -> bytes:
     """
     nodes: dict[str, tuple[bytes, tuple[str, ...]]] = {}
     tensors: dict[str, bytes] = {}
-    kept: list[bytes] = []
     for field, start, end in fields(model, 0, len(model)):
-        if field == _IR_VERSION:
-            kept.append(number(_IR_VERSION, varint(model, start)[0]))
-        elif field in (_OPSET, _FUNCTION):
-            kept.append(delimited(field, model[start:end]))
-        elif field == _GRAPH:
+        if field == _GRAPH:
             for kind, begin, stop in fields(model, start, end):
                 if kind == _NODE:
                     node = parse_node(model, begin, stop)
@@ -56,8 +52,61 @@ def constants_alone(model: Data, wanted: Sequence[str]) -> bytes:
                     name = "".join(strings(model, begin, stop, _TENSOR_NAME))
                     tensors[name] = model[begin:stop]
     parts = [delimited(_NAME, b"constants"), *_cone(wanted, nodes, tensors)]
-    made = b"".join([*kept, delimited(_GRAPH, b"".join(parts))])
+    made = b"".join([*_beside_graph(model), delimited(_GRAPH, b"".join(parts))])
     return made + b"".join(output_suffix(name) for name in dict.fromkeys(wanted))
+
+
+def cut(model: Data, wanted: Sequence[str]) -> bytes | None:
+    """A model with what these tensors need, which become its outputs, and without the rest.
+
+    None where graphs lie within operations: which tensors those take is not said beside them.
+    """
+    spans: list[tuple[int, int]] = []
+    named: dict[int, dict[str, bytes]] = {_TENSOR: {}, _INPUT: {}, _OUTPUT: {}}
+    for field, start, end in fields(model, 0, len(model)):
+        for kind, begin, stop in fields(model, start, end) if field == _GRAPH else ():
+            if kind == _NODE:
+                spans.append((begin, stop))
+            elif kind in named:
+                place = _TENSOR_NAME if kind == _TENSOR else 1
+                named[kind]["".join(strings(model, begin, stop, place))] = model[begin:stop]
+    if any(_has_graphs(model, *span) for span in spans):
+        return None
+    needed = set(wanted)
+    kept: list[bytes] = []
+    for begin, stop in reversed(spans):  # a file has them in the order of their work
+        one = parse_node(model, begin, stop)
+        if needed & set(one.outputs):
+            kept.append(delimited(_NODE, model[begin:stop]))
+            needed |= set(one.inputs)
+    weights, outputs = named[_TENSOR], named[_OUTPUT]
+    graph = [delimited(_NAME, b"cut"), *reversed(kept)]
+    graph += [delimited(_TENSOR, part) for name, part in weights.items() if name in needed]
+    graph += [  # older files list weights among them
+        delimited(_INPUT, part)
+        for name, part in named[_INPUT].items()
+        if name in needed or name not in weights
+    ]
+    for name in dict.fromkeys(wanted):
+        untyped = delimited(1, name.encode())
+        graph.append(delimited(_OUTPUT, outputs.get(name, untyped)))
+    return b"".join([*_beside_graph(model), delimited(_GRAPH, b"".join(graph))])
+
+
+def _beside_graph(model: Data) -> Iterator[bytes]:
+    """The version of the format, those of the operators, and functions."""
+    for field, start, end in fields(model, 0, len(model)):
+        if field == _IR_VERSION:
+            yield number(_IR_VERSION, varint(model, start)[0])
+        elif field in (_OPSET, _FUNCTION):
+            yield delimited(field, model[start:end])
+
+
+def _has_graphs(model: Data, start: int, end: int) -> bool:
+    """Whether an operation has branches or a body, which are graphs."""
+    attributes = (at for at in fields(model, start, end) if at[0] == _ATTRIBUTE)
+    inside = (kind for _, begin, stop in attributes for kind, *_ in fields(model, begin, stop))
+    return any(kind in _ATTRIBUTE_GRAPHS for kind in inside)
 
 
 def _cone(

@@ -93,6 +93,21 @@ def test_a_map_is_averaged_unless_another_pooling_is_asked_for(
         assert info.dim == 8
 
 
+def test_an_inner_layer_costs_its_own_weights_alone(
+    tiny_network: MakeNetwork, tmp_path: Path, pictures: list[RGB]
+) -> None:
+    path = written(tiny_network(), tmp_path / "net.onnx")
+    vectors = {}
+    for output in ("map", "prob"):
+        info = add_onnx(path, PREPROCESS, name=output, output=output)
+        vectors[output] = load_embedder(output).embed_images(pictures)
+        assert info.folder is not None
+        kept = onnx.load(str(info.folder / "model.onnx")).graph
+        assert {one.name for one in kept.initializer} >= {"kernel"}
+        assert ("matrix" in {one.name for one in kept.initializer}) == (output == "prob")
+    np.testing.assert_allclose(np.linalg.norm(vectors["map"], axis=1), 1, atol=1e-5)
+
+
 def test_weights_in_a_second_file_come_along(tiny_network: MakeNetwork, tmp_path: Path) -> None:
     file = tmp_path / "net.onnx"
     onnx.save_model(

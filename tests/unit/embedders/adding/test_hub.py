@@ -280,5 +280,8 @@ def test_a_preset_without_a_revision_is_pinned_by_the_plan(
     digest = hashlib.sha256(network).hexdigest()
     assert plan.preset.revision == COMMIT
     assert plan.preset.vision == HubFile("model.onnx", len(network), digest)
+    inner = plan_download("vgg", name="vgg-map", output="map", pool="gem")
+    spec = read_spec(fetch(inner, tmp_path))
+    assert (spec.name, spec.output, spec.pool) == ("vgg-map", "map", "gem")
     # the graph fixes 32 pixels, whatever the preset thought
     assert read_spec(fetch(plan, tmp_path)).preprocess.size == 32

@@ -13,6 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 from visavis.embedders.runtime.graph_edit import (
     appended,
     constants_alone,
+    cut,
     node,
     parse_opset,
     tensor,
@@ -84,6 +85,50 @@ def test_what_depends_on_the_picture_is_no_constant(
     path.write_bytes(tiny_network().SerializeToString())
     with pytest.raises(ModelSpecError, match=f"'{name}' is no constant|'input' is no constant"):
         read_constants(path, [name])
+
+
+@pytest.mark.parametrize("older", [False, True], ids=["today's files", "weights among the inputs"])
+@pytest.mark.parametrize("wanted", [["map"], ["features", "prob"], ["prob"]])
+def test_what_comes_behind_the_tensors_that_are_taken_is_left_out(
+    wanted: list[str], older: bool, tiny_network: MakeNetwork
+) -> None:
+    whole = tiny_network()
+    if older:
+        whole.graph.input.extend(
+            helper.make_tensor_value_info(t.name, t.data_type, t.dims)
+            for t in whole.graph.initializer
+        )
+    small = cut(whole.SerializeToString(), wanted)
+    assert small is not None
+    model = onnx.load_from_string(small)
+    assert [one.name for one in model.graph.output] == wanted
+    kept = {"kernel", "matrix"} if "prob" in wanted else {"kernel"}
+    assert {one.name for one in model.graph.initializer} == kept
+    assert (len(model.graph.input) == 1 + len(kept)) == older
+    picture = np.random.default_rng(1).random((2, 3, 32, 32), np.float32)
+    inner = [helper.make_empty_tensor_value_info(w) for w in wanted if w != "prob"]
+    whole.graph.output.extend(inner)
+    ours, theirs = (
+        onnxruntime.InferenceSession(data).run(wanted, {"input": picture})
+        for data in (small, whole.SerializeToString())
+    )
+    for one, other in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
+
+
+def test_a_network_with_branches_is_not_cut(tiny_network: MakeNetwork) -> None:
+    model = tiny_network()
+    same = helper.make_graph(
+        [helper.make_node("Identity", ["gap"], ["kept"])],
+        "branch",
+        [],
+        [helper.make_empty_tensor_value_info("kept")],
+    )
+    always = numpy_helper.from_array(np.array(True), "always")
+    model.graph.initializer.append(always)
+    branch = helper.make_node("If", ["always"], ["chosen"], then_branch=same, else_branch=same)
+    model.graph.node.append(branch)
+    assert cut(model.SerializeToString(), ["chosen"]) is None
 
 
 def test_only_what_is_needed_is_copied(packed: onnx.ModelProto) -> None:

@@ -28,19 +28,19 @@ def list_(
     json_output: options.Json = False,
 ) -> None:
     """List the models on this machine."""
-    from visavis.embedders.presets import PRESETS
+    from visavis.embedders.presets import presets
     from visavis.embedders.registry import list_models
 
     here = list_models()
     names = {info.name for info in here}
-    presets = [preset for name, preset in PRESETS.items() if available and name not in names]
+    offered = [preset for name, preset in presets().items() if available and name not in names]
     if json_output:
         shape = [info.to_dict() for info in here]
-        shape += [{"name": p.name, "kind": "available", "license": p.license} for p in presets]
+        shape += [{"name": p.name, "kind": "available", "license": p.license} for p in offered]
         terminal.echo_json(shape)
         return
     rows = [_row(info) for info in here]
-    rows += [(p.name, "available", "", p.license, p.about) for p in presets]
+    rows += [(p.name, "available", "", p.license, p.about) for p in offered]
     _print_rows(rows)
 
 

@@ -156,9 +156,9 @@ def not_found(name: str, models: Path) -> ModelNotFoundError:
     known = [info.name for info in _listed(models)]
     import difflib
 
-    from visavis.embedders.presets import PRESETS
+    from visavis.embedders.presets import presets
 
-    if name in PRESETS:
+    if name in presets():
         return ModelNotFoundError(
             f"the model {name!r} is not on this machine; `visavis models add {name}` downloads it"
         )
@@ -166,7 +166,7 @@ def not_found(name: str, models: Path) -> ModelNotFoundError:
         return ModelNotFoundError(
             f"{name} is a file, not a model folder; `visavis models add` makes one of an .onnx file"
         )
-    near = difflib.get_close_matches(name, [*known, *PRESETS], n=1)
+    near = difflib.get_close_matches(name, [*known, *presets()], n=1)
     guess = f"did you mean {near[0]!r}? " if near else ""
     return ModelNotFoundError(
         f"no model is called {name!r}, and no folder is there; {guess}there are "

@@ -17,7 +17,7 @@ from typing import Any
 from visavis.embedders.adding.add import Parts, TextParts, assemble, fit_to_graph, text_facts
 from visavis.embedders.adding.checking import check_model
 from visavis.embedders.layouts import read_preprocess
-from visavis.embedders.presets import PRESETS, HubFile, Preset
+from visavis.embedders.presets import HubFile, Preset, presets
 from visavis.embedders.registry import free_place, models_folder
 from visavis.embedders.runtime.checksum import file_sha256
 from visavis.errors import (
@@ -95,7 +95,7 @@ def plan_download(
         ModelDownloadError: the hub cannot be reached, or the repository does not fit.
         ExtraMissingError: huggingface_hub is not installed.
     """
-    if preset := PRESETS.get(wanted):
+    if preset := presets().get(wanted):
         complete = preset.revision is not None and all(file.size for file in preset.files)
         preset = _changed(preset, name, output, pool)
         return DownloadPlan(preset if complete else _completed(preset, _listing(preset)))
@@ -103,7 +103,7 @@ def plan_download(
     if match is None:
         raise ModelNotFoundError(
             f"{wanted!r} is neither a preset nor a repository like owner/name; "
-            f"presets are {', '.join(PRESETS)}"
+            f"presets are {', '.join(presets())}"
         )
     folder = match["folder"].strip("/")
     repo, revision = match["repo"], match["rev"]

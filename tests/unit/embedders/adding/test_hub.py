@@ -20,7 +20,7 @@ from two_sided import write_clip
 from visavis.embedders.adding import hub
 from visavis.embedders.adding.hub import DownloadPlan, add_from_hub, fetch, plan_download
 from visavis.embedders.base import TextEmbedder
-from visavis.embedders.presets import PRESETS, HubFile, Preset
+from visavis.embedders.presets import HubFile, Preset, presets
 from visavis.embedders.registry import load_embedder
 from visavis.embedders.spec import PreprocessSpec, TextSpec, read_spec
 from visavis.errors import (
@@ -252,11 +252,11 @@ def test_a_preset_with_everything_known_is_planned_without_the_hub(
 
 
 def test_a_non_commercial_licence_is_told() -> None:
-    assert DownloadPlan(PRESETS["mobileclip-s0"]).non_commercial
-    assert not DownloadPlan(PRESETS["dinov2-small"]).non_commercial
+    assert DownloadPlan(presets()["mobileclip-s0"]).non_commercial
+    assert not DownloadPlan(presets()["dinov2-small"]).non_commercial
 
 
-@pytest.mark.parametrize("preset", PRESETS.values(), ids=lambda preset: preset.name)
+@pytest.mark.parametrize("preset", presets().values(), ids=lambda preset: preset.name)
 def test_each_preset_can_be_made_into_a_model_folder(preset: Preset) -> None:
     names = {file.name for file in preset.extras}
     assert preset.preprocess is not None or "preprocessor_config.json" in names
@@ -275,7 +275,7 @@ def test_a_preset_without_a_revision_is_pinned_by_the_plan(
     preset = Preset(
         "vgg", "someone/vgg", HubFile("model.onnx"), "MIT", preprocess=PreprocessSpec(224)
     )
-    monkeypatch.setattr(hub, "PRESETS", {"vgg": preset})
+    monkeypatch.setattr(hub, "presets", lambda: {"vgg": preset})
     plan = plan_download("vgg")
     digest = hashlib.sha256(network).hexdigest()
     assert plan.preset.revision == COMMIT

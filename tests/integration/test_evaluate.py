@@ -248,7 +248,7 @@ def test_a_folder_without_pictures_is_refused(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     outcome = cli("evaluate", tmp_path / "empty", "--model", "classic", "--same", "folder")
     assert outcome.code == 2
-    assert "empty: there is no picture in it to evaluate" in outcome.err
+    assert "empty: there is no picture in it that can be used" in outcome.err
 
 
 def test_an_index_that_is_not_there_is_exit_code_3(cli: Cli) -> None:

@@ -1,11 +1,10 @@
 """`visavis compare`: what several models find for the same queries, side by side."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
     from visavis.image_index import ImageIndex
     from visavis.settings import Settings
     from visavis.sources.base import Source
-    from visavis.types import Entry, Failure, SearchResult, Term
+    from visavis.types import SearchResult, Term
 
 
 class _Answer(NamedTuple):
@@ -105,67 +104,19 @@ def _indexed(
     opened: ExitStack,
 ) -> "ImageIndex":
     """The pictures as a model sees them."""
-    from visavis.cli.progress.indexing import IndexProgress
+    from visavis.cli.temporary import temporary_index
     from visavis.embedders.registry import load_embedder
-    from visavis.errors import UsageError
-    from visavis.image_index import ImageIndex
+    from visavis.sources.records import RecordsSource
 
+    taken: str | Source
     if source is None:
         target = opened.enter_context(options.open_index(given))
         if load_embedder(model, device=given.device).fingerprint == target.info().fingerprint:
             return target
-        taken: str | Source = _Records(target)
+        taken = RecordsSource(target)
     else:
         taken = source
-    folder = opened.enter_context(TemporaryDirectory(prefix="visavis-"))
-    made = opened.enter_context(
-        ImageIndex.create(
-            Path(folder) / "index",
-            model,
-            device=given.device,
-            jobs=given.jobs or None,
-            max_pixels=given.max_pixels,
-        )
-    )
-    named = [] if source is None else [source]
-    with IndexProgress(named, [], image_column=image_column) as progress:
-        report = made.add(taken, image_column=image_column, progress=progress.update)
-    for failure in report.failed:
-        terminal.tell(f"skipped {failure.uri}: {failure.reason}")
-    if not len(made):
-        raise UsageError(f"{source or given.index}: there is no picture in it to search")
-    return made
-
-
-class _Records:
-    """The records of an index as a source."""
-
-    kind: Literal["list"] = "list"
-    uri = "list"
-    prunes = False
-    readers = 4
-
-    def __init__(self, index: "ImageIndex") -> None:
-        from visavis.sources.web.fetch import Fetcher
-
-        self._index, self._fetcher = index, Fetcher()
-
-    def entries(self) -> "Iterator[Entry | Failure]":
-        """Every record, by the id that it has."""
-        from visavis.types import Entry
-
-        for record in self._index:
-            yield Entry(record.id, record.uri, record.size, record.modified, record.fields)
-
-    def read(self, entry: "Entry") -> bytes:
-        """The bytes of its picture; raises ImageError."""
-        from visavis.sources.base import read_anywhere
-
-        return read_anywhere(entry.uri, self._fetcher)
-
-    def close(self) -> None:
-        """Close connections that are still open."""
-        self._fetcher.close()
+    return opened.enter_context(temporary_index(taken, model, given, image_column))
 
 
 def _names(models: Sequence[str], places: "Sequence[ImageIndex]") -> list[str]:

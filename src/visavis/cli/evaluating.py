@@ -1,7 +1,7 @@
 """`visavis evaluate`: how well does an index find?"""
 
 import sys
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,7 +11,8 @@ import typer
 from visavis.cli import options, terminal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
 
     from visavis.evaluation.report import Report
     from visavis.evaluation.runs import Run
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from visavis.types import Failure
 
 _CLASSES = 8  # lines of the table by class; --json has all
+_KEPT = {"no_wrap": True}
+_COLUMNS = (_KEPT, _KEPT | {"justify": "right"}, _KEPT, {"style": "dim"})
 
 
 def evaluate(
@@ -108,6 +111,7 @@ def evaluate(
     Each figure comes with its 95 % interval. Two reports of the same questions are compared query
     by query with --against, and so are several models on the same SOURCE.
     """
+    from visavis.cli.temporary import tell_skipped
     from visavis.evaluation.copies import chosen_edits
     from visavis.evaluation.report import read_report, write_report
     from visavis.evaluation.tasks import Options
@@ -142,7 +146,7 @@ def evaluate(
             json_output=json_output,
         )
         return
-    with _opened(source, column, index, only, given.device, _tell_skipped) as target:
+    with _opened(source, column, index, only, given.device, tell_skipped) as target:
         task = _task(same, truth, originals, target, chosen)
         found, run = _measured(target, task, depths)
         if out is not None:  # before a comparison can be refused
@@ -206,7 +210,6 @@ def _depths(text: str) -> tuple[int, ...]:
     return tuple(depths)
 
 
-@contextmanager
 def _opened(
     source: str | None,
     image_column: str | None,
@@ -214,47 +217,22 @@ def _opened(
     model: str | None,
     device: str,
     skipped: "Callable[[Sequence[Failure]], None]",
-) -> "Iterator[ImageIndex]":
+) -> "AbstractContextManager[ImageIndex]":
     """The index that is asked, or one made of a source, in a folder that is gone afterwards.
 
     `skipped` is told which pictures of a source could not be used.
     """
-    from tempfile import TemporaryDirectory
-
-    from visavis.cli.progress.indexing import IndexProgress
+    from visavis.cli.temporary import temporary_index
     from visavis.errors import UsageError
-    from visavis.image_index import ImageIndex
 
     given = options.settings(index, device, model=model)
     if source is None:
         if model is not None:
             raise UsageError("--model goes with a SOURCE to index; an index has its own model")
-        with options.open_index(given) as target:
-            yield target
-        return
+        return options.open_index(given)
     if index is not None:
         raise UsageError("give a SOURCE or an --index, not both")
-    with (
-        TemporaryDirectory(prefix="visavis-") as folder,
-        ImageIndex.create(
-            Path(folder) / "index",
-            given.model or None,
-            device=given.device,
-            jobs=given.jobs or None,
-            max_pixels=given.max_pixels,
-        ) as target,
-    ):
-        with IndexProgress([source], [], image_column=image_column) as progress:
-            report = target.add(source, image_column=image_column, progress=progress.update)
-        skipped(report.failed)
-        if not len(target):
-            raise UsageError(f"{source}: there is no picture in it to evaluate")
-        yield target
-
-
-def _tell_skipped(failures: "Sequence[Failure]") -> None:
-    for failure in failures:
-        terminal.tell(f"skipped {failure.uri}: {failure.reason}")
+    return temporary_index(source, given.model or None, given, image_column, skipped)
 
 
 def _task(
@@ -328,14 +306,14 @@ def _print(found: "Report", comparison: "Comparison | None") -> None:
         (shown(name), f"{value:.3f}", _range(found["intervals"][name]), explained(name))
         for name, value in found["metrics"].items()
     ]
-    _print_rows(f"{found['model']['name']}: {described(found)}", rows)
+    terminal.table(_COLUMNS, rows, above=f"{found['model']['name']}: {described(found)}")
     _print_classes(found)
     if comparison is not None:
         differences = [
             (shown(d.measure), f"{d.difference:+.3f}", _range((d.low, d.high)), d.verdict)
             for d in comparison.differences
         ]
-        _print_rows(f"against {comparison.other}", differences)
+        terminal.table(_COLUMNS, differences, above=f"against {comparison.other}")
     took = found["latency"]
     picture = f", {took['picture_ms']:.1f} ms from a picture" if "picture_ms" in took else ""
     terminal.echo(f"a search takes {took['search_ms']:.2f} ms{picture}")
@@ -354,25 +332,7 @@ def _print_classes(found: "Report") -> None:
         for name in ordered[:most]
     ]
     lowest = "" if len(ordered) <= most else f", the lowest {most} of {len(ordered)}"
-    _print_rows(f"{measure} by {what}{lowest}", rows)
-
-
-def _print_rows(title: str, rows: "Sequence[tuple[str, str, str, str]]") -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=box.SIMPLE, show_header=False)
-    table.add_column(no_wrap=True)
-    table.add_column(justify="right", no_wrap=True)
-    table.add_column(no_wrap=True)
-    table.add_column(style="dim")
-    for row in rows:
-        table.add_row(*(Text(terminal.one_line(cell)) for cell in row))
-    console = Console()
-    console.print(Text(terminal.one_line(title), style="bold"))
-    console.print(table)
+    terminal.table(_COLUMNS, rows, above=f"{measure} by {what}{lowest}")
 
 
 def _range(interval: "tuple[float, float] | list[float]") -> str:

@@ -129,29 +129,20 @@ def _print_lines(names: Sequence[str], reports: Sequence[Report], pairs: Sequenc
 
 
 def _print_table(names: Sequence[str], reports: Sequence[Report]) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
     from visavis.pages.report import described, shown
 
-    table = Table(box=box.SIMPLE)
-    table.add_column("")
-    for name in names:
-        table.add_column(Text(terminal.one_line(name)), justify="right")
+    rows = []
     for measure in reports[0]["metrics"]:
-        cells = []
+        row = [shown(measure)]
         for report in reports:
             low, high = report["intervals"][measure]
-            cells.append(f"{report['metrics'][measure]:.3f}  {low:.3f}…{high:.3f}")
-        table.add_row(shown(measure), *cells)
+            row.append(f"{report['metrics'][measure]:.3f}  {low:.3f}…{high:.3f}")
+        rows.append(row)
     if all("picture_ms" in report["latency"] for report in reports):
         took = [f"{report['latency']['picture_ms']:.1f} ms" for report in reports]
-        table.add_row("from a picture file", *took)
-    console = Console()
-    console.print(Text(terminal.one_line(described(reports[0])), style="bold"))
-    console.print(table)
+        rows.append(["from a picture file", *took])
+    columns = [{}, *({"header": name, "justify": "right"} for name in names)]
+    terminal.table(columns, rows, above=described(reports[0]))
 
 
 def _how_clear(count: int) -> str:

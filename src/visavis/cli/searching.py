@@ -2,7 +2,7 @@
 
 import os
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -230,30 +230,25 @@ def _print_table(result: "SearchResult", preview: bool) -> None:
 
 
 def _print_rich(result: "SearchResult") -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=box.SIMPLE_HEAD)
-    table.add_column("score", justify="right", no_wrap=True)
-    table.add_column("id", overflow="fold")
-    found_by = any(match.why for match in result.matches)
-    if found_by:
-        table.add_column("found by", overflow="fold")
-    if any(match.record.fields for match in result.matches):
-        table.add_column("fields", overflow="fold", style="dim")
-    for match in result.matches:
-        why = [Text(terminal.one_line(", ".join(match.why)))] * found_by
-        named = Text(terminal.one_line(match.record.id))
-        fields = Text(terminal.one_line(_fields(match)))
-        table.add_row(f"{match.score:.3f}", named, *why, fields)
-    console = Console(highlight=False)
-    console.print(table)
-    console.print(
-        f"{len(result.matches)} of {result.total_searched} records · {result.model} · "
+    columns: list[dict[str, Any]] = [
+        {"header": "score", "justify": "right", "no_wrap": True},
+        {"header": "id", "overflow": "fold"},
+    ]
+    rows = [[f"{match.score:.3f}", match.record.id] for match in result.matches]
+    optional = {
+        "found by": [", ".join(match.why) for match in result.matches],
+        "fields": [_fields(match) for match in result.matches],
+    }
+    for header, cells in optional.items():
+        if any(cells):
+            style = "dim" if header == "fields" else None
+            columns.append({"header": header, "overflow": "fold", "style": style})
+            rows = [[*row, cell] for row, cell in zip(rows, cells, strict=True)]
+    terminal.table(
+        columns,
+        rows,
+        below=f"{len(result.matches)} of {result.total_searched} records · {result.model} · "
         f"{result.took_ms:.0f} ms",
-        style="dim",
     )
 
 

@@ -3,6 +3,7 @@
 import json
 import re
 import sys
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import typer
@@ -36,6 +37,36 @@ def echo(text: str = "") -> None:
 def row(*cells: object) -> None:
     """Print cells as one line with tabs between them."""
     typer.echo("\t".join(one_line(str(cell)) for cell in cells))
+
+
+def table(
+    columns: Sequence[Mapping[str, Any]],
+    rows: Iterable[Sequence[str]],
+    *,
+    above: str = "",
+    below: str = "",
+) -> None:
+    """A table for people, with a title above it and a remark below.
+
+    A column is what rich's `add_column` takes; where none has a header, no line is left for them.
+    """
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    headed = any(column.get("header") for column in columns)
+    made = Table(box=box.SIMPLE_HEAD if headed else box.SIMPLE, show_header=headed)
+    for column in columns:
+        made.add_column(**{**column, "header": Text(one_line(column.get("header", "")))})
+    for cells in rows:
+        made.add_row(*(Text(one_line(cell)) for cell in cells))
+    console = Console(highlight=False)
+    if above:
+        console.print(Text(one_line(above), style="bold"))
+    console.print(made)
+    if below:
+        console.print(Text(one_line(below), style="dim"))
 
 
 def tell(sentence: str) -> None:

@@ -1,49 +1,31 @@
 """An index as what is trained on: its records with their fields, its vectors, their pictures."""
 
-from collections.abc import Iterator, Sequence
-from typing import Literal
+from collections.abc import Sequence
 
 import numpy as np
 
 from visavis.image_index import ImageIndex
 from visavis.images.files import path_text
-from visavis.sources.base import Source, read_anywhere
-from visavis.sources.web.fetch import Fetcher
+from visavis.sources.base import Source
+from visavis.sources.records import RecordsSource
 from visavis.training.data.kept import Kept, Maker
 from visavis.training.data.samples import Sample
-from visavis.types import Entry, Failure
+from visavis.types import Failure
 
 _GONE = "it has left the index since the training began"
 
 
-class IndexSource:
+class IndexSource(RecordsSource):
     """The pictures that an index has. They are read, where they have to be, where they lie.
 
     Args:
         index: Stays open as long as it is trained on.
     """
 
-    kind: Literal["list"] = "list"
-    prunes = False
-    readers = 4
-
     def __init__(self, index: ImageIndex) -> None:
+        super().__init__(index)
         self.index = index
         self.uri = path_text(str(index.path.absolute()))
-        self._fetcher = Fetcher(allow_private=False)
-
-    def entries(self) -> Iterator[Entry | Failure]:
-        """Its records."""
-        for one in self.index.records():
-            yield Entry(one.id, one.uri, one.size, one.modified, one.fields)
-
-    def read(self, entry: Entry) -> bytes:
-        """The bytes of a picture. Raises ImageError."""
-        return read_anywhere(entry.uri, self._fetcher)
-
-    def close(self) -> None:
-        """Let go of connections; the index stays open."""
-        self._fetcher.close()
 
     def rows(self, samples: Sequence[Sample], maker: Maker) -> Kept | None:
         """What the index has of what this maker makes; None when it is not its model's."""

@@ -31,9 +31,11 @@ COMMANDS = {
     "doctor": Place(f"{_CLI}.upkeep", "doctor", "Check this installation."),
     "serve": Place(f"{_CLI}.serving", "serve", "Serve an index: an HTTP API and a web page."),
     "demo": Place(f"{_CLI}.demo", "demo", "Try it on drawn pictures, or on yours."),
-    "evaluate": Place(f"{_CLI}.evaluating", "evaluate", "Measure search quality."),
+    "evaluate": Place(f"{_CLI}.measure.evaluating", "evaluate", "Measure search quality."),
     "compare": Place(
-        f"{_CLI}.comparing", "compare", "Show what several models find for the same queries."
+        f"{_CLI}.measure.comparing",
+        "compare",
+        "Show what several models find for the same queries.",
     ),
     "train": Place(f"{_CLI}.train.commands", "app", "Train a model on your own pictures."),
     "models": Place(f"{_CLI}.models", "app", "List, add and check models."),

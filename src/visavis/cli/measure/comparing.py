@@ -104,7 +104,7 @@ def _indexed(
     opened: ExitStack,
 ) -> "ImageIndex":
     """The pictures as a model sees them."""
-    from visavis.cli.temporary import temporary_index
+    from visavis.cli.measure.temporary import temporary_index
     from visavis.embedders.registry import load_embedder
     from visavis.sources.records import RecordsSource
 

@@ -1,6 +1,6 @@
 import pytest
 
-from visavis.cli.evaluating_several import _how_clear
+from visavis.cli.measure.several import _how_clear
 
 
 @pytest.mark.parametrize(

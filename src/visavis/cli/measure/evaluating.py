@@ -111,7 +111,7 @@ def evaluate(
     Each figure comes with its 95 % interval. Two reports of the same questions are compared query
     by query with --against, and so are several models on the same SOURCE.
     """
-    from visavis.cli.temporary import tell_skipped
+    from visavis.cli.measure.temporary import tell_skipped
     from visavis.evaluation.copies import chosen_edits
     from visavis.evaluation.report import read_report, write_report
     from visavis.evaluation.tasks import Options
@@ -134,7 +134,7 @@ def evaluate(
         edits=chosen_edits(edit or ()),
     )
     if len(models) > 1:
-        from visavis.cli.evaluating_several import evaluate_models, refuse_single_options
+        from visavis.cli.measure.several import evaluate_models, refuse_single_options
 
         refuse_single_options(out=out, against=against, report=report)
         evaluate_models(
@@ -222,7 +222,7 @@ def _opened(
 
     `skipped` is told which pictures of a source could not be used.
     """
-    from visavis.cli.temporary import temporary_index
+    from visavis.cli.measure.temporary import temporary_index
     from visavis.errors import UsageError
 
     given = options.settings(index, device, model=model)

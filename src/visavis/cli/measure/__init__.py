@@ -1,0 +1,1 @@
+"""`visavis evaluate` and `visavis compare`: how well a model finds, in figures and to look at."""

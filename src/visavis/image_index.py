@@ -4,7 +4,6 @@ import contextlib
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -23,7 +22,15 @@ from visavis.errors import (
 )
 from visavis.filters import Where, as_filter
 from visavis.flows import reindex as flows
-from visavis.flows.answer import Means, Observe, SearchOptions, answer, as_queries, unobserved
+from visavis.flows.answer import (
+    Means,
+    Observe,
+    SearchOptions,
+    answer,
+    answer_many,
+    as_queries,
+    unobserved,
+)
 from visavis.flows.binding import Binding, IndexOptions
 from visavis.flows.ingest import IngestOptions, Progress
 from visavis.flows.ingest_all import ingest_all
@@ -271,9 +278,12 @@ class ImageIndex:
             observe,
         )
         result = answer(query, self._store, means)
+        self._care_for_caches()
+        return result
+
+    def _care_for_caches(self) -> None:
         if is_local(self._store) and self._store.wants_caches():
             self.repair()
-        return result
 
     def search(
         self,
@@ -306,15 +316,17 @@ class ImageIndex:
         allow_private: bool = False,
         **options: Unpack[SearchOptions],
     ) -> list[SearchResult]:
-        """The answers to many queries, in their order, made side by side on the index's threads.
+        """The answers to many queries, in their order: searched for together, on several threads.
 
-        Arguments as for `search`; the first error of a query is raised.
+        Arguments as for `search`; an error of one query is raised. `took_ms` is a query's share.
         """
         asked = as_queries(queries, where, options)
-        one_thread = partial(self.embedder, 1)  # each: the queries are what runs side by side
-        ask = partial(self.answer, allow_private=allow_private, embedder=one_thread)
-        with ThreadPoolExecutor(self._jobs, "visavis-search") as pool:
-            return list(pool.map(ask, asked))
+        fetch = partial(fetched, allow_private=allow_private)
+        # One thread for each model: the queries are what runs side by side.
+        means = Means(partial(self.embedder, 1), fetch, self._max_pixels)
+        found = answer_many(asked, self._store, means, self._jobs)
+        self._care_for_caches()
+        return found
 
     def repair(self) -> None:
         """Begin to make lost or damaged caches again, beside the searches that go on without them.

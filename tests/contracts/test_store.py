@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from asking import ask
 from brute import Brute, clustered, kept, recall, some_record, unit
 from looking import looking
 from stores import DIM, Implementation, a_query, numbered, where
@@ -27,9 +28,9 @@ def test_what_was_put_in_comes_out_again(store: VectorStore, source: int) -> Non
 
 
 def test_an_unknown_id_is_an_error_that_names_it(store: VectorStore) -> None:
-    for ask in (store.get, store.vector):
+    for wanted in (store.get, store.vector):
         with pytest.raises(RecordNotFoundError, match="'nobody'"):
-            ask("nobody")
+            wanted("nobody")
 
 
 def test_put_in_twice_is_one_record_and_the_new_vector_counts(
@@ -37,12 +38,12 @@ def test_put_in_twice_is_one_record_and_the_new_vector_counts(
 ) -> None:
     east, north = np.eye(DIM, dtype=np.float32)[:2]
     store.upsert(source, [some_record("a"), some_record("b")], np.stack([east, east]))
-    assert [match.record.id for match in store.search(east, 5, min_score=0.5).matches] == ["a", "b"]
+    assert [match.record.id for match in ask(store, east, 5, min_score=0.5).matches] == ["a", "b"]
     store.upsert(source, [some_record("a", {"new": True})], north[None])
     assert store.info().records == 2
     assert store.get("a").fields == {"new": True}
-    assert [match.record.id for match in store.search(north, 5, min_score=0.5).matches] == ["a"]
-    assert [match.record.id for match in store.search(east, 5, min_score=0.5).matches] == ["b"]
+    assert [match.record.id for match in ask(store, north, 5, min_score=0.5).matches] == ["a"]
+    assert [match.record.id for match in ask(store, east, 5, min_score=0.5).matches] == ["b"]
 
 
 def test_the_last_of_an_id_in_one_call_wins(store: VectorStore, source: int) -> None:
@@ -57,10 +58,10 @@ def test_removed_records_are_gone_at_once(
     kind: Implementation, store: VectorStore, filled: Brute
 ) -> None:
     query = a_query(0)
-    best = [match.record.id for match in store.search(query, 20).matches]
+    best = [match.record.id for match in ask(store, query, 20).matches]
     assert store.remove([*best, "nobody"]) == 20
     filled.remove(best)
-    found = store.search(query, 50)
+    found = ask(store, query, 50)
     assert found.total == 2980 == store.info().records
     assert not {match.record.id for match in found.matches} & set(best)
     with pytest.raises(RecordNotFoundError):
@@ -77,8 +78,8 @@ def test_changed_facts_keep_the_vector(store: VectorStore, source: int) -> None:
     assert (record.size, record.modified, record.uri) == (77, 88.5, "/elsewhere/a.jpg")
     assert record.fields == {"price": 2, "size": "L"}
     assert store.vector("a").tolist() == before.tolist()
-    assert [m.record.id for m in store.search(before, 1, where=where("size=L")).matches] == ["a"]
-    assert store.search(before, 1, where=where("price=1")).matches == ()
+    assert [m.record.id for m in ask(store, before, 1, where=where("size=L")).matches] == ["a"]
+    assert ask(store, before, 1, where=where("price=1")).matches == ()
 
 
 def test_a_sweep_knows_enough_to_see_a_change(store: VectorStore, source: int) -> None:
@@ -124,7 +125,7 @@ def test_a_copy_with_a_held_vector_scores_exactly_like_its_original(
     copies = [some_record(f"copy of {record.id}") for record in records]
     store.upsert(source, copies, np.stack([held[record.sha256].vector for record in records]))
     for query in clustered(5, DIM, seed=3):
-        scores = {m.record.id: m.score for m in store.search(query, 400).matches}
+        scores = {m.record.id: m.score for m in ask(store, query, 400).matches}
         for record in records:
             assert scores[record.id] == scores[f"copy of {record.id}"]
 
@@ -193,10 +194,10 @@ def test_a_source_is_registered_once_and_counts_its_records(store: VectorStore) 
 def test_everything_survives_close_and_open(
     kind: Implementation, store: VectorStore, filled: Brute, tmp_path: Path
 ) -> None:
-    before = store.search(a_query(6), 120)
+    before = ask(store, a_query(6), 120)
     store.close()
     again = kind.open(tmp_path / "store", DIM)
-    assert again.search(a_query(6), 120) == before
+    assert ask(again, a_query(6), 120) == before
     assert again.info().records == 3000
     again.close()
 
@@ -204,7 +205,7 @@ def test_everything_survives_close_and_open(
 def test_a_closed_store_says_so(store: VectorStore, filled: Brute) -> None:
     store.close()
     with pytest.raises(StoreError, match="closed"):
-        store.search(a_query(0), 1)
+        ask(store, a_query(0), 1)
     with pytest.raises(StoreError, match="closed"):
         store.get("r00000")
 
@@ -214,7 +215,7 @@ def test_another_opened_store_follows_what_this_one_writes(
 ) -> None:
     reader = kind.open(tmp_path / "store", DIM)
     query = a_query(7)
-    assert reader.search(query, 120) == store.search(query, 120)
+    assert ask(reader, query, 120) == ask(store, query, 120)
     random = np.random.default_rng(5)
     for turn in range(6):
         new = numbered(150, start=3000 + 150 * turn)
@@ -226,8 +227,8 @@ def test_another_opened_store_follows_what_this_one_writes(
         filled.remove(gone)
         if turn % 2:
             kind.settle(store)
-        assert reader.search(query, 120) == store.search(query, 120)
-        found = reader.search(query, 20, where=where("number<350"))
+        assert ask(reader, query, 120) == ask(store, query, 120)
+        found = ask(reader, query, 20, where=where("number<350"))
         low = [id for id, r in filled.records.items() if int(r.fields["number"]) < 350]
         filled.assert_best(found.matches, query, 0, 20, low)
     reader.close()
@@ -245,11 +246,11 @@ def test_readers_in_threads_never_see_half_a_change(
         store.upsert(source, records, np.repeat(place[None], 50, axis=0))
 
     def look() -> None:
-        seen = store.search(place, 50, where=parse_all(["turn>=0"]))
+        seen = ask(store, place, 50, where=parse_all(["turn>=0"]))
         assert [match.record.id for match in seen.matches] == ids
         assert seen.total == 50
         assert len({match.record.fields["turn"] for match in seen.matches}) == 1
-        assert [match.record.id for match in store.search(place, 50).matches] == ids
+        assert [match.record.id for match in ask(store, place, 50).matches] == ids
 
     turn(0)
     with looking(look, threads=4) as wrong:

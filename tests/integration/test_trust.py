@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from asking import ask
 from PIL import Image
 
 from visavis.errors import ImageUnreadableError, IndexDamagedError, SourceError
@@ -132,7 +133,7 @@ def test_the_nearest_are_found_in_tight_clusters_and_for_odd_questions(
         found = 0
         for question in questions:
             nearest = np.argsort(-(exact @ question), kind="stable")[:10]
-            ids = {match.record.id for match in store.search(question, 10).matches}
+            ids = {match.record.id for match in ask(store, question, 10).matches}
             found += len(ids & {f"r{n:05}" for n in nearest})
         assert found >= 0.95 * 10 * len(questions)
     store.close()

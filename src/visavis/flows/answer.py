@@ -3,11 +3,16 @@
 Library, command line and server come this way. (Evaluation ranks everything, and has its own.)
 """
 
+import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache, partial
+from itertools import chain
 from typing import TypedDict, TypeVar
+
+import numpy as np
 
 from visavis.embedders.base import Embedder
 from visavis.errors import StoreUnsupportedError, UsageError
@@ -17,17 +22,20 @@ from visavis.flows.by_words import Looks, asks_text
 from visavis.flows.search import (
     Asked,
     Fetch,
+    as_result,
     check,
+    page_of,
     query_vector,
     rank,
     term_notes,
 )
 from visavis.flows.terms import Question, as_terms
-from visavis.store.base import VectorStore
+from visavis.store.base import Answer, Page, VectorStore
 from visavis.store.capabilities import faceted, has_text
 from visavis.types import By, Condition, Filter, Query, SearchResult
 
 _TRIES = 4  # an index may get another model between the embedding of a query and its search
+_TOGETHER = 1_024  # queries that are searched for at once
 
 T = TypeVar("T")
 
@@ -78,6 +86,56 @@ def answer(query: Query, store: VectorStore, means: Means) -> SearchResult:
     """
     check(query)
     return with_one_model(store, partial(_attempt, query, store, means))
+
+
+def answer_many(
+    queries: Sequence[Query], store: VectorStore, means: Means, jobs: int
+) -> list[SearchResult]:
+    """Answer queries in their order, on several threads; many are searched for at once.
+
+    Raises what `answer` raises for one of them.
+    """
+    for query in queries:
+        check(query)
+    size = max(1, min(_TOGETHER, math.ceil(len(queries) / jobs)))
+    parts = [queries[start : start + size] for start in range(0, len(queries), size)]
+    ask = partial(_answer_part, store=store, means=means)
+    with ThreadPoolExecutor(jobs, "visavis-search") as pool:
+        return list(chain.from_iterable(pool.map(ask, parts)))
+
+
+def _answer_part(queries: Sequence[Query], store: VectorStore, means: Means) -> list[SearchResult]:
+    """On a thread: those by looks alone go together."""
+    alone = [query.count or asks_text(query) or query.by == "text" for query in queries]
+    together = [query for query, single in zip(queries, alone, strict=True) if not single]
+    found = iter(with_one_model(store, partial(_attempt_all, together, store, means)))
+    return [
+        answer(query, store, means) if single else next(found)
+        for query, single in zip(queries, alone, strict=True)
+    ]
+
+
+def _attempt_all(queries: Sequence[Query], store: VectorStore, means: Means) -> list[SearchResult]:
+    started = time.perf_counter()
+    embedder = cache(means.embedder)
+    vectors = [
+        query_vector(query.terms, store, embedder, means.fetch, means.max_pixels)
+        for query in queries
+    ]
+    groups: dict[tuple[Page, str], list[int]] = {}  # of those that ask the store for the same
+    for at, (asked, query) in enumerate(zip(vectors, queries, strict=True)):
+        groups.setdefault((page_of(asked, query), repr(query.where)), []).append(at)
+    answers: dict[int, Answer] = {}
+    for (page, _), places in groups.items():
+        rows = np.stack([vectors[at].vector for at in places])
+        answers |= zip(places, store.search(rows, page, queries[places[0]].where), strict=True)
+    model = store.model().name
+    results = [
+        as_result(asked, query, answers[at], model, term_notes(query.terms, embedder))
+        for at, (asked, query) in enumerate(zip(vectors, queries, strict=True))
+    ]
+    took = (time.perf_counter() - started) * 1000 / max(1, len(queries))
+    return [replace(result, took_ms=took) for result in results]
 
 
 def with_one_model(store: VectorStore, attempt: Callable[[], T]) -> T:
@@ -135,7 +193,8 @@ def _matching(query: Query, store: VectorStore, seen: list[Asked]) -> int:
         return matching
     others = query.where.conditions if query.where else ()
     alone = Filter((*others, Condition("id", "=", (query.without,))))
-    return matching - len(store.search(asked.vector, 1, 0, alone, floor, None).matches)
+    [itself] = store.search(asked.vector[None], Page(1, min_score=floor), alone)
+    return matching - len(itself.matches)
 
 
 def as_query(question: Query | Question, where: Where, options: SearchOptions) -> Query:

@@ -26,7 +26,7 @@ from visavis.filters import described
 from visavis.flows.terms import NOTHING
 from visavis.images.decode import crop, decode
 from visavis.images.files import path_text, read_file, stat_file
-from visavis.store.base import VectorStore
+from visavis.store.base import Answer, Page, VectorStore
 from visavis.types import (
     RGB,
     Box,
@@ -96,20 +96,30 @@ def check(query: Query) -> None:
             raise UsageError(f"a weight must be a number, not {term.weight}")
 
 
+def page_of(asked: Asked, query: Query) -> Page:
+    """The part of the ranking that a query wants."""
+    floor = None if query.min_score is None else asked.floor(query.min_score)
+    return Page(query.limit, query.offset, floor, query.without)
+
+
 def rank(
     asked: Asked, query: Query, store: VectorStore, started: float, notes: tuple[str, ...] = ()
 ) -> SearchResult:
     """The answer to a query whose vector is known; `started` is when (perf_counter) it began."""
-    floor = None if query.min_score is None else asked.floor(query.min_score)
-    answer = store.search(
-        asked.vector, query.limit, query.offset, query.where, floor, query.without
-    )
+    [answer] = store.search(asked.vector[None], page_of(asked, query), query.where)
+    result = as_result(asked, query, answer, store.model().name, notes)
+    return replace(result, took_ms=(time.perf_counter() - started) * 1000)
+
+
+def as_result(
+    asked: Asked, query: Query, answer: Answer, model: str, notes: tuple[str, ...]
+) -> SearchResult:
+    """What a store found, as people see it; it does not say yet how long it took."""
     matches = asked.scored(answer.matches)
     if query.offset == 0:
         notes += asked.weak(matches)
     reason = None if matches else reason_for_nothing(query, answer.total)
-    took = (time.perf_counter() - started) * 1000
-    return SearchResult(matches, answer.total, store.model().name, took, reason, notes)
+    return SearchResult(matches, answer.total, model, 0.0, reason, notes)
 
 
 def reason_for_nothing(query: Query, total: int) -> str:

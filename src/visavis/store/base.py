@@ -85,6 +85,17 @@ class Rows(NamedTuple):
     """(records, dim), of unit length."""
 
 
+class Page(NamedTuple):
+    """Which part of an answer is wanted."""
+
+    limit: int = 10
+    offset: int = 0
+    min_score: float | None = None
+    """Matches below it are left out."""
+    without: str | None = None
+    """The id of a record to leave out, and not to count either."""
+
+
 class Answer(NamedTuple):
     """What a store found: matches best first, and how many records were eligible."""
 
@@ -221,18 +232,8 @@ class VectorStore(Protocol):
         """The record's vector, (dim,). Raises RecordNotFoundError."""
         ...
 
-    def search(
-        self,
-        vector: Vectors,
-        limit: int,
-        offset: int = 0,
-        where: Filter | None = None,
-        min_score: float | None = None,
-        without: str | None = None,
-    ) -> Answer:
-        """The records nearest to a unit vector, best first, ties by id.
-
-        The record with the id `without` is left out, and not counted either.
+    def search(self, vectors: Vectors, page: Page, where: Filter | None = None) -> list[Answer]:
+        """For each of the unit vectors (n, dim): the records nearest to it, best first, ties by id.
 
         Raises FilterError for a field that no record has.
         """

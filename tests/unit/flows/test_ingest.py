@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from asking import ask
 from listed import Listed
 from PIL import Image
 from taking_in import BLUE, RED, Draw, Run, catalogue, counts, generation, numbers, png, records
@@ -52,7 +53,7 @@ def test_the_order_of_a_source_does_not_matter(tmp_path: Path, fake: FakeEmbedde
     for turn, order in enumerate((images, images[::-1], sorted(images, key=lambda i: i[1]))):
         store = SqliteStore.create(tmp_path / f"{turn}.index", ModelFacts("fake", "fake", "f", 3))
         ingest(Listed(order), store, fake, IngestOptions(3))
-        found = store.search(store.vector("7.png"), 50).matches
+        found = ask(store, store.vector("7.png"), 50).matches
         answers.append([(match.record, match.score) for match in found])
         store.close()
     assert answers[0] == answers[1] == answers[2]
@@ -89,7 +90,7 @@ def test_a_photo_turned_by_its_flag_equals_its_upright_copy(tmp_path: Path, gall
     classic = ClassicEmbedder()
     store = SqliteStore.create(tmp_path / "i", ModelFacts("classic", "classic", "x", classic.dim))
     ingest(FolderSource(tmp_path / "photos"), store, classic, IngestOptions(1))
-    found = store.search(store.vector("upright.png"), 2).matches
+    found = ask(store, store.vector("upright.png"), 2).matches
     assert {match.record.id for match in found} == {"upright.png", "turned.png"}
     assert found[1].score > 0.99999
     assert found[0].record.width == found[1].record.width
@@ -163,7 +164,7 @@ def test_a_copied_file_is_added_without_a_second_embedding(
     shutil.copy(photos / "red.png", photos / "copy.png")
     assert counts(run(FolderSource(photos))) == (1, 3, 0, 0, 0)
     assert fake.embedded == 3
-    found = store.search(store.vector("red.png"), 2).matches
+    found = ask(store, store.vector("red.png"), 2).matches
     assert [(m.record.id, m.score) for m in found] == [("copy.png", 1.0), ("red.png", 1.0)]
 
 

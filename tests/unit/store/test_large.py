@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from asking import ask
 from brute import Brute, clustered, recall, some_record
 
 from visavis.filters import parse_all
@@ -37,20 +38,20 @@ def test_a_large_index_is_quick_and_nearly_always_right(large: tuple[SqliteStore
     store, oracle = large
     assert store.info().approximate
     queries = clustered(COUNT, DIM, clusters=500)[:: COUNT // 30]
-    shares = [recall(store.search(query, 10).matches, oracle.scores(query)) for query in queries]
+    shares = [recall(ask(store, query, 10).matches, oracle.scores(query)) for query in queries]
     assert np.mean(shares) >= 0.95
     selective = [id for id, record in oracle.records.items() if record.fields["percent"] == 7]
     half = [id for id, record in oracle.records.items() if record.fields["half"] == 1]
     wide = []
     for query in queries[:10]:
-        found = store.search(query, 20, where=parse_all(["percent=7"]))
+        found = ask(store, query, 20, where=parse_all(["percent=7"]))
         oracle.assert_best(found.matches, query, 0, 20, selective)
-        some = store.search(query, 10, where=parse_all(["half=1"])).matches
+        some = ask(store, query, 10, where=parse_all(["half=1"])).matches
         wide.append(recall(some, oracle.scores(query, half)))
     assert np.mean(wide) >= 0.95
-    pages = [store.search(queries[3], 60, start).matches for start in range(0, 300, 60)]
+    pages = [ask(store, queries[3], 60, start).matches for start in range(0, 300, 60)]
     met = [match.record.id for page in pages for match in page]
     assert len(set(met)) == 300
-    own = store.search(queries[5], 1).matches[0].record.id
+    own = ask(store, queries[5], 1).matches[0].record.id
     store.remove([own])
-    assert store.search(queries[5], 1).matches[0].record.id != own
+    assert ask(store, queries[5], 1).matches[0].record.id != own

@@ -70,6 +70,11 @@ class Ann:
         numbers: NDArray[np.int64] = found[0]
         return numbers[numbers >= 0]
 
+    def candidates_of(self, vectors: Vectors, count: int) -> NDArray[np.int64]:
+        """The same for many: (n, count), with -1 where there are fewer."""
+        _, found = self._index.search(vectors, count, params=self._parameters)
+        return np.asarray(found)
+
     @classmethod
     def trained(cls, sample: Vectors, rows: int) -> "Ann":
         """An empty index, trained on a sample (in random order) of the `rows` vectors to come."""

@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 from visavis.types import Vectors
 
 _SCORED_FLOATS = 2**20  # turned into float32 at a time, 4 MB: what the processor's caches hold
+_AT_ONCE = 16  # vectors in a product of matrices
+_ONE_THREAD = 2**18  # multiplications; OpenBLAS takes several threads from here on
 _BLOCK_FLOATS = 2**22  # in a block of `blocks`
 
 ROUNDING = np.float32(2e-6)
@@ -37,6 +39,23 @@ def dots(vectors: Vectors, vector: Vectors) -> Vectors:
 
 def _dots(vectors: Vectors, vector: Vectors) -> Vectors:
     return np.asarray(np.einsum("ij,j->i", vectors, vector))
+
+
+def products(rows: Vectors, vectors: Vectors) -> Vectors:
+    """The dot product of each row with each of some vectors: (rows, vectors).
+
+    In pieces so small that BLAS takes no other threads to them, which would wait for one another
+    on a busy machine. The last bits differ from those of `dots`.
+    """
+    found = np.empty((len(rows), len(vectors)), np.float32)
+    for start in range(0, len(vectors), _AT_ONCE):
+        part = vectors[start : start + _AT_ONCE]
+        step = max(1, _ONE_THREAD // max(1, part.size))
+        whole = len(rows) - len(rows) % step
+        pieces = rows[:whole].reshape(-1, step, rows.shape[1])
+        found[:whole, start : start + len(part)] = (pieces @ part.T).reshape(whole, len(part))
+        found[whole:, start : start + len(part)] = rows[whole:] @ part.T
+    return found
 
 
 def asked_part(vector: Vectors) -> slice:
@@ -137,6 +156,39 @@ class Codes:
             rows = part if positions is None else positions[part]
             scores[part] = _dots(codes[rows].astype(np.float32), vector)
             scores[part] *= self._scales[rows]
+        return scores
+
+    def places(self, numbers: NDArray[np.int64]) -> NDArray[np.intp]:
+        """Where numbers that are all here stand, in their shape."""
+        if len(self.numbers) and self.numbers[-1] - self.numbers[0] == len(self.numbers) - 1:
+            return np.asarray(numbers - self.numbers[0])
+        return np.asarray(np.searchsorted(self.numbers, numbers))
+
+    def scores_of(self, vectors: Vectors, positions: NDArray[np.intp]) -> Vectors:
+        """Approximate scores of each vector's own records: (n, dim) and (n, many) to (n, many)."""
+        scores = np.empty(positions.shape, np.float32)
+        step = max(1, _SCORED_FLOATS // max(1, positions.shape[1] * vectors.shape[1]))
+        for start in range(0, len(vectors), step):
+            part = slice(start, start + step)
+            decoded = self._codes[positions[part]].astype(np.float32)
+            scores[part] = np.einsum("qnd,qd->qn", decoded, vectors[part])
+        scores *= self._scales[positions]
+        return scores
+
+    def all_scores(self, vectors: Vectors, positions: NDArray[np.intp] | None = None) -> Vectors:
+        """Approximate scores of the records at some positions (all, when None), for each vector.
+
+        (n, records); the codes are decoded once for all vectors.
+        """
+        total = len(self.numbers) if positions is None else len(positions)
+        scores = np.empty((len(vectors), total), np.float32)
+        step = max(1, _SCORED_FLOATS // vectors.shape[1])
+        for start in range(0, total, step):
+            part = slice(start, min(start + step, total))
+            rows = part if positions is None else positions[part]
+            decoded = self._codes[rows].astype(np.float32)
+            scores[:, part] = products(decoded, vectors).T
+            scores[:, part] *= self._scales[rows]
         return scores
 
     def errors(self, positions: NDArray[np.intp] | None = None) -> Vectors:

@@ -70,6 +70,10 @@ class Ranking:
         low, high = (0, self.head) if at < self.head else (self.head, len(self.scores))
         return low + int(np.searchsorted(-self.scores[low:high], -self.scores[at], side))
 
+    def first(self) -> "Ranking":
+        """The ranks that earlier pages have shown: these come first on later ones too."""
+        return Ranking(self.numbers[:DEPTH], self.scores[:DEPTH], DEPTH)
+
     def without(self, number: int) -> "Ranking":
         """The ranking without a record."""
         return self.only(self.numbers != number)
@@ -125,14 +129,13 @@ class Snapshot:
 
         `selected` are the sorted numbers that pass the filter; None: all pass.
         """
-        tail = self._rank_tail(vector, need, selected)
+        tail = self.rank_tail(vector, need, selected)
         if self.base is None:
             return Ranking.of([tail])
         found = self._propose(vector, need, selected, fetch)
         if found is None:
             return Ranking.of([tail, self._rank_exactly(vector, need, selected, fetch)])
-        first = Ranking.of([tail, found])
-        first = Ranking(first.numbers[:DEPTH], first.scores[:DEPTH], DEPTH)
+        first = Ranking.of([tail, found]).first()
         if need <= DEPTH:
             return first
         rest = Ranking.of([tail, self._rank_exactly(vector, need + DEPTH, selected, fetch)])
@@ -143,6 +146,30 @@ class Snapshot:
             DEPTH,
         )
 
+    @property
+    def tail(self) -> Vectors:
+        """The vectors in memory, (n, dim), in the order of `tail_numbers`."""
+        return self._tail
+
+    @property
+    def removed(self) -> NDArray[np.intp]:
+        """Positions in the base of records that are gone."""
+        return self._removed
+
+    def proposes(self, selected: Numbers | None) -> bool:
+        """Whether the approximate index is asked at all."""
+        known = self.base is not None and self.base.ann is not None
+        return known and (selected is None or len(selected) > SELECTIVE)
+
+    def depth(self, selected: Numbers | None) -> int:
+        """How many candidates the approximate index is asked for."""
+        assert self.base is not None  # narrows the types: `proposes` says so
+        assert self.base.ann is not None
+        if selected is None:
+            return self.base.ann.depth
+        share = len(selected) / max(len(self), 1)
+        return min(_MOST_CANDIDATES, int(self.base.ann.depth * _SPARE / share) + 1)
+
     def count_reaching(
         self, vector: Vectors, floor: float, selected: Numbers | None, fetch: Fetch
     ) -> int:
@@ -150,7 +177,7 @@ class Snapshot:
 
         The codes tell of most records on which side they are; the others are fetched.
         """
-        tail = rounded(self._rank_tail(vector, len(self.tail_numbers), selected)[1])
+        tail = rounded(self.rank_tail(vector, len(self.tail_numbers), selected)[1])
         count = int(np.count_nonzero(tail >= floor))
         if self.base is None:
             return count
@@ -168,15 +195,16 @@ class Snapshot:
             count += int(np.count_nonzero(rounded(dots(fetch(part)[1], vector)) >= floor))
         return count
 
-    def _rank_tail(
+    def rank_tail(
         self, vector: Vectors, need: int, selected: Numbers | None
     ) -> tuple[Numbers, Vectors]:
+        """Numbers and scores of those in memory that may be among the best."""
         numbers = self.tail_numbers
         if not len(numbers):
             return numbers, np.empty(0, np.float32)
         scores = dots(self._tail, vector)
         if selected is not None:
-            passing = _among(numbers, selected)
+            passing = among(numbers, selected)
             numbers, scores = numbers[passing], scores[passing]
         kept = possibly_best(scores, ROUNDING, need)
         return numbers[kept], scores[kept]
@@ -189,14 +217,10 @@ class Snapshot:
         For the first ranks only those are fetched that the codes do not rule out.
         """
         assert self.base is not None  # narrows the type: rank() asked
-        if self.base.ann is None or (selected is not None and len(selected) <= SELECTIVE):
+        if self.base.ann is None or not self.proposes(selected):
             return None
         one_thread()
-        count = self.base.ann.depth
-        if selected is not None:
-            share = len(selected) / max(len(self), 1)
-            count = min(_MOST_CANDIDATES, int(count * _SPARE / share) + 1)
-        codes = self.base.codes
+        count, codes = self.depth(selected), self.base.codes
         positions = codes.positions(np.sort(self.base.ann.candidates(vector, count)))
         coded = codes.scores(vector, positions)
         if len(coded) < DEPTH or np.partition(coded, -10)[-10] < self.base.ann.trusted:
@@ -204,7 +228,7 @@ class Snapshot:
         if len(self._removed) or selected is not None:
             kept = ~np.isin(positions, self._removed)
             if selected is not None:
-                kept &= _among(codes.numbers[positions], selected)
+                kept &= among(codes.numbers[positions], selected)
             positions, coded = positions[kept], coded[kept]
         if len(positions) < DEPTH:  # many of its records were removed since, or do not pass
             return None
@@ -232,7 +256,7 @@ def rounded(scores: Vectors) -> Vectors:
     return np.asarray(np.minimum(np.round(scores, _SCORE_DECIMALS), 1.0))
 
 
-def _among(numbers: Numbers, selected: Numbers) -> NDArray[np.bool_]:
+def among(numbers: Numbers, selected: Numbers) -> NDArray[np.bool_]:
     """Which numbers are in a sorted selection."""
     if not len(selected):
         return np.zeros(len(numbers), bool)

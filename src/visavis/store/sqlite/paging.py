@@ -1,6 +1,5 @@
 """A page of a ranking, with its records."""
 
-import json
 import sqlite3
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -21,12 +20,13 @@ class Placed(NamedTuple):
     """The address of the source that it came from."""
 
 
-def page(
-    connection: sqlite3.Connection, ranking: Ranking, start: int, end: int
-) -> tuple[Match, ...]:
-    """The matches from rank `start` up to `end`; see `placed`."""
-    found = placed(connection, ranking, start, end)
-    return tuple(Match(one.record, one.score) for one in found)
+def pages(
+    connection: sqlite3.Connection, rankings: Sequence[Ranking], offset: int, limit: int
+) -> list[tuple[Match, ...]]:
+    """The matches of each ranking after the first `offset`, `limit` of them; see `placed`."""
+    spans = [(offset, min(offset + limit, len(ranking.scores))) for ranking in rankings]
+    found = _placed(connection, list(zip(rankings, spans, strict=True)))
+    return [tuple(Match(one.record, one.score) for one in part) for part in found]
 
 
 def placed(connection: sqlite3.Connection, ranking: Ranking, start: int, end: int) -> list[Placed]:
@@ -35,35 +35,61 @@ def placed(connection: sqlite3.Connection, ranking: Ranking, start: int, end: in
     Records of equal score are sorted before they are cut, so that pages neither repeat nor leave
     out one. Raises IndexDamagedError when a ranked vector has no record.
     """
-    if start >= end:
-        return []
-    ranks = ranking.tied(start, end)
-    numbers = ranking.numbers[ranks.start : ranks.stop].tolist()
+    return _placed(connection, [(ranking, (start, end))])[0]
+
+
+def _placed(
+    connection: sqlite3.Connection, asked: Sequence[tuple[Ranking, tuple[int, int]]]
+) -> list[list[Placed]]:
+    ranks = [
+        ranking.tied(start, end) if start < end else range(0) for ranking, (start, end) in asked
+    ]
+    numbers = [
+        ranking.numbers[part.start : part.stop].tolist()
+        for (ranking, _), part in zip(asked, ranks, strict=True)
+    ]
+    records = _records(connection, set().union(*numbers))
+    return [
+        _ordered(ranking, part, span, [(number, *records[number]) for number in shown])
+        for (ranking, span), part, shown in zip(asked, ranks, numbers, strict=True)
+    ]
+
+
+def _records(
+    connection: sqlite3.Connection, numbers: set[int]
+) -> dict[int, tuple[ImageRecord, str]]:
+    """Records with the addresses of their sources, by number."""
     found = {
-        row[0]: row[1:]
+        row[0]: (rows.record(row[1:]), row[1:][rows.SOURCE])
         for row in connection.execute(
             f"SELECT r.number, {rows.RECORD_COLUMNS} FROM json_each(?) j"
             " JOIN records r ON r.number = j.value JOIN sources s ON s.number = r.source",
-            (json.dumps(numbers),),
+            (str(list(numbers)),),
         )
     }
     if len(found) != len(numbers):
         raise IndexDamagedError(
             "some vectors of the index have no record; run visavis compact to check the file"
         )
+    return found
+
+
+def _ordered(
+    ranking: Ranking,
+    ranks: range,
+    span: tuple[int, int],
+    shown: Sequence[tuple[int, ImageRecord, str]],
+) -> list[Placed]:
+    """The records at `ranks` in the order of their scores and ids, cut to the span."""
     scores = ranking.scores[ranks.start : ranks.stop].tolist()
-    all_placed = [
-        Placed(number, rows.record(found[number]), score, found[number][rows.SOURCE])
-        for number, score in zip(numbers, scores, strict=True)
+    placed = [
+        Placed(number, record, score, source)
+        for (number, record, source), score in zip(shown, scores, strict=True)
     ]
-    order: Sequence[int] = range(len(all_placed))
     if len(set(scores)) < len(scores):  # all others are in order already
+        later = [rank >= ranking.head for rank in ranks]
         order = sorted(
-            order,
-            key=lambda at: (
-                ranks[at] >= ranking.head,
-                -all_placed[at].score,
-                all_placed[at].record.id,
-            ),
+            range(len(placed)), key=lambda at: (later[at], -placed[at].score, placed[at].record.id)
         )
-    return [all_placed[at] for at in order[start - ranks.start : end - ranks.start]]
+        placed = [placed[at] for at in order]
+    return placed[span[0] - ranks.start : span[1] - ranks.start]

@@ -16,16 +16,18 @@ from visavis.store.base import (
     Capability,
     Change,
     ModelFacts,
+    Page,
     Rows,
     SourceRow,
     StoredVector,
     StoreFacts,
     StoreInfo,
 )
+from visavis.store.nearest.together import rank_all
 from visavis.store.sqlite import edits, rows, walk
 from visavis.store.sqlite.browse import Browse
 from visavis.store.sqlite.database import DATABASE, Database
-from visavis.store.sqlite.paging import page
+from visavis.store.sqlite.paging import pages
 from visavis.store.sqlite.rebuild import Rebuild
 from visavis.store.sqlite.snapshots import Snapshots
 from visavis.store.sqlite.sweep import SqliteSweep
@@ -229,30 +231,24 @@ class SqliteStore:
         found: Vectors = rows.vectors([row], 0)[1][0]
         return found
 
-    def search(
-        self,
-        vector: Vectors,
-        limit: int,
-        offset: int = 0,
-        where: Filter | None = None,
-        min_score: float | None = None,
-        without: str | None = None,
-    ) -> Answer:
-        """The records nearest to a unit vector, best first, ties by id; one id left out."""
+    def search(self, vectors: Vectors, page: Page, where: Filter | None = None) -> list[Answer]:
+        """For each unit vector (n, dim): the records nearest to it, best first, ties by id."""
+        if not len(vectors):
+            return []
         with self._db.reading() as connection:
-            snapshot = self._snapshots.fresh_for(connection, vector)
+            snapshot = self._snapshots.fresh_for(connection, vectors[0])
             selected = self._snapshots.selected(connection, where, snapshot.generation)
             total = len(snapshot) if selected is None else len(selected)
-            spare = int(without is not None)
-            ranking = snapshot.rank(vector, offset + limit + spare, selected, self._fetch)
-            if without is not None:
-                number = self._number(connection, without)
-                ranking = ranking.without(number)
+            need = page.offset + page.limit + int(page.without is not None)
+            rankings = rank_all(snapshot, vectors, need, selected, self._fetch)
+            if page.without is not None:
+                number = self._number(connection, page.without)
+                rankings = [ranking.without(number) for ranking in rankings]
                 total -= selected is None or number in selected
-            if min_score is not None:
-                ranking = ranking.reaching(min_score)
-            found = page(connection, ranking, offset, min(offset + limit, len(ranking.scores)))
-        return Answer(found, total)
+            if page.min_score is not None:
+                rankings = [ranking.reaching(page.min_score) for ranking in rankings]
+            found = pages(connection, rankings, page.offset, page.limit)
+        return [Answer(matches, total) for matches in found]
 
     @staticmethod
     def _number(connection: sqlite3.Connection, id: str) -> int:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from asking import ask
 from brute import Brute, clustered, recall, some_record
 
 from visavis.errors import StoreError
@@ -103,9 +104,9 @@ def test_a_damaged_cache_costs_time_and_no_answer(folder: Path, name: str, kind:
     [path] = [path for path in cache_files(folder) if path.name == name]
     damaged(kind, path)
     store = SqliteStore(folder)
-    found = store.search(query(), 200)
+    found = ask(store, query(), 200)
     oracle().assert_best(found.matches, query(), 0, 200)
-    selective = store.search(query(), 20, where=parse_all(["id~r000"]))
+    selective = ask(store, query(), 20, where=parse_all(["id~r000"]))
     assert selective.total == 100
     assert store.wants_caches()
     store.close()
@@ -116,19 +117,19 @@ def test_a_damaged_cache_is_made_again(folder: Path, name: str) -> None:
     [path] = [path for path in cache_files(folder) if path.name == name]
     damaged("cut", path)
     store = SqliteStore(folder)
-    store.search(query(), 1)
+    ask(store, query(), 1)
     store.repair()
     assert not store.wants_caches()
     assert store.info().approximate
     assert [p.name for p in cache_files(folder)] == sorted(FILES)
-    assert recall(store.search(query(), 10).matches, oracle().scores(query())) >= 0.9
+    assert recall(ask(store, query(), 10).matches, oracle().scores(query())) >= 0.9
     store.close()
 
 
 def test_without_a_cache_folder_the_answers_are_exact_and_it_is_made_again(folder: Path) -> None:
     shutil.rmtree(folder / "cache")
     store = SqliteStore(folder)
-    oracle().assert_best(store.search(query(), 150).matches, query(), 0, 150)
+    oracle().assert_best(ask(store, query(), 150).matches, query(), 0, 150)
     store.repair()
     assert store.info().approximate
     store.close()
@@ -176,7 +177,7 @@ def test_an_index_that_shrank_below_the_threshold_is_exact_again(
     assert cache_files(folder) == []
     rest = oracle()
     rest.remove([f"r{at:05}" for at in range(1750)])
-    rest.assert_best(opened.search(query(), 300).matches, query(), 0, 300)
+    rest.assert_best(ask(opened, query(), 300).matches, query(), 0, 300)
     assert not opened.wants_caches()
 
 
@@ -186,10 +187,10 @@ def test_a_reader_follows_when_a_small_index_is_compacted_twice(tmp_path: Path) 
     fill(writer, 50)
     writer.settle(thorough=True)
     reader = SqliteStore(tmp_path / "small")
-    assert reader.search(query(), 100).total == 50
+    assert ask(reader, query(), 100).total == 50
     writer.remove(["r00000", "r00001"])
     writer.settle(thorough=True)
-    found = reader.search(query(), 100)
+    found = ask(reader, query(), 100)
     assert found.total == 48 == len(found.matches)
     writer.close()
     reader.close()
@@ -207,7 +208,7 @@ def test_a_reader_of_a_long_first_run_keeps_its_memory_small(tmp_path: Path) -> 
         gone = [f"r{200 * turn + at:05}" for at in range(0, 200, 5)]
         writer.remove(gone)
         everything.remove(gone)
-        found = reader.search(query(turn), 120)
+        found = ask(reader, query(turn), 120)
         everything.assert_best(found.matches, query(turn), 0, 120)
         assert found.total == len(everything.vectors)
     assert len(reader._snapshots._snapshot.tail_numbers) * DIM <= 300 * DIM  # type: ignore[union-attr]
@@ -229,7 +230,7 @@ def test_a_stopped_build_leaves_nothing_and_is_made_up_for(
         with pytest.raises(KeyboardInterrupt):
             opened.settle()
     assert cache_files(folder) == before
-    assert opened.search(query(), 5).total == COUNT + 400
+    assert ask(opened, query(), 5).total == COUNT + 400
     opened.settle()
     assert opened.info().pending == 0
 
@@ -266,9 +267,9 @@ def test_the_same_question_is_answered_alike_before_and_after_compacting(
     opened: SqliteStore,
 ) -> None:
     where = parse_all(["odd=1"])
-    before: list[Answer] = [opened.search(query(at), 10, where=where) for at in range(20)]
+    before: list[Answer] = [ask(opened, query(at), 10, where=where) for at in range(20)]
     opened.settle(thorough=True)
-    after = [opened.search(query(at), 10, where=where) for at in range(20)]
+    after = [ask(opened, query(at), 10, where=where) for at in range(20)]
     same = sum(
         len({m.record.id for m in a.matches} & {m.record.id for m in b.matches})
         for a, b in zip(before, after, strict=True)
@@ -289,7 +290,7 @@ def test_a_full_disk_while_the_cache_is_made_is_a_sentence(folder: Path, tiny_di
         with pytest.raises(StoreError):
             store.settle(thorough=True)
         (place / "ballast").unlink()
-        oracle().assert_best(store.search(query(), 50).matches, query(), 0, 50)
+        oracle().assert_best(ask(store, query(), 50).matches, query(), 0, 50)
         leavings = [p for p in (place / "store" / "cache").rglob("*") if p.is_file()]
         assert leavings == []
     store.close()

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from asking import ask
 from brute import clustered, kept, some_record
 
 from visavis.errors import FilterError
@@ -107,18 +108,18 @@ def test_a_record_left_out_of_a_search_is_left_out_of_every_page(filled: Filled)
     store, vectors = filled
     for id in ("r1", "r2601"):
         vector = store.vector(id)
-        plain = store.search(vector, 250)
+        plain = ask(store, vector, 250)
         without = [
             match.record.id
             for offset in range(0, 250, 25)
-            for match in store.search(vector, 25, offset, without=id).matches
+            for match in ask(store, vector, 25, offset, without=id).matches
         ]
-        expected = [match.record.id for match in store.search(vector, 251).matches]
+        expected = [match.record.id for match in ask(store, vector, 251).matches]
         assert without == [other for other in expected if other != id][:250]
-        assert store.search(vector, 1, without=id).total == plain.total - 1
+        assert ask(store, vector, 1, without=id).total == plain.total - 1
     where = parse_all(["shelf=0"])
-    assert store.search(vectors[1], 1, where=where, without="r1").total == (
-        store.search(vectors[1], 1, where=where).total
+    assert ask(store, vectors[1], 1, where=where, without="r1").total == (
+        ask(store, vectors[1], 1, where=where).total
     )
 
 

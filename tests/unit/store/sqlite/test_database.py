@@ -17,7 +17,7 @@ from visavis.errors import (
     StoreError,
     VisavisError,
 )
-from visavis.store.base import ModelFacts
+from visavis.store.base import ModelFacts, Page
 from visavis.store.sqlite.database import DATABASE, Database
 from visavis.store.sqlite.store import SqliteStore
 
@@ -52,14 +52,14 @@ def test_a_damaged_file_is_refused_with_advice_and_left_alone(folder: Path, star
     data[start : start + 4096] = os.urandom(4096)
     path.write_bytes(data)
     with pytest.raises(IndexDamagedError, match=r"damaged.*restore it from a backup.*index again"):
-        SqliteStore(folder).search(clustered(1, 4)[0], 5)
+        SqliteStore(folder).search(clustered(1, 4), Page(5))
     assert path.read_bytes() == bytes(data)
 
 
 def read_all(folder: Path) -> None:
     store = SqliteStore(folder)
     try:
-        store.search(clustered(1, 4)[0], 500)
+        store.search(clustered(1, 4), Page(500))
         list(store.records())
     finally:
         store.close()
@@ -138,7 +138,7 @@ def test_a_transaction_is_all_or_nothing(folder: Path) -> None:
 
 def test_threads_that_ended_leave_no_open_files(store: SqliteStore) -> None:
     def ask() -> None:
-        assert store.search(clustered(1, 4)[0], 1).total == 500
+        assert store.search(clustered(1, 4), Page(1))[0].total == 500
 
     for _ in range(5):
         thread = threading.Thread(target=ask)
@@ -161,7 +161,7 @@ def test_closing_while_threads_search_ends_in_an_answer_or_an_error_of_ours(fold
             go.set()
             for turn in range(200):
                 try:
-                    store.search(clustered(1, 4, seed=turn)[0], 20)
+                    store.search(clustered(1, 4, seed=turn), Page(20))
                 except VisavisError as error:
                     return str(error)
             return ""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from asking import ask
 from brute import clustered, some_record
 from looking import looking
 from standing import standing
@@ -192,7 +193,7 @@ def test_an_index_of_before_gets_its_words_with_the_first_question(
     other = SqliteStore(tmp_path / "i")
 
     def look() -> None:
-        assert len(other.search(query(), 5).matches) == 5
+        assert len(ask(other, query(), 5).matches) == 5
 
     with looking(look, threads=2) as wrong:
         assert filled.texts.prepare()
@@ -257,7 +258,7 @@ def test_fused_pages_hold_every_record_once_with_its_score_by_looks(
     pages: list[Match] = []
     for offset in range(0, COUNT, 33):
         pages += bounded.texts.fused(words, vector, 33, offset, as_filter(where), min_score).matches
-    plain = bounded.search(vector, COUNT, 0, as_filter(where), min_score).matches
+    plain = ask(bounded, vector, COUNT, 0, as_filter(where), min_score).matches
     assert {m.record.id: m.score for m in pages} == {m.record.id: m.score for m in plain}
     assert len(pages) == len(plain)
 
@@ -265,7 +266,7 @@ def test_fused_pages_hold_every_record_once_with_its_score_by_looks(
 def test_the_fused_order_is_that_of_the_formula(filled: SqliteStore) -> None:
     words, vector = asked("nike shoe"), query()
     text = [m.record.id for m in filled.texts.search(words, COUNT).matches]
-    looks = [m.record.id for m in filled.search(vector, 100).matches]
+    looks = [m.record.id for m in ask(filled, vector, 100).matches]
     best = filled.texts.fused(words, vector, 10).matches
     # Every title that has the words has them in a row, and is as long: all share the first rank.
     scores = dict.fromkeys(text, 1 / (K + 1))
@@ -281,7 +282,7 @@ def test_the_fused_order_is_that_of_the_formula(filled: SqliteStore) -> None:
 
 def test_without_words_in_any_text_looks_alone_answer(filled: SqliteStore) -> None:
     fused = filled.texts.fused(asked("zeppelin"), query(), 200).matches
-    plain = filled.search(query(), 200).matches
+    plain = ask(filled, query(), 200).matches
     assert [m.record.id for m in fused] == [m.record.id for m in plain]
     assert {m.why for m in fused} == {("looks",)}
 

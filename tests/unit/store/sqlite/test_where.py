@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from asking import ask
 from brute import clustered, passes, some_record
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -124,7 +125,7 @@ def test_the_same_number_and_truth_value_are_told_apart_in_one_store(store: Sqli
     fill(store, [{"a": "True"}, {"a": 1}])
     for value, expected in ((1, ["01"]), (True, ["00", "01"]), (1, ["01"])):
         where = Filter((Condition("a", "=", (value,)),))
-        found = store.search(clustered(1, 4)[0], 5, where=where).matches
+        found = ask(store, clustered(1, 4)[0], 5, where=where).matches
         assert sorted(match.record.id for match in found) == expected
 
 
@@ -228,7 +229,7 @@ def test_comparing_numbers_with_a_text_is_a_mistake_and_no_empty_answer(
     with pytest.raises(FilterError, match=f"every {name} is a number"):
         store.remove_where(where)
     with pytest.raises(FilterError, match=f"every {name} is a number"):
-        store.search(np.eye(4, dtype=np.float32)[0], 5, where=where)
+        ask(store, np.eye(4, dtype=np.float32)[0], 5, where=where)
     assert store.info().records == 3
 
 
@@ -303,7 +304,7 @@ def test_filters_agree_with_plain_python(
         expected = {f"{at:02}" for at, held in enumerate(all_fields) if passes(typed, held)}
         assert {record.id for record in store.records(where)} == expected
         query = np.eye(4, dtype=np.float32)[0]
-        answer = store.search(query, 50, where=where)
+        answer = ask(store, query, 50, where=where)
         assert {match.record.id for match in answer.matches} == expected
         assert answer.total == len(expected)
     finally:

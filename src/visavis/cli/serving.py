@@ -2,7 +2,7 @@
 
 import signal
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from visavis.server.options import ServerOptions
+
+_UNREAD = 60  # seconds that a client may take nothing of an answer
 
 
 def serve(
@@ -72,6 +74,12 @@ def serve(
             metavar="N", min=0.001, help="All pictures of a query; a JPEG's pixels count a quarter."
         ),
     ] = 40.0,
+    log_format: Annotated[
+        Literal["text", "json"], typer.Option(help="How the log is written.")
+    ] = "text",
+    log_requests: Annotated[
+        bool, typer.Option("--log-requests", help="Log every request, not refusals alone.")
+    ] = False,
     new_key: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="Add a key to --api-key-file, print it, and stop."),
@@ -79,6 +87,9 @@ def serve(
     scope: Annotated[
         list[str] | None,
         typer.Option(metavar="SCOPE", help="What the new key allows: read, write. [read]"),
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option(metavar="DAY", help="Last day of the new key, as 2027-01-31.")
     ] = None,
 ) -> None:
     """Serve an index: an HTTP API and a web page.
@@ -89,8 +100,10 @@ def serve(
     from visavis.server.options import ServerOptions
 
     if new_key is not None:
-        _make_key(api_key_file, new_key, scope or ["read"])
+        _make_key(api_key_file, new_key, scope or ["read"], until)
         return
+    if scope or until:
+        raise UsageError("--scope and --until are for --new-key")
     given = options.settings(index, device=device, max_megapixels=max_megapixels)
     _run(
         ServerOptions(
@@ -112,17 +125,19 @@ def serve(
             max_upload_bytes=int(max_upload_mb * 1e6),
             rate=rate_limit,
             burst=4 * rate_limit,
+            log_format=log_format,
+            log_requests=log_requests,
         ),
         port,
     )
 
 
-def _make_key(file: Path | None, name: str, scopes: list[str]) -> None:
+def _make_key(file: Path | None, name: str, scopes: list[str], until: str | None) -> None:
     from visavis.server.edge.keys import new_key
 
     if file is None:
         raise UsageError("--new-key: say which file with --api-key-file FILE")
-    key = new_key(file, name, scopes)
+    key = new_key(file, name, scopes, until)
     terminal.tell(f"added {name!r} to {file}; this is shown once:")
     terminal.echo(key)
 
@@ -161,6 +176,8 @@ def _listening(host: str, port: int) -> "socket.socket":
         # answer waits 40 ms for the acknowledgement of its head.
         listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # of all connections: Linux
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNREAD * 1000)
         listener.bind(address)
         listener.listen(2048)
         listener.set_inheritable(True)

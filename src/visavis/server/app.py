@@ -20,7 +20,8 @@ from visavis.server.api import routes
 from visavis.server.api.bodies import told
 from visavis.server.edge.front import Front
 from visavis.server.edge.guard import Guard, methods_at
-from visavis.server.edge.keys import Keys
+from visavis.server.edge.keys import KeyFile
+from visavis.server.logs import RequestLog
 from visavis.server.memory import Memory
 from visavis.server.metrics import Metrics
 from visavis.server.options import ServerOptions, check_exposure
@@ -36,20 +37,20 @@ def create_app(options: ServerOptions) -> FastAPI:
     """An application over the index that the options name; opened at start, closed at the end.
 
     Raises UsageError when the options show the index to the network by accident, or the key file
-    is not understood; starting it raises IndexMissingError and its subclasses.
+    is not understood. While the index is away, requests are told so.
     """
     check_exposure(options)
-    keys = Keys.read(options.key_file) if options.key_file else None
+    keys = KeyFile(options.key_file) if options.key_file else None
     metrics = Metrics()
     memory = Memory()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
         state = app.state.visavis = State.opened(options, metrics, memory)
-        upkeep = asyncio.create_task(_keep_up(memory))
+        upkeep = asyncio.create_task(_keep_up(memory, metrics))
         try:
             await state.warm_up()
-            yield {STOPPING: state.stop_waiting}  # see protocol.py
+            yield {STOPPING: state.stop_waiting}  # see running.py
         finally:
             upkeep.cancel()
             state.close()
@@ -70,14 +71,15 @@ def create_app(options: ServerOptions) -> FastAPI:
     return app
 
 
-async def _keep_up(memory: Memory) -> None:
+async def _keep_up(memory: Memory, metrics: Metrics) -> None:
     while True:
+        metrics.note_process()
         await asyncio.sleep(_LOOK_EVERY)
         await asyncio.to_thread(memory.give_back)
 
 
 def _add_layers(
-    app: FastAPI, options: ServerOptions, keys: Keys | None, metrics: Metrics, memory: Memory
+    app: FastAPI, options: ServerOptions, keys: KeyFile | None, metrics: Metrics, memory: Memory
 ) -> None:
     """From the inside out."""
     app.add_middleware(Guard, options=options, keys=keys, memory=memory)
@@ -88,7 +90,7 @@ def _add_layers(
             allow_origins=options.cors_origins,
             allow_methods=("GET", "POST", "DELETE"),
             allow_headers=("Authorization", "X-API-Key", "Content-Type"),
-            expose_headers=("Retry-After",),
+            expose_headers=("Retry-After", "X-Request-Id"),
             max_age=3600,
         )
     app.add_middleware(
@@ -96,6 +98,7 @@ def _add_layers(
         root_path=options.root_path,
         shared=bool(options.cors_origins),
         metrics=metrics,
+        log=RequestLog(options.log_requests),
     )
 
 

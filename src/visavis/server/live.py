@@ -1,11 +1,13 @@
 """The index that is being served, also after another one was put in its place."""
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from visavis.errors import StoreError
 from visavis.image_index import ImageIndex
 from visavis.server.options import ServerOptions
 from visavis.store.open import store_identity
@@ -29,19 +31,21 @@ class LiveIndex:
 
     Changes inside the database (records, another model) are the store's business and visible at
     once. When the folder is deleted and made anew, the new one is opened here and the old one
-    closed after its last request.
+    closed after its last request. While there is none, that is what requests are told, and it is
+    looked for again.
     """
 
     def __init__(self, options: ServerOptions) -> None:
         self._folder = options.index
         self._options = options
         self._guard = threading.Lock()
-        self._looked = time.monotonic()
-        self._current = self._open()
+        self._looked = -math.inf
+        self._current: _Lease | None = None
+        self._trouble: StoreError | None = None
 
     @contextmanager
     def use(self) -> Iterator[ImageIndex]:
-        """The index, open while it is used. Raises IndexMissingError and its subclasses."""
+        """The index, open while it is used. Raises IndexMissingError and its kin."""
         lease = self._taken()
         try:
             yield lease.index
@@ -50,7 +54,8 @@ class LiveIndex:
 
     def close(self) -> None:
         """Close it; the caller sees to it that nobody uses it any more."""
-        self._current.index.close()
+        if self._current is not None:
+            self._current.index.close()
 
     def _open(self) -> _Lease:
         identity = store_identity(self._folder)
@@ -66,15 +71,34 @@ class LiveIndex:
     def _taken(self) -> _Lease:
         with self._guard:
             if time.monotonic() - self._looked > _LOOK_EVERY:
-                self._follow()
+                self._look()
                 self._looked = time.monotonic()
+            if self._trouble is not None:
+                raise self._trouble.with_traceback(None)
+            assert self._current is not None  # else there is trouble
             self._current.users += 1
             return self._current
 
+    def _look(self) -> None:
+        """Follow the folder, or note why it cannot be followed."""
+        try:
+            self._follow()
+        except StoreError as error:
+            if self._trouble is None:
+                _LOG.error("%s", error)
+            self._trouble = error
+        else:
+            if self._trouble is not None:
+                _LOG.info("%s: the index is back", self._folder)
+            self._trouble = None
+
     def _follow(self) -> None:
-        if store_identity(self._folder) == self._current.identity:
+        old = self._current
+        if old is not None and store_identity(self._folder) == old.identity:
             return
-        old, self._current = self._current, self._open()
+        self._current = self._open()
+        if old is None:
+            return
         _LOG.info("%s: another index is there now; serving that one", self._folder)
         old.retired = True
         if not old.users:

@@ -6,7 +6,10 @@ any worker answers for all.
 """
 
 import os
+import threading
+import time
 from collections.abc import Callable, Iterable
+from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -15,6 +18,12 @@ from prometheus_client.registry import Collector
 
 MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
 
+_PROCESS = {
+    "resident_bytes": "Memory of the process",
+    "open_files": "Files and connections that it has open",
+    "threads": "Its threads",
+    "cpu_seconds": "Processor time that it has taken",
+}
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
@@ -71,12 +80,30 @@ class Metrics:
             multiprocess_mode="livesum",
         )
 
+        self._process = {
+            name: Gauge(f"visavis_process_{name}", told, registry=kept, multiprocess_mode="liveall")
+            for name, told in _PROCESS.items()
+        }
+
+    def note_process(self) -> None:
+        """Note what this process takes just now; Linux tells."""
+        try:
+            status = Path("/proc/self/statm").read_text().split()
+            files = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - counted, and faster
+        except OSError:
+            return
+        self._process["resident_bytes"].set(int(status[1]) * os.sysconf("SC_PAGE_SIZE"))
+        self._process["open_files"].set(files)
+        self._process["threads"].set(threading.active_count())
+        self._process["cpu_seconds"].set(time.process_time())
+
     def stage(self, name: str, seconds: float) -> None:
         """Note how long a stage took."""
         self._stages.labels(name).observe(seconds)
 
     def text(self, records: Callable[[], int]) -> bytes:
         """All numbers as Prometheus reads them; of all workers when there are several."""
+        self.note_process()
         if os.environ.get(MULTIPROCESS):
             everyone = CollectorRegistry()
             MultiProcessCollector(everyone)  # type: ignore[no-untyped-call]

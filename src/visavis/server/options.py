@@ -5,6 +5,7 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from visavis.errors import UsageError
 from visavis.images.decode import MAX_PIXELS
@@ -60,20 +61,18 @@ class ServerOptions:
     """The same for adding and removing."""
     lock_seconds: float = 10.0
     """How long adding and removing wait for another process that writes."""
-    connections: int = 1_000
-    """Connections that each worker keeps open."""
-    client_connections: int = 100
-    """The same for one client, unless it is a trusted proxy."""
     head_seconds: float = 15.0
     """How long the head of a request may take."""
-    unread_seconds: float = 60.0
-    """How long a client may take nothing of an answer."""
     silent_seconds: float = 15.0
     """How long a client may pause while it sends a body."""
     body_seconds: float = 120.0
     """How long a whole body may take."""
     body_rate: float = 2_000.0
     """Bytes a second that a body has to keep up after its first ten seconds."""
+    log_format: Literal["text", "json"] = "text"
+    """How the log is written."""
+    log_requests: bool = False
+    """Whether the log has every request, and not refusals alone."""
 
     def __post_init__(self) -> None:
         if self.root_path and not _PREFIX.fullmatch(self.root_path):

@@ -1,7 +1,6 @@
 """Why a request is turned away, and the one shape of every error."""
 
 import json
-import logging
 from typing import Any
 
 from starlette.datastructures import MutableHeaders
@@ -19,8 +18,8 @@ from visavis.errors import (
     TextUnsupportedError,
     VisavisError,
 )
+from visavis.server.logs import note_refusal
 
-_LOG = logging.getLogger("visavis.server")
 _OF_THE_QUESTION = (TextUnsupportedError, ClassesUnsupportedError)  # see abilities.py
 
 
@@ -68,12 +67,6 @@ class MethodNotAllowedError(Refusal):
     """The address exists, the method does not."""
 
     http_status = 405
-
-
-class SlowHeadError(Refusal):
-    """The head of a request did not arrive in time."""
-
-    http_status = 408
 
 
 class SlowBodyError(Refusal):
@@ -134,12 +127,13 @@ def error_response(error: VisavisError) -> Response:
     if status == 503:
         headers.setdefault("Retry-After", "1")
     if status >= 500 and not isinstance(error, Refusal):
-        _LOG.error("%s: %s", type(error).__name__, error)
+        note_refusal(type(error).__name__, str(error))
     return response
 
 
 def json_error(kind: str, message: str, status: int) -> Response:
     """An error in the shape that all have."""
+    note_refusal(kind)
     shape: dict[str, Any] = {"error": {"type": kind, "message": message, "status": status}}
     body = json.dumps(shape, ensure_ascii=False)
     return Response(

@@ -2,97 +2,178 @@
 
 import contextlib
 import os
+import signal
 import socket
 import tempfile
+import threading
+import time
+from collections.abc import Callable
 from functools import partial
-from typing import Any
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import wait
+from multiprocessing.context import SpawnProcess
+from typing import Any, NamedTuple
 
 import uvicorn
 from uvicorn.config import STARTUP_FAILURE
-from uvicorn.supervisors import Multiprocess
 
 from visavis.server.app import create_app
-from visavis.server.edge.connections import Connections
-from visavis.server.edge.protocol import BoundedProtocol
+from visavis.server.edge.protocol import TimedProtocol
+from visavis.server.logs import configure
 from visavis.server.metrics import MULTIPROCESS, forget_process
 from visavis.server.options import ServerOptions
+from visavis.server.state import STOPPING
+
+BACKLOG = 2048
+"""Connections that may wait to be accepted."""
 
 _GRACE = 30  # seconds that requests in flight have to finish after a stop signal
-_SILENT = 30  # seconds; after 5, uvicorn's own, a busy machine replaces healthy workers for ever
-_OTHER_FILES = 200  # descriptors for databases, pictures and logs, beside those of connections
+_LOOK_EVERY = 0.2  # seconds between two looks at whether to stop
+_FILES = 65_536
+_PAUSE = 1.0  # seconds between two starts in the same place, should workers die young
 
 
 def serve(options: ServerOptions, listener: socket.socket) -> int:
     """Serve until a signal to stop; the exit code."""
-    if options.workers > 1:
-        return _serve_in_workers(options, listener)
-    uvicorn.Server(configured(options)).run(sockets=[listener])
-    return 0
-
-
-def _serve_in_workers(options: ServerOptions, listener: socket.socket) -> int:
+    configure(options)
+    _open_many_files()
+    if options.workers == 1:
+        Server(configured(options)).run(sockets=[listener])
+        return 0
     with tempfile.TemporaryDirectory(prefix="visavis-metrics-") as folder:
         os.environ[MULTIPROCESS] = folder  # before the workers import prometheus_client
-        supervisor = _Workers(configured(options), sockets=[listener])
-        supervisor.run()
-    failed = any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes)
-    return STARTUP_FAILURE if failed else 0
+        return _Supervisor(options, listener).run()
 
 
-class _Workers(Multiprocess):
-    """Several processes on one socket; one that dies is replaced, and nothing of it is left."""
+class Server(uvicorn.Server):
+    """uvicorn's server, which takes connections one by one and does not wait for downloads."""
 
-    def keep_subprocess_alive(self) -> None:
-        """Replace the dead."""
-        before = {process.pid for process in self.processes}
-        super().keep_subprocess_alive()
-        for pid in before - {process.pid for process in self.processes}:
-            if pid is not None:
-                forget_process(pid)
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None] | None = None) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to serve."""
+        await super().startup(sockets)
+        for listener in sockets or []:
+            listener.listen(BACKLOG)  # see `configured`
+        if self._ready is not None:
+            self._ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let what is being answered end; other people's servers may be slow."""
+        if stop := self.lifespan.state.get(STOPPING):
+            stop()
+        await super().shutdown(sockets)
 
 
 def configured(options: ServerOptions) -> uvicorn.Config:
-    """How uvicorn serves: with our limits on connections."""
-    proxies = os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1")
-    names = [name.strip() for name in proxies.split(",")]
-    protocol: Any = partial(  # uvicorn calls it as it would the class
-        BoundedProtocol,
-        room=Connections(_most(options.connections), options.client_connections, names),
-        head_seconds=options.head_seconds,
-        unread_seconds=options.unread_seconds,
-    )
-    config = uvicorn.Config(
+    """How uvicorn serves."""
+    protocol: Any = partial(TimedProtocol, head_seconds=options.head_seconds)  # called as the class
+    return uvicorn.Config(
         partial(create_app, options),
         factory=True,
-        workers=options.workers,
-        loop="auto" if options.workers == 1 else "visavis.server.edge.accepting:new_loop",
+        loop="asyncio",
         http=protocol,
         ws="none",
+        # A loop that is woken accepts as many as this: with all that wait, one of several workers
+        # takes the connections that come together, and the others stand idle.
+        backlog=1,
         access_log=False,
-        log_level="warning",
+        log_config=None,
         server_header=False,
-        forwarded_allow_ips=proxies,
+        forwarded_allow_ips=os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1"),
         timeout_graceful_shutdown=_GRACE,
     )
-    config.timeout_worker_healthcheck = _SILENT  # set here: older versions have no such argument
-    return config
 
 
-def _most(connections: int) -> int:
-    """As many connections as are wanted, or as this process may open files for."""
+class _Worker(NamedTuple):
+    """A process that serves."""
+
+    process: SpawnProcess
+    begun: float
+
+
+class _Supervisor:
+    """Several processes on one socket; one that dies is replaced, and nothing of it is left."""
+
+    def __init__(self, options: ServerOptions, listener: socket.socket) -> None:
+        self._options = options
+        self._listener = listener
+        self._spawning = get_context("spawn")
+        self._ready = self._spawning.Event()
+        self._stopping = threading.Event()
+
+    def run(self) -> int:
+        """Serve until a signal; the exit code, which is that of a first worker which cannot."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: self._stopping.set())
+        workers = [self._started() for _ in range(self._options.workers)]
+        try:
+            while not self._stopping.is_set():
+                wait([worker.process.sentinel for worker in workers], _LOOK_EVERY)
+                for place, worker in enumerate(workers):
+                    if worker.process.exitcode is None:
+                        continue
+                    if worker.process.exitcode == STARTUP_FAILURE and not self._ready.is_set():
+                        return STARTUP_FAILURE
+                    workers[place] = self._replaced(worker)
+        finally:
+            _end([worker.process for worker in workers])
+        return 0
+
+    def _started(self) -> _Worker:
+        process = self._spawning.Process(
+            target=_work, args=(self._options, self._listener, self._ready)
+        )
+        process.start()
+        return _Worker(process, time.monotonic())
+
+    def _replaced(self, worker: _Worker) -> _Worker:
+        """Another one in the place of one that died; not yet, if that was started just now."""
+        if worker.process.pid is not None:
+            forget_process(worker.process.pid)
+        if time.monotonic() - worker.begun < _PAUSE:
+            return worker
+        return self._started()
+
+
+def _end(processes: list[SpawnProcess]) -> None:
+    for process in processes:
+        process.terminate()
+    over = time.monotonic() + _GRACE + 5
+    for process in processes:
+        process.join(max(0.0, over - time.monotonic()))
+        process.kill()
+        process.join()
+
+
+def _work(options: ServerOptions, listener: socket.socket, ready: Any) -> None:
+    """What a worker process does."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal: the supervisor tells us to stop
+    threading.Thread(target=_follow_parent, name="visavis-parent", daemon=True).start()
+    configure(options)
+    Server(configured(options), ready.set).run(sockets=[listener])
+
+
+def _follow_parent() -> None:
+    """End when the supervisor has ended, however it did."""
+    supervisor = parent_process()
+    assert supervisor is not None
+    supervisor.join()
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(_GRACE)
+    os._exit(1)
+
+
+def _open_many_files() -> None:
+    """As this system lets a process have them: each connection is one."""
     try:
         import resource
     except ImportError:  # Windows, where there is no such limit
-        return connections
-    wanted = connections + _OTHER_FILES
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        raised = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        with contextlib.suppress(ValueError, OSError):  # not allowed here: fewer connections, then
-            resource.setrlimit(resource.RLIMIT_NOFILE, (raised, hard))
-            soft = raised
-    return connections if soft == resource.RLIM_INFINITY else min(connections, _room(soft))
-
-
-def _room(files: int) -> int:
-    return max(files // 2, files - _OTHER_FILES)
+        return
+    with contextlib.suppress(ValueError, OSError):
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        most = _FILES if hard == resource.RLIM_INFINITY else min(_FILES, hard)
+        if soft != resource.RLIM_INFINITY and soft < most:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))

@@ -71,7 +71,7 @@ class State:
 
     @classmethod
     def opened(cls, options: ServerOptions, metrics: Metrics, memory: Memory) -> "State":
-        """Open the index. Raises IndexMissingError and its subclasses."""
+        """All of it; the index is opened when it is first asked for."""
         threads = options.pool_threads
         live = LiveIndex(options)
         work, write = options.work_seconds, options.write_seconds
@@ -144,7 +144,11 @@ class State:
                 _warm(index.embedder(threads))
             self.abilities.of(index)
 
-        await self.with_index(work)
+        try:
+            await self.with_index(work)
+        except VisavisError as error:
+            # The index may be away for a moment, when a worker is replaced; requests say so.
+            _LOG.warning("not ready yet: %s", error)
 
     def stop_waiting(self) -> None:
         """Break off downloads: the server stops, and other people's servers may be slow."""

@@ -175,6 +175,60 @@ def test_a_worker_that_is_killed_under_load_costs_its_own_requests_alone(
     assert acknowledged
 
 
+def _until_replaced(served: Served, old: list[int], count: int = 2) -> None:
+    patience = time.monotonic() + 30  # on a slow machine
+    while set(_workers(served)) & set(old) or len(_workers(served)) < count:
+        assert time.monotonic() < patience
+        assert served.process.poll() is None
+        time.sleep(0.02)
+
+
+def test_a_worker_that_dies_while_the_index_is_away_is_replaced(
+    serve: Serve, fresh_index: Path
+) -> None:
+    served = serve(fresh_index, "--workers", "2")
+    old = _workers(served)
+    away = Path(shutil.move(fresh_index, fresh_index.with_suffix(".away")))
+    for pid in old:
+        os.kill(pid, signal.SIGKILL)
+    _until_replaced(served, old)
+    young = _workers(served)
+    answer = served.get("/v1/info")
+    assert answer.status_code == 503
+    shutil.move(away, fresh_index)
+    patience = time.monotonic() + 20
+    while not served.ready():
+        assert time.monotonic() < patience
+        time.sleep(0.1)
+    assert served.get(SIMILAR).status_code == 200
+    assert _workers(served) == young
+    assert served.stop() == 0
+
+
+def test_a_worker_that_dies_young_is_replaced_as_well(serve: Serve, drawn_index: Path) -> None:
+    served = serve(drawn_index, "--workers", "2")
+    for _ in range(3):
+        victim = _workers(served)[0]
+        os.kill(victim, signal.SIGKILL)
+        _until_replaced(served, [victim])
+    assert served.get(SIMILAR).status_code == 200
+
+
+def test_no_worker_outlives_its_supervisor(serve: Serve, drawn_index: Path) -> None:
+    served = serve(drawn_index, "--workers", "2")
+    workers = _workers(served)
+    served.process.kill()
+    served.process.wait()
+    patience = time.monotonic() + 20
+    while any(Path(f"/proc/{pid}").exists() for pid in workers):
+        assert time.monotonic() < patience
+        time.sleep(0.05)
+    with socket.socket() as again:
+        parts = urlsplit(served.address)
+        again.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        again.bind((parts.hostname, parts.port))  # it is free again
+
+
 def test_clients_that_come_together_are_shared_among_the_workers(
     serve: Serve, drawn_index: Path
 ) -> None:

@@ -1,19 +1,27 @@
 """What every request passes first: addresses as they were sent, safe headers, numbers."""
 
 import logging
+import re
+import secrets
 import time
 from urllib.parse import unquote_to_bytes
 
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from visavis.server.edge.guard import client_of, route_of
+from visavis.server.logs import REFUSED, Answered, Refused, RequestLog
 from visavis.server.metrics import Metrics
 from visavis.server.refusals import json_error
 
 _LOG = logging.getLogger("visavis.server")
 
 IMAGES = "/v1/images/"
+
+REQUEST_ID = "X-Request-Id"
+
+_GIVEN_ID = re.compile(r"[\w.+/=-]{1,64}", re.ASCII)
 
 _METHODS = frozenset(("GET", "HEAD", "POST", "DELETE", "OPTIONS"))
 
@@ -45,8 +53,11 @@ class Front:
     decode the segment: the id `a/file` cannot be taken for the file of the record `a`.
     """
 
-    def __init__(self, app: ASGIApp, *, root_path: str, shared: bool, metrics: Metrics) -> None:
+    def __init__(
+        self, app: ASGIApp, *, root_path: str, shared: bool, metrics: Metrics, log: RequestLog
+    ) -> None:
         self._app = app
+        self._log = log
         self._root_path = root_path
         self._headers = _HEADERS | {
             "Cross-Origin-Resource-Policy": "cross-origin" if shared else "same-origin"
@@ -60,11 +71,15 @@ class Front:
             return
         self._set_paths(scope)
         answered: list[int] = []
+        id = _request_id(scope)
+        refused = Refused()
+        REFUSED.set(refused)
 
         async def send_safely(message: Message) -> None:
             if message["type"] == "http.response.start":
                 answered.append(message["status"])
                 headers = MutableHeaders(scope=message)
+                headers[REQUEST_ID] = id
                 for name, value in self._headers.items():
                     headers.setdefault(name, value)
             await send(message)
@@ -76,14 +91,14 @@ class Front:
         except ClientDisconnect:
             return  # nobody is left to answer; counted as 499
         except Exception:
-            _LOG.exception("%s %s failed", scope["method"], scope["path"])
+            _LOG.exception("request %s failed", id)
             if answered:
                 raise  # half an answer is out; the connection has to be cut
             failed = json_error("InternalError", "the server made a mistake; see its log", 500)
             await failed(scope, receive, send_safely)
         finally:
             self._metrics.in_flight.dec()
-            self._note(scope, answered, time.perf_counter() - started)
+            self._note(scope, answered, time.perf_counter() - started, id, refused)
 
     def _set_paths(self, scope: Scope) -> None:
         """The prefix of a proxy is taken off, whether the proxy itself did so or not."""
@@ -97,9 +112,19 @@ class Front:
         scope["path"] = self._root_path + path
         scope["visavis.path"] = path
 
-    def _note(self, scope: Scope, answered: list[int], seconds: float) -> None:
-        route = getattr(scope.get("route"), "path", "other")
+    def _note(
+        self, scope: Scope, answered: list[int], seconds: float, id: str, refused: Refused
+    ) -> None:
+        route = route_of(scope)
         status = answered[0] if answered else 499  # the client left before there was an answer
         method = scope["method"] if scope["method"] in _METHODS else "other"
         self._metrics.requests.labels(route, method, str(status)).inc()
         self._metrics.latency.labels(route).observe(seconds)
+        told = refused.error, refused.reason
+        self._log.note(Answered(id, client_of(scope), method, route, status, seconds * 1000, *told))
+
+
+def _request_id(scope: Scope) -> str:
+    """What a proxy calls the request, or a name of our own."""
+    given = Headers(scope=scope).get(REQUEST_ID, "")
+    return given if _GIVEN_ID.fullmatch(given) else secrets.token_hex(8)

@@ -1,13 +1,14 @@
 """Who may ask what, how often, and with how large a body: decided before anything is read."""
 
 from functools import partial
+from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from visavis.server.edge.admission import Bodies, LimitedBody, too_large
-from visavis.server.edge.keys import Keys
+from visavis.server.edge.keys import KeyFile
 from visavis.server.edge.limits import CHARGE, RateLimiter, network_of
 from visavis.server.memory import Memory
 from visavis.server.options import ServerOptions, is_loopback
@@ -27,6 +28,9 @@ OPEN = frozenset(("/", "/healthz", "/readyz", "/openapi.json", "/favicon.ico"))
 ASKING = frozenset(("/v1/search", "/v1/tag"))
 """What is sent a body and changes nothing: reading is enough for it."""
 
+_SAFE = frozenset(("GET", "HEAD", "OPTIONS"))
+_OWN_SITE = frozenset(("same-origin", "none"))  # none: somebody at the address bar
+
 _BURST = 1_000_000  # bytes of a body after which memory is given back
 _PICTURE_COST = 0.1  # a page shows dozens of thumbnails at once; most come from a cache
 
@@ -35,7 +39,7 @@ class Guard:
     """Refuses with 400 (host), 401 and 403 (key), 405 (method), 413 (body) and 429 (rate)."""
 
     def __init__(
-        self, app: ASGIApp, *, options: ServerOptions, keys: Keys | None, memory: Memory
+        self, app: ASGIApp, *, options: ServerOptions, keys: KeyFile | None, memory: Memory
     ) -> None:
         self._app = app
         self._options = options
@@ -54,7 +58,7 @@ class Guard:
         except Refusal as refusal:
             await error_response(refusal)(scope, receive, send)
             return
-        client = _client(scope)
+        client = client_of(scope)
         scope[CHARGE] = partial(self._limiter.charge, client)
         body = LimitedBody(receive, self._options, self._bodies, network_of(client))
         try:
@@ -67,9 +71,11 @@ class Guard:
     def _check(self, scope: Scope, headers: Headers) -> None:
         path: str = scope["visavis.path"]
         self._check_host(headers)
+        if scope["method"] not in _SAFE:
+            self._check_site(headers)
         if path.startswith("/v1/") or path in _COSTLY:
             picture = path.endswith(("/thumbnail", "/file"))
-            self._limiter.take(_client(scope), _PICTURE_COST if picture else 1.0)
+            self._limiter.take(client_of(scope), _PICTURE_COST if picture else 1.0)
         if path not in OPEN and not path.startswith("/ui/"):
             self._check_access(scope, headers, path)
         announced = headers.get("content-length", "")
@@ -100,6 +106,25 @@ class Guard:
                 f"this server answers to the name localhost alone, not to {host[:100]!r}"
             )
 
+    def _check_site(self, headers: Headers) -> None:
+        """A page elsewhere must not have a visitor's browser ask for it.
+
+        Browsers send a form, or a fetch whose answer they will not show, without asking us first.
+        They say so, except old ones to addresses without TLS: there the origin tells. With a key
+        in the head they have to ask first (CORS).
+        """
+        origin = headers.get("origin")
+        if origin in self._options.cors_origins or "*" in self._options.cors_origins:
+            return
+        if "authorization" in headers or "x-api-key" in headers:
+            return
+        site = headers.get("sec-fetch-site")
+        alien = not _is_own(origin, headers) if site is None else site not in _OWN_SITE
+        if alien:
+            raise ForbiddenError(
+                "a page of another site asks; name its origin with --cors-origin to allow that"
+            )
+
     def _check_key(self, headers: Headers, scope: str) -> None:
         options = self._options
         if scope == "write" and not options.writable:
@@ -122,6 +147,14 @@ class Guard:
             raise ForbiddenError(f"this key does not have the scope {scope}")
 
 
+def _is_own(origin: str | None, headers: Headers) -> bool:
+    """Whether a page of this server has that origin; there is none outside of browsers."""
+    if origin is None:
+        return True
+    page, host = urlsplit(origin), headers.get("host", "")
+    return host.lower() in (page.netloc.lower(), page.hostname or "")  # a proxy may drop the port
+
+
 def _needed(method: str, path: str) -> str:
     """The scope that a request needs; whatever is not known to read only, writes."""
     reads = method in ("GET", "HEAD", "OPTIONS") or (method == "POST" and path in ASKING)
@@ -130,13 +163,26 @@ def _needed(method: str, path: str) -> str:
 
 def methods_at(scope: Scope) -> set[str]:
     """What can be done at the address of a request; nothing when there is no such address."""
-    routes = [route for route in scope["app"].routes if isinstance(route, Route)]
-    fitting = [route for route in routes if route.matches(scope)[0] != Match.NONE]
+    fitting = _fitting(scope)
     nearest = fitting[0].path if fitting else ""  # the router takes the first that fits, too
     return {method for route in fitting if route.path == nearest for method in route.methods or ()}
 
 
-def _client(scope: Scope) -> str:
+def route_of(scope: Scope) -> str:
+    """The path of a request as the API describes it, also of one that was refused before that."""
+    if (route := scope.get("route")) is not None:
+        return str(route.path)
+    fitting = _fitting(scope)
+    return fitting[0].path if fitting else "other"
+
+
+def _fitting(scope: Scope) -> list[Route]:
+    routes = [route for route in scope["app"].routes if isinstance(route, Route)]
+    return [route for route in routes if route.matches(scope)[0] != Match.NONE]
+
+
+def client_of(scope: Scope) -> str:
+    """The address that a request comes from."""
     address: str = (scope.get("client") or ("unknown", 0))[0]
     return address
 

@@ -3,6 +3,9 @@
 A key file has a line for each key; blank lines and lines that begin with # are skipped:
 
     shop  read,write  sha256:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae
+    guest read  sha256:fcde2b2edba56bf408601fb721fe9b5c338d10ee429ea04fae5511b68fbf8fb9 2027-01-31
+
+The day is the last one (UTC) on which a key opens anything.
 
 Keys are 32 random bytes, so a plain SHA-256 cannot be turned back; scrypt's slowness is for
 passwords, which people choose.
@@ -10,18 +13,26 @@ passwords, which people choose.
 
 import hashlib
 import hmac
+import logging
 import os
 import re
 import secrets
+import time
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from visavis.errors import UsageError
 
+_LOG = logging.getLogger("visavis.server")
+
 SCOPES = ("read", "write")
 
-_LINE = re.compile(r"(?P<name>\S+)\s+(?P<scopes>\S+)\s+sha256:(?P<digest>[0-9a-f]{64})")
+_LINE = re.compile(
+    r"(?P<name>\S+)\s+(?P<scopes>\S+)\s+sha256:(?P<digest>[0-9a-f]{64})(\s+(?P<until>\S+))?"
+)
+_LOOK_EVERY = 1.0  # seconds between two looks at whether the file has changed
 _PREFIX = "vv_"  # so that scanners for leaked secrets can know one
 
 
@@ -32,6 +43,7 @@ class Key:
     name: str
     scopes: frozenset[str]
     digest: bytes
+    until: date = date.max
 
 
 class Keys:
@@ -66,30 +78,77 @@ class Keys:
         found: frozenset[str] = frozenset()
         for key in self._keys:
             if hmac.compare_digest(key.digest, digest):
-                found = key.scopes
+                found = key.scopes if datetime.now(UTC).date() <= key.until else frozenset()
         return found
+
+
+class KeyFile:
+    """The keys of a file, read again when it has changed. Used from the event loop alone."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises UsageError as `Keys.read` does."""
+        self._path = path
+        self._mark = self._marked()
+        self._keys = Keys.read(path)
+        self._looked = time.monotonic()
+
+    def scopes(self, given: str) -> frozenset[str]:
+        """What a key allows."""
+        if time.monotonic() - self._looked > _LOOK_EVERY:
+            self._looked = time.monotonic()
+            if (mark := self._marked()) != self._mark:
+                self._mark = mark
+                self._read()
+        return self._keys.scopes(given)
+
+    def _read(self) -> None:
+        try:
+            self._keys = Keys.read(self._path)
+        except UsageError as error:  # it may just be written: the keys of before hold
+            _LOG.error("the keys stay as they were: %s", error)
+        else:
+            _LOG.info("%s: read again", self._path)
+
+    def _marked(self) -> tuple[int, int, int]:
+        try:
+            found = self._path.stat()
+        except OSError:
+            return 0, 0, 0
+        return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 def _parsed(line: str, where: str) -> Key:
     found = _LINE.fullmatch(line)
     if found is None:
-        raise UsageError(f"{where}: write NAME SCOPES sha256:HEX, as visavis serve --new-key does")
+        raise UsageError(
+            f"{where}: write NAME SCOPES sha256:HEX and perhaps the last day, as visavis serve "
+            "--new-key does"
+        )
     scopes = frozenset(found["scopes"].split(","))
     if not scopes <= set(SCOPES):
         raise UsageError(f"{where}: the scopes are {' and '.join(SCOPES)}, not {found['scopes']!r}")
-    return Key(found["name"], scopes, bytes.fromhex(found["digest"]))
+    return Key(found["name"], scopes, bytes.fromhex(found["digest"]), _day(found["until"], where))
 
 
-def new_key(path: Path, name: str, scopes: Collection[str]) -> str:
+def _day(text: str | None, where: str) -> date:
+    try:
+        return date.max if text is None else date.fromisoformat(text)
+    except ValueError as error:
+        raise UsageError(f"{where}: {text!r} is no day; write it as 2027-01-31") from error
+
+
+def new_key(path: Path, name: str, scopes: Collection[str], until: str | None = None) -> str:
     """Add a key to a file, which is made if need be, readable by its owner alone.
 
-    Returns the key, which is written nowhere. Raises UsageError for a bad name or scope.
+    Returns the key, which is written nowhere. Raises UsageError for a bad name, scope or day.
     """
     if not re.fullmatch(r"[\w.@-]+", name):
         raise UsageError(f"--new-key {name!r}: a name has letters, digits and . _ - @ alone")
     key = _PREFIX + secrets.token_urlsafe(32)
     digest = hashlib.sha256(key.encode()).hexdigest()
     line = f"{name} {','.join(scope for scope in SCOPES if scope in scopes)} sha256:{digest}"
+    line += f" {until}" if until else ""
+    _day(until, "--until")
     _parsed(line, f"--scope {','.join(scopes)}")
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)

@@ -1,11 +1,13 @@
 """Key files: what is written, what is read, what is refused."""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from visavis.errors import UsageError
-from visavis.server.edge.keys import Keys, new_key
+from visavis.server.edge import keys as keys_module
+from visavis.server.edge.keys import KeyFile, Keys, new_key
 
 
 def test_a_new_key_opens_its_scopes_and_the_file_does_not_hold_it(tmp_path: Path) -> None:
@@ -60,3 +62,33 @@ def test_bad_names_and_scopes_are_refused_and_nothing_is_written(
     with pytest.raises(UsageError):
         new_key(tmp_path / "keys", name, scopes)
     assert not (tmp_path / "keys").exists()
+
+
+def test_a_key_ends_after_its_last_day(tmp_path: Path) -> None:
+    file = tmp_path / "keys"
+    today = datetime.now(UTC).date()
+    old = new_key(file, "old", ["read"], str(today - timedelta(days=1)))
+    last = new_key(file, "last", ["read"], str(today))
+    keys = Keys.read(file)
+    assert keys.scopes(old) == frozenset()
+    assert keys.scopes(last) == {"read"}
+    with pytest.raises(UsageError, match="no day"):
+        new_key(file, "odd", ["read"], "tomorrow")
+    assert len(file.read_text().splitlines()) == 2
+
+
+def test_a_file_that_changes_is_read_again_and_one_that_is_broken_is_not_believed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keys_module, "_LOOK_EVERY", 0.0)
+    file = tmp_path / "keys"
+    first = new_key(file, "first", ["read"])
+    held = KeyFile(file)
+    second = new_key(file, "second", ["write"])
+    assert held.scopes(second) == {"write"}
+    file.write_text("half a li")
+    assert held.scopes(first) == {"read"}
+    file.unlink()
+    assert held.scopes(first) == {"read"}
+    new_key(file, "third", ["read"])
+    assert held.scopes(first) == frozenset()

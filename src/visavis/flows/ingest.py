@@ -67,6 +67,10 @@ class _Row(NamedTuple):
     vector: Vectors
 
 
+_Outcome = tuple[list[_Row], list[Failure], list[str]]
+"""Of a batch: what can be written, what failed, and notes on what was taken all the same."""
+
+
 @dataclass(slots=True)
 class _Pending:
     """What the next commit will hold."""
@@ -124,7 +128,7 @@ class _Run:
         self._flying: dict[str, KnownRecord | None] = {}  # ids on their way, and what the store has
         self._reads: deque[tuple[str, Future[_Loaded | Failure]]] = deque()
         self._batch: list[_Loaded] = []
-        self._embeds: deque[tuple[list[str], Future[tuple[list[_Row], list[Failure]]]]] = deque()
+        self._embeds: deque[tuple[list[str], Future[_Outcome]]] = deque()
         self._pending = _Pending()
         self._committed = time.monotonic()
         self._met = 0
@@ -296,9 +300,9 @@ class _Run:
             self._embeds.append((ids, self._workers.submit(self._embed, self._batch)))
             self._batch = []
 
-    def _embed(self, batch: Sequence[_Loaded]) -> tuple[list[_Row], list[Failure]]:
+    def _embed(self, batch: Sequence[_Loaded]) -> _Outcome:
         """On a worker thread."""
-        good, pictures, failed = [], [], []
+        good, pictures, failed, notes = [], [], [], []
         for loaded in batch:
             try:
                 picture = decode(
@@ -312,17 +316,20 @@ class _Run:
                 continue
             good.append(_record(loaded, picture.width, picture.height))
             pictures.append(picture.pixels)
+            if picture.note:
+                notes.append(f"{loaded.entry.uri}: {picture.note}")
         vectors, refused = sound_rows(partial(embed, self._embedder), pictures)
         failed += [Failure(good[place].uri, reason) for place, reason in refused.items()]
         taken = [record for place, record in enumerate(good) if place not in refused]
-        return [_Row(*pair) for pair in zip(taken, vectors, strict=True)], failed
+        return [_Row(*pair) for pair in zip(taken, vectors, strict=True)], failed, notes
 
     def _take_rows(self) -> None:
         ids, batch = self._embeds.popleft()
-        ready, failed = batch.result()
+        ready, failed, notes = batch.result()
         self._pending.ids += ids
         self._pending.rows += ready
         self._pending.failed += failed
+        self.report.notes += notes
 
     # -- writing -----------------------------------------------------------------------------------
 

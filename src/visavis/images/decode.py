@@ -23,7 +23,11 @@ from visavis.errors import (
     ImageUnreadableError,
     UsageError,
 )
+from visavis.images import raw
+from visavis.images.frames import show
+from visavis.images.mending import without_end
 from visavis.images.pixels import orientation, shrink, to_array, to_rgb, upright
+from visavis.images.profiles import to_srgb
 from visavis.images.sniff import HEAD_BYTES, Format, describe, is_other_picture, sniff, webp_size
 from visavis.types import RGB, Box
 
@@ -32,6 +36,9 @@ MAX_PIXELS = 100_000_000
 
 _SCAN = re.compile(rb"\xff\xda\0(?:\x08\x01|\x0a\x02|\x0c\x03|\x0e\x04)")
 _MOST_SCANS = 200  # a progressive JPEG has ten; each scan goes over the whole picture again
+
+_SKIMMED = 10
+"""So many times more pixels a JPEG may have that is decoded smaller: they take time, not memory."""
 
 _Opener = Callable[[BytesIO], ImageFile.ImageFile]
 _WarningFilter = tuple[str, None, type[Warning], str | None, int]
@@ -43,6 +50,8 @@ class Picture(NamedTuple):
     pixels: RGB
     width: int
     height: int
+    note: str = ""
+    """What has to be said of it, such as that a part is missing."""
 
 
 def decode(
@@ -50,18 +59,24 @@ def decode(
 ) -> Picture:
     """Decode the bytes of an image file (JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF, HEIC).
 
-    The format is told from the content. The pixels are RGB, upright, on white where the picture is
-    transparent; of an animation it is the first frame. With `min_side` a large picture may come
-    smaller, but never with a shorter side below `min_side`.
+    The format is told from the content; of a camera raw file it is the preview. The pixels are sRGB
+    and upright, on white where the picture is transparent, or on black where white would hide it;
+    of an animation it is the first frame that shows something. With `min_side` a large picture may
+    come smaller, but never with a shorter side below `min_side`. A JPEG that lacks its last part is
+    taken, with a note.
 
     Raises ImageUnreadableError (empty, truncated, no picture), ImageFormatError (a format that
     this installation cannot decode), ImageTooLargeError (more than `max_pixels`, told from the
-    header) and UsageError (`min_side` below 1). Safe to call from many threads.
+    header; a JPEG that is decoded smaller may have up to ten times as many) and UsageError
+    (`min_side` below 1). Safe to call from many threads.
     """
     if min_side is not None and min_side < 1:
         raise UsageError(f"min_side must be at least 1, not {min_side}")
-    with _opened(data, uri, max_pixels) as (image, name):
-        return _decode_opened(image, name, min_side)
+    with _opened(data, uri, max_pixels, min_side) as opened:
+        if opened.name != "JPEG":
+            show(opened.image, max_pixels)
+            _check_size(opened.image.size, uri, max_pixels)
+        return _decode_opened(opened, min_side)
 
 
 class Cost(NamedTuple):
@@ -90,7 +105,7 @@ _MEMORY: dict[Format, int] = {
 
 def cost(data: bytes, uri: str, *, max_pixels: int = MAX_PIXELS) -> Cost:
     """What `decode` would have to pay for a picture; raises what it would raise at its header."""
-    with _opened(data, uri, max_pixels) as (image, name):
+    with _opened(data, uri, max_pixels) as (image, name, _, _):
         width, height = image.size
         tile = getattr(image, "tag_v2", {})  # a TIFF's tiles may be larger than what they show
         pixels = max(width * height, int(tile.get(322, 0)) * int(tile.get(323, 0)))
@@ -98,10 +113,24 @@ def cost(data: bytes, uri: str, *, max_pixels: int = MAX_PIXELS) -> Cost:
         return Cost(pixels, pixels * _MEMORY[name], pixels // 4 if name == "JPEG" else pixels)
 
 
+class _Opened(NamedTuple):
+    """A picture whose header was read."""
+
+    image: ImageFile.ImageFile
+    name: Format
+    data: bytes
+    turn: int
+    """The orientation by what is around it, in a camera raw file."""
+
+
 @contextmanager
-def _opened(data: bytes, uri: str, max_pixels: int) -> Iterator[tuple[ImageFile.ImageFile, Format]]:
-    """A picture whose header was read, small enough; what goes wrong comes out as an ImageError."""
-    name = _identify(data, uri)
+def _opened(
+    data: bytes, uri: str, max_pixels: int, min_side: int | None = None
+) -> Iterator[_Opened]:
+    """A picture, found small enough; what goes wrong comes out as an ImageError."""
+    name, turn = _identify(data, uri), 1
+    if name == "RAW" or (name == "TIFF" and raw.is_raw(data)):
+        name, turn, data = "JPEG", raw.orientation(data), _previewed(data, uri)
     try:
         with _pillow_kept_quiet():
             if name == "WEBP":
@@ -111,8 +140,10 @@ def _opened(data: bytes, uri: str, max_pixels: int) -> Iterator[tuple[ImageFile.
                     uri, f"the JPEG file has more than {_MOST_SCANS} scans, each to be decoded anew"
                 )
             with _opener(name)(BytesIO(data)) as image:
-                _check_size(image.size, uri, max_pixels)
-                yield image, name
+                skimmed = name == "JPEG" and min_side and not image.info.get("progressive")
+                factor = _reduction(image.size, min_side or 1) ** 2 if skimmed else 1
+                _check_size(image.size, uri, max_pixels * min(factor, _SKIMMED))
+                yield _Opened(image, name, data, turn)
     except ImageError:
         raise
     except ModuleNotFoundError as error:  # only pillow_heif is optional
@@ -172,20 +203,56 @@ def _check_size(size: tuple[int, int] | None, uri: str, max_pixels: int) -> None
         raise ImageTooLargeError(uri, *size, max_pixels)
 
 
-def _decode_opened(image: ImageFile.ImageFile, name: Format, min_side: int | None) -> Picture:
-    width, height = image.size
-    if name == "JPEG" and min_side is not None:
-        image.draft(None, (min_side, min_side))  # decodes at 1/2, 1/4 or 1/8, never below min_side
-    image.load()
-    if name != "JPEG":  # only a JPEG is decoded smaller; loading a TIFF may turn it upright
-        width, height = image.size
+def _decode_opened(opened: _Opened, min_side: int | None) -> Picture:
+    width, height = opened.image.size
+    if opened.name == "JPEG":
+        image, note = _jpeg(opened, min_side)
+        min_side = None  # it is as small as it gets by now
+    else:
+        image, note = opened.image, ""
+        image.load()
+        width, height = image.size  # only now: loading a TIFF may turn it upright
     turn = orientation(image)  # after load: a PNG may keep its EXIF behind the pixels
+    turn = opened.turn if turn == 1 else turn
     if 5 <= turn <= 8:
         width, height = height, width
-    side = None if name == "JPEG" else min_side  # a JPEG is as small as it gets by now
     # Shrunk at once where the mode allows it, to hold less memory, and otherwise as RGB.
-    plain = shrink(to_rgb(shrink(image, side)), side)
-    return Picture(to_array(upright(plain, turn)), width, height)
+    plain = shrink(to_rgb(to_srgb(shrink(image, min_side))), min_side)
+    return Picture(to_array(upright(plain, turn)), width, height, note)
+
+
+def _jpeg(opened: _Opened, min_side: int | None) -> tuple[Image.Image, str]:
+    """A JPEG's pixels, and a word on them where the file lacks its end."""
+
+    def loaded(image: ImageFile.ImageFile) -> Image.Image:
+        if min_side is not None:  # decodes at 1/2, 1/4 or 1/8, never below min_side
+            image.draft(None, (min_side, min_side))
+        image.load()
+        return image
+
+    try:
+        return loaded(opened.image), ""
+    except OSError as error:
+        if "truncated" not in str(error):
+            raise
+        image = without_end(opened.data, lambda data: loaded(_opener("JPEG")(BytesIO(data))))
+        if image is None:
+            raise
+        return image, "the file lacks its end; what there is was taken"
+
+
+def _reduction(size: tuple[int, int], min_side: int) -> int:
+    """How many times smaller a JPEG's sides are decoded."""
+    return next((scale for scale in (8, 4, 2) if min(size) // min_side >= scale), 1)
+
+
+def _previewed(data: bytes, uri: str) -> bytes:
+    found = raw.preview(data)
+    if found is None:
+        raise ImageUnreadableError(
+            uri, "it is a camera raw file without a preview that can be read; convert it to JPEG"
+        )
+    return found
 
 
 def _what_is_wrong(name: Format, error: Exception) -> str:

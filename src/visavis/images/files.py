@@ -15,21 +15,16 @@ from typing import BinaryIO
 
 from visavis.errors import ImageUnreadableError
 
+RAW_SUFFIXES = (
+    *(".cr2", ".cr3", ".nef", ".nrw", ".arw", ".sr2", ".dng", ".raf", ".rw2", ".rwl", ".orf"),
+    *(".pef", ".srw", ".3fr", ".iiq", ".erf"),
+)
+"""Camera raw files, of which the preview is taken."""
+
 IMAGE_SUFFIXES = (
-    ".jpg",
-    ".jpeg",
-    ".jpe",
-    ".jfif",
-    ".png",
-    ".webp",
-    ".gif",
-    ".bmp",
-    ".tif",
-    ".tiff",
-    ".avif",
-    ".heic",
-    ".heif",
-    ".hif",
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".pjpeg", ".pjp", ".png", ".apng", ".webp"),
+    *(".gif", ".bmp", ".dib", ".tif", ".tiff", ".avif", ".avifs", ".heic", ".heif", ".hif"),
+    *RAW_SUFFIXES,
 )
 """Endings of files that are offered without looking inside; the content decides later."""
 

@@ -1,12 +1,18 @@
 """Any Pillow picture to plain RGB: modes, transparency, deep greys, and which way is up."""
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
 from visavis.types import RGB
 
-_WHITE = (255, 255, 255, 255)
+_WHITE, _BLACK = (255, 255, 255, 255), (0, 0, 0, 255)
+_SAMPLE = 1 << 18  # pixels
+_NEARLY_WHITE = 224
+_SEEN = 0.02  # of what is visible has to stand out from white
+_BITS_IN_USE = (8, 10, 12, 14, 16)
 _SIXTEEN_BIT = frozenset(("I;16", "I;16L", "I;16B", "I;16N"))
 _REDUCIBLE = frozenset(("RGB", "RGBA", "L", "LA", "CMYK", "YCbCr"))
 _TURNS = {  # EXIF orientation -> what makes the picture upright (EXIF 2.32, tag 0x0112)
@@ -21,25 +27,38 @@ _TURNS = {  # EXIF orientation -> what makes the picture upright (EXIF 2.32, tag
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """A loaded picture of any mode as mode RGB; what is transparent shows white.
+    """A loaded picture of any mode as mode RGB, on a ground on which its visible part can be seen.
 
-    Greys deeper than eight bits are scaled, not clipped: 16-bit values by 255/65535, float
-    pictures in 0…1 by 255, anything else from its smallest to its largest value.
+    Greys deeper than eight bits are scaled, not clipped: whole numbers by the bits that are in use
+    (8, 10, 12, 14 or 16), float pictures in 0…1 by 255, others from their least to largest value.
     """
     if image.mode in _SIXTEEN_BIT or image.mode in ("I", "F"):
         return _deep_grey(image).convert("RGB")
     if image.has_transparency_data:
-        return _on_white(image)
+        return _on_ground(image)
     if image.mode == "LAB":
         return _lab_to_rgb(image)
     return image if image.mode == "RGB" else image.convert("RGB")
 
 
-def _on_white(image: Image.Image) -> Image.Image:
+def _on_ground(image: Image.Image) -> Image.Image:
     rgba = image if image.mode == "RGBA" else image.convert("RGBA")
-    ground = Image.new("RGBA", rgba.size, _WHITE)
+    if rgba.getchannel("A").getextrema()[0] == 255:
+        return rgba.convert("RGB")
+    ground = Image.new("RGBA", rgba.size, _BLACK if _is_lost_on_white(rgba) else _WHITE)
     ground.alpha_composite(rgba)
     return ground.convert("RGB")
+
+
+def _is_lost_on_white(rgba: Image.Image) -> bool:
+    """Whether nearly all that is visible is nearly white, as a white logo is."""
+    step = max(1, math.isqrt(rgba.width * rgba.height // _SAMPLE))
+    sample = np.asarray(rgba)[::step, ::step].reshape(-1, 4)
+    if not sample[:, 3].any():
+        sample = np.asarray(rgba).reshape(-1, 4)
+    seen = sample[:, 3].astype(np.float64)
+    plain = seen.sum() - seen[sample[:, :3].min(axis=1) < _NEARLY_WHITE].sum()
+    return bool(plain > 0 and plain >= seen.sum() * (1 - _SEEN))
 
 
 def _deep_grey(image: Image.Image) -> Image.Image:
@@ -47,7 +66,7 @@ def _deep_grey(image: Image.Image) -> Image.Image:
     values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
     low, high = float(values.min()), float(values.max())
     if image.mode in _SIXTEEN_BIT or (image.mode == "I" and low >= 0 and high <= 65535):
-        low, high = 0.0, 65535.0
+        low, high = 0.0, next(most for bits in _BITS_IN_USE if (most := 2.0**bits - 1) >= high)
     elif image.mode == "F" and low >= 0 and high <= 1:
         low, high = 0.0, 1.0
     elif image.mode == "F" and low >= 0 and high <= 255:

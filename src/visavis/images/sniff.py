@@ -3,7 +3,7 @@
 import re
 from typing import Literal, get_args
 
-Format = Literal["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF"]
+Format = Literal["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF", "RAW"]
 """The formats that visavis decodes; everything else is refused before a decoder sees it."""
 
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -21,6 +21,11 @@ _MAGIC: tuple[tuple[bytes, Format], ...] = (
     (b"MM\0*", "TIFF"),
     (b"II+\0", "TIFF"),  # BigTIFF
     (b"MM\0+", "TIFF"),
+    (b"FUJIFILMCCD-RAW", "RAW"),
+    (b"IIU\0", "RAW"),  # Panasonic
+    (b"IIRO", "RAW"),  # Olympus
+    (b"IIRS", "RAW"),
+    (b"MMOR", "RAW"),
 )
 _HEIF_BRANDS = frozenset(
     (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1")
@@ -35,7 +40,6 @@ _OTHER_PICTURES: tuple[tuple[bytes, str], ...] = (
     (b"8BPS", "a Photoshop file"),
     (b"\0\0\1\0", "a Windows icon"),
     (b"II\xbc\x01", "a JPEG XR picture"),
-    (b"FUJIFILMCCD-RAW", "a camera raw file"),
     (b"%!PS", "a PostScript file"),
     (b"%PDF", "a PDF document"),
 )
@@ -74,6 +78,8 @@ def _sniff_iso_container(head: bytes) -> Format | None:
     length = int.from_bytes(head[:4], "big")
     listed = head[16 : min(length, len(head))]
     compatible = {listed[i : i + 4] for i in range(0, len(listed), 4)}
+    if major == b"crx ":
+        return "RAW"
     if major in (b"avif", b"avis"):
         return "AVIF"
     if major in (b"mif1", b"msf1") and compatible & {b"avif", b"avis"}:

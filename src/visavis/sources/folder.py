@@ -18,6 +18,7 @@ from visavis.images.files import (
     why_not,
 )
 from visavis.images.sniff import sniff
+from visavis.sources.endings import LeftOut, may_be_picture
 from visavis.types import Entry, Failure, Fields
 
 SYSTEM_FOLDERS = frozenset(
@@ -46,9 +47,10 @@ _by_name = attrgetter("name")
 class FolderSource:
     """Every picture below a folder.
 
-    Taken are files with a picture's suffix, and files without any suffix whose first bytes are a
-    picture's. Hidden files and folders, system folders and whatever matches `exclude` (globs, on
-    the path below the folder or on the name; a folder's glob covers what is below it) are skipped.
+    Taken are files with a picture's suffix, and files without any or with an odd one (`a.jpg?w=9`)
+    whose first bytes are a picture's. Hidden files and folders, system folders and whatever matches
+    `exclude` (globs, on the path below the folder or on the name; a folder's glob covers what is
+    below it) are skipped.
     Links to folders are followed, after everything else and never twice into the same folder.
     Folders come in the order of their names, and so do files in folders of up to 10,000.
 
@@ -66,11 +68,13 @@ class FolderSource:
         self._root = os.path.realpath(folder)
         self._excluded = name_filter(tuple(exclude))
         self.uri = path_text(self._root)
+        self._left_out = LeftOut()
         self._check_root()
 
     def entries(self) -> Iterator[Entry | Failure]:
         """All pictures below the folder; no picture is opened."""
         self._check_root()
+        self._left_out = LeftOut()
         visited: set[tuple[int, int] | str] = set()
         links: list[tuple[str, str]] = []
         waiting = [(self._root, "")]
@@ -87,11 +91,15 @@ class FolderSource:
                     raise SourceError(f"{self.uri}: {_folder_refusal(error)}") from error
                 yield Failure(path_text(path), _folder_refusal(error))
                 continue
-            walk = _FolderWalk(path, below, self._excluded)
+            walk = _FolderWalk(path, below, self._excluded, self._left_out)
             with listing:
                 yield from walk.files(listing)
             waiting += reversed(walk.folders)
             links += walk.links
+
+    def notes(self) -> list[str]:
+        """Which kinds of files the last walk has left out."""
+        return self._left_out.notes(self.uri)
 
     def read(self, entry: Entry) -> bytes:
         """The bytes of a picture; raises ImageUnreadableError."""
@@ -108,7 +116,14 @@ class FolderSource:
 class _FolderWalk:
     """One folder of a walk: its pictures as they are listed, and the folders found on the way."""
 
-    def __init__(self, path: str, below: str, excluded: Callable[[str], object] | None) -> None:
+    def __init__(
+        self,
+        path: str,
+        below: str,
+        excluded: Callable[[str], object] | None,
+        left_out: LeftOut,
+    ) -> None:
+        self._left_out = left_out
         self._prefix = path if path.endswith(os.sep) else path + os.sep
         self._below = below + "/" if below else ""
         self._text_prefix = path_text(self._prefix)
@@ -147,9 +162,9 @@ class _FolderWalk:
                 if item.is_dir():
                     self._add_folder(item)
                     continue
-                if not name.lower().endswith(IMAGE_SUFFIXES) and not self._maybe(item):
-                    continue
                 if excluded and (excluded(name) or excluded(self._below + name)):
+                    continue
+                if not name.lower().endswith(IMAGE_SUFFIXES) and not self._maybe(item):
                     continue
                 status = item.stat()
             except OSError as error:
@@ -175,8 +190,9 @@ class _FolderWalk:
         where.append((self._prefix + name, below))
 
     def _maybe(self, item: os.DirEntry[str]) -> bool:
-        """Whether a file without a picture's suffix is one: only if it has no suffix at all."""
-        if "." in item.name or not item.is_file():
+        """Whether a file without a picture's suffix is one by its content, if that is likely."""
+        if not may_be_picture(item.name) or not item.is_file():
+            self._left_out.add(item.name)
             return False
         with open(item.path, "rb") as file:  # noqa: PTH123
             return sniff(file.read(32)) is not None

@@ -40,6 +40,7 @@ _TYPES: dict[Format, str] = {
     "TIFF": "image/tiff",
     "AVIF": "image/avif",
     "HEIF": "image/heic",
+    "RAW": "application/octet-stream",
 }
 TYPES = tuple(_TYPES.values())
 """What a record's file may be served as."""

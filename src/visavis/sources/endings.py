@@ -1,0 +1,44 @@
+"""Files in folders by the endings of their names: pictures with odd ones, and kinds left out."""
+
+import re
+from collections import Counter
+
+_INSIDE = re.compile(
+    r"\.(?:jpe?g|jfif|png|webp|gif|bmp|tiff?|avif|hei[cf])(?![a-z0-9])", re.IGNORECASE
+)
+"""As in `pic.jpg?w=200`, `pic.jpg_large`, `pic.jpg~`, `pic.png (1)`."""
+
+_NOT_READ = frozenset(
+    # Pictures and drawings that visavis does not decode, and what may hold or show some.
+    (
+        *("jxl", "jp2", "j2k", "jpf", "jpx", "jxr", "wdp", "psd", "psb", "xcf", "kra", "svg"),
+        *("svgz", "ico", "icns", "eps", "ai", "pdf", "tga", "pcx", "ppm", "pgm", "pbm", "pnm"),
+        *("exr", "hdr", "dds", "crw", "dcr", "kdc", "mrw", "x3f", "raw"),
+        *("mp4", "mov", "m4v", "avi", "mkv", "webm", "mpg", "3gp"),
+    )
+)
+
+
+def may_be_picture(name: str) -> bool:
+    """Whether it is worth looking into a file whose name does not end as a picture's does."""
+    return "." not in name or _INSIDE.search(name) is not None
+
+
+class LeftOut:
+    """How many files of which kinds a walk over a folder has left out."""
+
+    def __init__(self) -> None:
+        self._kinds: Counter[str] = Counter()
+
+    def add(self, name: str) -> None:
+        """Count a file, if it is of a kind that people take for a picture."""
+        kind = name.rpartition(".")[2].lower()
+        if kind in _NOT_READ:
+            self._kinds[kind] += 1
+
+    def notes(self, place: str) -> list[str]:
+        """What was left out, in a sentence, if anything."""
+        if not self._kinds:
+            return []
+        told = ", ".join(f"{count} .{kind}" for kind, count in self._kinds.most_common())
+        return [f"{place}: left out {told}: visavis reads no files of these kinds"]

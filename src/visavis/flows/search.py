@@ -152,13 +152,11 @@ def query_vector(
     if not terms:
         raise UsageError(NOTHING)
     largest = max(abs(term.weight) for term in terms) or 1.0  # so that no weight is too much
-    total = np.sum(
-        [
-            _term_vector(term, store, embedder, fetch, max_pixels) * (term.weight / largest)
-            for term in terms
-        ],
-        axis=0,
-    )
+    weighted = [
+        _term_vector(term, store, embedder, fetch, max_pixels) * (term.weight / largest)
+        for term in terms
+    ]
+    total = sum(weighted[1:], start=weighted[0])
     length = float(np.linalg.norm(total))
     if length < 1e-6:
         raise UsageError("the terms cancel one another out; change a weight or leave one away")

@@ -63,6 +63,8 @@ def asked_part(vector: Vectors) -> slice:
 
     The others add nothing to a score and need not be read.
     """
+    if len(vector) and vector[0] and vector[-1]:
+        return slice(0, len(vector))
     asked = np.flatnonzero(vector)
     return slice(int(asked[0]), int(asked[-1]) + 1) if len(asked) else slice(0, 0)
 
@@ -202,7 +204,8 @@ def possibly_best(scores: Vectors, errors: Vectors | np.float32, need: int) -> N
     if need <= 0 or need >= len(scores):
         return np.asarray((scores > -np.inf) & (need > 0))
     at_worst = scores - errors
-    floor = np.partition(at_worst, len(scores) - need)[len(scores) - need]
+    at_worst.partition(len(scores) - need)
+    floor = at_worst[len(scores) - need]
     return np.asarray((scores + errors >= floor) & (scores > -np.inf))
 
 

@@ -64,7 +64,12 @@ class Ranking:
 
     def tied(self, start: int, end: int) -> range:
         """The ranks start…end, and those around them that share the first or last score."""
-        return range(self._edge(start, "left"), self._edge(end - 1, "right"))
+        scores, count = self.scores, len(self.scores)
+        if start and scores[start - 1] == scores[start]:
+            start = self._edge(start, "left")
+        if end < count and scores[end - 1] == scores[end]:
+            end = self._edge(end - 1, "right")
+        return range(start, end)
 
     def _edge(self, at: int, side: Literal["left", "right"]) -> int:
         low, high = (0, self.head) if at < self.head else (self.head, len(self.scores))
@@ -223,7 +228,7 @@ class Snapshot:
         count, codes = self.depth(selected), self.base.codes
         positions = codes.positions(np.sort(self.base.ann.candidates(vector, count)))
         coded = codes.scores(vector, positions)
-        if len(coded) < DEPTH or np.partition(coded, -10)[-10] < self.base.ann.trusted:
+        if len(coded) < DEPTH or _tenth(coded) < self.base.ann.trusted:
             return None
         if len(self._removed) or selected is not None:
             kept = ~np.isin(positions, self._removed)
@@ -253,7 +258,13 @@ class Snapshot:
 
 def rounded(scores: Vectors) -> Vectors:
     """Scores as they are compared and shown."""
-    return np.asarray(np.minimum(np.round(scores, _SCORE_DECIMALS), 1.0))
+    return np.asarray(np.minimum(scores.round(_SCORE_DECIMALS), 1.0))
+
+
+def _tenth(scores: Vectors) -> float:
+    best = scores.copy()
+    best.partition(len(best) - 10)
+    return float(best[len(best) - 10])
 
 
 def among(numbers: Numbers, selected: Numbers) -> NDArray[np.bool_]:

@@ -7,7 +7,7 @@ database is only ever a checkpoint or a reader's snapshot, and SQLite's own wait
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 from visavis.errors import (
@@ -105,7 +105,7 @@ class Database:
                 connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
             connection.execute("COMMIT")
 
-    def translated(self) -> AbstractContextManager[None]:
+    def translated(self) -> "translated":
         """SQLite's errors as ours."""
         return translated(self.path)
 
@@ -207,15 +207,22 @@ class _Owned:
         self.file.close()
 
 
-@contextmanager
-def translated(path: Path) -> Iterator[None]:
-    """SQLite's errors over a file as ours."""
-    try:
-        yield
-    except sqlite3.DatabaseError as error:
-        raise _translate(path, error) from error
-    except UnicodeEncodeError as error:
-        raise UsageError(f"{error.object!r} is no valid text: it holds half a character") from error
+class translated:
+    """SQLite's errors over a file as ours; a class, as a search enters it several times."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, sqlite3.DatabaseError):
+            raise _translate(self._path, error) from error
+        if isinstance(error, UnicodeEncodeError):
+            raise UsageError(
+                f"{error.object!r} is no valid text: it holds half a character"
+            ) from error
 
 
 def _casefold(value: object) -> str | None:

@@ -1,6 +1,5 @@
 """The store of one machine: SQLite holds the truth, caches beside it make it quick."""
 
-import json
 import sqlite3
 import uuid
 from collections.abc import Iterator, Sequence
@@ -260,7 +259,7 @@ class SqliteStore:
     def _fetch(self, numbers: NDArray[np.int64]) -> tuple[NDArray[np.int64], Vectors]:
         found = self._db.connection.execute(
             "SELECT v.number, v.vector FROM json_each(?) j JOIN vectors v ON v.number = j.value",
-            (json.dumps(numbers.tolist()),),
+            (str(numbers.tolist()),),  # JSON, in a fifth of the time of json.dumps
         ).fetchall()
         return rows.vectors(found, self._snapshots.dim)
 

@@ -37,13 +37,13 @@ types: $(VENV)/all  ## Check the types
 	$(BIN)/mypy
 
 test: $(VENV)/all  ## Run the tests
-	$(BIN)/pytest -q
+	$(BIN)/python tests/side_by_side.py -q
 
 docs: $(VENV)/all  ## Serve the documentation on http://127.0.0.1:8001
-	$(BIN)/mkdocs serve -a 127.0.0.1:8001
+	$(BIN)/zensical serve -a 127.0.0.1:8001
 
 docs-check: $(VENV)/all  ## Build the documentation; any warning is an error
-	$(BIN)/mkdocs build --strict -q -d site
+	$(BIN)/zensical build --strict
 
 bench: $(VENV)/all  ## Measure speed against floors in the same run (benchmarks/out/*.json)
 	$(BIN)/python -m benchmarks

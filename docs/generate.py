@@ -90,9 +90,10 @@ def _metavar(parameter: Any) -> str:
 def _row(name: str, parameter: Any) -> str:
     names = ", ".join(f"`{part}`" for part in name.split(", "))
     text = parameter.help or ""
-    silent = parameter.required or parameter.default is None or parameter.default is False
+    default = parameter.default
+    silent = parameter.required or default is None or default is False or default == ""
     if not silent and "[default:" not in text:
-        text += f" [default: {parameter.default}]"
+        text += f" [default: {default}]"
     if parameter.param_type_name == "option" and parameter.multiple and "several" not in text:
         text += "" if "repeated" in text else " May be repeated."
     return f"| {names} | {_cell(text)} |"

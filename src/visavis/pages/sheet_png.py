@@ -15,7 +15,7 @@ Pair = tuple[int, int]
 
 PAGE, CARD, TILE = (246, 245, 242), (255, 255, 255), (238, 236, 231)  # as in tokens.css, in light
 INK, MUTED = (29, 29, 31), (95, 95, 102)
-ACCENT, GOOD, BAD = (14, 124, 123), (31, 138, 76), (185, 50, 50)
+ACCENT, GOOD, BAD = (14, 124, 123), (25, 122, 65), (185, 50, 50)
 TALLEST = 30_000
 """Pixels; a taller picture would take gigabytes and few viewers open it."""
 

@@ -118,6 +118,7 @@ What an exit code, an exception or an HTTP status means.
 | 0 | All is well. |
 | 1 | Nothing was found; only with `--exit-code`. |
 | 2 | The question or the input makes no sense: an option, a filter, a path, a picture. |
+| 2 | Also: more than a tenth of a source would have left the index, without `--yes`. |
 | 3 | The index is missing, damaged, in use, or was made by another model or a newer version. |
 | 4 | Some files were skipped; only with `--strict`. |
 | 5 | The model cannot be found, read or trusted, or an optional part is not installed. |

@@ -7,6 +7,7 @@
     │   ├── UnknownWordError       words, or a class, that the model does not know
     │   └── StoreUnsupportedError  what this kind of store cannot do
     ├── SourceError                a folder, list or catalogue that cannot be taken in
+    │   └── LargeRemovalError      more than a tenth of its records would leave the index
     ├── ImageError                 one picture
     │   ├── ImageUnreadableError   missing, empty, truncated, or no picture at all
     │   ├── ImageFormatError       a format that this installation cannot decode
@@ -79,6 +80,10 @@ class SourceError(VisavisError):
     """A folder, list or catalogue that cannot be taken in."""
 
     http_status = 422
+
+
+class LargeRemovalError(SourceError):
+    """More than a tenth of a source's records would have left the index; all of them stayed."""
 
 
 class ImageError(VisavisError):

@@ -17,7 +17,6 @@ from visavis.errors import (
     IndexIncompatibleError,
     IndexMissingError,
     RecordNotFoundError,
-    SourceError,
     UsageError,
 )
 from visavis.filters import Where, as_filter
@@ -157,6 +156,7 @@ class ImageIndex:
         self,
         *locations: Location,
         progress: Progress | None = None,
+        remove_many: bool = False,
         **source_options: Unpack[SourceOptions],
     ) -> IndexReport:
         """Bring the index up to date with folders, catalogues and lists of pictures.
@@ -168,21 +168,25 @@ class ImageIndex:
             locations: Folders, catalogues (.csv .tsv .jsonl .parquet), pictures, addresses, lists
                 of these two, or sources.
             progress: Called after every commit with the report so far.
+            remove_many: Whether more than a tenth of a source's records may leave at once.
             source_options: See SourceOptions: a catalogue's columns, what to leave out of folders.
 
         Raises:
             SourceError: a location is missing, empty all of a sudden, or not understood; the
-                others have been indexed.
+                others have been indexed. LargeRemovalError: more than a tenth would have left.
             IndexLockedError: another process is writing.
         """
-        options = IngestOptions(self._jobs, self._max_pixels, self.tagging.made)
+        tags = self.tagging.made
+        options = IngestOptions(
+            self._jobs, self._max_pixels, tags, remove_many, source_options.get("refresh", False)
+        )
         with self.writing():
             embedder = self.embedder(threads=1)  # only now can no other process change the model
             sources = (as_source(location, **source_options) for location in locations)
             report, refused = ingest_all(sources, self._store, embedder, options, progress)
             self._store.settle()
-        if refused:
-            raise SourceError("; ".join(refused))
+        if refused is not None:
+            raise refused
         return report
 
     def remove(

@@ -12,7 +12,7 @@ from stores import DIM, Implementation, a_query, numbered, where
 
 from visavis.errors import RecordNotFoundError, StoreError
 from visavis.filters import parse_all
-from visavis.store.base import Change, VectorStore
+from visavis.store.base import Change, Gone, VectorStore
 from visavis.store.fields import as_text
 
 # -- records ---------------------------------------------------------------------------------------
@@ -166,7 +166,7 @@ def test_unseen_records_go_and_spared_ones_stay(store: VectorStore, source: int)
     moved = replace(some_record("new"), sha256=numbered(5)[3].sha256)
     store.upsert(source, [moved], clustered(1, DIM))
     spared = numbered(5)[1].uri
-    assert sweep.gone(lambda uri: uri == spared) == (3, 1)
+    assert sweep.gone(lambda id, uri: uri == spared) == Gone(3, 1)
     assert {record.id for record in store.records()} == {"other", "new", "r00000", "r00001"}
 
 
@@ -176,13 +176,16 @@ def test_two_lost_copies_of_one_new_file_are_one_move(store: VectorStore, source
     store.upsert(source, twins, np.repeat(clustered(1, DIM), 2, axis=0))
     sweep = store.sweep(source)
     store.upsert(source, [replace(same, id="c")], clustered(1, DIM))
-    assert sweep.gone(lambda uri: False) == (2, 1)
+    assert sweep.gone(lambda id, uri: False) == Gone(2, 1)
 
 
 def test_a_source_is_registered_once_and_counts_its_records(store: VectorStore) -> None:
-    first = store.source("folder", "/a/photos")
-    assert store.source("folder", "/a/photos") == first
-    second, third = store.source("folder", "/b/photos"), store.source("folder", "/c/photos")
+    first = store.source("folder", "/a/photos", apart=True)
+    assert store.source("folder", "/a/photos", apart=True) == first
+    second, third = (
+        store.source("folder", "/b/photos", apart=True),
+        store.source("folder", "/c/photos", apart=True),
+    )
     assert len({row.prefix for row in (first, second, third)}) == 3
     store.upsert(second.number, numbered(2), clustered(2, DIM))
     assert [store.sweep(row.number).count() for row in (first, second)] == [0, 2]

@@ -3,7 +3,6 @@
 import hashlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import Literal
 
 from visavis.errors import ImageUnreadableError
 from visavis.types import Entry, Failure, Fields
@@ -23,10 +22,12 @@ class Listed:
         self,
         images: Sequence[tuple[str, bytes | None] | tuple[str, bytes | None, Fields]],
         uri: str = "/pictures/all.csv",
-        kind: Literal["folder", "catalogue", "list"] = "catalogue",
+        kind: str = "catalogue",
         readers: int = 4,
     ) -> None:
-        self.kind: Literal["folder", "catalogue", "list"] = kind
+        self.kind = kind
+        self.owns_ids = kind != "folder"
+        self.has_fields = self.lists_missing = kind == "catalogue"
         self.uri = uri
         self.readers = readers
         self._images = images

@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -34,7 +35,10 @@ def test_status_has_the_documented_json_shape(cli: Cli, drawn: Path, drawn_index
     assert (shape["records"], shape["model"], shape["dim"]) == (56, "classic", 384)
     on_disk = sum(file.stat().st_size for file in drawn_index.rglob("*") if file.is_file())
     assert on_disk <= shape["bytes"] <= on_disk + 65536  # while it is open SQLite keeps a file more
-    assert shape["sources"] == [str(drawn / "catalogue.csv")]
+    [source] = shape["sources"]
+    assert (source["uri"], source["kind"]) == (str(drawn / "catalogue.csv"), "catalogue")
+    assert (source["records"], source["skipped"], source["problems"]) == (56, 0, [])
+    assert 0 <= time.time() - source["last_run"] < 86_400
     assert (shape["approximate"], shape["pending"]) == (False, 0)
 
 
@@ -43,8 +47,20 @@ def test_status_tells_people_the_same(cli: Cli, drawn: Path, drawn_index: Path) 
     told = dict(line.split(maxsplit=1) for line in lines)
     assert told["records"] == "56"
     assert told["model"] == "classic (384 dimensions)"
-    assert told["source"] == str(drawn / "catalogue.csv")
+    assert told["source"].startswith(f"{drawn / 'catalogue.csv'}: 56 records, last run 20")
     assert "price (number)" in told["fields"]
+
+
+def test_status_says_what_is_wrong_with_a_source(cli: Cli, photos: Path) -> None:
+    (photos / "broken.jpg").write_bytes(b"")
+    cli("index", photos)
+    assert "8 records, last run" in cli("status").out
+    assert "1 skipped" in cli("status").out
+    photos.rename(photos.with_name("away"))
+    assert "not there now, 1 skipped" in cli("status").out
+    assert cli("index", photos).code == 2
+    [source] = json.loads(cli("status", "--json").out)["sources"]
+    assert source["problems"] == ["not there now", "1 skipped"]
 
 
 def test_records_are_removed_by_id_and_by_filter(cli: Cli, photos: Path) -> None:

@@ -8,6 +8,7 @@ from visavis_fake import FakeEmbedder
 
 from visavis.flows.ingest import IngestOptions, Progress, ingest
 from visavis.image_index import ImageIndex
+from visavis.sources.base import Source
 from visavis.store.base import ModelFacts
 from visavis.store.sqlite.store import SqliteStore
 from visavis.types import IndexReport
@@ -29,8 +30,10 @@ def store(tmp_path: Path, fake: FakeEmbedder) -> Iterator[SqliteStore]:
 
 @pytest.fixture
 def run(store: SqliteStore, fake: FakeEmbedder) -> Run:
-    def taken_in(source: object, progress: Progress | None = None, jobs: int = 2) -> IndexReport:
-        return ingest(source, store, fake, IngestOptions(jobs), progress)  # type: ignore[arg-type]
+    def taken_in(
+        source: Source, progress: Progress | None = None, jobs: int = 2, **options: bool
+    ) -> IndexReport:
+        return ingest(source, store, fake, IngestOptions(jobs, **options), progress)
 
     return taken_in
 

@@ -105,7 +105,7 @@ def test_folders_catalogues_lists_pictures_and_sources_can_be_added(
     single = draw("single.png", (1, 2, 3))
     other = draw("other/x.png", (9, 9, 90)).parent
     report = index.add(album, str(catalogue), single, [str(album / "red.png")], FolderSource(other))
-    assert report.added == 5 + 2 + 1 + 1 + 1
+    assert (report.added, report.unchanged) == (5 + 2 + 1 + 1, 1)  # red.png is the album's
     assert report.failed == []
     assert index.get("p2").fields == {"price": 7.5}
     assert str(single) in index
@@ -153,7 +153,7 @@ def test_records_are_removed_by_id_filter_and_source(filled: ImageIndex, draw: D
     assert filled.remove("red.png", "nobody", missing_ok=True) == 1
     assert filled.remove(where="folder=sub") == 1
     assert filled.remove(where=["id~gr", "width>0"]) == 1
-    assert filled.remove(source=filled.info().sources[1]) == 1
+    assert filled.remove(source=filled.info().sources[1].uri) == 1
     assert {record.id for record in filled} == {"blue.png", "white.png"}
     assert len(filled.info().sources) == 1
 

@@ -1,5 +1,6 @@
 """Several sources, and what must never be taken for a deletion."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -71,18 +72,71 @@ def test_a_catalogue_whose_pictures_are_away_keeps_its_records(
     assert set(records(store)) == {"r", "b"}
 
 
-def test_a_catalogue_with_a_ragged_row_removes_nothing_and_says_why(
-    store: SqliteStore, run: Run, photos: Path
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("all.csv", "id,image\nr,red.png\ng\n"),  # a row with too few cells
+        ("all.csv", "id,image\nr,red.png\ng,green.png,too,many\n"),
+        ("all.csv", 'id,image,name\nr,red.png,"open\ng,green.png,closed"\n'),
+        ("all.csv", "id,image\nr,red.png\ng,gone.png\n"),
+        ("all.csv", "id,image\nr,red.png\ng,ftp://x/green.png\n"),
+        ("all.jsonl", '{"id": "r", "image": "red.png"}\n{"id": "g", "image": \n'),
+    ],
+)
+def test_a_bad_row_keeps_its_own_record_and_no_other(
+    store: SqliteStore, run: Run, photos: Path, name: str, text: str
 ) -> None:
+    ids = {"r": "red.png", "g": "green.png", "b": "sub/blue.png"}
+    rows: list[dict[str, object]] = [{"id": id, "image": image} for id, image in ids.items()]
+    if name.endswith("csv"):
+        catalogue(photos, rows)
+    else:
+        (photos / name).write_text("\n".join(json.dumps(row) for row in rows))
+    run(CatalogueSource(photos / name))
+    (photos / name).write_text(text)
+    report = run(CatalogueSource(photos / name))
+    assert (report.removed, len(report.failed)) == (1, len(report.failed))
+    assert report.failed
+    assert {"g"} <= set(records(store)) <= {"r", "g"}
+
+
+def test_a_row_without_a_picture_stops_nothing(store: SqliteStore, run: Run, photos: Path) -> None:
     path = catalogue(photos, [{"id": "r", "image": "red.png"}, {"id": "g", "image": "green.png"}])
     run(CatalogueSource(path))
-    path.write_text("id,image\nr,red.png\ng\n")
-    report = run(CatalogueSource(path))
-    assert counts(report) == (0, 1, 0, 0, 1)
-    assert "nothing was removed" in report.notes[0]
-    assert set(records(store)) == {"r", "g"}
-    path.write_text("id,image\nr,red.png\n")
-    assert counts(run(CatalogueSource(path))) == (0, 1, 0, 1, 0)
+    path.write_text("id,image\nr,red.png\nn,\n")
+    assert counts(run(CatalogueSource(path))) == (0, 1, 0, 1, 1)
+    assert set(records(store)) == {"r"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'id,image,name\nr,red.png,"open\ng,green.png,x\nb,sub/blue.png,y\n',  # to the very end
+        'id,image,name\nr,red.png,"open\ng,green.png,x\nb,sub/blue.png,"y"\n',  # to the next one
+        'id,image,name\nr,"red.png,x\ng,green.png,x\nb,"sub/blue.png",y\n',
+    ],
+)
+def test_a_quote_that_is_not_closed_takes_no_row_away(
+    store: SqliteStore, run: Run, photos: Path, text: str
+) -> None:
+    rows = {"r": "red.png", "g": "green.png", "b": "sub/blue.png"}
+    path = catalogue(photos, [{"id": id, "image": image} for id, image in rows.items()])
+    run(CatalogueSource(path))
+    path.write_text(text)
+    with pytest.raises(SourceError, match=r"lines 2 to 4 .*quote"):
+        run(CatalogueSource(path))
+    assert set(records(store)) == set(rows)
+
+
+def test_a_text_of_several_lines_is_no_open_quote(
+    store: SqliteStore, run: Run, photos: Path
+) -> None:
+    path = photos / "all.csv"
+    path.write_text(
+        'id,image,name\nr,red.png,"Shoes:\nred, blue, green"\ng,green.png,"5"" wide\n\nnew"\n'
+    )
+    assert counts(run(CatalogueSource(path))) == (2, 0, 0, 0, 0)
+    assert store.get("r").fields == {"name": "Shoes:\nred, blue, green"}
 
 
 def test_a_list_of_paths_never_removes(store: SqliteStore, run: Run, photos: Path) -> None:
@@ -148,44 +202,25 @@ def duplicates(folder: Path, draw: Draw) -> Path:
     return catalogue(folder, rows)
 
 
-def test_of_a_duplicate_id_the_last_wins_and_it_is_told(
-    store: SqliteStore, run: Run, tmp_path: Path, draw: Draw
-) -> None:
-    report = run(CatalogueSource(duplicates(tmp_path, draw)))
-    assert [note for note in report.notes if "x: the id occurs more than once" in note]
-    assert store.get("x").uri.endswith("2.png")
-    assert store.vector("x").argmax() == 2
-    assert store.info().records == 2
-
-
-def test_a_duplicate_id_stays_the_last_ones_on_later_runs(
+def test_the_first_of_a_repeated_id_counts_and_a_second_run_has_nothing_to_do(
     store: SqliteStore, run: Run, tmp_path: Path, draw: Draw
 ) -> None:
     path = duplicates(tmp_path, draw)
-    for _ in range(3):
+    for expected in ((2, 0, 0, 0, 0), (0, 2, 0, 0, 0)):
         report = run(CatalogueSource(path))
-        assert len(report.notes) == 1
-        assert store.get("x").uri.endswith("2.png")
-        assert store.get("x").fields == {"turn": 1}
-        assert store.info().records == 2
-        assert report.failed == []
+        assert counts(report) == expected
+        [note] = report.notes
+        assert "the first of an id counts (x)" in note
+        assert store.get("x").uri.endswith("0.png")
+        assert store.get("x").fields == {"turn": 0}
 
 
-def test_a_duplicate_whose_content_is_known_does_not_overtake(store: SqliteStore, run: Run) -> None:
-    known, new = png(RED, 1), png(BLUE, 2)
-    run(Listed([("old", known)]))
-    run(Listed([("old", known), ("x", known), ("x", new)]))
-    assert store.vector("x").argmax() == 2
-    run(Listed([("old", known), ("z", png(GREEN, 3)), ("z", known)]))
-    assert store.vector("z").argmax() == 0
-
-
-def test_hundreds_of_duplicates_leave_the_last_of_each(store: SqliteStore, run: Run) -> None:
+def test_hundreds_of_duplicates_leave_the_first_of_each(store: SqliteStore, run: Run) -> None:
     random = np.random.default_rng(9)
     images = [(f"id{random.integers(120)}", png(RED, at)) for at in range(300)]
-    expected = dict(images)
-    for _ in range(2):
-        run(Listed(images))
+    expected = dict(reversed(images))
+    for turn in range(2):
+        assert run(Listed(images)).added == (0 if turn else len(expected))
         held = records(store)
         assert set(held) == set(expected)
         for id, data in expected.items():

@@ -2,6 +2,7 @@
 
 import io
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -9,6 +10,8 @@ import typer
 from visavis.cli import options, terminal
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from visavis.image_index import ImageIndex
     from visavis.sources.base import Source
     from visavis.types import IndexReport
@@ -58,6 +61,21 @@ def index(
         ),
     ] = None,
     vocabulary: options.Vocabulary = None,
+    yes: Annotated[
+        bool,
+        typer.Option(
+            "--yes",
+            "-y",
+            help="Remove what is gone even where that is more than a tenth of a source, or all of "
+            "an emptied folder in it.",
+        ),
+    ] = False,
+    refresh: Annotated[
+        bool,
+        typer.Option(
+            "--refresh", help="Read everything again, also what seems unchanged; ask URLs again."
+        ),
+    ] = False,
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit with 4 when files were skipped.")
     ] = False,
@@ -88,14 +106,18 @@ def index(
     if vocabulary is not None and not tag:
         raise UsageError("--vocabulary is for --tag N")
     _refuse_idle_options(sources or [], image_column or id_column, exclude)
+    if (yes or refresh) and not sources:
+        raise UsageError("--yes and --refresh are for sources; none was given")
     # Opened before the index is made: a wrong name must not leave an empty index behind.
-    opened = _opened(
-        sources or [],
+    opening = partial(
+        _opened,
         image_column=image_column,
         id_column=id_column,
         exclude=exclude or [],
         allow_private=allow_private,
+        refresh=refresh,
     )
+    opened = opening(sources or [])
     if rebuild or not opened:
         target = options.open_index(given)
     else:
@@ -117,7 +139,11 @@ def index(
                 target.rebuild(model, allow_private=allow_private, progress=progress.update)
             )
         if opened:
-            reports.append(target.add(*opened, progress=progress.update))
+            add = partial(target.add, progress=progress.update, refresh=refresh)
+            again = [source for source in sources or [] if source != "-"]
+            reports.append(
+                _added(partial(add, *opened), lambda: add(*opening(again), remove_many=True), yes)
+            )
         if tag is not None:
             tagged = target.tagging.write(
                 tag, vocabulary=words, allow_private=allow_private, progress=progress.tagging
@@ -144,6 +170,23 @@ def _refuse_idle_options(sources: list[str], column: str | None, exclude: list[s
         raise UsageError("--exclude is for folders; none was given")
 
 
+def _added(
+    add: "Callable[..., IndexReport]", again: "Callable[[], IndexReport]", yes: bool
+) -> "IndexReport":
+    """The report of adding; where too much would leave, somebody who sits there is asked."""
+    from visavis.errors import LargeRemovalError
+
+    try:
+        return add(remove_many=yes)
+    except LargeRemovalError as error:
+        if not (sys.stdin and sys.stdin.isatty() and sys.stderr.isatty()):
+            raise
+        terminal.tell(str(error))
+        if not typer.confirm("Remove them?", err=True):
+            raise
+    return again()
+
+
 def _vocabulary(file: str | None) -> list[str] | None:
     if file is None:
         return None
@@ -165,16 +208,18 @@ def _exists(index: str) -> bool:
     return store_exists(index)
 
 
-def _opened(sources: list[str], *, allow_private: bool, **catalogue: Any) -> "list[Source]":
+def _opened(
+    sources: list[str], *, allow_private: bool, refresh: bool, **catalogue: Any
+) -> "list[Source]":
     from visavis.sources.base import open_source
     from visavis.sources.paths import PathList
 
     if "-" in sources and isinstance(sys.stdin, io.TextIOWrapper):
         sys.stdin.reconfigure(errors="surrogateescape")  # names need not be UTF-8
     return [
-        PathList(sys.stdin, allow_private=allow_private)
+        PathList(sys.stdin, allow_private=allow_private, refresh=refresh)
         if source == "-"
-        else open_source(source, allow_private=allow_private, **catalogue)
+        else open_source(source, allow_private=allow_private, refresh=refresh, **catalogue)
         for source in sources
     ]
 

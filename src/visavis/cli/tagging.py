@@ -125,7 +125,7 @@ def _by_model(
     embedder = load_embedder(given.model or DEFAULT_MODEL, device=given.device)
     tagger = make_tagger(embedder, words)
     most = tagger.usual if top is None else top
-    fetcher = Fetcher(allow_private=allow_private)
+    fetcher = Fetcher(allow_private=allow_private, keep=False)
 
     def find(image: str) -> "Sequence[Tag]":
         term = parse_term(image)

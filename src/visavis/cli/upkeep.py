@@ -10,19 +10,23 @@ import typer
 from visavis.cli import options, terminal
 
 if TYPE_CHECKING:
-    from visavis.store.base import StoreInfo
+    from visavis.store.base import SourceInfo, StoreInfo
 
 
 def status(index: options.Index = None, json_output: options.Json = False) -> None:
     """Show what an index holds.
 
-    How many records, by which model, from where, how large.
+    How many records, by which model, how large; of each source how many, when it was indexed last,
+    and what is wrong with it.
     """
     with options.open_index(options.settings(index)) as target:
         info = target.info()
         place = str(target.path)
     if json_output:
-        terminal.echo_json(info.to_dict())
+        shape = info.to_dict()
+        for told, source in zip(shape["sources"], info.sources, strict=True):
+            told["problems"] = _problems(source)
+        terminal.echo_json(shape)
         return
     _print_pairs(_status_lines(place, info))
 
@@ -36,11 +40,41 @@ def _status_lines(place: str, info: "StoreInfo") -> list[tuple[str, str]]:
         ("size", _megabytes(info.bytes)),
         ("search", search + (f"; {info.pending:,} newest exact" if info.pending else "")),
     ]
-    lines += [("source" if at == 0 else "", uri) for at, uri in enumerate(info.sources)]
+    lines += [
+        ("source" if at == 0 else "", _described(source)) for at, source in enumerate(info.sources)
+    ]
     if info.fields:
         named = (f"{name} ({kind})" for name, kind in sorted(info.fields.items()))
         lines.append(("fields", ", ".join(named)))
     return lines
+
+
+def _described(source: "SourceInfo") -> str:
+    """How many records, from when, and what is wrong."""
+    from datetime import datetime
+
+    told = ["1 record" if source.records == 1 else f"{source.records:,} records"]
+    if source.run is not None:
+        when = datetime.fromtimestamp(source.run.ended or source.run.began).astimezone()
+        told.append(f"last run {when:%Y-%m-%d %H:%M}")
+    return f"{source.uri}: {', '.join([*told, *_problems(source)])}"
+
+
+def _problems(source: "SourceInfo") -> list[str]:
+    """What is wrong with a source, if anything."""
+    from visavis.flows.placing import is_gone
+
+    problems = []
+    if is_gone(source.row):
+        problems.append("not there now")
+    run = source.run
+    if run is not None and run.ended is None:
+        problems.append("stopped, or still going on")
+    if run is not None and run.skipped:
+        problems.append(f"{run.skipped:,} skipped")
+    if run is not None and run.refused:
+        problems.append("refused: index it again to see why")
+    return problems
 
 
 def remove(

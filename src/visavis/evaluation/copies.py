@@ -11,7 +11,6 @@ import random
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from visavis.errors import UsageError
 from visavis.evaluation.edits import EDITS, edited
@@ -98,9 +97,12 @@ class EditedSource:
     Ids are EDIT/ID; the fields `edit` and `original` say the same apart.
     """
 
-    kind: Literal["list"] = "list"
+    kind = "copies"
     uri = "edited copies"
     prunes = False
+    owns_ids = True
+    has_fields = False
+    lists_missing = False
     readers = 2
 
     def __init__(

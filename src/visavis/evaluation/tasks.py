@@ -295,7 +295,7 @@ def data_hash(
 
 def sources(index: ImageIndex) -> str:
     """What was indexed, by the last part of each name: reports should not tell of this machine."""
-    return ", ".join(_last_part(uri) for uri in index.info().sources)
+    return ", ".join(_last_part(source.uri) for source in index.info().sources)
 
 
 def _last_part(uri: str) -> str:

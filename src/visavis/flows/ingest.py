@@ -15,25 +15,29 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import islice
+from operator import attrgetter
 from typing import NamedTuple
 
 import numpy as np
 
-from visavis.embedders.base import Embedder, embed
-from visavis.embedders.sound import sound_rows
-from visavis.errors import ImageError
+from visavis.embedders.base import Embedder
+from visavis.errors import ImageError, SourceError
 from visavis.flows.ahead import BATCH
+from visavis.flows.looking import embedded, look_at
+from visavis.flows.placing import place
 from visavis.flows.pruning import prune, shown_to_be_there
-from visavis.images.decode import MAX_PIXELS, decode
+from visavis.flows.twins import Twins
+from visavis.images.decode import MAX_PIXELS
 from visavis.sources.base import Noting, Source
-from visavis.store.base import Change, KnownRecord, StoredVector, VectorStore
+from visavis.store.base import Change, KnownRecord, SourceRun, StoredVector, VectorStore
 from visavis.store.fields import as_text, kept_tags
 from visavis.types import Entry, Failure, Fields, ImageRecord, IndexReport, Vectors
 
 Progress = Callable[[IndexReport], None]
 """Called after every commit with the report so far; what it counts is safely on disk."""
+
+_uri = attrgetter("entry.uri")
 
 _LOOK_UP = 512  # entries compared with the store at once
 _COMMIT_ROWS = 256
@@ -50,6 +54,10 @@ class IngestOptions:
     """Pictures with more pixels (in the header) are refused."""
     keep_tags: bool = False
     """Whether records have tags that visavis made: no source names them, and they are kept."""
+    remove_many: bool = False
+    """Whether more than a tenth of a source's records may leave at once."""
+    refresh: bool = False
+    """Whether what seems unchanged is read again as well."""
 
 
 class _Loaded(NamedTuple):
@@ -97,11 +105,17 @@ def ingest(
     report.
     """
     run = _Run(source, store, embedder, options, progress)
-    started = time.monotonic()
+    started, noted = time.monotonic(), SourceRun(time.time())
+    store.note_run(run.number, noted)
     try:
         run.all_entries()
+    except SourceError as error:
+        store.note_run(run.number, noted._replace(ended=time.time(), refused=str(error)))
+        raise
     finally:
         run.report.seconds = time.monotonic() - started
+    skipped = len(run.report.failed)
+    store.note_run(run.number, noted._replace(ended=time.time(), skipped=skipped))
     return run.report
 
 
@@ -116,13 +130,14 @@ class _Run:
         options: IngestOptions,
         progress: Progress | None,
     ) -> None:
-        self._source = source
+        self._source, self._row, below, notes = place(source, store)
         self._store = store
         self._embedder = embedder
         self._options = options
         self._progress = progress
-        self._row = store.source(source.kind, source.uri)
-        self._sweep = store.sweep(self._row.number)
+        self._sweep = store.sweep(self._row.number, below)
+        self._had = self._sweep.count()
+        self._twins = Twins(store, self._row)
         self._readers = ThreadPoolExecutor(source.readers, "visavis-read")
         self._workers = ThreadPoolExecutor(options.jobs, "visavis-embed")
         self._flying: dict[str, KnownRecord | None] = {}  # ids on their way, and what the store has
@@ -132,7 +147,8 @@ class _Run:
         self._pending = _Pending()
         self._committed = time.monotonic()
         self._met = 0
-        self.report = IndexReport()
+        self._repeated: list[str] = []
+        self.report = IndexReport(notes=notes)
 
     def all_entries(self) -> None:
         try:
@@ -146,9 +162,16 @@ class _Run:
             self._readers.shutdown(wait=False, cancel_futures=True)
             self._workers.shutdown(wait=True, cancel_futures=True)
             self._commit()
-        prune(self._sweep, self._source, self._met, self.report)
+        self.report.notes += self._told_repeated()
         if isinstance(self._source, Noting):
             self.report.notes += self._source.notes()
+        many = self._options.remove_many
+        prune(self._sweep, self._source, self._had, self._met, self.report, remove_many=many)
+
+    @property
+    def number(self) -> int:
+        """Of the source in the index."""
+        return self._row.number
 
     def _drain(self) -> None:
         """Wait for all that is on its way; the next commit holds it."""
@@ -169,11 +192,15 @@ class _Run:
             entries = [self._named(entry) for entry in sound if isinstance(entry, Entry)]
             self._pending.failed += [item for item in sound if isinstance(item, Failure)]
             known = self._sweep.known([entry.id for entry in entries])
+            entries, others = self._twins.of(entries, known)
+            known |= others
             met: set[str] = set()
             for entry in entries:
                 before = known.get(entry.id)
-                if entry.id in met or entry.id in self._flying:
-                    before = self._after_duplicate(entry.id)
+                in_hand = entry.id in met or entry.id in self._flying
+                if in_hand or (before is not None and before.own and before.met):
+                    self._repeated.append(entry.id)
+                    continue
                 met.add(entry.id)
                 if before is not None:
                     if self._anothers(entry, before):
@@ -186,11 +213,12 @@ class _Run:
                 yield entry
             self._commit_when_due()
 
-    def _after_duplicate(self, id: str) -> KnownRecord | None:
-        """What the store has of an id once its earlier entry is written: so the last one wins."""
-        self._drain()
-        self._commit()
-        return self._sweep.known([id]).get(id)
+    def _told_repeated(self) -> list[str]:
+        """The first of an id counts: then a second run has nothing to do."""
+        count = len(self._repeated)
+        what = "an image names" if count == 1 else f"{count} images name"
+        told = f"{self._source.uri}: {what} an id that one before has; the first of an id counts"
+        return [f"{told} ({self._repeated[0]})"] if count else []
 
     def _named(self, entry: Entry) -> Entry:
         prefix = self._row.prefix
@@ -199,7 +227,8 @@ class _Run:
     def _same(self, entry: Entry, before: KnownRecord) -> bool:
         """Whether the entry is the record that the store has; new facts about it are noted."""
         if (
-            not before.own
+            self._options.refresh
+            or not before.own
             or entry.size not in (before.size, -1)
             or entry.modified not in (before.modified, 0.0)
             or before.uri not in (None, entry.uri)
@@ -208,7 +237,7 @@ class _Run:
         self._sweep.seen([entry.id])
         self._pending.unchanged += 1
         fields = self._with_tags(entry, before)
-        if self._source.kind == "catalogue" and as_text(fields) != before.fields:
+        if self._source.has_fields and as_text(fields) != before.fields:
             self._pending.changes.append(
                 Change(entry.id, before.size, before.modified, entry.uri, fields)
             )
@@ -225,7 +254,7 @@ class _Run:
 
         Catalogues and lists name their ids themselves, and take over what they name.
         """
-        if self._source.kind != "folder" or before.own:
+        if self._source.owns_ids or before.own:
             return False
         self._pending.failed.append(
             Failure(
@@ -241,8 +270,6 @@ class _Run:
             self.report.notes.append(
                 f"{entry.id}: the id was another source's; it is now this one's"
             )
-        elif before.met:
-            self.report.notes.append(f"{entry.id}: the id occurs more than once; the last one wins")
 
     # -- reading, decoding, embedding --------------------------------------------------------------
 
@@ -302,26 +329,16 @@ class _Run:
 
     def _embed(self, batch: Sequence[_Loaded]) -> _Outcome:
         """On a worker thread."""
-        good, pictures, failed, notes = [], [], [], []
-        for loaded in batch:
-            try:
-                picture = decode(
-                    loaded.data,
-                    loaded.entry.uri,
-                    min_side=self._embedder.side,
-                    max_pixels=self._options.max_pixels,
-                )
-            except ImageError as error:
-                failed.append(Failure(error.uri, error.reason))
-                continue
-            good.append(_record(loaded, picture.width, picture.height))
-            pictures.append(picture.pixels)
-            if picture.note:
-                notes.append(f"{loaded.entry.uri}: {picture.note}")
-        vectors, refused = sound_rows(partial(embed, self._embedder), pictures)
-        failed += [Failure(good[place].uri, reason) for place, reason in refused.items()]
-        taken = [record for place, record in enumerate(good) if place not in refused]
-        return [_Row(*pair) for pair in zip(taken, vectors, strict=True)], failed, notes
+        side, most = self._embedder.side, self._options.max_pixels
+        looked, failed = look_at(batch, attrgetter("data"), _uri, side, most)
+        made, refused = embedded(looked, _uri, self._embedder)
+        rows = [
+            _Row(_record(one.item, one.picture.width, one.picture.height), vector)
+            for one, vector in made
+        ]
+        noted = [one for one, _ in made if one.picture.note]
+        notes = [f"{_uri(one.item)}: {one.picture.note}" for one in noted]
+        return rows, failed + refused, notes
 
     def _take_rows(self) -> None:
         ids, batch = self._embeds.popleft()
@@ -346,10 +363,15 @@ class _Run:
     def _commit(self) -> None:
         pending, self._pending = self._pending, _Pending()
         if pending.rows:
-            records = [row.record for row in pending.rows]
-            self._store.upsert(
-                self._row.number, records, np.stack([row.vector for row in pending.rows])
-            )
+            homes = [self._twins.home(row.record.id, self._row.number) for row in pending.rows]
+            for number in dict.fromkeys(homes):
+                own = [row for row, home in zip(pending.rows, homes, strict=True) if home == number]
+                records = [row.record for row in own]
+                self._store.upsert(number, records, np.stack([row.vector for row in own]))
+            left = self._twins.left(row.record.id for row in pending.rows)
+            moved = self._store.remove(left) if left else 0
+            self.report.moved += moved
+            self.report.added -= moved
         if pending.changes:
             self._store.update(pending.changes)
         for id in pending.ids:

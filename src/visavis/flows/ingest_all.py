@@ -16,13 +16,13 @@ def ingest_all(
     embedder: Embedder,
     options: IngestOptions,
     progress: Progress | None,
-) -> tuple[IndexReport, list[str]]:
-    """Index sources, closing each; the report, and what the sources say that were refused.
+) -> tuple[IndexReport, SourceError | None]:
+    """Index sources, closing each; the report, and an error for those that were refused.
 
     A source that cannot be opened raises SourceError at once, and the ones after it are not met.
     """
     done: list[IndexReport] = []
-    refused: list[str] = []
+    refused: list[SourceError] = []
 
     def forward(report: IndexReport) -> None:
         if progress is not None:
@@ -32,7 +32,16 @@ def ingest_all(
         try:
             done.append(ingest(source, store, embedder, options, forward))
         except SourceError as error:
-            refused.append(str(error))  # the others are indexed all the same
+            refused.append(error)  # the others are indexed all the same
         finally:
             source.close()
-    return merged(done), refused
+    return merged(done), _one(refused)
+
+
+def _one(errors: list[SourceError]) -> SourceError | None:
+    """One error for all of them."""
+    if len(errors) <= 1:
+        return errors[0] if errors else None
+    alike = {type(error) for error in errors}
+    kind = alike.pop() if len(alike) == 1 else SourceError
+    return kind("; ".join(map(str, errors)))

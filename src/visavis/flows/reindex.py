@@ -7,16 +7,14 @@ the last moment the index answers with the old model. Running servers follow the
 import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 
 import numpy as np
 
-from visavis.embedders.base import Embedder, embed
-from visavis.embedders.sound import sound_rows
-from visavis.errors import ImageError, SourceError
+from visavis.embedders.base import Embedder
+from visavis.errors import SourceError
 from visavis.flows.ahead import ahead
 from visavis.flows.ingest import IngestOptions, Progress
-from visavis.images.decode import decode
+from visavis.flows.looking import embedded, look_at
 from visavis.store.base import ModelFacts, VectorStore
 from visavis.store.capabilities import Rebuilding, local
 from visavis.types import Failure, ImageRecord, IndexReport, Vectors
@@ -85,19 +83,12 @@ def _embedded(
 def _embed(
     batch: Sequence[_Numbered], embedder: Embedder, read: Read, max_pixels: int
 ) -> _Embedded:
-    good: list[tuple[int, str, str]] = []  # number, address, hash
-    pictures, failed = [], []
-    for number, record in batch:
-        try:
-            data = read(record.uri)
-            picture = decode(data, record.uri, min_side=embedder.side, max_pixels=max_pixels)
-        except ImageError as error:
-            failed.append(Failure(error.uri, error.reason))
-            continue
-        good.append((number, record.uri, hashlib.sha256(data).hexdigest()))
-        pictures.append(picture.pixels)
-    rows, refused = sound_rows(partial(embed, embedder), pictures)
-    failed += [Failure(good[place][1], reason) for place, reason in refused.items()]
-    taken = [one for place, one in enumerate(good) if place not in refused]
-    vectors = np.array(rows, np.float32).reshape(len(rows), embedder.dim)
-    return [number for number, _, _ in taken], vectors, [sha for _, _, sha in taken], failed
+    looked, failed = look_at(batch, lambda item: read(item[1].uri), _uri, embedder.side, max_pixels)
+    made, refused = embedded(looked, _uri, embedder)
+    vectors = np.array([vector for _, vector in made], np.float32).reshape(-1, embedder.dim)
+    hashes = [hashlib.sha256(one.data).hexdigest() for one, _ in made]
+    return [one.item[0] for one, _ in made], vectors, hashes, failed + refused
+
+
+def _uri(item: _Numbered) -> str:
+    return item[1].uri

@@ -25,7 +25,7 @@ def remove(
         raise UsageError("say which records to remove: ids, a filter, or a source")
     if ids and not missing_ok:
         _check(store, ids)
-    named = None if source is None else _known(source, store.info().sources)
+    named = None if source is None else _known(source, _uris(store))
     removed = store.remove(ids) if ids else 0
     if where is not None:
         removed += store.remove_where(where)
@@ -39,12 +39,16 @@ def _check(store: VectorStore, ids: Sequence[str]) -> None:
         try:
             store.get(id)
         except RecordNotFoundError:
-            if any(name in store.info().sources for name in _spellings(id)):
+            if any(name in _uris(store) for name in _spellings(id)):
                 raise UsageError(
                     f"no record has the id {id!r}; it is a source: remove it and all its records "
                     f"with: visavis remove --source {id}"
                 ) from None
             raise
+
+
+def _uris(store: VectorStore) -> list[str]:
+    return [info.uri for info in store.sources()]
 
 
 def _known(source: str, sources: Sequence[str]) -> str:

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from visavis.embedders.base import Embedder
-from visavis.errors import ImageError, UsageError
+from visavis.errors import UsageError
 from visavis.flows.ahead import ahead
+from visavis.flows.looking import look_at
 from visavis.flows.search import term_pixels
 from visavis.flows.terms import Question, as_terms
-from visavis.images.decode import decode
 from visavis.sources.base import read_anywhere
 from visavis.sources.web.fetch import Fetcher
 from visavis.store.base import VectorStore
@@ -123,7 +123,7 @@ class Tagging:
         limit = tagger.usual if limit is None else limit
         if isinstance(term, RecordTerm) and tagger.from_vectors:
             return tuple(tagger.of_vectors(self._store.vector(term.id)[None], limit)[0])
-        with self._reading(allow_private) as read:
+        with self._reading(allow_private, keep=isinstance(term, RecordTerm)) as read:
             if isinstance(term, RecordTerm):
                 term = ImageTerm(read(self._store.get(term.id).uri))
             pixels = term_pixels(term, self._embedder(threads).side, read, self._max_pixels)
@@ -192,8 +192,8 @@ class Tagging:
             )
 
     @contextmanager
-    def _reading(self, allow_private: bool) -> Iterator[Read]:
-        fetcher = Fetcher(allow_private=allow_private)
+    def _reading(self, allow_private: bool, *, keep: bool = True) -> Iterator[Read]:
+        fetcher = Fetcher(allow_private=allow_private, keep=keep)
         try:
             yield partial(read_anywhere, fetcher=fetcher)
         finally:
@@ -227,19 +227,15 @@ class Tagging:
 
     def _look(self, part: Sequence[Untagged], tagger: "Tagger", count: int, read: Read) -> _Tagged:
         """On a worker thread."""
-        side = self._embedder(1).side
-        seen, pictures, failed = [], [], []
-        for one in part:
-            uri = one.record.uri
-            try:
-                picture = decode(read(uri), uri, min_side=side, max_pixels=self._max_pixels)
-            except ImageError as error:
-                failed.append(Failure(error.uri, error.reason))
-                continue
-            seen.append(one)
-            pictures.append(picture.pixels)
-        found = tagger.of_images(pictures, count) if pictures else []
-        return seen, [_joined(tagger, tags) for tags in found], failed
+        looked, failed = look_at(
+            part,
+            lambda one: read(one.record.uri),
+            lambda one: one.record.uri,
+            self._embedder(1).side,
+            self._max_pixels,
+        )
+        found = tagger.of_images([one.picture.pixels for one in looked], count) if looked else []
+        return [one.item for one in looked], [_joined(tagger, tags) for tags in found], failed
 
 
 def split_tags(text: str) -> list[str]:

@@ -9,7 +9,6 @@ exact. `path_text` goes one way, `local_path` the other; for nearly all names bo
 import os
 import re
 import stat
-from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -127,14 +126,3 @@ def why_not(error: OSError | ValueError) -> str:
             return f"it cannot be read ({error.strerror or error})"
         case _:
             return f"its name is no file name ({error})"
-
-
-def name_filter(patterns: tuple[str, ...]) -> Callable[[str], object] | None:
-    """A test for globs (`*`, `?`, `[a-z]`; `*` crosses folders); None when there are no globs."""
-    import fnmatch
-
-    globs = [pattern.removeprefix("./").rstrip("/") for pattern in patterns]
-    globs += [glob.removeprefix("**/") for glob in globs if glob.startswith("**/")]
-    if not globs:
-        return None
-    return re.compile("|".join(fnmatch.translate(glob) for glob in globs)).match

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Literal, Protocol, TypedDict, Unpack, runtime_checkable
+from typing import Protocol, TypedDict, Unpack, runtime_checkable
 
 from visavis.errors import SourceError
 from visavis.images.files import IMAGE_SUFFIXES, read_file
@@ -16,11 +16,14 @@ from visavis.types import Entry, Failure, only_known
 
 
 class Source(Protocol):
-    """A place that names images lazily and hands out their bytes."""
+    """A place that names images lazily and hands out their bytes.
+
+    What a run may do with its records, it says itself: the four properties after `uri`.
+    """
 
     @property
-    def kind(self) -> Literal["folder", "catalogue", "list"]:
-        """What sort of source it is."""
+    def kind(self) -> str:
+        """What people call such a source: folder, catalogue, list …; nothing depends on it."""
         ...
 
     @property
@@ -31,6 +34,24 @@ class Source(Protocol):
     @property
     def prunes(self) -> bool:
         """Whether a record whose image is no longer named here leaves the index."""
+        ...
+
+    @property
+    def owns_ids(self) -> bool:
+        """Whether ids are the source's own: a record of another source that has one goes over.
+
+        Otherwise they are paths below `uri`, which the index sets apart from other sources' paths.
+        """
+        ...
+
+    @property
+    def has_fields(self) -> bool:
+        """Whether it says things of images that may change without a change of the picture."""
+        ...
+
+    @property
+    def lists_missing(self) -> bool:
+        """Whether it names images that are not there: a row without its file is still a row."""
         ...
 
     @property
@@ -71,6 +92,8 @@ class SourceOptions(TypedDict, total=False):
     """Globs of a folder's files and folders to leave out."""
     allow_private: bool
     """Whether URLs in private networks may be fetched."""
+    refresh: bool
+    """Whether what seems unchanged is read again, and URLs are asked again."""
     downloads: Path | None
     """Where downloaded pictures are kept; None: the user's cache."""
 
@@ -118,12 +141,17 @@ def as_source(location: Location, **options: Unpack[SourceOptions]) -> Source:
 
 class _Web(TypedDict):
     allow_private: bool
+    refresh: bool
     cache: Path | None
 
 
 def _web(options: SourceOptions) -> _Web:
     only_known(options, SourceOptions)
-    return _Web(allow_private=options.get("allow_private", False), cache=options.get("downloads"))
+    return _Web(
+        allow_private=options.get("allow_private", False),
+        refresh=options.get("refresh", False),
+        cache=options.get("downloads"),
+    )
 
 
 def read_anywhere(uri: str, fetcher: Fetcher) -> bytes:

@@ -5,7 +5,6 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Literal
 from urllib.parse import unquote, urlsplit
 
 from visavis.errors import SourceError
@@ -33,8 +32,11 @@ class CatalogueSource:
     ExtraMissingError when Parquet support is not installed.
     """
 
-    kind: Literal["catalogue"] = "catalogue"
+    kind = "catalogue"
     prunes = True
+    owns_ids = True
+    has_fields = True
+    lists_missing = True
 
     def __init__(
         self,
@@ -43,6 +45,7 @@ class CatalogueSource:
         image_column: str | None = None,
         id_column: str | None = None,
         allow_private: bool = False,
+        refresh: bool = False,
         cache: Path | None = None,
     ) -> None:
         self._path = Path(os.path.realpath(path))
@@ -52,7 +55,7 @@ class CatalogueSource:
         self._image_column = self._find_image_column(image_column, columns)
         self._id_column = self._find_id_column(id_column, columns)
         self._text_columns = {self._image_column, self._id_column or self._image_column}
-        self._fetcher = Fetcher(allow_private=allow_private, cache=cache)
+        self._fetcher = Fetcher(allow_private=allow_private, refresh=refresh, cache=cache)
         self._readers: int | None = None
 
     @property

@@ -2,16 +2,15 @@
 
 import os
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from operator import attrgetter
 from pathlib import Path
-from typing import Literal
 
 from visavis.errors import SourceError
 from visavis.images.files import (
     IMAGE_SUFFIXES,
-    name_filter,
+    local_path,
     path_text,
     read_file,
     what_instead,
@@ -19,6 +18,7 @@ from visavis.images.files import (
 )
 from visavis.images.sniff import sniff
 from visavis.sources.endings import LeftOut, may_be_picture
+from visavis.sources.excluding import Exclusion
 from visavis.types import Entry, Failure, Fields
 
 SYSTEM_FOLDERS = frozenset(
@@ -40,6 +40,7 @@ MISSING_ADVICE = (
     "check the name, or plug in its disk (records already in the index stay as they are)"
 )
 
+_BROKEN = "the link leads nowhere; is the disk there that it leads to?"
 _CHUNK = 10_000  # names sorted at a time: order for normal folders, flat memory for huge ones
 _by_name = attrgetter("name")
 
@@ -49,27 +50,40 @@ class FolderSource:
 
     Taken are files with a picture's suffix, and files without any or with an odd one (`a.jpg?w=9`)
     whose first bytes are a picture's. Hidden files and folders, system folders and whatever matches
-    `exclude` (globs, on the path below the folder or on the name; a folder's glob covers what is
-    below it) are skipped.
+    `exclude` (globs; see Exclusion) are skipped.
     Links to folders are followed, after everything else and never twice into the same folder.
     Folders come in the order of their names, and so do files in folders of up to 10,000.
 
-    A folder on the way that cannot be listed is a `Failure` with the folder's path as its uri: the
-    records below it are not gone, only out of sight.
+    A folder on the way that cannot be listed, or a link that leads nowhere, is a `Failure` with its
+    path as the uri: the records below it are not gone, only out of sight. Folders in which nothing
+    is, as where a disk is to be mounted, stand in `empty` after the walk.
 
     Raises SourceError when the folder is not there or cannot be listed itself.
     """
 
-    kind: Literal["folder"] = "folder"
+    kind = "folder"
     prunes = True
+    owns_ids = False
+    has_fields = False
+    lists_missing = False
     readers = 4
 
-    def __init__(self, folder: str | Path, exclude: Sequence[str] = ()) -> None:
+    def __init__(
+        self, folder: str | Path, exclude: Sequence[str] = (), *, within: str | Path | None = None
+    ) -> None:
         self._root = os.path.realpath(folder)
-        self._excluded = name_filter(tuple(exclude))
+        base = self._root if within is None else os.path.realpath(within)
+        self._below = "" if base == self._root else os.path.relpath(self._root, base)
+        self._exclude = tuple(exclude)
+        self._excluded = Exclusion(base, self._exclude)
         self.uri = path_text(self._root)
         self._left_out = LeftOut()
+        self.empty: list[str] = []
         self._check_root()
+
+    def within(self, folder: str) -> "FolderSource":
+        """The same pictures, with ids and fields as a walk over a folder above gives them."""
+        return FolderSource(self._root, self._exclude, within=local_path(folder))
 
     def entries(self) -> Iterator[Entry | Failure]:
         """All pictures below the folder; no picture is opened."""
@@ -77,7 +91,8 @@ class FolderSource:
         self._left_out = LeftOut()
         visited: set[tuple[int, int] | str] = set()
         links: list[tuple[str, str]] = []
-        waiting = [(self._root, "")]
+        waiting = [(self._root, self._below)]
+        self.empty.clear()
         while waiting or links:
             if not waiting:  # real folders first: their pictures keep ids without links in them
                 waiting.append(links.pop(0))
@@ -94,12 +109,18 @@ class FolderSource:
             walk = _FolderWalk(path, below, self._excluded, self._left_out)
             with listing:
                 yield from walk.files(listing)
+            if not walk.count:
+                self.empty.append(path_text(path))
             waiting += reversed(walk.folders)
             links += walk.links
 
     def notes(self) -> list[str]:
-        """Which kinds of files the last walk has left out."""
-        return self._left_out.notes(self.uri)
+        """What the last walk has left out by its kind, and globs that nothing was left out for."""
+        idle = [
+            f"{self.uri}: nothing is called {glob!r}, so --exclude left nothing out for it"
+            for glob in self._excluded.idle()
+        ]
+        return [*self._left_out.notes(self.uri), *idle]
 
     def read(self, entry: Entry) -> bytes:
         """The bytes of a picture; raises ImageUnreadableError."""
@@ -116,20 +137,15 @@ class FolderSource:
 class _FolderWalk:
     """One folder of a walk: its pictures as they are listed, and the folders found on the way."""
 
-    def __init__(
-        self,
-        path: str,
-        below: str,
-        excluded: Callable[[str], object] | None,
-        left_out: LeftOut,
-    ) -> None:
+    def __init__(self, path: str, below: str, excluded: Exclusion, left_out: LeftOut) -> None:
         self._left_out = left_out
         self._prefix = path if path.endswith(os.sep) else path + os.sep
         self._below = below + "/" if below else ""
         self._text_prefix = path_text(self._prefix)
         self._text_below = path_text(self._below)
         self._fields: Fields = {"folder": path_text(below)} if below else {}
-        self._excluded = excluded
+        self._excluded = excluded or None
+        self.count = 0  # of all that is there, pictures or not
         self.folders: list[tuple[str, str]] = []
         self.links: list[tuple[str, str]] = []
 
@@ -142,6 +158,7 @@ class _FolderWalk:
                 return
             if not chunk:
                 return
+            self.count += len(chunk)
             yield from self._chunk(chunk)
 
     def _chunk(self, chunk: list[os.DirEntry[str]]) -> list[Entry | Failure]:
@@ -156,19 +173,20 @@ class _FolderWalk:
         make, is_regular = Entry._make, stat.S_ISREG
         for item in chunk:
             name = item.name
+            if excluded and excluded(name, self._below + name):
+                continue
             if name[0] == ".":
                 continue
             try:
                 if item.is_dir():
                     self._add_folder(item)
                     continue
-                if excluded and (excluded(name) or excluded(self._below + name)):
-                    continue
                 if not name.lower().endswith(IMAGE_SUFFIXES) and not self._maybe(item):
                     continue
                 status = item.stat()
             except OSError as error:
-                found += self._refusal(name, why_not(error))
+                told = _BROKEN if item.is_symlink() else why_not(error)
+                found.append(Failure(self._text_prefix + path_text(name), told))
                 continue
             if not name.isascii() or "\\" in name:
                 name = path_text(name)
@@ -184,23 +202,21 @@ class _FolderWalk:
         name, below = item.name, self._below + item.name
         if name.lower() in SYSTEM_FOLDERS:
             return
-        if self._excluded and (self._excluded(name) or self._excluded(below)):
-            return
         where = self.links if item.is_symlink() else self.folders
         where.append((self._prefix + name, below))
 
     def _maybe(self, item: os.DirEntry[str]) -> bool:
-        """Whether a file without a picture's suffix is one by its content, if that is likely."""
+        """Whether a file without a picture's suffix is one by its content, if that is likely.
+
+        Raises OSError for a link that leads nowhere: it may have led to a folder of pictures.
+        """
+        if item.is_symlink():
+            item.stat()
         if not may_be_picture(item.name) or not item.is_file():
             self._left_out.add(item.name)
             return False
         with open(item.path, "rb") as file:  # noqa: PTH123
             return sniff(file.read(32)) is not None
-
-    def _refusal(self, name: str, reason: str) -> list[Failure]:
-        if self._excluded and (self._excluded(name) or self._excluded(self._below + name)):
-            return []
-        return [Failure(self._text_prefix + path_text(name), reason)]
 
 
 def _first_visit(path: str, visited: set[tuple[int, int] | str]) -> bool:

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePath
-from typing import Literal
 
 from visavis.images.files import path_text, read_file, stat_file
 from visavis.sources.web.fetch import Fetcher, is_address
@@ -14,18 +13,26 @@ class PathList:
     """The pictures that a list names, in its order; the list may be a stream that never ends.
 
     A picture's id is its absolute path with forward slashes, or its address. Blank lines are
-    skipped. `allow_private` and `cache` are for addresses, as in `Fetcher`.
+    skipped. `allow_private`, `refresh` and `cache` are for addresses, as in `Fetcher`.
     """
 
-    kind: Literal["list"] = "list"
+    kind = "list"
     uri = "list"
     prunes = False
+    owns_ids = True
+    has_fields = False
+    lists_missing = False
 
     def __init__(
-        self, paths: Iterable[str], *, allow_private: bool = False, cache: Path | None = None
+        self,
+        paths: Iterable[str],
+        *,
+        allow_private: bool = False,
+        refresh: bool = False,
+        cache: Path | None = None,
     ) -> None:
         self._paths = paths
-        self._fetcher = Fetcher(allow_private=allow_private, cache=cache)
+        self._fetcher = Fetcher(allow_private=allow_private, refresh=refresh, cache=cache)
         # A stream cannot be looked at before it is read, and disks dislike many readers.
         given = paths if isinstance(paths, Sequence) else ()
         self.readers = 32 if any(is_address(path) for path in given) else 4

@@ -1,7 +1,6 @@
 """What an index has as a source for another one, or for a training."""
 
 from collections.abc import Iterable, Iterator
-from typing import Literal
 
 from visavis.sources.base import read_anywhere
 from visavis.sources.web.fetch import Fetcher
@@ -15,9 +14,12 @@ class RecordsSource:
         records: An index, or any other records that can be gone through again.
     """
 
-    kind: Literal["list"] = "list"
-    uri = "list"
+    kind = "records"
+    uri = "records"
     prunes = False
+    owns_ids = True
+    has_fields = True
+    lists_missing = False
     readers = 4
 
     def __init__(self, records: Iterable[ImageRecord]) -> None:

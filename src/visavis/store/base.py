@@ -34,6 +34,19 @@ class StoredVector(NamedTuple):
     height: int
 
 
+class SourceRun(NamedTuple):
+    """The last indexing run over a source."""
+
+    began: float
+    """Seconds since the epoch."""
+    ended: float | None = None
+    """None while it goes on, and for good when it was stopped."""
+    skipped: int = 0
+    """Images that could not be taken in."""
+    refused: str | None = None
+    """Why the source was refused as a whole, if it was."""
+
+
 class SourceRow(NamedTuple):
     """A source that the index knows."""
 
@@ -103,6 +116,20 @@ class Answer(NamedTuple):
     total: int
 
 
+class SourceInfo(NamedTuple):
+    """A source, what the index has of it, and how it was when it was last indexed."""
+
+    row: SourceRow
+    records: int
+    run: SourceRun | None
+    """None: it was indexed by a version that did not note this."""
+
+    @property
+    def uri(self) -> str:
+        """Its path, or its name."""
+        return self.row.uri
+
+
 @dataclass(frozen=True, slots=True)
 class StoreInfo:
     """The state of an index, for people and for checks."""
@@ -118,7 +145,7 @@ class StoreInfo:
     """Whether an approximate index is in use for the bulk of the records."""
     pending: int
     """Records newer than the approximate index; they are searched exactly."""
-    sources: tuple[str, ...] = ()
+    sources: tuple[SourceInfo, ...] = ()
     fields: Mapping[str, Kind] = field(default_factory=dict)
     """Names of the records' fields, and their kinds: text, number, date or mixed."""
 
@@ -133,7 +160,7 @@ class StoreInfo:
             "bytes": self.bytes,
             "approximate": self.approximate,
             "pending": self.pending,
-            "sources": list(self.sources),
+            "sources": [_shape(source) for source in self.sources],
             "fields": dict(self.fields),
         }
 
@@ -145,6 +172,8 @@ class Gone(NamedTuple):
     """All of them."""
     moved: int
     """Of these: how many have their content under an id that was written since it began."""
+    refused: int = 0
+    """How many would have been lost (not moved), had they not been too many: they stay."""
 
 
 class Sweep(Protocol):
@@ -165,12 +194,24 @@ class Sweep(Protocol):
         """Note that the source names these ids still: they are not gone."""
         ...
 
-    def gone(self, spared: Callable[[str], bool]) -> Gone:
+    def gone(self, spared: Callable[[str, str], bool], most: int | None = None) -> Gone:
         """Remove the source's records that were neither seen nor written since the sweep began.
 
-        `spared` says of a URI that its record stays all the same.
+        `spared` says of an id and a URI that the record stays all the same. Where more than `most`
+        would be lost, only those go that have moved: their content has a newer id.
         """
         ...
+
+
+def _shape(source: SourceInfo) -> dict[str, Any]:
+    run = source.run
+    return {
+        "uri": source.uri,
+        "kind": source.row.kind,
+        "records": source.records,
+        "last_run": None if run is None else run.ended or run.began,
+        "skipped": None if run is None else run.skipped,
+    }
 
 
 class VectorStore(Protocol):
@@ -189,12 +230,34 @@ class VectorStore(Protocol):
         """The model that made the vectors; another process may bring another one."""
         ...
 
-    def source(self, kind: str, uri: str) -> SourceRow:
-        """The source with that address, registered when it is new."""
+    def source(self, kind: str, uri: str, *, apart: bool = False) -> SourceRow:
+        """The source with that URI, registered when it is new.
+
+        Sources whose ids are to be kept `apart` from those of others of this kind get a prefix.
+        """
         ...
 
-    def sweep(self, source: int) -> Sweep:
-        """The beginning of a run over a source, which is to find what has gone."""
+    def sources(self) -> list[SourceInfo]:
+        """All sources, in the order in which they came."""
+        ...
+
+    def note_run(self, source: int, run: SourceRun) -> None:
+        """Remember how the last run over a source went; nothing else of the index changes."""
+        ...
+
+    def move_source(self, source: int, uri: str, below: str = "") -> int:
+        """Give a source another URI, and its records the ids that this brings; how many there are.
+
+        `below` is where the source lies below the new URI: it is put before its paths. Where the
+        new URI is known, that source takes the records over; what it has itself stays its own.
+        """
+        ...
+
+    def sweep(self, source: int, below: str = "") -> Sweep:
+        """The beginning of a run over a source, which is to find what has gone.
+
+        With `below`, it is about the records alone whose ids begin so.
+        """
         ...
 
     def held(self, hashes: Sequence[str]) -> dict[str, StoredVector]:

@@ -11,7 +11,8 @@ from served import Clients, picture
 from starlette.testclient import TestClient
 
 from visavis.image_index import ImageIndex
-from visavis.sources.web.fetch import Fetcher, default_cache
+from visavis.sources.web.downloads import Downloads
+from visavis.sources.web.fetch import default_cache
 
 FILE = "/v1/images/mug-01-front/file"
 THUMBNAIL = "/v1/images/mug-01-front/thumbnail"
@@ -132,10 +133,7 @@ def test_a_record_with_an_address_leads_there_and_shows_the_kept_copy(
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     address = "https://shop.example/a.png"
-    kept = Fetcher()._kept_at(address)
-    assert default_cache() in kept.parents
-    kept.parent.mkdir(parents=True)
-    kept.write_bytes(picture(kind="PNG"))
+    Downloads(default_cache()).put(address, picture(kind="PNG"), {})
     with ImageIndex.create(tmp_path / "own.index", "classic") as index:
         assert index.add(address).added == 1
     client = clients(tmp_path / "own.index")

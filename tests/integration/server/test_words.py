@@ -22,7 +22,8 @@ from visavis.embedders.blocks import reach
 from visavis.embedders.registry import load_embedder
 from visavis.image_index import ImageIndex
 from visavis.images.decode import decode
-from visavis.sources.web.fetch import Fetcher
+from visavis.sources.web.downloads import Downloads
+from visavis.sources.web.fetch import default_cache
 from visavis.types import Vectors
 
 COUNT = 56
@@ -316,15 +317,13 @@ def test_a_record_with_an_address_is_tagged_by_its_kept_copy_and_never_asked_for
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     address = "https://shop.example/a.png"
-    kept = Fetcher()._kept_at(address)
-    kept.parent.mkdir(parents=True)
-    kept.write_bytes(picture(kind="PNG"))
+    Downloads(default_cache()).put(address, picture(kind="PNG"), {})
     with ImageIndex.create(tmp_path / "own.index", indexes / "kinds") as index:
         assert index.add(address).added == 1
     client = clients(tmp_path / "own.index")
     found = tags_by(client, id=address)
     assert found == tags_by(client, image=encoded(picture(kind="PNG")))
-    kept.unlink()
+    Downloads(default_cache()).path(address).unlink()
     told = refused(client.post("/v1/tag", json={"id": address}), 404)
     assert "no copy of it is kept here" in told
 

@@ -159,7 +159,7 @@ def test_a_link_to_a_picture_is_a_picture_and_a_broken_one_a_failure(tmp_path: P
     (root / "circle.jpg").symlink_to(root / "circle.jpg")
     assert [(entry.id, entry.size) for entry in images(source)] == [("good.jpg", 5)]
     assert [Path(failure.uri).name for failure in failures(source)] == ["broken.jpg", "circle.jpg"]
-    assert "no such file" in failures(source)[0].reason
+    assert "leads nowhere" in failures(source)[0].reason
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no such pipes here")
@@ -265,3 +265,77 @@ def test_reading_says_what_is_wrong(tmp_path: Path) -> None:
         file.truncate(2 << 30)
     with pytest.raises(ImageUnreadableError, match="larger than 1 GiB"):
         source.read(entry)
+
+
+@pytest.mark.parametrize(
+    "glob",
+    [
+        "private",
+        "private/",
+        "./private",
+        "private/**",
+        "private/*",
+        "**/private",
+        "**/private/**",
+        "*/private/*",
+        "priv*",
+        "photos/private",
+        "./photos/private/",
+        "{here}/photos/private",
+        "{here}/photos/private/*",
+        "{link}/private",
+        "photos\\private",
+        ".\\photos\\private\\",
+        "private/secret.jpg",
+        "secret.jpg",
+        "../{folder}/photos/private",
+    ],
+)
+def test_a_folder_is_excluded_however_it_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, glob: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    tree(tmp_path / "photos", ["a.jpg", "privates/b.jpg"])
+    write(tmp_path / "photos" / "private" / "secret.jpg", b"1")
+    (tmp_path / "link").symlink_to("photos")
+    glob = glob.format(here=tmp_path, link=tmp_path / "link", folder=tmp_path.name)
+    source = FolderSource("photos", exclude=[glob])
+    kept = {"a.jpg"} if glob == "priv*" else {"a.jpg", "privates/b.jpg"}
+    assert {entry.id for entry in images(source)} == kept
+    assert source.notes() == []
+
+
+@pytest.mark.parametrize(
+    "glob", ["privat", "secret", "/elsewhere/private", "Private", "private/x.jpg"]
+)
+def test_a_glob_that_finds_nothing_is_told(tmp_path: Path, glob: str) -> None:
+    write(tmp_path / "photos" / "private" / "secret.jpg", b"1")
+    source = FolderSource(tmp_path / "photos", exclude=["*.gif", glob])
+    write(tmp_path / "photos" / "x.gif", b"1")
+    assert len(images(source)) == 1
+    [note] = source.notes()
+    assert repr(glob) in note
+
+
+def test_a_glob_for_what_lies_in_an_excluded_folder_is_not_told(tmp_path: Path) -> None:
+    write(tmp_path / "photos" / "private" / "secret.jpg", b"1")
+    source = FolderSource(tmp_path / "photos", exclude=["private", "private/**", "private/secret*"])
+    assert images(source) == []
+    assert source.notes() == []
+
+
+def test_a_link_to_a_folder_that_is_gone_is_a_failure_and_an_empty_folder_is_noted(
+    tmp_path: Path,
+) -> None:
+    source = tree(tmp_path / "photos", ["a.jpg"])
+    (tmp_path / "photos" / "usb").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "photos" / "my.disk").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "photos" / "mount").mkdir()
+    assert sorted(Path(failure.uri).name for failure in failures(source)) == ["my.disk", "usb"]
+    assert source.empty == [str(tmp_path / "photos" / "mount")]
+
+
+def test_a_part_of_a_folder_has_the_ids_and_fields_of_the_whole(tmp_path: Path) -> None:
+    whole = tree(tmp_path / "photos", ["a.jpg", "2024/b.jpg", "2024/may/c.jpg"])
+    part = FolderSource(tmp_path / "photos" / "2024").within(str(tmp_path / "photos"))
+    assert images(part) == [entry for entry in images(whole) if entry.id != "a.jpg"]

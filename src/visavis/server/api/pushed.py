@@ -1,7 +1,6 @@
 """What came over HTTP, as the indexing run reads it."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Literal
 
 from visavis.types import Entry, Failure
 
@@ -12,13 +11,15 @@ SOURCE = "api"
 class PushedSource:
     """What one request adds: an uploaded picture, or pictures at addresses.
 
-    It is a catalogue to the indexing run, so that fields that change are taken over; it removes
-    nothing that it does not name. The bytes are on this machine already.
+    It removes nothing that it does not name. The bytes are on this machine already.
     """
 
-    kind: Literal["catalogue"] = "catalogue"
+    kind = "pushed"
     uri = SOURCE
     prunes = False
+    owns_ids = True
+    has_fields = True
+    lists_missing = True
     readers = 2
 
     def __init__(self, entries: Sequence[Entry | Failure], read: Callable[[Entry], bytes]) -> None:

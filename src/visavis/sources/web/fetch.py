@@ -1,20 +1,20 @@
 """Pictures from http(s) addresses: politely, within limits, and never twice."""
 
-import hashlib
 import math
 import random
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urljoin
 
-from visavis.disk import cache_home, write_whole
+from visavis.disk import cache_home
 from visavis.errors import FetchError
 from visavis.images.sniff import sniff
+from visavis.sources.web.downloads import Downloads
 from visavis.sources.web.patience import Patience, StoppedError, TooLateError
 
 if TYPE_CHECKING:
@@ -66,9 +66,15 @@ class _Busy(Exception):
         self.wait = wait
 
 
+class _OutOfReachError(FetchError):
+    """The server could not be reached, or was too busy or too slow."""
+
+
 class _Answer(NamedTuple):
     data: bytes
-    location: str | None
+    headers: Mapping[str, str]
+    location: str | None = None
+    unchanged: bool = False
 
 
 @dataclass(slots=True)
@@ -90,9 +96,11 @@ class Fetcher:
     is reached unless `allow_private`; proxies from the environment are not used, as they would hide
     where a connection ends.
 
-    What turned out to be a picture is kept in `cache` under the SHA-256 of its address and never
-    asked for again: delete the folder to download anew. With `keep` off nothing is kept or looked
-    for there. With `for_strangers` on errors do not tell where a name leads, nor what to change.
+    What turned out to be a picture is kept in `cache` as long as its server says (max-age), and
+    then asked for only if it is another one (ETag, Last-Modified); while the server is out of
+    reach, what is kept will do. With `refresh` servers are always asked, and have to answer. With
+    `keep` off nothing is kept or looked for there. With `for_strangers` on errors do not tell where
+    a name leads, nor what to change.
     """
 
     def __init__(
@@ -105,6 +113,7 @@ class Fetcher:
         retries: int = 3,
         backoff: float = 0.5,
         keep: bool = True,
+        refresh: bool = False,
         for_strangers: bool = False,
     ) -> None:
         self._cache = cache
@@ -114,6 +123,7 @@ class Fetcher:
         self._retries = retries
         self._backoff = backoff
         self._keeps = keep
+        self._refreshes = refresh
         self._for_strangers = for_strangers
         self._patience = Patience()
         self._lock = threading.Lock()
@@ -129,27 +139,33 @@ class Fetcher:
             seconds: When the caller needs an answer: all tries and waits end by then.
         """
         if not self._keeps:
-            return self._download(url, seconds)
-        if self._cache is None:
-            self._cache = default_cache()
-        kept = self._kept_at(url)
-        with suppress(OSError):  # not there, or not readable: the network has it
-            return kept.read_bytes()
-        data = self._download(url, seconds)
+            return self._download(url, seconds, {}).data
+        kept = self._downloads.get(url)
+        if kept is not None and kept[1].fresh and not self._refreshes:
+            return kept[0]
+        try:
+            answer = self._download(url, seconds, {} if kept is None else kept[1].conditions)
+        except _OutOfReachError:
+            if kept is None or self._refreshes:
+                raise
+            return kept[0]  # better than none
+        data = kept[0] if kept is not None and answer.unchanged else answer.data
         if sniff(data[:32]) is not None:  # a login page must not stay for ever
-            _keep(kept, data)
+            self._downloads.put(url, data, answer.headers)
         return data
 
     def kept(self, url: str) -> bytes | None:
         """The bytes at an address as far as they are in the cache; the network is not asked."""
-        try:
-            return self._kept_at(url).read_bytes()
-        except OSError:
-            return None
+        found = self._downloads.get(url)
+        return None if found is None else found[0]
 
     def keeps(self, url: str) -> bool:
         """Whether what is at an address is in the cache."""
-        return self._kept_at(url).is_file()
+        return self._downloads.path(url).is_file()
+
+    @property
+    def _downloads(self) -> Downloads:
+        return Downloads(self._cache or default_cache())
 
     def close(self) -> None:
         """Stop what is under way, in a fraction of a second, and close connections.
@@ -165,42 +181,38 @@ class Fetcher:
             self._made.close()
             self._made = None
 
-    def _kept_at(self, url: str) -> Path:
-        name = hashlib.sha256(url.encode("utf-8", "surrogatepass")).hexdigest()
-        return (self._cache or default_cache()) / name[:2] / name
-
-    def _download(self, url: str, seconds: float) -> bytes:
+    def _download(self, url: str, seconds: float, conditions: Mapping[str, str]) -> _Answer:
         time_left = _Time(time.monotonic() + seconds)
         try:
             with self._patience.until(time_left.end):
-                return self._try(url, time_left)
+                return self._try(url, time_left, conditions)
         except StoppedError as error:
             raise FetchError(url, "the download was stopped: its fetcher is closed") from error
         except TooLateError as error:
             limit = min(seconds, DEADLINE)
-            raise FetchError(url, f"it did not arrive within {limit:g} seconds") from error
+            raise _OutOfReachError(url, f"it did not arrive within {limit:g} seconds") from error
 
-    def _try(self, url: str, time_left: _Time) -> bytes:
+    def _try(self, url: str, time_left: _Time, conditions: Mapping[str, str]) -> _Answer:
         attempt = 0
         while True:
             time_left.network = DEADLINE
             try:
-                return self._follow(url, time_left)
+                return self._follow(url, time_left, conditions)
             except _Busy as error:
                 # Half of the pause is random, so that many readers do not come back in step.
                 pause = self._backoff * 2**attempt * random.uniform(0.5, 1.0)
                 pause = max(pause, error.wait or 0.0)
                 if attempt == self._retries or pause > LONGEST_WAIT:
-                    raise FetchError(url, f"{error}; tried {_times(attempt + 1)}") from error
+                    raise _OutOfReachError(url, f"{error}; tried {_times(attempt + 1)}") from error
                 self._patience.sleep(pause)
             attempt += 1
 
-    def _follow(self, url: str, time_left: _Time) -> bytes:
+    def _follow(self, url: str, time_left: _Time, conditions: Mapping[str, str]) -> _Answer:
         here = url
         for _ in range(MAX_REDIRECTS + 1):
-            answer = self._get(here, url, time_left)
+            answer = self._get(here, url, time_left, conditions)
             if answer.location is None:
-                return answer.data
+                return answer
             try:
                 here = urljoin(here, answer.location)
             except ValueError as error:
@@ -209,7 +221,7 @@ class Fetcher:
                 raise FetchError(url, f"it leads to {here}, which is no http(s) address")
         raise FetchError(url, f"it was redirected more than {MAX_REDIRECTS} times")
 
-    def _get(self, here: str, url: str, time_left: _Time) -> _Answer:
+    def _get(self, here: str, url: str, time_left: _Time, conditions: Mapping[str, str]) -> _Answer:
         """One request and its whole answer; `url` is the address that was asked for first."""
         import httpcore
         import httpx
@@ -221,7 +233,7 @@ class Fetcher:
             with (
                 self._turn(host, time_left),
                 self._client() as client,
-                client.stream("GET", here) as response,
+                client.stream("GET", here, headers=dict(conditions)) as response,
             ):
                 return self._answer(response, url)
         except PrivateAddressError as error:
@@ -244,13 +256,15 @@ class Fetcher:
     def _answer(self, response: "httpx.Response", url: str) -> _Answer:
         status = response.status_code
         if status in _REDIRECTS and "location" in response.headers:
-            return _Answer(b"", response.headers["location"])
+            return _Answer(b"", response.headers, location=response.headers["location"])
+        if status == 304 and {"if-none-match", "if-modified-since"} & set(response.request.headers):
+            return _Answer(b"", response.headers, unchanged=True)
         told = f"the server answered {status} {response.reason_phrase}".rstrip()
         if status in (408, 429) or status >= 500:
             raise _Busy(told, _retry_after(response.headers.get("retry-after")))
         if status != 200:
             raise FetchError(url, told)
-        return _Answer(self._body(response, url), None)
+        return _Answer(self._body(response, url), response.headers)
 
     def _body(self, response: "httpx.Response", url: str) -> bytes:
         too_large = FetchError(url, f"it is larger than {self._max_bytes / 1e6:g} MB")
@@ -312,7 +326,7 @@ class Fetcher:
 
 def fetched(url: str, allow_private: bool) -> bytes:
     """The bytes at one URL, with a fetcher of its own; raises ImageError."""
-    fetcher = Fetcher(allow_private=allow_private)
+    fetcher = Fetcher(allow_private=allow_private, keep=False)
     try:
         return fetcher.fetch(url)
     finally:
@@ -334,9 +348,3 @@ def _retry_after(header: str | None) -> float | None:
     with suppress(ValueError, TypeError, OverflowError):
         return max(0.0, parsedate_to_datetime(header).timestamp() - time.time())
     return None
-
-
-def _keep(path: Path, data: bytes) -> None:
-    """Write whole or not at all; a cache that cannot be written is no reason to fail."""
-    with suppress(OSError):
-        write_whole(path, data)

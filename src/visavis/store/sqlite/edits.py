@@ -102,14 +102,15 @@ def delete(connection: sqlite3.Connection, numbers: Sequence[int]) -> None:
     connection.execute("INSERT INTO removed (number) SELECT value FROM json_each(?)", (chosen,))
 
 
-def addresses(connection: sqlite3.Connection, numbers: Sequence[int]) -> list[tuple[int, str]]:
-    """Records' numbers with the addresses they were read from."""
+def named(connection: sqlite3.Connection, numbers: Sequence[int]) -> list[tuple[int, str, str]]:
+    """Records' numbers with their ids, and the URIs they were read from."""
     found = connection.execute(
         f"SELECT r.number, {rows.RECORD_COLUMNS} FROM json_each(?) j"
         " JOIN records r ON r.number = j.value JOIN sources s ON s.number = r.source",
         (json.dumps(list(numbers)),),
     )
-    return [(row[0], rows.record(row[1:]).uri) for row in found]
+    records = ((row[0], rows.record(row[1:])) for row in found)
+    return [(number, record.id, record.uri) for number, record in records]
 
 
 def count_moved(connection: sqlite3.Connection, numbers: Sequence[int], newer_than: int) -> int:
@@ -125,6 +126,17 @@ def count_moved(connection: sqlite3.Connection, numbers: Sequence[int], newer_th
         (newer_than, json.dumps(list(numbers))),
     )
     return sum(min(gone, newer) for gone, newer in found)
+
+
+def moved(connection: sqlite3.Connection, numbers: Sequence[int], newer_than: int) -> list[int]:
+    """Those of these records whose content has a newer number as well."""
+    found = connection.execute(
+        "SELECT r.number FROM records r WHERE r.number IN (SELECT value FROM json_each(?))"
+        " AND EXISTS (SELECT 1 FROM records n WHERE substr(n.sha256, 1, 8) = substr(r.sha256, 1, 8)"
+        " AND n.sha256 = r.sha256 AND n.number > ?)",
+        (json.dumps(list(numbers)), newer_than),
+    )
+    return [row[0] for row in found]
 
 
 def adopt(connection: sqlite3.Connection, made: str) -> None:
@@ -181,9 +193,10 @@ def index_fields(connection: sqlite3.Connection) -> None:
             connection.execute(f"CREATE INDEX IF NOT EXISTS {label} ON records ({expression})")
 
 
-def free_prefix(connection: sqlite3.Connection, uri: str) -> str:
-    """Nothing for the first folder of an index; then the folder's name, made unique."""
-    taken = {row[0] for row in connection.execute("SELECT prefix FROM sources WHERE kind='folder'")}
+def free_prefix(connection: sqlite3.Connection, kind: str, uri: str) -> str:
+    """Nothing for the first source of a kind; then the folder's name, made unique."""
+    found = connection.execute("SELECT prefix FROM sources WHERE kind=?", (kind,))
+    taken = {row[0] for row in found}
     name, number = Path(uri).name or "root", 1
     prefix = ""
     # Nor may it be the name of a folder in the first one.

@@ -17,13 +17,15 @@ from visavis.store.base import (
     ModelFacts,
     Page,
     Rows,
+    SourceInfo,
     SourceRow,
+    SourceRun,
     StoredVector,
     StoreFacts,
     StoreInfo,
 )
 from visavis.store.nearest.together import rank_all
-from visavis.store.sqlite import edits, rows, walk
+from visavis.store.sqlite import edits, rows, sources, walk
 from visavis.store.sqlite.browse import Browse
 from visavis.store.sqlite.database import DATABASE, Database
 from visavis.store.sqlite.paging import pages
@@ -93,14 +95,14 @@ class SqliteStore:
 
     # -- writing ---------------------------------------------------------------------------------
 
-    def source(self, kind: str, uri: str) -> SourceRow:
+    def source(self, kind: str, uri: str, *, apart: bool = False) -> SourceRow:
         """The source with that address, registered when it is new."""
         find = "SELECT number, kind, uri, prefix FROM sources WHERE uri=?"
         with self._db.translated():
             row = self._db.connection.execute(find, (uri,)).fetchone()
         if row is None:
             with self._db.writing() as connection:
-                prefix = edits.free_prefix(connection, uri) if kind == "folder" else ""
+                prefix = edits.free_prefix(connection, kind, uri) if apart else ""
                 insert = "INSERT INTO sources (kind, uri, prefix) VALUES (?, ?, ?)"
                 connection.execute(insert, (kind, uri, prefix))
                 row = connection.execute(find, (uri,)).fetchone()
@@ -127,9 +129,24 @@ class SqliteStore:
         with self._db.writing() as connection:
             edits.update(connection, changes)
 
-    def sweep(self, source: int) -> SqliteSweep:
+    def sources(self) -> list[SourceInfo]:
+        """All sources, in the order in which they came."""
+        with self._db.reading() as connection:
+            return sources.listed(connection)
+
+    def note_run(self, source: int, run: SourceRun) -> None:
+        """Remember how the last run over a source went; nothing else of the index changes."""
+        with self._db.translated():
+            sources.note(self._db.connection, source, run)
+
+    def move_source(self, source: int, uri: str, below: str = "") -> int:
+        """Give a source another URI, and its records the ids that this brings; how many."""
+        with self._db.writing() as connection:
+            return sources.move(connection, source, uri, below)
+
+    def sweep(self, source: int, below: str = "") -> SqliteSweep:
         """The beginning of a run over a source, which is to find what has gone."""
-        return SqliteSweep(self._db, source)
+        return SqliteSweep(self._db, source, below)
 
     def remove(self, ids: Sequence[str]) -> int:
         """Remove records by id; returns how many there were."""
@@ -148,14 +165,14 @@ class SqliteStore:
     def forget_source(self, uri: str) -> int:
         """Remove a source and all its records; returns how many there were."""
         with self._db.writing() as connection:
-            found = connection.execute(
-                "SELECT number FROM records WHERE source ="
-                " (SELECT number FROM sources WHERE uri=?)",
-                (uri,),
-            ).fetchall()
-            edits.delete(connection, [row[0] for row in found])
-            connection.execute("DELETE FROM sources WHERE uri=?", (uri,))
-        return len(found)
+            (number,) = connection.execute(
+                "SELECT max(number) FROM sources WHERE uri=?", (uri,)
+            ).fetchone()
+            found = connection.execute("SELECT number FROM records WHERE source=?", (number,))
+            numbers = [row[0] for row in found]
+            edits.delete(connection, numbers)
+            sources.forget(connection, number)
+        return len(numbers)
 
     def rebuild(self, model: ModelFacts) -> Rebuild:
         """Begin to give every record a vector of another model, or go on with it."""
@@ -318,7 +335,7 @@ class SqliteStore:
         with self._db.reading() as connection:
             snapshot = self._snapshots.fresh(connection)
             meta = dict(connection.execute("SELECT key, value FROM meta"))
-            sources = connection.execute("SELECT uri FROM sources ORDER BY number").fetchall()
+            known = sources.listed(connection)
         return StoreInfo(
             records=len(snapshot),
             model=meta["model"],
@@ -328,7 +345,7 @@ class SqliteStore:
             bytes=self._snapshots.disk_bytes(),
             approximate=snapshot.base is not None and snapshot.base.ann is not None,
             pending=len(snapshot.tail_numbers) if snapshot.base else 0,
-            sources=tuple(row[0] for row in sources),
+            sources=tuple(known),
             fields=self.fields(),
         )
 

@@ -11,6 +11,7 @@ from visavis.store.sqlite import edits
 from visavis.store.sqlite.database import Database
 
 _BLOCK = 8_192
+_OWN = "source=? AND substr(id, 1, length(?))=?"
 
 
 class SqliteSweep:
@@ -19,9 +20,10 @@ class SqliteSweep:
     Numbers only grow, and are never given twice: larger ones were written since.
     """
 
-    def __init__(self, db: Database, source: int) -> None:
+    def __init__(self, db: Database, source: int, below: str = "") -> None:
         self._db = db
         self._source = source
+        self._below = below
         with db.translated():
             row = db.connection.execute("SELECT max(number) FROM records").fetchone()
         self._newest = int(row[0] or 0)
@@ -32,7 +34,7 @@ class SqliteSweep:
         """How many records the source has."""
         with self._db.translated():
             row = self._db.connection.execute(
-                "SELECT count(*) FROM records WHERE source=?", (self._source,)
+                f"SELECT count(*) FROM records WHERE {_OWN}", self._own()
             ).fetchone()
         return int(row[0])
 
@@ -55,24 +57,33 @@ class SqliteSweep:
             if number <= self._newest:
                 self._marks[number] = 1
 
-    def gone(self, spared: Callable[[str], bool]) -> Gone:
+    def gone(self, spared: Callable[[str, str], bool], most: int | None = None) -> Gone:
         """Remove the source's records that were neither seen nor written since the sweep began."""
+        leaving: list[int] = []
+        moved = 0
         with self._db.reading() as connection:
             cursor = connection.execute(
-                "SELECT number FROM records WHERE source=? AND number<=?",
-                (self._source, self._newest),
+                f"SELECT number FROM records WHERE {_OWN} AND number<=?",
+                (*self._own(), self._newest),
             )
             numbers = np.fromiter((row[0] for row in cursor), np.int64)
-        unseen = numbers[np.frombuffer(self._marks, np.uint8)[numbers] == 0].tolist()
-        removed = moved = 0
-        for start in range(0, len(unseen), _BLOCK):
+            unseen = numbers[np.frombuffer(self._marks, np.uint8)[numbers] == 0].tolist()
+            for start in range(0, len(unseen), _BLOCK):
+                part = edits.named(connection, unseen[start : start + _BLOCK])
+                going = [number for number, id, uri in part if not spared(id, uri)]
+                moved += edits.count_moved(connection, going, self._newest)
+                leaving += going
+            lost = len(leaving) - moved
+            refused = lost if most is not None and lost > most else 0
+            if refused:
+                leaving = edits.moved(connection, leaving, self._newest)
+        for start in range(0, len(leaving), _BLOCK):
             with self._db.writing() as connection:
-                part = edits.addresses(connection, unseen[start : start + _BLOCK])
-                leaving = [number for number, uri in part if not spared(uri)]
-                moved += edits.count_moved(connection, leaving, self._newest)
-                edits.delete(connection, leaving)
-            removed += len(leaving)
-        return Gone(removed, moved)
+                edits.delete(connection, leaving[start : start + _BLOCK])
+        return Gone(len(leaving), moved, refused)
+
+    def _own(self) -> tuple[int, str, str]:
+        return self._source, self._below, self._below
 
     def _met(self, number: int) -> bool:
         return number > self._newest or bool(self._marks[number])

@@ -4,7 +4,7 @@ import gzip
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
@@ -15,17 +15,18 @@ from PIL import Image
 
 from visavis.errors import FetchError
 from visavis.sources.catalogue import CatalogueSource
+from visavis.sources.web.downloads import Downloads
 from visavis.sources.web.fetch import Fetcher, default_cache, is_address
 from visavis.types import Entry
 
 
-def picture() -> bytes:
+def picture(colour: str = "red") -> bytes:
     out = BytesIO()
-    Image.new("RGB", (8, 8), "red").save(out, "PNG")
+    Image.new("RGB", (8, 8), colour).save(out, "PNG")
     return out.getvalue()
 
 
-PICTURE = picture()
+PICTURE, OTHER = picture(), picture("blue")
 
 
 class Server(ThreadingHTTPServer):
@@ -71,6 +72,23 @@ class Handler(BaseHTTPRequestHandler):
             self.reply(200, PICTURE)
         else:
             special(rest, self.server.count(path))
+
+    def on_tagged(self, rest: str, seen: int) -> None:
+        """Another picture from the third time on; `rest` is what is said of how long one holds."""
+        tag = '"old"' if seen < 3 else '"new"'
+        headers = {"ETag": tag, "Cache-Control": rest.replace("+", "=")}
+        if self.headers.get("If-None-Match") == tag:
+            self.reply(304, b"", more=headers)
+        else:
+            self.reply(200, PICTURE if seen < 3 else OTHER, more=headers)
+
+    def on_dated(self, rest: str, seen: int) -> None:
+        when = formatdate(1_000_000_000, usegmt=True)
+        headers = {"Last-Modified": when, "Expires": formatdate(0, usegmt=True)}
+        if self.headers.get("If-Modified-Since") == when:
+            self.reply(304, b"", more=headers)
+        else:
+            self.reply(200, PICTURE, more=headers)
 
     def on_slow(self, rest: str, seen: int) -> None:
         time.sleep(0.05)
@@ -129,6 +147,7 @@ class Handler(BaseHTTPRequestHandler):
         location: str = "",
         retry_after: str = "",
         encoding: str = "",
+        more: Mapping[str, str] | None = None,
     ) -> None:
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
@@ -136,6 +155,7 @@ class Handler(BaseHTTPRequestHandler):
             ("Location", location),
             ("Retry-After", retry_after),
             ("Content-Encoding", encoding),
+            *(more or {}).items(),
         ):
             if value:
                 self.send_header(name, value)
@@ -180,15 +200,71 @@ def test_a_picture_is_downloaded_once_and_kept(
     assert later.fetch(url) == PICTURE
     later.close()
     assert server.asked == ["/x.png"]
-    kept = [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
-    assert [path.read_bytes() for path in kept] == [PICTURE]
-    assert len(kept[0].name) == 64
+    kept = sorted(path for path in (tmp_path / "cache").rglob("*") if path.is_file())
+    assert kept[0].read_bytes() == PICTURE
+    assert [len(path.stem) for path in kept] == [64, 64]  # and what is known of it beside it
 
 
 def test_what_is_no_picture_is_not_kept(server: Server, fetcher: Fetcher, tmp_path: Path) -> None:
     for _ in range(2):
         assert b"log in" in fetcher.fetch(f"{server.url}/page")
     assert server.count("/page") == 2
+
+
+@pytest.mark.parametrize(
+    ("stated", "refresh", "asked"),
+    [
+        ("max-age+600", False, 1),
+        ("", False, 1),  # it says nothing: a day
+        ("max-age+0", False, 4),
+        ("no-cache", False, 4),
+        ("no-store", False, 4),
+        ("max-age+600", True, 4),
+    ],
+)
+def test_what_is_kept_is_asked_for_again_when_its_time_is_over(
+    server: Server, tmp_path: Path, stated: str, refresh: bool, asked: int
+) -> None:
+    fetcher = Fetcher(cache=tmp_path, allow_private=True, refresh=refresh)
+    url = f"{server.url}/tagged/{stated}"
+    found = [fetcher.fetch(url) for _ in range(4)]
+    fetcher.close()
+    assert server.count(f"/tagged/{stated}") == asked
+    assert found == ([PICTURE, PICTURE, OTHER, OTHER] if asked == 4 else [PICTURE] * 4)
+
+
+def test_a_date_is_asked_with_where_there_is_no_tag(server: Server, tmp_path: Path) -> None:
+    fetcher = Fetcher(cache=tmp_path, allow_private=True)
+    assert [fetcher.fetch(f"{server.url}/dated/x") for _ in range(3)] == [PICTURE] * 3
+    fetcher.close()
+    assert server.count("/dated/x") == 3
+
+
+def test_while_a_server_is_out_of_reach_what_is_kept_will_do(tmp_path: Path) -> None:
+    there = Server()
+    threading.Thread(target=there.serve_forever, daemon=True).start()
+    url = f"{there.url}/tagged/no-cache"
+    fetcher = Fetcher(cache=tmp_path, allow_private=True, retries=0)
+    assert fetcher.fetch(url) == PICTURE
+    there.shutdown()
+    there.server_close()
+    assert fetcher.fetch(url) == PICTURE
+    fetcher.close()
+    strict = Fetcher(cache=tmp_path, allow_private=True, retries=0, refresh=True)
+    with pytest.raises(FetchError):
+        strict.fetch(url)
+    strict.close()
+
+
+def test_bytes_that_are_not_those_of_the_tag_are_asked_for_whole(
+    server: Server, tmp_path: Path
+) -> None:
+    url = f"{server.url}/tagged/no-cache"
+    fetcher = Fetcher(cache=tmp_path, allow_private=True)
+    fetcher.fetch(url)
+    Downloads(tmp_path).path(url).write_bytes(OTHER)
+    assert fetcher.fetch(url) == PICTURE
+    fetcher.close()
 
 
 def test_a_cache_that_cannot_be_written_is_no_reason_to_fail(

@@ -137,7 +137,7 @@ def test_every_write_changes_what_is_found(filled: SqliteStore) -> None:
     filled.remove_where(low)
     sweep = filled.sweep(source)
     sweep.seen([record.id for record in filled.records()][:-20])
-    assert sweep.gone(lambda _: False).removed == 20
+    assert sweep.gone(lambda id, uri: False).removed == 20
     agrees(filled)
     assert filled.count() < COUNT - 50
     filled.forget_source(CATALOGUE)

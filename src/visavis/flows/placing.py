@@ -1,0 +1,103 @@
+"""Which source of the index a run is about: known, part of a known one, moved, or new.
+
+A source is known by its path, as long as that is all there is. Where it is not: a folder inside a
+known one is a part of that one; a folder around known ones takes them in; and what has the records
+of a source whose own place is gone is that source, at another mount point or under another name.
+"""
+
+import os
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+from visavis.images.files import local_path
+from visavis.sources.base import Source
+from visavis.sources.folder import FolderSource
+from visavis.store.base import SourceInfo, SourceRow, VectorStore
+from visavis.types import Entry
+
+_LOOKED_AT = 500  # images that are to tell whether a source has moved
+
+
+class Place(NamedTuple):
+    """Where the records of a run belong."""
+
+    source: Source
+    """What is walked: with ids as the index's source has them."""
+    row: SourceRow
+    below: str
+    """The run is about records whose ids begin so; empty: about all of the source."""
+    notes: list[str]
+
+
+def place(source: Source, store: VectorStore) -> Place:
+    """Find the source in the index, or register it. Raises SourceError as its `entries` does."""
+    known = [info for info in store.sources() if info.row.kind == source.kind]
+    uris = {info.uri for info in known}
+    notes: list[str] = []
+    if isinstance(source, FolderSource) and source.uri not in uris:
+        around = [info for info in known if _is_below(source.uri, info.uri)]
+        if around:
+            whole = max(around, key=lambda info: len(info.uri)).row
+            below = os.path.relpath(source.uri, whole.uri)
+            return Place(source.within(whole.uri), whole, f"{whole.prefix}{below}/", notes)
+    if source.prunes and source.uri not in uris:
+        gone = [info for info in known if info.records and is_gone(info.row)]
+        moved = _moved(source, gone, store)
+        if moved is not None:
+            store.move_source(moved.row.number, source.uri)
+            notes.append(
+                f"{moved.uri} is gone and {source.uri} has its pictures: its {moved.records} "
+                "records are now found there"
+            )
+        notes += [
+            f"{info.uri} is not there now; the index keeps its {info.records} records (to drop "
+            f"them: visavis remove --source {info.uri})"
+            for info in gone
+            if info is not moved
+        ]
+    if not source.owns_ids:
+        for info in known:
+            if _is_below(info.uri, source.uri):
+                below = os.path.relpath(info.uri, source.uri)
+                count = store.move_source(info.row.number, source.uri, below)
+                notes.append(
+                    f"{info.uri} is a part of {source.uri}: its {count} records belong to that "
+                    f"now, with {below}/ in their ids"
+                )
+    row = store.source(source.kind, source.uri, apart=not source.owns_ids)
+    return Place(source, row, "", notes)
+
+
+def is_gone(row: SourceRow) -> bool:
+    """Whether nothing is any more where a source was; of what has no place, nothing is gone."""
+    path = local_path(row.uri)
+    if not path.is_absolute():
+        return False
+    try:
+        return not path.exists() or (path.is_dir() and next(path.iterdir(), None) is None)
+    except OSError:  # it is there, and may not be looked into
+        return False
+
+
+def _is_below(uri: str, other: str) -> bool:
+    return uri != other and Path(other) in Path(uri).parents
+
+
+def _moved(source: Source, gone: list[SourceInfo], store: VectorStore) -> SourceInfo | None:
+    """The source that is gone of which this one has at least half of what can be compared."""
+    if not gone:
+        return None
+    entries = [e for e in islice(source.entries(), _LOOKED_AT) if isinstance(e, Entry)]
+    best, most = None, 0
+    for info in gone:
+        prefix = "" if source.owns_ids else info.row.prefix
+        known = store.sweep(info.row.number).known([prefix + entry.id for entry in entries])
+        sizes = {id: record.size for id, record in known.items() if record.own}
+        same = sum(
+            prefix + e.id in sizes and (source.owns_ids or e.size == sizes[prefix + e.id])
+            for e in entries
+        )
+        if same > most and 2 * same >= min(len(entries), info.records):
+            best, most = info, same
+    return best

@@ -1,0 +1,86 @@
+"""One file of two sources: a picture of a list that lies in a folder which is indexed as well.
+
+It is one record. A folder that is indexed takes in what a list has of it; a file of a list that a
+folder has already is brought up to date as the folder's.
+"""
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from pathlib import PurePath
+
+from visavis.images.files import local_path, path_text
+from visavis.store.base import KnownRecord, SourceRow, VectorStore
+from visavis.types import Entry
+
+
+class Twins:
+    """What the index has of a run's files through other sources."""
+
+    def __init__(self, store: VectorStore, row: SourceRow) -> None:
+        others = [info.row for info in store.sources() if info.row != row]
+        wanted = {"folder": "list", "list": "folder"}.get(row.kind)
+        found = [other for other in others if other.kind == wanted]
+        self._sweeps = {other: store.sweep(other.number) for other in found}
+        self._list = row.kind == "list"
+        self._taken_in: dict[str, str] = {}
+        self._homes: dict[str, SourceRow] = {}
+
+    def of(
+        self, entries: Sequence[Entry], known: Mapping[str, KnownRecord]
+    ) -> tuple[list[Entry], dict[str, KnownRecord]]:
+        """The entries under the ids that their files have already, and what is known of these."""
+        if not self._sweeps:
+            return list(entries), {}
+        new = {entry.id: entry for entry in entries if entry.id not in known}
+        if not self._list:
+            self._take_in(new.values())
+            return list(entries), {}
+        named: dict[str, Entry] = {}
+        found: dict[str, KnownRecord] = {}
+        for row, sweep in self._sweeps.items():
+            inside = {id: other for id in new if (other := _inside(row, new[id])) is not None}
+            there = sweep.known([other.id for other in inside.values()])
+            for id, other in inside.items():
+                if other.id in there and there[other.id].own:
+                    named[id], found[other.id] = other, there[other.id]
+                    self._homes[other.id] = row
+        return [named.get(entry.id, entry) for entry in entries], found
+
+    def home(self, id: str, own: int) -> int:
+        """The number of the source that a record belongs to: the run's `own`, or a folder's."""
+        row = self._homes.get(id)
+        return own if row is None else row.number
+
+    def left(self, written: Iterable[str]) -> list[str]:
+        """The ids that records of a list had, which are now the folder's that were written."""
+        return [self._taken_in.pop(id) for id in written if id in self._taken_in]
+
+    def _take_in(self, entries: Iterable[Entry]) -> None:
+        paths = {PurePath(entry.uri).as_posix(): entry.id for entry in entries}
+        for sweep in self._sweeps.values():
+            for path, record in sweep.known(list(paths)).items():
+                if record.own:
+                    self._taken_in[paths[path]] = path
+
+
+def _inside(row: SourceRow, entry: Entry) -> Entry | None:
+    """A file of a list as the folder's walk names it; None where it does not lie there."""
+    path = _real(entry.uri)
+    if path is None or not path.startswith(row.uri.rstrip("/") + "/"):
+        return None
+    below = path[len(row.uri.rstrip("/")) + 1 :]
+    folder = os.path.dirname(below)  # noqa: PTH120
+    fields = {"folder": folder} if folder else {}
+    return entry._replace(id=row.prefix + below, uri=path, fields=fields)
+
+
+def _real(uri: str) -> str | None:
+    """A file's path without links to folders; None for what is no path."""
+    folder, name = os.path.split(uri)
+    return f"{_real_folder(folder).rstrip('/')}/{name}" if uri.startswith("/") else None
+
+
+@lru_cache(1024)
+def _real_folder(folder: str) -> str:
+    return path_text(os.path.realpath(local_path(folder)))

@@ -161,25 +161,23 @@ class ImageIndex:
     ) -> IndexReport:
         """Bring the index up to date with folders, catalogues and lists of pictures.
 
-        Unchanged files are not read again, moved ones keep their vectors, and records of a folder
-        or catalogue that it no longer names are removed.
+        Unchanged files are not read again, moved ones keep their vectors, and records that a folder
+        or catalogue no longer names are removed.
 
         Args:
-            locations: Folders, catalogues (.csv .tsv .jsonl .parquet), pictures, addresses, lists
-                of these two, or sources.
+            locations: Folders, catalogues, pictures, URLs, lists of these two, or sources.
             progress: Called after every commit with the report so far.
             remove_many: Whether more than a tenth of a source's records may leave at once.
-            source_options: See SourceOptions: a catalogue's columns, what to leave out of folders.
+            source_options: See SourceOptions.
 
         Raises:
             SourceError: a location is missing, empty all of a sudden, or not understood; the
                 others have been indexed. LargeRemovalError: more than a tenth would have left.
             IndexLockedError: another process is writing.
         """
+        again = source_options.get("refresh", False)
         tags = self.tagging.made
-        options = IngestOptions(
-            self._jobs, self._max_pixels, tags, remove_many, source_options.get("refresh", False)
-        )
+        options = IngestOptions(self._jobs, self._max_pixels, tags, remove_many, again)
         with self.writing():
             embedder = self.embedder(threads=1)  # only now can no other process change the model
             sources = (as_source(location, **source_options) for location in locations)
@@ -201,8 +199,7 @@ class ImageIndex:
         Args:
             ids: Of single records.
             where: A filter; all that pass it.
-            source: A folder or catalogue that was indexed, as `info().sources` names it, or a path
-                to it.
+            source: What was indexed, as `info().sources` names it, or a path to it.
             missing_ok: Whether ids that no record has are passed over.
 
         Raises:

@@ -27,7 +27,7 @@ from visavis.flows.ahead import BATCH
 from visavis.flows.looking import embedded, look_at
 from visavis.flows.placing import place
 from visavis.flows.pruning import prune, shown_to_be_there
-from visavis.flows.twins import Twins
+from visavis.flows.twins import Twins, repeated
 from visavis.images.decode import MAX_PIXELS
 from visavis.sources.base import Noting, Source
 from visavis.store.base import Change, KnownRecord, SourceRun, StoredVector, VectorStore
@@ -162,7 +162,7 @@ class _Run:
             self._readers.shutdown(wait=False, cancel_futures=True)
             self._workers.shutdown(wait=True, cancel_futures=True)
             self._commit()
-        self.report.notes += self._told_repeated()
+        self.report.notes += repeated(self._source.uri, self._repeated)
         if isinstance(self._source, Noting):
             self.report.notes += self._source.notes()
         many = self._options.remove_many
@@ -212,13 +212,6 @@ class _Run:
                 self._flying[entry.id] = before
                 yield entry
             self._commit_when_due()
-
-    def _told_repeated(self) -> list[str]:
-        """The first of an id counts: then a second run has nothing to do."""
-        count = len(self._repeated)
-        what = "an image names" if count == 1 else f"{count} images name"
-        told = f"{self._source.uri}: {what} an id that one before has; the first of an id counts"
-        return [f"{told} ({self._repeated[0]})"] if count else []
 
     def _named(self, entry: Entry) -> Entry:
         prefix = self._row.prefix

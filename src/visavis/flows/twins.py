@@ -64,6 +64,14 @@ class Twins:
                     self._taken_in[paths[path]] = path
 
 
+def repeated(source: str, ids: Sequence[str]) -> list[str]:
+    """What is told of ids that came again; the first counts: a second run has nothing to do."""
+    if not ids:
+        return []
+    what = "an image names" if len(ids) == 1 else f"{len(ids)} images name"
+    return [f"{source}: {what} an id that one before has; the first of an id counts ({ids[0]})"]
+
+
 def _inside(row: SourceRow, entry: Entry) -> Entry | None:
     """A file of a list as the folder's walk names it; None where it does not lie there."""
     path = _real(entry.uri)

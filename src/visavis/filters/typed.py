@@ -26,6 +26,7 @@ _LONGEST_NEEDLE = 1000
 _WHOLE = re.compile(r"[+-]?[0-9]{1,300}")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _ISO = re.compile(DATE)
+_LIKE_A_NUMBER = re.compile(r"[\W_]*[0-9]")  # $50, 12,50, 5 kg
 _YEAR = re.compile(r"[0-9]{4}")
 _TO_ITS_END = "~"  # sorts behind all that can follow in a date: 2024-05~ is the end of May
 _LETTERS = {"number": frozenset("0123456789.eE+-"), "date": frozenset("0123456789-:.TZ+ ")}
@@ -222,14 +223,15 @@ class _Asked(NamedTuple):
             return text
         if self.kind == "date":
             return self._date(value)
-        if number is None:
+        if number is not None and self.kind == "mixed":
+            return number
+        if number is None and (_as_date(text) or not _LIKE_A_NUMBER.match(text)):
             return text
-        if self.kind == "text":
-            raise self._wrong(
-                f"compares texts with the number {text}",
-                f'text; put quotes around what is to be compared as text: "{text}"',
-            )
-        return number
+        kind = "text" if self.kind == "text" else "a number, such as 12.5, or text"
+        raise self._wrong(
+            f"compares texts with {text!r}, which looks like a number",
+            f'{kind}; put quotes around what is to be compared as text: "{text}"',
+        )
 
     def _last(self, value: FieldValue) -> Value:
         """The same for an end that is included: the end of the day, month or year."""
@@ -240,11 +242,8 @@ class _Asked(NamedTuple):
         number = as_number(value)
         if number is not None:
             return number
-        hint = (
-            "; write it without a unit and with a point: 12.5"
-            if re.search("[0-9]", str(value))
-            else ""
-        )
+        like_one = _LIKE_A_NUMBER.match(str(value)) and not _as_date(str(value))
+        hint = "; write it without a unit and with a point: 12.5" if like_one else ""
         raise self._wrong(f"compares numbers with {value!r}, which is none", f"a number{hint}")
 
     def _date(self, value: FieldValue) -> str:

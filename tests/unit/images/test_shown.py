@@ -199,12 +199,11 @@ def test_a_jpeg_without_its_end_is_taken_with_a_note(missing: float, progressive
         assert not decode(data, "x", min_side=side).note
 
 
-@pytest.mark.parametrize("progressive", [False, True])
-@pytest.mark.parametrize("share", [0.1, 0.3, 0.5])
+@pytest.mark.parametrize(
+    ("share", "progressive"), [(0.1, False), (0.3, False), (0.5, False), (0.1, True), (0.3, True)]
+)
 def test_a_jpeg_of_which_much_is_missing_is_refused(share: float, progressive: bool) -> None:
     data = saved(scene(), "JPEG", quality=90, progressive=progressive)
-    if progressive and share > 0.3:
-        pytest.skip("half of a progressive picture is a whole one, only coarser")
     with pytest.raises(ImageUnreadableError, match="truncated"):
         decode(data[: int(len(data) * share)], "x")
 

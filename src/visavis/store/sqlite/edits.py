@@ -12,7 +12,7 @@ from visavis.store.fields import as_kept, as_text
 from visavis.store.sqlite import rows
 from visavis.store.sqlite.text import table as text_table
 from visavis.store.sqlite.where import field_expression
-from visavis.types import Fields, ImageRecord, Vectors
+from visavis.types import Fields, ImageRecord, Kind, Vectors
 
 _SHORT = 40  # characters; longer texts are searched in, not looked up
 
@@ -177,6 +177,12 @@ def note_fields(connection: sqlite3.Connection, fields: Iterable[Fields]) -> Non
         wider = widened(known.get(name, kind), kind)
         if wider != known.get(name):
             connection.execute("INSERT OR REPLACE INTO fields VALUES (?, ?)", (name, wider))
+
+
+def kinds_now(connection: sqlite3.Connection) -> dict[str, Kind]:
+    """The fields that records have now, with their kinds: `note_fields` only ever widens them."""
+    found = connection.execute("SELECT fields FROM records WHERE fields IS NOT NULL")
+    return kinds_of(json.loads(text) for (text,) in found)
 
 
 def index_fields(connection: sqlite3.Connection) -> None:

@@ -42,6 +42,7 @@ _CAN: frozenset[Capability] = frozenset({"facets", "local", "tags", "text"})
 _MODEL_KEYS = ("model", "model_ref", "fingerprint")
 _MODEL = "SELECT key, value FROM meta WHERE key IN ('model', 'model_ref', 'fingerprint', 'dim')"
 _FROM = "FROM records r JOIN sources s ON s.number = r.source"
+_FEW = 5_000  # records whose fields are looked through after every run, in some 20 ms
 _ENOUGH_TO_INDEX = 5_000  # records before an index on a field is worth its space
 
 
@@ -191,6 +192,8 @@ class SqliteStore:
             self.check()
         self._snapshots.renew(thorough)
         self._renew_words(thorough)
+        if thorough or self._snapshots.count() <= _FEW:
+            self._renew_kinds()
         if self._snapshots.count() >= _ENOUGH_TO_INDEX:
             with self._db.writing() as connection:
                 edits.index_fields(connection)
@@ -206,6 +209,15 @@ class SqliteStore:
         if always or not current:
             with self._db.writing() as connection:
                 text_table.make(connection)
+
+    def _renew_kinds(self) -> None:
+        """Narrow the kinds of fields where the values that widened them have gone."""
+        with self._db.reading() as connection:
+            known, now = rows.kinds(connection), edits.kinds_now(connection)
+        if known != now:
+            with self._db.writing() as connection:
+                connection.execute("DELETE FROM fields")
+                connection.executemany("INSERT INTO fields VALUES (?, ?)", now.items())
 
     # -- reading ---------------------------------------------------------------------------------
 

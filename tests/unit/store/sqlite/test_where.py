@@ -154,6 +154,18 @@ def test_an_unknown_field_is_an_error_that_helps(store: SqliteStore, text: str, 
         passing(store, text)
 
 
+def test_kinds_are_those_of_the_records_that_there_are(store: SqliteStore) -> None:
+    fill(store, [{"price": 5, "day": "2024-05-01"}, {"price": "ask us", "day": "soon", "old": 1}])
+    assert store.fields() == {"price": "mixed", "day": "text", "old": "number"}
+    store.remove(["01"])
+    store.settle()
+    assert store.fields() == {"price": "number", "day": "date"}
+    with pytest.raises(FilterError, match="every price is a number"):
+        passing(store, "price=ask us")
+    with pytest.raises(FilterError, match="no record has a field 'old'"):
+        passing(store, "old=1")
+
+
 # -- names and values that mean harm ---------------------------------------------------------------
 
 ODD_NAMES = [

@@ -29,7 +29,7 @@ def run(size: Size, work: Path) -> Report:
         rounds, _process(visavis("--help")), _process(_python("import typer, rich"))
     )
     floor = Floor("python -c 'import typer, rich'", _milliseconds(imported))
-    report.figures = [Figure("visavis --help", "ms", _milliseconds(helped), floor, Bound(2))]
+    report.figures = [Figure("visavis --help", "ms", _milliseconds(helped), floor, Bound(1.3))]
     picture = work / "query.jpg"
     picture.write_bytes(photo(np.random.default_rng(5)))
     report.figures.append(_search(work, picture, "classic", _RECORDS[size], rounds))

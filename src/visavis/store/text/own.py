@@ -37,19 +37,20 @@ _TITLES = {"title", "name", "caption", "headline"}
 _NO_TEXT = {"id", "ids", "uuid", "guid", "hash", "checksum", "md5", "sha1", "sha256"}
 _NO_TEXT |= {"url", "uri", "href", "link", "path", "filename", "filepath"}
 
-_ADDRESS = re.compile(r"(?i:[a-z][a-z0-9+.-]*://|data:|mailto:|www\.)\S*")
-_PATH = re.compile(r"(?:[.~]{0,2}[/\\]|[A-Za-z]:[/\\])\S*|\S*[/\\]\S*\.\w{1,5}")
-_FILE = re.compile(r"(?i:\S+\.(?:jpe?g|png|webp|gif|bmp|tiff?|avif|hei[cf]|svg|raw|dng))")
-_HASH = re.compile(r"[0-9a-fA-F]{8}(?:-?[0-9a-fA-F]{4}){2,}[0-9a-fA-F-]*|[\w+/=-]{40,}")
-_LETTER = re.compile(r"[^\W\d_]")
+# Not compiled here: that takes 10 ms, and a search by picture has no use for them.
+_ADDRESS = r"(?i:[a-z][a-z0-9+.-]*://|data:|mailto:|www\.)\S*"
+_PATH = r"(?:[.~]{0,2}[/\\]|[A-Za-z]:[/\\])\S*|\S*[/\\]\S*\.\w{1,5}"
+_FILE = r"(?i:\S+\.(?:jpe?g|png|webp|gif|bmp|tiff?|avif|hei[cf]|svg|raw|dng))"
+_HASH = r"[0-9a-fA-F]{8}(?:-?[0-9a-fA-F]{4}){2,}[0-9a-fA-F-]*|[\w+/=-]{40,}"
+_LETTER = r"[^\W\d_]"
 
 _CHARACTERS = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"  # of words without spaces
 _WORD = rf"[^\W_{_CHARACTERS}]+"
 _JOINT = r"[-\u2010\u2011'\u2019.&+]"
-_GROUPS = re.compile(rf"[{_CHARACTERS}]{{1,16}}|{_WORD}(?:{_JOINT}{_WORD}){{0,7}}")
-_PARTS = re.compile(rf"[{_CHARACTERS}]|{_WORD}")
-_RUN = re.compile(r"[^\W_]+")
-_HUMP = re.compile(
+_GROUPS = rf"[{_CHARACTERS}]{{1,16}}|{_WORD}(?:{_JOINT}{_WORD}){{0,7}}"
+_PARTS = rf"[{_CHARACTERS}]|{_WORD}"
+_RUN = r"[^\W_]+"
+_HUMP = (
     r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|(?<=[A-Za-z])(?=[0-9])|(?<=[0-9])(?=[A-Za-z])"
 )
 _BETWEEN = {code: None for code in range(128) if not chr(code).isalnum()}
@@ -96,7 +97,7 @@ def words_of(texts: Iterable[tuple[str, bool]]) -> Words:
     cut = False
     for text, want in texts:
         cut = cut or len(text) > _LONGEST_QUESTION
-        groups = [_group(found) for found in _GROUPS.findall(text[:_LONGEST_QUESTION])]
+        groups = [_group(found) for found in re.findall(_GROUPS, text[:_LONGEST_QUESTION])]
         asked = [group for group in groups if group[0] not in _STOP] or groups
         if want:
             wanted += asked
@@ -177,11 +178,11 @@ def _column(name: str) -> int | None:
 
 def is_text(value: str) -> bool:
     """Whether a value is there for people to read."""
-    if not _LETTER.search(value):
+    if not re.search(_LETTER, value):
         return False
     if " " in value and "://" not in value:
         return True  # as most are: a shortcut
-    return not any(kind.fullmatch(value) for kind in (_ADDRESS, _PATH, _FILE, _HASH))
+    return not any(re.fullmatch(kind, value) for kind in (_ADDRESS, _PATH, _FILE, _HASH))
 
 
 def _places(uri: str, source: str) -> Iterator[Piece]:
@@ -206,30 +207,30 @@ def _below(uri: str, source: str) -> str:
 
 
 def _field_words(text: str) -> str:
-    groups = [_group(found) for found in _GROUPS.findall(text)]
+    groups = [_group(found) for found in re.findall(_GROUPS, text)]
     made = [written for _, *others in groups for written in others]
     return " ".join([*(group[0] for group in groups), *made])
 
 
 @lru_cache(1_000)
 def _name_words(text: str) -> str:
-    runs = [run for run in _RUN.findall(text[:_LONGEST]) if not _HASH.fullmatch(run)]
-    parts = [_folded(part) for run in runs for part in _PARTS.findall(parted(run))]
-    whole = [_folded(run) for run in runs if _HUMP.search(run)]
+    runs = [run for run in re.findall(_RUN, text[:_LONGEST]) if not re.fullmatch(_HASH, run)]
+    parts = [_folded(part) for run in runs for part in re.findall(_PARTS, parted(run))]
+    whole = [_folded(run) for run in runs if re.search(_HUMP, run)]
     return " ".join([*parts, *whole])
 
 
 def parted(name: str) -> str:
     """A name with spaces where it changes: productName2 → product Name 2."""
-    return _HUMP.sub(" ", name.replace("_", " ").replace("-", " "))
+    return re.sub(_HUMP, " ", name.replace("_", " ").replace("-", " "))
 
 
 @lru_cache(50_000)
 def _group(found: str) -> Group:
-    parts = [_folded(part) for part in _PARTS.findall(found)]
+    parts = [_folded(part) for part in re.findall(_PARTS, found)]
     if len(parts) == 1 or re.match(rf"[{_CHARACTERS}]", found):
         return (" ".join(parts),)
-    return " ".join(parts), _folded("".join(_PARTS.findall(found)))
+    return " ".join(parts), _folded("".join(re.findall(_PARTS, found)))
 
 
 @lru_cache(50_000)

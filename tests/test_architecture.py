@@ -51,6 +51,7 @@ OPTIONAL = (  # what the extras bring; the core works without any of it
     "huggingface_hub",
     "tokenizers",
     "pillow_heif",
+    "pillow_jxl",
     "pyarrow",
 )
 EXTRA_PARTS = {"training", "cluster"}

@@ -172,6 +172,7 @@ def _formats() -> list[_Finding]:
     return [
         _Finding("AVIF", avif),
         _Finding("HEIC", _extra(find_spec("pillow_heif") is not None, "heic")),
+        _Finding("JPEG XL", _extra(find_spec("pillow_jxl") is not None, "jxl")),
         _Finding("Parquet", _extra(find_spec("pyarrow") is not None, "parquet")),
         _Finding("model hub", _extra(find_spec("huggingface_hub") is not None, "hub")),
     ]

@@ -25,6 +25,7 @@ from visavis.errors import (
 )
 from visavis.images import raw
 from visavis.images.frames import show
+from visavis.images.jxl import jxl_size
 from visavis.images.mending import without_end
 from visavis.images.pixels import orientation, shrink, to_array, to_rgb, upright
 from visavis.images.profiles import to_srgb
@@ -39,6 +40,9 @@ _MOST_SCANS = 200  # a progressive JPEG has ten; each scan goes over the whole p
 
 _SKIMMED = 10
 """So many times more pixels a JPEG may have that is decoded smaller: they take time, not memory."""
+
+_OPTIONAL: dict[Format, tuple[str, str]] = {"HEIF": ("HEIC", "heic"), "JXL": ("JPEG XL", "jxl")}
+"""Formats whose readers are extras: what people call them, and the extra's name."""
 
 _Opener = Callable[[BytesIO], ImageFile.ImageFile]
 _WarningFilter = tuple[str, None, type[Warning], str | None, int]
@@ -57,7 +61,7 @@ class Picture(NamedTuple):
 def decode(
     data: bytes, uri: str, *, min_side: int | None = None, max_pixels: int = MAX_PIXELS
 ) -> Picture:
-    """Decode the bytes of an image file (JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF, HEIC).
+    """Decode the bytes of an image file (JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF, HEIC, JPEG XL).
 
     The format is told from the content; of a camera raw file it is the preview. The pixels are sRGB
     and upright, on white where the picture is transparent, or on black where white would hide it;
@@ -99,6 +103,7 @@ _MEMORY: dict[Format, int] = {
     "HEIF": 8,
     "AVIF": 10,
     "WEBP": 16,
+    "JXL": 40,
     "JPEG": 4,  # all coefficients of a progressive one; others, decoded smaller, take far less
 }
 
@@ -135,6 +140,8 @@ def _opened(
         with _pillow_kept_quiet():
             if name == "WEBP":
                 _check_size(webp_size(data[:HEAD_BYTES]), uri, max_pixels)
+            if name == "JXL":
+                _check_size(_jxl_size(data, uri), uri, max_pixels)
             if name == "JPEG" and len(_SCAN.findall(data)) > _MOST_SCANS:
                 raise ImageUnreadableError(
                     uri, f"the JPEG file has more than {_MOST_SCANS} scans, each to be decoded anew"
@@ -146,9 +153,10 @@ def _opened(
                 yield _Opened(image, name, data, turn)
     except ImageError:
         raise
-    except ModuleNotFoundError as error:  # only pillow_heif is optional
+    except ModuleNotFoundError as error:
+        called, extra = _OPTIONAL[name]
         raise ImageFormatError(
-            uri, "HEIC pictures need an optional part: pip install 'visavis[heic]'"
+            uri, f"{called} pictures need an optional part: pip install 'visavis[{extra}]'"
         ) from error
     except MemoryError as error:
         raise ImageUnreadableError(uri, "there is not enough memory to decode it") from error
@@ -203,6 +211,14 @@ def _check_size(size: tuple[int, int] | None, uri: str, max_pixels: int) -> None
         raise ImageTooLargeError(uri, *size, max_pixels)
 
 
+def _jxl_size(data: bytes, uri: str) -> tuple[int, int]:
+    """Never unknown: the reader would decode whatever there is."""
+    size = jxl_size(data)
+    if size is None:
+        raise ImageUnreadableError(uri, "the JPEG XL file is damaged (it tells no size)")
+    return size
+
+
 def _decode_opened(opened: _Opened, min_side: int | None) -> Picture:
     width, height = opened.image.size
     if opened.name == "JPEG":
@@ -213,6 +229,8 @@ def _decode_opened(opened: _Opened, min_side: int | None) -> Picture:
         image.load()
         width, height = image.size  # only now: loading a TIFF may turn it upright
     turn = orientation(image)  # after load: a PNG may keep its EXIF behind the pixels
+    if opened.name == "JXL" and not getattr(image, "jpeg", False):
+        turn = 1  # its reader has turned it
     turn = opened.turn if turn == 1 else turn
     if 5 <= turn <= 8:
         width, height = height, width
@@ -275,6 +293,8 @@ def _opener(name: Format) -> _Opener:
 
     if name == "HEIF":
         return cast(_Opener, import_module("pillow_heif").HeifImageFile)
+    if name == "JXL":
+        return cast(_Opener, import_module("pillow_jxl.JpegXLImagePlugin").JXLImageFile)
     stem = {"JPEG": "Jpeg", "PNG": "Png", "WEBP": "WebP", "GIF": "Gif", "BMP": "Bmp"}
     stem |= {"TIFF": "Tiff", "AVIF": "Avif"}
     plugin = import_module(f"PIL.{stem[name]}ImagePlugin")
@@ -283,7 +303,7 @@ def _opener(name: Format) -> _Opener:
 
 @functools.cache
 def _pillow_filter() -> _WarningFilter:
-    return ("ignore", None, Warning, cast(str, re.compile(r"(PIL|pillow_heif)\b")), 0)
+    return ("ignore", None, Warning, cast(str, re.compile(r"(PIL|pillow_heif|pillow_jxl)\b")), 0)
 
 
 @contextmanager

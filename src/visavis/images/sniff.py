@@ -3,7 +3,7 @@
 import re
 from typing import Literal, get_args
 
-Format = Literal["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF", "RAW"]
+Format = Literal["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF", "JXL", "RAW"]
 """The formats that visavis decodes; everything else is refused before a decoder sees it."""
 
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -21,6 +21,8 @@ _MAGIC: tuple[tuple[bytes, Format], ...] = (
     (b"MM\0*", "TIFF"),
     (b"II+\0", "TIFF"),  # BigTIFF
     (b"MM\0+", "TIFF"),
+    (b"\xff\x0a", "JXL"),
+    (b"\0\0\0\x0cJXL ", "JXL"),
     (b"FUJIFILMCCD-RAW", "RAW"),
     (b"IIU\0", "RAW"),  # Panasonic
     (b"IIRO", "RAW"),  # Olympus
@@ -33,8 +35,6 @@ _HEIF_BRANDS = frozenset(
 
 # Pictures that we know and do not decode: the answer is another format, not another file.
 _OTHER_PICTURES: tuple[tuple[bytes, str], ...] = (
-    (b"\xff\x0a", "a JPEG XL picture"),
-    (b"\0\0\0\x0cJXL ", "a JPEG XL picture"),
     (b"\0\0\0\x0cjP  ", "a JPEG 2000 picture"),
     (b"\xff\x4f\xff\x51", "a JPEG 2000 picture"),
     (b"8BPS", "a Photoshop file"),

@@ -46,7 +46,7 @@ def test_what_is_no_picture_is_told_for_what_it_is(data: bytes, told: str) -> No
     ("data", "told"),
     [
         (b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg"/>', "SVG"),
-        (b"\xff\x0a\0\0\0\0", "JPEG XL"),
+        (b"\0\0\0\x0cjP  \r\n", "JPEG 2000"),
         (b"8BPS\0\x01", "Photoshop"),
         (b"%PDF-1.7", "PDF"),
     ],

@@ -40,6 +40,7 @@ _TYPES: dict[Format, str] = {
     "TIFF": "image/tiff",
     "AVIF": "image/avif",
     "HEIF": "image/heic",
+    "JXL": "image/jxl",
     "RAW": "application/octet-stream",
 }
 TYPES = tuple(_TYPES.values())

@@ -1,6 +1,9 @@
-"""Files that are whole or not there, files that a user named, and where caches lie."""
+"""Files and folders that are whole or not there, files that a user named, and where caches lie."""
 
 import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from visavis.errors import UsageError
@@ -25,6 +28,22 @@ def write_whole(path: Path, content: bytes) -> None:
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """A place for a folder, which gets the name `path` only when the block has come to its end.
+
+    A folder that has that name already makes room then, not before. Raises OSError.
+    """
+    home = path.absolute().parent
+    home.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".making-", dir=home) as scratch:
+        made = Path(scratch) / "new"
+        yield made
+        if path.exists():
+            path.rename(Path(scratch) / "old")
+        made.rename(path)
 
 
 def check_place(path: Path, what: str) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from visavis.disk import cache_home, write_whole
+from visavis.disk import cache_home, new_folder, write_whole
 
 
 def test_a_file_is_replaced_and_whoever_reads_the_old_one_goes_on(tmp_path: Path) -> None:
@@ -38,3 +38,19 @@ def test_caches_lie_where_the_user_says(monkeypatch: pytest.MonkeyPatch, tmp_pat
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", str(tmp_path / "me"))
     assert cache_home("words") == tmp_path / "me" / ".cache" / "visavis" / "words"
+
+
+def test_a_folder_takes_its_place_when_it_is_whole(tmp_path: Path) -> None:
+    place = tmp_path / "deep" / "model"
+    for content in ("old", "new"):
+        with new_folder(place) as made:
+            made.mkdir()
+            (made / "a").write_text(content)
+            assert place.exists() == (content == "new")
+        assert (place / "a").read_text() == content
+    failing = new_folder(place)
+    failing.__enter__().mkdir()
+    with pytest.raises(ZeroDivisionError):
+        failing.__exit__(ZeroDivisionError, ZeroDivisionError(), None)
+    assert (place / "a").read_text() == "new"
+    assert list(place.parent.iterdir()) == [place]

@@ -6,7 +6,6 @@ model is either there and works, or not there.
 
 import json
 import shutil
-import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from visavis.disk import new_folder
 from visavis.embedders.adding.checking import check_model
 from visavis.embedders.classes.names import read_labels
 from visavis.embedders.layouts import TextFacts, read_preprocess, read_text_facts
@@ -245,15 +245,10 @@ def _install(
     models = models or models_folder()
     target = free_place(name, models, replace=replace)
     try:
-        models.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".adding-", dir=models) as scratch:
-            made = Path(scratch) / "new"
+        with new_folder(target) as made:
             build(made)
             _rename_spec(made, name)
             check_model(made)
-            if target.exists():
-                target.rename(Path(scratch) / "old")
-            made.rename(target)
     except OSError as error:
         where = error.filename or target
         raise ModelError(f"{where}: {error.strerror or error}; nothing was added") from error

@@ -15,7 +15,6 @@ class whose name holds no known word is left out before the T are chosen.
 import hashlib
 import re
 import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.disk import new_folder
 from visavis.embedders.adding.checking import check_model
 from visavis.embedders.base import unit_rows
 from visavis.embedders.classes.names import synonyms
@@ -266,14 +266,9 @@ def _new_folder(out: Path, replace: bool) -> Iterator[Path]:
             + ("it is no model folder" if replace else "give another folder, or --replace")
         )
     try:
-        out.absolute().parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".making-", dir=out.absolute().parent) as scratch:
-            made = Path(scratch) / "new"
+        with new_folder(out) as made:
             made.mkdir()
             yield made
-            if out.exists():
-                out.rename(Path(scratch) / "old")
-            made.rename(out)
     except OSError as error:
         raise ModelError(
             f"{error.filename or out}: {error.strerror or error}; nothing was made"

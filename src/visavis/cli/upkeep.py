@@ -40,9 +40,8 @@ def _status_lines(place: str, info: "StoreInfo") -> list[tuple[str, str]]:
         ("size", _megabytes(info.bytes)),
         ("search", search + (f"; {info.pending:,} newest exact" if info.pending else "")),
     ]
-    lines += [
-        ("source" if at == 0 else "", _described(source)) for at, source in enumerate(info.sources)
-    ]
+    sources = [s for s in info.sources if s.records or s.row.kind != "list"]
+    lines += [("source" if at == 0 else "", _described(one)) for at, one in enumerate(sources)]
     if info.fields:
         named = (f"{name} ({kind})" for name, kind in sorted(info.fields.items()))
         lines.append(("fields", ", ".join(named)))

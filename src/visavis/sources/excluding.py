@@ -15,8 +15,10 @@ class Exclusion:
     folder's glob covers all that is below it.
     """
 
-    def __init__(self, root: str, globs: Sequence[str]) -> None:
+    def __init__(self, root: str, globs: Sequence[str], above: str = "") -> None:
+        """`above` is where the root lies below the folder that paths are told from."""
         self._root = root
+        self._above = above + "/" if above else ""
         self._named = os.path.basename(root) + "/"  # noqa: PTH119
         self._globs = tuple(globs)
         self._forms = [_forms(glob) for glob in self._globs]
@@ -29,7 +31,8 @@ class Exclusion:
         return bool(self._globs)
 
     def __call__(self, name: str, below: str) -> bool:
-        """Whether the file or folder of that name and path below the root is left out."""
+        """Whether the file or folder of that name and path is left out."""
+        below = below.removeprefix(self._above)
         spelled = (name, below, self._named + below, f"{self._root}/{below}")
         if not any(self._any.match(text) for text in spelled):
             return False

@@ -75,7 +75,7 @@ class FolderSource:
         base = self._root if within is None else os.path.realpath(within)
         self._below = "" if base == self._root else os.path.relpath(self._root, base)
         self._exclude = tuple(exclude)
-        self._excluded = Exclusion(base, self._exclude)
+        self._excluded = Exclusion(self._root, self._exclude, self._below)
         self.uri = path_text(self._root)
         self._left_out = LeftOut()
         self.empty: list[str] = []

@@ -178,6 +178,20 @@ def test_two_copies_that_became_one_file_are_one_move_and_one_removal(
     assert counts(run(FolderSource(photos))) == (0, 2, 1, 1, 0)
 
 
+def test_refreshing_finds_what_size_and_time_do_not_tell(
+    store: SqliteStore, run: Run, photos: Path, draw: Draw
+) -> None:
+    path = draw("photos/red.bmp", RED)  # any two pictures have the same size
+    run(FolderSource(photos))
+    before, held = path.stat(), store.get("red.bmp")
+    draw("photos/red.bmp", BLUE)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert counts(run(FolderSource(photos))) == (0, 4, 0, 0, 0)
+    assert store.get("red.bmp") == held
+    assert counts(run(FolderSource(photos), refresh=True)) == (1, 3, 0, 0, 0)
+    assert store.get("red.bmp").sha256 != held.sha256
+
+
 def test_a_deleted_file_leaves_the_store(store: SqliteStore, run: Run, photos: Path) -> None:
     run(FolderSource(photos))
     shutil.rmtree(photos / "sub")

@@ -337,5 +337,10 @@ def test_a_link_to_a_folder_that_is_gone_is_a_failure_and_an_empty_folder_is_not
 
 def test_a_part_of_a_folder_has_the_ids_and_fields_of_the_whole(tmp_path: Path) -> None:
     whole = tree(tmp_path / "photos", ["a.jpg", "2024/b.jpg", "2024/may/c.jpg"])
-    part = FolderSource(tmp_path / "photos" / "2024").within(str(tmp_path / "photos"))
+    folder = tmp_path / "photos" / "2024"
+    part = FolderSource(folder).within(str(tmp_path / "photos"))
     assert images(part) == [entry for entry in images(whole) if entry.id != "a.jpg"]
+    for glob in ("may", "may/c.jpg", "2024/may", f"{folder}/may"):
+        without = FolderSource(folder, [glob]).within(str(tmp_path / "photos"))
+        assert [entry.id for entry in images(without)] == ["2024/b.jpg"]
+        assert without.notes() == []

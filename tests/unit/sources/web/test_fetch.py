@@ -16,7 +16,7 @@ from PIL import Image
 from visavis.errors import FetchError
 from visavis.sources.catalogue import CatalogueSource
 from visavis.sources.web.downloads import Downloads
-from visavis.sources.web.fetch import Fetcher, default_cache, is_address
+from visavis.sources.web.fetch import Fetcher, default_cache, fetched, is_address
 from visavis.types import Entry
 
 
@@ -231,6 +231,11 @@ def test_what_is_kept_is_asked_for_again_when_its_time_is_over(
     fetcher.close()
     assert server.count(f"/tagged/{stated}") == asked
     assert found == ([PICTURE, PICTURE, OTHER, OTHER] if asked == 4 else [PICTURE] * 4)
+
+
+def test_the_url_of_a_query_is_fetched_anew(server: Server) -> None:
+    url = f"{server.url}/tagged/max-age+600"
+    assert [fetched(url, allow_private=True) for _ in range(3)] == [PICTURE, PICTURE, OTHER]
 
 
 def test_a_date_is_asked_with_where_there_is_no_tag(server: Server, tmp_path: Path) -> None:

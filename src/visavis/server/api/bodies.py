@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
+from python_multipart.exceptions import FormParserError
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -52,8 +53,9 @@ async def read_form(request: Request, names: set[str]) -> tuple[dict[str, str], 
         form = await request.form(
             max_files=MOST_TERMS, max_fields=_MOST_TEXTS, max_part_size=1_000_000
         )
-    except HTTPException as error:
-        raise BadRequestError(f"the multipart body is not sound: {error.detail}") from error
+    except (HTTPException, FormParserError) as error:  # the second from Starlette before 1.7
+        detail = error.detail if isinstance(error, HTTPException) else error
+        raise BadRequestError(f"the multipart body is not sound: {detail}") from error
     try:
         return await _parts(form, names)
     finally:

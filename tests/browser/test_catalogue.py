@@ -102,14 +102,14 @@ def test_results_are_ordered_by_a_field_with_and_without_a_question(
     prices = [10 + n * 7 % 12 for n in range(12)]
     page = open_page("?seed=1", url=shop)
     page.get_by_label("Order").select_option("Price EUR, high to low")
-    expect(page.get_by_role("heading", name="12 pictures, by price eur, downwards")).to_be_visible()
+    expect(page.get_by_role("heading", name="12 pictures, by price EUR, downwards")).to_be_visible()
     found = [int(text.split()[2]) for text in page.locator(".card .detail").all_text_contents()]
     assert found == sorted(prices, reverse=True)
     expect(page.get_by_role("button", name="Shuffle")).to_be_hidden()
     page.reload()
     expect(page.locator(".card .detail").first).to_contain_text("Price EUR 21")
     page.goto(f"{shop}?q=id:1505&sort=priceEUR")
-    expect(page.get_by_role("heading", name="12 pictures, by price eur")).to_be_visible()
+    expect(page.get_by_role("heading", name="12 pictures, by price EUR")).to_be_visible()
     found = [int(text.split()[2]) for text in page.locator(".card .detail").all_text_contents()]
     assert found == sorted(prices)
     page.get_by_label("Order").select_option("Best first")

@@ -101,6 +101,9 @@ def test_the_similarity_slider_says_how_many_remain_and_that_nothing_does(
     expect(page).to_have_url(re.compile("min=0.7"))
     page.goto(page.url.split("?")[0] + "?q=id:mug-01-front&where=category%3Dguitar&min=0.99")
     expect(page.get_by_role("heading", name="Nothing similar found").first).to_be_visible()
+    with ImageIndex.open(index) as opened:
+        [nearest] = opened.search("id:mug-01-front", where="category=guitar", limit=1).matches
+    expect(page.get_by_role("status").first).to_contain_text(f"nearest has {nearest.score:.3f}")
     page.get_by_role("button", name="Any similarity").click()
     expect(page.locator(".card").first).to_be_visible()
     expect(slider).to_have_value("0")

@@ -171,7 +171,7 @@ async function start() {
     tags.learn(info);
     filters.setFields(fields);
     showing.toolbar.setFields(fields);
-    showing.toolbar.draw(page.state);
+    showing.toolbar.orders(page.state); // not the slider: somebody may be moving it
     if (page.state.where.length) count();
     const bare = filters.fields.length === 0;
     document.documentElement.classList.toggle("bare", bare);

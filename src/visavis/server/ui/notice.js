@@ -43,7 +43,7 @@ export const isOfPicture = (error) =>
   error instanceof ApiError && [413, 415, 422].includes(error.status) && /picture|image|pixels/.test(error.message);
 
 /** @param {string} text @returns {string} without naming what everybody sees */
-const plainly = (text) => sentence(text.replace(/^the (query )?picture: /i, "").replace(/it is not a picture: it seems to be (.*?)\.?$/i, "it seems to be $1, not a picture"));
+export const plainly = (text) => sentence(text.replace(/^the (query )?picture: /i, "").replace(/it is not a picture: it seems to be (.*?)\.?$/i, "it seems to be $1, not a picture"));
 
 /**
  * Say that something cannot be done, over the page: what is there stays where it is.

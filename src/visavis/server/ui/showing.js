@@ -2,7 +2,7 @@
 
 import { getRandom, showPicture } from "./api.js";
 import { byId, counted, say } from "./dom.js";
-import { Grid } from "./grid.js";
+import { Grid, scoreText } from "./grid.js";
 import { hideNotice, isOfPicture, problemOf, sentence, showNotice, showToast } from "./notice.js";
 import { getPicture } from "./pictures.js";
 import { canBeSeen } from "./query.js";
@@ -243,12 +243,27 @@ export class Showing {
     let text = "The index is empty. Fill it with “visavis index FOLDER”.";
     if (empty.total > 0 && min > 0) {
       const passing = where.length ? " that passes the filters" : "";
-      text = `No picture${passing} is at least ${min.toFixed(2)} alike.`;
+      text = `No picture${passing} has a similarity of ${min.toFixed(2)} or more.`;
     } else if (empty.total > 0 && words) text = sentence(empty.reason);
     else if (where.length) text = "No picture passes the filters.";
     this.toolbar.title(empty.total > 0 ? `0 of ${counted(empty.total, "picture")}` : "No results");
     say(`${title}. ${text}`);
     showNotice({ title, text, buttons }, "status");
+    if (empty.total > 0 && min > 0) this.#tellNearest(text);
+  }
+
+  /** How far away the nearest is, where none is near enough. @param {string} text that is told already */
+  async #tellNearest(text) {
+    const { state } = this.page;
+    try {
+      const { records } = await load({ ...state, min: 0 }, null, new AbortController().signal);
+      const score = records[0]?.score;
+      const place = byId("notice").querySelector("p");
+      if (score === undefined || state !== this.page.state || !place) return;
+      place.textContent = `${text} The nearest has ${scoreText(score)}.`;
+    } catch {
+      // It was only to be a help.
+    }
   }
 
   /** @param {string} id @returns {number} */
@@ -261,7 +276,7 @@ export class Showing {
     if (this.details?.id === id) return;
     const at = this.#place(id);
     try {
-      const details = await this.#dialog();
+      const details = this.details ?? (await this.#dialog()); // no waiting between two keys
       const record = at < 0 ? await recordOf(id) : this.grid.records[at];
       if (this.page.state.show !== id) return;
       const last = at < 0 || at === this.grid.records.length - 1;
@@ -291,6 +306,10 @@ export class Showing {
       if (how === "remove") remove([record], () => this.#gone(record.id, changed));
       else replace(record, changed);
     };
+    const { show } = this.page.state;
+    if (show === null || !this.details?.id) return;
+    this.details.id = null; // drawn anew, with the buttons
+    this.#open(show);
   }
 
   /** @param {string} id @param {() => void} changed */
@@ -306,8 +325,13 @@ export class Showing {
 
   async #select() {
     if (this.selection) return this.selection.end();
-    const { Selection } = await import("./later/selection.js");
-    this.selection = new Selection(this.grid, this.remove ?? null);
+    this.grid.root.inert = true; // a click that comes too early opens nothing
+    try {
+      const { Selection } = await import("./later/selection.js");
+      this.selection = new Selection(this.grid, this.remove ?? null);
+    } finally {
+      this.grid.root.inert = false;
+    }
     this.selection.ended = () => (this.selection = null);
   }
 

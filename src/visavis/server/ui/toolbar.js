@@ -40,11 +40,11 @@ export class Toolbar {
   draw(state) {
     if (document.activeElement !== this.slider || !state.min) this.slider.value = String(state.min);
     this.#tell(Number(this.slider.value));
-    this.#orders(state);
+    this.orders(state);
   }
 
   /** @param {State} state */
-  #orders({ sort, terms }) {
+  orders({ sort, terms }) {
     const options = [["", terms.length ? "Best first" : "Random"]];
     for (const { name, type } of this.fields) {
       const ways = type === "number" ? ["low to high", "high to low"] : ["A to Z", "Z to A"];
@@ -60,7 +60,7 @@ export class Toolbar {
   /** @param {number} min */
   #tell(min) {
     const text = min > 0 ? min.toFixed(2) : "any";
-    this.told.textContent = text;
+    this.told.textContent = min > 0 ? `≥ ${text}` : text;
     this.slider.setAttribute("aria-valuetext", min > 0 ? `at least ${text}` : "any");
     this.slider.style.setProperty("--filled", `${min * 100}%`);
   }
@@ -89,7 +89,8 @@ export class Toolbar {
 /** @param {string} sort @returns {string} */
 function ordered(sort) {
   if (sort === "-modified") return "newest file first";
-  return sort.startsWith("-") ? `by ${labelOf(sort.slice(1)).toLowerCase()}, downwards` : `by ${labelOf(sort).toLowerCase()}`;
+  const label = labelOf(sort.replace(/^-/, ""));
+  return `by ${label.charAt(0).toLowerCase()}${label.slice(1)}${sort.startsWith("-") ? ", downwards" : ""}`;
 }
 
 /** @param {State} state @param {View} view @param {number} all @returns {string} */
@@ -105,8 +106,8 @@ function summary(state, view, all) {
     return `${number(view.matching)} of ${counted(view.total, "picture")}`;
   }
   if (state.sort) {
-    const some = view.records.length < view.total ? `The ${number(view.records.length)} best of ` : "";
-    return `${some}${counted(view.total, "picture")}, ${ordered(state.sort)}`;
+    const some = view.records.length < view.total ? `The ${number(view.records.length)} best` : counted(view.total, "picture");
+    return `${some}, ${ordered(state.sort)}`;
   }
   const text = view.records.some((record) => record.why && !record.why.includes("looks"));
   const looks = view.records.some((record) => !record.why || record.why.includes("looks"));

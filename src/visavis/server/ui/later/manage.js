@@ -2,7 +2,7 @@
 
 import { addRecord, getFields, removeRecord } from "../api.js";
 import { counted, el } from "../dom.js";
-import { sentence } from "../notice.js";
+import { plainly } from "../notice.js";
 import { labelOf, titleOf } from "../records.js";
 
 /** @typedef {import("../api.js").ImageRecord} ImageRecord */
@@ -19,9 +19,9 @@ function ask(title, content, verb, act, changed) {
   const told = el("p", { role: "status", class: "quiet" });
   const go = el("button", { class: "primary", type: "submit", text: verb });
   const stop = el("button", { type: "button", text: "Cancel", onclick: () => dialog.close() });
-  const heading = el("h2", { id: "ask-title", text: title });
+  const heading = el("h2", { id: "ask-heading", text: title });
   const form = el("form", {}, heading, ...content, told, el("div", { class: "acts" }, go, stop));
-  const dialog = el("dialog", { class: "small", "aria-labelledby": "ask-title" }, form);
+  const dialog = el("dialog", { class: "small", "aria-labelledby": "ask-heading" }, form);
   dialog.addEventListener("close", () => dialog.remove());
   form.addEventListener("submit", async (/** @type {Event} */ event) => {
     event.preventDefault();
@@ -30,7 +30,7 @@ function ask(title, content, verb, act, changed) {
     try {
       done = await act((text) => (told.textContent = text));
     } catch (error) {
-      told.textContent = sentence(/** @type {Error} */ (error).message);
+      told.textContent = plainly(/** @type {Error} */ (error).message);
     }
     go.disabled = false;
     stop.textContent = "Close";
@@ -48,7 +48,7 @@ const chooser = (multiple) => el("input", { id: "ask-files", type: "file", accep
 export async function add(changed) {
   const fields = (await getFields()).slice(0, MOST_FIELDS);
   const files = chooser(true);
-  const boxes = fields.map(({ name, type }) => ({ name, type, box: el("input", { id: `ask-${name}`, autocomplete: "off", dir: "auto" }) }));
+  const boxes = fields.map(({ name, type }) => ({ name, type, box: el("input", { id: `ask-field-${name}`, autocomplete: "off", dir: "auto" }) }));
   const inputs = boxes.map(({ name, box }) => el("p", {}, el("label", { for: box.id, text: labelOf(name) }), box));
   const act = async (/** @type {(text: string) => void} */ tell) => {
     /** @type {Record<string, string|number>} */
@@ -64,10 +64,10 @@ export async function add(changed) {
       try {
         await addRecord(file, values);
       } catch (error) {
-        failed.push(`${file.name}: ${/** @type {Error} */ (error).message}`);
+        failed.push(`${file.name}: ${plainly(/** @type {Error} */ (error).message)}`);
       }
     }
-    tell([`${counted(chosen.length - failed.length, "picture")} added.`, ...failed.map(sentence)].join(" "));
+    tell([`${counted(chosen.length - failed.length, "picture")} added.`, ...failed].join(" "));
     files.value = "";
     return false;
   };

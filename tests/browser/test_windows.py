@@ -1,0 +1,68 @@
+"""Small windows, low ones and wide ones."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.browser.conftest import OpenPage, Site
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+expect = pytest.importorskip("playwright.sync_api").expect
+
+
+def first_result(page: "Page", photo: Path) -> float:
+    """Where the first result of a search by a picture begins, in pixels."""
+    page.locator("#file").set_input_files(photo)
+    expect(page.locator(".card .score").first).to_be_visible()
+    area = page.locator("#grid li").first.bounding_box()
+    assert area is not None
+    assert page.evaluate("scrollY") == 0
+    return area["y"]
+
+
+def test_on_a_phone_the_first_result_begins_above_the_middle(
+    open_page: OpenPage, photo: Path
+) -> None:
+    page = open_page(phone=True)
+    assert first_result(page, photo) < 844 / 2
+    line = page.get_by_role("button", name="my mug.jpg")
+    expect(line).to_have_attribute("aria-expanded", "false")
+    expect(page.locator(".frame")).to_be_hidden()
+    line.click()
+    expect(page.locator(".frame img.loaded")).to_be_visible()
+    expect(page.get_by_role("button", name="Select a part")).to_be_visible()
+    line.click()
+    expect(page.locator(".frame")).to_be_hidden()
+
+
+def test_at_200_percent_a_result_is_seen_after_a_search(open_page: OpenPage, photo: Path) -> None:
+    """A window of 1280 × 860 has half as many pixels of CSS at twice the size."""
+    page = open_page()
+    page.set_viewport_size({"width": 640, "height": 430})
+    assert first_result(page, photo) < 430 / 2
+    wide, window = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+    assert wide <= window
+
+
+def test_a_wide_screen_is_used(open_page: OpenPage) -> None:
+    page = open_page("?seed=1")
+    page.set_viewport_size({"width": 2560, "height": 1300})
+    expect(page.locator(".card").first).to_be_visible()
+    area = page.locator("#results").bounding_box()
+    assert area is not None
+    assert area["x"] + area["width"] > 2450
+    tops = page.locator("#grid li").evaluate_all("all => all.map((one) => one.offsetTop)")
+    assert tops.count(tops[0]) >= 7
+
+
+def test_the_filters_can_be_skipped(open_page: OpenPage, site: Site) -> None:
+    page = open_page("?seed=1")
+    skip = page.get_by_role("link", name="Skip the filters")
+    skip.focus()
+    expect(skip).to_be_in_viewport(ratio=1)
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    inside = "document.activeElement.closest('#results') !== null"
+    assert page.evaluate(inside)

@@ -103,7 +103,7 @@ _MEMORY: dict[Format, int] = {
     "HEIF": 8,
     "AVIF": 10,
     "WEBP": 16,
-    "JXL": 40,
+    "JXL": 16,
     "JPEG": 4,  # all coefficients of a progressive one; others, decoded smaller, take far less
 }
 

@@ -13,6 +13,8 @@ _FUJI, _CANON = b"FUJIFILMCCD-RAW", b"ftypcrx "
 _OWN_HEADS = (b"IIU\0", b"IIRO", b"IIRS", b"MMOR")  # Panasonic; Olympus
 _START = b"\xff\xd8\xff"
 _FRAMES = frozenset((0xC0, 0xC1, 0xC2))  # of the JPEG that viewers show; raw data is in C3
+_MOST_STARTS = 20_000  # by chance they come once in sixteen million bytes
+_MOST_MARKERS = 200
 _MOST_DIRECTORIES, _MOST_ENTRIES = 32, 1000
 
 _PHOTOMETRIC, _ORIENTATION, _SUB_DIRECTORIES, _DNG = 0x106, 0x112, 0x14A, 0xC612
@@ -34,7 +36,9 @@ def preview(data: bytes) -> bytes | None:
     """The largest JPEG in a raw file, from its first byte on; None when there is none."""
     largest, place = 0, -1
     at = data.find(_START)
-    while at >= 0:
+    for _ in range(_MOST_STARTS):
+        if at < 0:
+            break
         pixels = _pixels(data, at)
         if pixels > largest:
             largest, place = pixels, at
@@ -52,7 +56,9 @@ def orientation(data: bytes) -> int:
 def _pixels(data: bytes, at: int) -> int:
     """Width times height of the JPEG that begins there; 0 where none does."""
     at += 2
-    while at + 9 <= len(data) and data[at] == 0xFF:
+    for _ in range(_MOST_MARKERS):
+        if at + 9 > len(data) or data[at] != 0xFF:
+            break
         marker, length = data[at + 1], int.from_bytes(data[at + 2 : at + 4])
         if marker in _FRAMES:
             precision, height, width = struct.unpack_from(">BHH", data, at + 4)

@@ -328,6 +328,13 @@ def test_a_raw_file_without_a_preview_says_so() -> None:
         decode(tiff([CFA]) + bytes(500), "x.arw")
 
 
+def test_a_file_full_of_beginnings_takes_no_time() -> None:
+    starts = b"FUJIFILMCCD-RAW" + b"\xff\xd8\xff" * 3_000_000
+    chains = b"FUJIFILMCCD-RAW" + (b"\xff\xd8" + b"\xff\xe0\0\x02" * 500) * 2_000
+    for data in (starts, chains):
+        assert raw.preview(data) is None
+
+
 def test_tiffs_that_are_pictures_are_no_raw_files() -> None:
     assert not raw.is_raw(saved(scene(), "TIFF"))
     assert not raw.is_raw(saved(scene(), "TIFF", compression="jpeg"))

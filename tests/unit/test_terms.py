@@ -76,6 +76,8 @@ def test_a_term_is_what_it_looks_like(files: Path, text: str, term: Term | None)
         "beach/2024",
         "beach\\2024",
         "beach",
+        "ftp://example.com/a",
+        "data:image/png;base64,aaaa",
         "text:",
     ],
 )

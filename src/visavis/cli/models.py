@@ -146,7 +146,8 @@ def outputs(
         return
     wide = max(map(len, shapes))
     for name, shape in shapes.items():
-        typer.echo(f"{name.ljust(wide)}  {' x '.join(map(str, shape)) or 'one number'}")
+        numbers = " x ".join(map(str, shape)) or "one number"
+        terminal.echo(terminal.one_line(f"{name.ljust(wide)}  {numbers}"))
 
 
 @app.command()

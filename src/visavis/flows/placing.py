@@ -41,6 +41,9 @@ def place(source: Source, store: VectorStore) -> Place:
             whole = max(around, key=lambda info: len(info.uri)).row
             below = os.path.relpath(source.uri, whole.uri)
             return Place(source.within(whole.uri), whole, f"{whole.prefix}{below}/", notes)
+        twin = next((info for info in known if _is_same(source.uri, info.uri)), None)
+        if twin is not None:  # mounted twice, or spelled otherwise
+            return Place(source.at(twin.uri), twin.row, "", notes)
     if source.prunes and source.uri not in uris:
         gone = [info for info in known if info.records and is_gone(info.row)]
         moved = _moved(source, gone, store)
@@ -77,6 +80,13 @@ def is_gone(row: SourceRow) -> bool:
     try:
         return not path.exists() or (path.is_dir() and next(path.iterdir(), None) is None)
     except OSError:  # it is there, and may not be looked into
+        return False
+
+
+def _is_same(uri: str, other: str) -> bool:
+    try:
+        return local_path(uri).samefile(local_path(other))
+    except OSError:
         return False
 
 

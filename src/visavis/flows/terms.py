@@ -28,6 +28,7 @@ _WEIGHTED = re.compile(r"(?P<weight>\d+(?:\.\d*)?|\.\d+):(?P<rest>.+)", re.DOTAL
 _STANDARD_INPUT = re.compile(r"(?:(?P<weight>\d+(?:\.\d*)?|\.\d+):)?-")
 _WORDS = "text:"
 _PATH = re.compile(r"\.{0,2}[/\\]|~[\w.-]*/|[A-Za-z]:[/\\]")  # ./ ../ / ~/ ~anna/ C:\ \\server\
+_OTHER_URL = re.compile(r"[a-z][a-z0-9+.-]*://\S|data:image/", re.IGNORECASE)
 _OTHERS = (
     ".jxl .jp2 .psd .svg .ico .raw .cr2 .cr3 .nef .arw .dng .raf .orf .rw2 .pdf .mp4 .mov .zip"
 )
@@ -73,6 +74,8 @@ def _one_word(text: str, weight: float) -> Term:
         return ImageTerm(Path(unquote(urlsplit(text).path)), weight=weight)
     if _PATH.match(text):
         return ImageTerm(Path(text).expanduser() if text[0] == "~" else Path(text), weight=weight)
+    if _OTHER_URL.match(text):
+        raise ImageUnreadableError(text, "visavis reads http(s) and file URLs alone")
     if text.lower().rstrip().endswith(_ENDINGS) or _in_a_folder(text):
         raise ImageUnreadableError(
             text, f"there is no such file; if these are words, write text:{text}"

@@ -4,12 +4,9 @@ It is one record. A folder that is indexed takes in what a list has of it; a fil
 folder has already is brought up to date as the folder's.
 """
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
 from pathlib import PurePath
 
-from visavis.images.files import local_path, path_text
 from visavis.store.base import KnownRecord, SourceRow, VectorStore
 from visavis.types import Entry
 
@@ -74,21 +71,9 @@ def repeated(source: str, ids: Sequence[str]) -> list[str]:
 
 def _inside(row: SourceRow, entry: Entry) -> Entry | None:
     """A file of a list as the folder's walk names it; None where it does not lie there."""
-    path = _real(entry.uri)
-    if path is None or not path.startswith(row.uri.rstrip("/") + "/"):
+    start = row.uri.rstrip("/") + "/"
+    if not entry.uri.startswith(start):
         return None
-    below = path[len(row.uri.rstrip("/")) + 1 :]
-    folder = os.path.dirname(below)  # noqa: PTH120
-    fields = {"folder": folder} if folder else {}
-    return entry._replace(id=row.prefix + below, uri=path, fields=fields)
-
-
-def _real(uri: str) -> str | None:
-    """A file's path without links to folders; None for what is no path."""
-    folder, name = os.path.split(uri)
-    return f"{_real_folder(folder).rstrip('/')}/{name}" if uri.startswith("/") else None
-
-
-@lru_cache(1024)
-def _real_folder(folder: str) -> str:
-    return path_text(os.path.realpath(local_path(folder)))
+    below = entry.uri.removeprefix(start)
+    folder = below.rpartition("/")[0]
+    return entry._replace(id=row.prefix + below, fields={"folder": folder} if folder else {})

@@ -85,6 +85,10 @@ class FolderSource:
         """The same pictures, with ids and fields as a walk over a folder above gives them."""
         return FolderSource(self._root, self._exclude, within=local_path(folder))
 
+    def at(self, folder: str) -> "FolderSource":
+        """The same folder by another path that leads to it."""
+        return FolderSource(local_path(folder), self._exclude)
+
     def entries(self) -> Iterator[Entry | Failure]:
         """All pictures below the folder; no picture is opened."""
         self._check_root()

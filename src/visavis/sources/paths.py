@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path, PurePath
 
 from visavis.images.files import path_text, read_file, stat_file
@@ -12,7 +13,8 @@ from visavis.types import Entry, Failure
 class PathList:
     """The pictures that a list names, in its order; the list may be a stream that never ends.
 
-    A picture's id is its absolute path with forward slashes, or its address. Blank lines are
+    A picture's id is its absolute path with forward slashes and without links to folders, or its
+    address. Blank lines are
     skipped. `allow_private`, `refresh` and `cache` are for addresses, as in `Fetcher`.
     """
 
@@ -55,10 +57,16 @@ class PathList:
         self._fetcher.close()
 
 
+@lru_cache(1024)
+def _real(folder: str) -> str:
+    return os.path.realpath(folder)
+
+
 def _entry(text: str) -> Entry | Failure:
     if is_address(text):
         return Entry(text, text, -1, 0.0, {})
-    path = os.path.abspath(text)  # noqa: PTH100 - Path.absolute keeps a/../b
+    folder, name = os.path.split(os.path.abspath(text))  # noqa: PTH100 - no a/../b
+    path = os.path.join(_real(folder), name)  # noqa: PTH118 - one file, one id, by whatever link
     status = stat_file(path)
     uri = path_text(path)
     if isinstance(status, str):

@@ -1,7 +1,10 @@
 """What reaches a terminal: nothing that commands it."""
 
+from pathlib import Path
+
 import pytest
 
+import visavis.cli
 from visavis.cli.terminal import one_line, printable
 
 
@@ -23,3 +26,9 @@ def test_control_characters_are_escaped_and_nothing_else(text: str, shown: str) 
 def test_a_part_of_a_line_cannot_end_it() -> None:
     assert one_line("new\nline\t.jpg") == r"new\nline\t.jpg"
     assert printable("two\nlines\t.") == "two\nlines\t."
+
+
+def test_all_commands_print_through_here() -> None:
+    commands = Path(visavis.cli.__file__).parent
+    raw = {path.name for path in commands.rglob("*.py") if "typer.echo(" in path.read_text()}
+    assert raw <= {"terminal.py", "models.py", "searching.py"}  # a question; pictures

@@ -1,5 +1,6 @@
 """One picture, one record: folders in one another, disks that come back elsewhere, lists."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -99,6 +100,26 @@ def test_a_disk_that_comes_back_elsewhere_is_the_same(
         assert "are now found there" in report.notes[0]
         assert set(found(store)) == ids
     assert len(store.sources()) == 2
+
+
+def test_a_folder_that_is_mounted_twice_is_one(
+    store: SqliteStore, run: Run, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(FolderSource(photos))
+    again = photos.parent / "again"
+    again.symlink_to(photos)
+    monkeypatch.setattr("os.path.realpath", os.path.abspath)  # as a mount is no link
+    assert FolderSource(again).uri == str(again)
+    assert counts(run(FolderSource(again))) == (0, 2, 0, 0, 0)
+    assert [info.uri for info in store.sources()] == [str(photos)]
+
+
+def test_a_list_has_a_file_once_by_whatever_link(
+    store: SqliteStore, run: Run, photos: Path
+) -> None:
+    (photos.parent / "link").symlink_to(photos)
+    run(PathList([str(photos / "a.png")]))
+    assert counts(run(PathList([str(photos.parent / "link" / "a.png")]))) == (0, 1, 0, 0, 0)
 
 
 def test_a_copy_of_a_folder_that_is_there_is_a_folder_of_its_own(

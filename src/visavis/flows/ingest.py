@@ -26,7 +26,7 @@ from visavis.errors import ImageError, SourceError
 from visavis.flows.ahead import BATCH
 from visavis.flows.looking import embedded, look_at
 from visavis.flows.placing import place
-from visavis.flows.pruning import prune, shown_to_be_there
+from visavis.flows.pruning import drop_moved, prune, shown_to_be_there
 from visavis.flows.twins import Twins, repeated
 from visavis.images.decode import MAX_PIXELS
 from visavis.sources.base import Noting, Source
@@ -106,16 +106,17 @@ def ingest(
     """
     run = _Run(source, store, embedder, options, progress)
     started, noted = time.monotonic(), SourceRun(time.time())
-    store.note_run(run.number, noted)
+    if source.prunes:  # else it is one request of many, or a list
+        store.note_run(run.row.number, noted)
     try:
         run.all_entries()
     except SourceError as error:
-        store.note_run(run.number, noted._replace(ended=time.time(), refused=str(error)))
+        store.note_run(run.row.number, noted._replace(ended=time.time(), refused=str(error)))
         raise
     finally:
         run.report.seconds = time.monotonic() - started
-    skipped = len(run.report.failed)
-    store.note_run(run.number, noted._replace(ended=time.time(), skipped=skipped))
+    noted = noted._replace(ended=time.time(), skipped=len(run.report.failed))
+    store.note_run(run.row.number, noted)
     return run.report
 
 
@@ -130,14 +131,15 @@ class _Run:
         options: IngestOptions,
         progress: Progress | None,
     ) -> None:
-        self._source, self._row, below, notes = place(source, store)
+        self._source, self.row, below, notes = place(source, store)
         self._store = store
         self._embedder = embedder
         self._options = options
         self._progress = progress
-        self._sweep = store.sweep(self._row.number, below)
-        self._had = self._sweep.count()
-        self._twins = Twins(store, self._row)
+        self._sweep = store.sweep(self.row.number, below)
+        self._had = self._sweep.count() if source.prunes else 0
+        self._reused = 0  # images whose content the index had
+        self._twins = Twins(store, self.row)
         self._readers = ThreadPoolExecutor(source.readers, "visavis-read")
         self._workers = ThreadPoolExecutor(options.jobs, "visavis-embed")
         self._flying: dict[str, KnownRecord | None] = {}  # ids on their way, and what the store has
@@ -165,13 +167,11 @@ class _Run:
         self.report.notes += repeated(self._source.uri, self._repeated)
         if isinstance(self._source, Noting):
             self.report.notes += self._source.notes()
-        many = self._options.remove_many
-        prune(self._sweep, self._source, self._had, self._met, self.report, remove_many=many)
-
-    @property
-    def number(self) -> int:
-        """Of the source in the index."""
-        return self._row.number
+        if self._source.prunes:
+            counts, many = (self._had, self._met), self._options.remove_many
+            prune(self._sweep, self._source, *counts, self.report, remove_many=many)
+        elif self._reused and not self._source.has_fields:
+            drop_moved(self._sweep, self.report)
 
     def _drain(self) -> None:
         """Wait for all that is on its way; the next commit holds it."""
@@ -214,7 +214,7 @@ class _Run:
             self._commit_when_due()
 
     def _named(self, entry: Entry) -> Entry:
-        prefix = self._row.prefix
+        prefix = self.row.prefix
         return entry._replace(id=prefix + entry.id) if prefix else entry
 
     def _same(self, entry: Entry, before: KnownRecord) -> bool:
@@ -310,6 +310,7 @@ class _Run:
         vector = held.get(loaded.sha256)
         if vector is None:
             return False
+        self._reused += 1
         record = _record(loaded, vector.width, vector.height)
         self._pending.rows.append(_Row(record, vector.vector))
         return True
@@ -356,7 +357,7 @@ class _Run:
     def _commit(self) -> None:
         pending, self._pending = self._pending, _Pending()
         if pending.rows:
-            homes = [self._twins.home(row.record.id, self._row.number) for row in pending.rows]
+            homes = [self._twins.home(row.record.id, self.row.number) for row in pending.rows]
             for number in dict.fromkeys(homes):
                 own = [row for row, home in zip(pending.rows, homes, strict=True) if home == number]
                 records = [row.record for row in own]

@@ -6,6 +6,7 @@ of a source whose own place is gone is that source, at another mount point or un
 """
 
 import os
+from collections.abc import Mapping
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -13,7 +14,7 @@ from typing import NamedTuple
 from visavis.images.files import local_path
 from visavis.sources.base import Source
 from visavis.sources.folder import FolderSource
-from visavis.store.base import SourceInfo, SourceRow, VectorStore
+from visavis.store.base import SourceRow, VectorStore
 from visavis.types import Entry
 
 _LOOKED_AT = 500  # images that are to tell whether a source has moved
@@ -32,40 +33,40 @@ class Place(NamedTuple):
 
 def place(source: Source, store: VectorStore) -> Place:
     """Find the source in the index, or register it. Raises SourceError as its `entries` does."""
-    known = [info for info in store.sources() if info.row.kind == source.kind]
-    uris = {info.uri for info in known}
+    known = [row for row in store.sources() if row.kind == source.kind]
+    uris = {row.uri for row in known}
     notes: list[str] = []
     if isinstance(source, FolderSource) and source.uri not in uris:
-        around = [info for info in known if _is_below(source.uri, info.uri)]
+        around = [row for row in known if _is_below(source.uri, row.uri)]
         if around:
-            whole = max(around, key=lambda info: len(info.uri)).row
+            whole = max(around, key=lambda row: len(row.uri))
             below = os.path.relpath(source.uri, whole.uri)
             return Place(source.within(whole.uri), whole, f"{whole.prefix}{below}/", notes)
-        twin = next((info for info in known if _is_same(source.uri, info.uri)), None)
+        twin = next((row for row in known if _is_same(source.uri, row.uri)), None)
         if twin is not None:  # mounted twice, or spelled otherwise
-            return Place(source.at(twin.uri), twin.row, "", notes)
+            return Place(source.at(twin.uri), twin, "", notes)
     if source.prunes and source.uri not in uris:
-        gone = [info for info in known if info.records and is_gone(info.row)]
+        gone = {row: store.sweep(row.number).count() for row in known if is_gone(row)}
         moved = _moved(source, gone, store)
         if moved is not None:
-            store.move_source(moved.row.number, source.uri)
+            store.move_source(moved.number, source.uri)
             notes.append(
-                f"{moved.uri} is gone and {source.uri} has its pictures: its {moved.records} "
+                f"{moved.uri} is gone and {source.uri} has its pictures: its {gone[moved]} "
                 "records are now found there"
             )
         notes += [
-            f"{info.uri} is not there now; the index keeps its {info.records} records (to drop "
-            f"them: visavis remove --source {info.uri})"
-            for info in gone
-            if info is not moved
+            f"{row.uri} is not there now; the index keeps its {count} records (to drop them: "
+            f"visavis remove --source {row.uri})"
+            for row, count in gone.items()
+            if count and row != moved
         ]
     if not source.owns_ids:
-        for info in known:
-            if _is_below(info.uri, source.uri):
-                below = os.path.relpath(info.uri, source.uri)
-                count = store.move_source(info.row.number, source.uri, below)
+        for row in known:
+            if _is_below(row.uri, source.uri):
+                below = os.path.relpath(row.uri, source.uri)
+                count = store.move_source(row.number, source.uri, below)
                 notes.append(
-                    f"{info.uri} is a part of {source.uri}: its {count} records belong to that "
+                    f"{row.uri} is a part of {source.uri}: its {count} records belong to that "
                     f"now, with {below}/ in their ids"
                 )
     row = store.source(source.kind, source.uri, apart=not source.owns_ids)
@@ -94,20 +95,20 @@ def _is_below(uri: str, other: str) -> bool:
     return uri != other and Path(other) in Path(uri).parents
 
 
-def _moved(source: Source, gone: list[SourceInfo], store: VectorStore) -> SourceInfo | None:
+def _moved(source: Source, gone: Mapping[SourceRow, int], store: VectorStore) -> SourceRow | None:
     """The source that is gone of which this one has at least half of what can be compared."""
-    if not gone:
+    if not any(gone.values()):
         return None
     entries = [e for e in islice(source.entries(), _LOOKED_AT) if isinstance(e, Entry)]
     best, most = None, 0
-    for info in gone:
-        prefix = "" if source.owns_ids else info.row.prefix
-        known = store.sweep(info.row.number).known([prefix + entry.id for entry in entries])
+    for row, count in gone.items():
+        prefix = "" if source.owns_ids else row.prefix
+        known = store.sweep(row.number).known([prefix + entry.id for entry in entries])
         sizes = {id: record.size for id, record in known.items() if record.own}
         same = sum(
             prefix + e.id in sizes and (source.owns_ids or e.size == sizes[prefix + e.id])
             for e in entries
         )
-        if same > most and 2 * same >= min(len(entries), info.records):
-            best, most = info, same
+        if same > most and 2 * same >= min(len(entries), count):
+            best, most = row, same
     return best

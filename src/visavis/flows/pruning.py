@@ -30,13 +30,8 @@ def prune(
 
     `held` is how many there were when it began, `met` how many images the source showed. Raises
     SourceError, and removes nothing, when it showed none although the index has some of it;
-    LargeRemovalError when they are more than a tenth, unless `remove_many`. Of a source that does
-    not prune, what it names under a new path leaves the old one.
+    LargeRemovalError when they are more than a tenth, unless `remove_many`.
     """
-    if not source.prunes:
-        if report.added:
-            _count(sweep.gone(_there, 0), report)
-        return
     if met == 0 and held:
         raise SourceError(
             f"{source.uri}: nothing is there now, and the index has {held} records of it (an "
@@ -61,6 +56,11 @@ def prune(
             "a tenth; what is new was taken in, nothing was removed - if they are gone for good, "
             "say so with --yes"
         )
+
+
+def drop_moved(sweep: Sweep, report: IndexReport) -> None:
+    """Of a list: take out what is gone from its place and was named at another one."""
+    _count(sweep.gone(_there, 0), report)
 
 
 def _count(gone: Gone, report: IndexReport) -> None:

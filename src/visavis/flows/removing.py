@@ -48,7 +48,7 @@ def _check(store: VectorStore, ids: Sequence[str]) -> None:
 
 
 def _uris(store: VectorStore) -> list[str]:
-    return [info.uri for info in store.sources()]
+    return [row.uri for row in store.sources()]
 
 
 def _known(source: str, sources: Sequence[str]) -> str:

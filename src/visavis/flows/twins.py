@@ -15,7 +15,7 @@ class Twins:
     """What the index has of a run's files through other sources."""
 
     def __init__(self, store: VectorStore, row: SourceRow) -> None:
-        others = [info.row for info in store.sources() if info.row != row]
+        others = [other for other in store.sources() if other != row]
         wanted = {"folder": "list", "list": "folder"}.get(row.kind)
         found = [other for other in others if other.kind == wanted]
         self._sweeps = {other: store.sweep(other.number) for other in found}

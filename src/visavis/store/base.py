@@ -237,8 +237,8 @@ class VectorStore(Protocol):
         """
         ...
 
-    def sources(self) -> list[SourceInfo]:
-        """All sources, in the order in which they came."""
+    def sources(self) -> list[SourceRow]:
+        """All sources, in the order in which they came; at once, unlike `info`."""
         ...
 
     def note_run(self, source: int, run: SourceRun) -> None:

@@ -36,7 +36,7 @@ def test_a_folder_in_an_indexed_one_is_a_part_of_it(
     (photos / "a.png").unlink()  # not what this run is about
     assert counts(run(FolderSource(photos / "2024"))) == (1, 1, 0, 0, 0)
     assert set(records(store)) == {"a.png", "2024/b.png", "2024/c.png"}
-    assert [info.uri for info in store.sources()] == [str(photos)]
+    assert [info.uri for info in store.info().sources] == [str(photos)]
     (photos / "2024" / "c.png").unlink()
     assert counts(run(FolderSource(photos / "2024"))) == (0, 1, 0, 1, 0)
     assert counts(run(FolderSource(photos))) == (0, 1, 0, 1, 0)
@@ -99,7 +99,7 @@ def test_a_disk_that_comes_back_elsewhere_is_the_same(
         assert counts(report) == (0, 2, 0, 0, 0)
         assert "are now found there" in report.notes[0]
         assert set(found(store)) == ids
-    assert len(store.sources()) == 2
+    assert len(store.info().sources) == 2
 
 
 def test_a_folder_that_is_mounted_twice_is_one(
@@ -111,7 +111,7 @@ def test_a_folder_that_is_mounted_twice_is_one(
     monkeypatch.setattr("os.path.realpath", os.path.abspath)  # as a mount is no link
     assert FolderSource(again).uri == str(again)
     assert counts(run(FolderSource(again))) == (0, 2, 0, 0, 0)
-    assert [info.uri for info in store.sources()] == [str(photos)]
+    assert [info.uri for info in store.info().sources] == [str(photos)]
 
 
 def test_a_list_has_a_file_once_by_whatever_link(
@@ -152,7 +152,7 @@ def test_a_renamed_catalogue_keeps_its_records(store: SqliteStore, run: Run, pho
     assert counts(run(CatalogueSource(path))) == (0, 2, 0, 0, 0)
     path.write_text("id,image\nr,a.png\n")
     assert counts(run(CatalogueSource(path))) == (0, 1, 0, 1, 0)
-    assert [(info.uri, info.records) for info in store.sources()] == [(str(path), 1)]
+    assert [(info.uri, info.records) for info in store.info().sources] == [(str(path), 1)]
 
 
 def test_a_list_after_its_folder_was_renamed_has_each_picture_once(
@@ -230,10 +230,10 @@ def test_an_empty_source_is_refused_even_so(run: Run, many: Path) -> None:
 
 def test_how_the_last_run_went_is_remembered(store: SqliteStore, run: Run, many: Path) -> None:
     (many / "broken.png").write_bytes(b"no picture")
-    before = store.sources()
+    before = store.info().sources
     run(FolderSource(many))
-    [info] = store.sources()
-    assert before == []
+    [info] = store.info().sources
+    assert before == ()
     assert info.run is not None
     assert (info.records, info.run.skipped, info.run.refused) == (31, 1, None)
     assert info.run.ended is not None
@@ -242,6 +242,6 @@ def test_how_the_last_run_went_is_remembered(store: SqliteStore, run: Run, many:
         (many / f"{at:02}.png").unlink()
     with pytest.raises(LargeRemovalError):
         run(FolderSource(many))
-    run_after = store.sources()[0].run
+    run_after = store.info().sources[0].run
     assert run_after is not None
     assert "9 of its 31" in (run_after.refused or "")

@@ -13,14 +13,19 @@ _RUN = "run of source "  # and its number: a key among the facts of the index
 _BLOCK = 4_096
 
 
-def listed(connection: sqlite3.Connection) -> list[SourceInfo]:
+def listed(connection: sqlite3.Connection) -> list[SourceRow]:
     """All sources, in the order in which they came."""
+    found = connection.execute(f"SELECT {_COLUMNS} FROM sources ORDER BY number")
+    return [SourceRow._make(row) for row in found.fetchall()]
+
+
+def described(connection: sqlite3.Connection) -> list[SourceInfo]:
+    """The same with what they have: all records are counted."""
     counts = dict(connection.execute("SELECT source, count(*) FROM records GROUP BY source"))
     runs = dict(connection.execute("SELECT key, value FROM meta WHERE key LIKE ?", (_RUN + "%",)))
-    found = connection.execute(f"SELECT {_COLUMNS} FROM sources ORDER BY number")
     return [
         SourceInfo(row, counts.get(row.number, 0), _run(runs.get(f"{_RUN}{row.number}")))
-        for row in map(SourceRow._make, found.fetchall())
+        for row in listed(connection)
     ]
 
 

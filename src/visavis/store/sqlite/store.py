@@ -17,7 +17,6 @@ from visavis.store.base import (
     ModelFacts,
     Page,
     Rows,
-    SourceInfo,
     SourceRow,
     SourceRun,
     StoredVector,
@@ -130,7 +129,7 @@ class SqliteStore:
         with self._db.writing() as connection:
             edits.update(connection, changes)
 
-    def sources(self) -> list[SourceInfo]:
+    def sources(self) -> list[SourceRow]:
         """All sources, in the order in which they came."""
         with self._db.reading() as connection:
             return sources.listed(connection)
@@ -347,7 +346,7 @@ class SqliteStore:
         with self._db.reading() as connection:
             snapshot = self._snapshots.fresh(connection)
             meta = dict(connection.execute("SELECT key, value FROM meta"))
-            known = sources.listed(connection)
+            known = sources.described(connection)
         return StoreInfo(
             records=len(snapshot),
             model=meta["model"],

@@ -38,6 +38,7 @@ from visavis.flows.tagging import Tagging
 from visavis.flows.terms import Question
 from visavis.images.decode import MAX_PIXELS
 from visavis.sources.base import Location, SourceOptions, as_source, read_anywhere
+from visavis.sources.thumbnails import Thumbnails
 from visavis.sources.uploads import Uploads
 from visavis.sources.web.fetch import Fetcher, fetched
 from visavis.store.base import ModelFacts, StoreInfo, VectorStore
@@ -209,6 +210,8 @@ class ImageIndex:
         with self.writing():
             removed = remove(self._store, ids, as_filter(where), source, missing_ok=missing_ok)
             self._store.settle()
+            if removed:  # who has a picture removed may not want it shown any more, however small
+                Thumbnails(self.path).sweep(record.sha256 for record in self.records())
         return removed
 
     def rebuild(
@@ -244,12 +247,13 @@ class ImageIndex:
     def compact(self) -> None:
         """Check the whole file, make the caches again, and give free space back to the disk.
 
-        Uploaded pictures that no record names are deleted: a server that was killed may leave some.
+        Uploaded pictures and thumbnails that no record names are deleted.
         Raises IndexDamagedError when the check fails.
         """
         with self.writing():
             self._store.settle(thorough=True)
             Uploads(self.path).sweep(record.uri for record in self.records())
+            Thumbnails(self.path).sweep(record.sha256 for record in self.records())
 
     def answer(
         self,

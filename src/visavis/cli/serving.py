@@ -53,6 +53,14 @@ def serve(
         bool, typer.Option("--allow-urls", help="Fetch pictures from addresses in requests.")
     ] = False,
     allow_private: options.AllowPrivate = False,
+    keep_metadata: Annotated[
+        bool,
+        typer.Option("--keep-metadata", help="Serve files with their EXIF: place, time, device."),
+    ] = False,
+    hide: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FIELD", help="A field of the records to tell nobody; repeatable."),
+    ] = None,
     cors_origin: Annotated[
         list[str] | None,
         typer.Option(metavar="ORIGIN", help="A site whose pages may use the API; repeatable."),
@@ -121,6 +129,8 @@ def serve(
             root_path=root_path,
             allow_urls=allow_urls,
             allow_private=allow_private,
+            keep_metadata=keep_metadata,
+            hidden=frozenset(hide or ()),
             cors_origins=tuple(cors_origin or ()),
             max_upload_bytes=int(max_upload_mb * 1e6),
             rate=rate_limit,
@@ -151,7 +161,7 @@ def _run(chosen: "ServerOptions", port: int) -> None:
     check_exposure(chosen)
     with ImageIndex.open(chosen.index, device=chosen.device) as index:
         index.embedder(threads=1)  # a missing index or model is an exit code, not a traceback
-        _check_title(chosen.title, index.store.fields())
+        _check_fields(chosen, index.store.fields())
     with _listening(chosen.host, port) as listener:
         address = _address(chosen, listener)
         terminal.tell(f"serving {chosen.index} at {address} (stop with Ctrl-C)")
@@ -161,10 +171,14 @@ def _run(chosen: "ServerOptions", port: int) -> None:
             raise typer.Exit(code)
 
 
-def _check_title(title: str, fields: "Mapping[str, str]") -> None:
-    if title and title not in fields:
-        known = f"there are {', '.join(sorted(fields))}" if fields else "they have no fields"
-        raise UsageError(f"--title {title}: no record has such a field; {known}")
+def _check_fields(chosen: "ServerOptions", fields: "Mapping[str, str]") -> None:
+    named = [("--hide", name) for name in sorted(chosen.hidden)]
+    for option, name in [*named, ("--title", chosen.title)]:
+        if name and name not in fields:
+            known = f"there are {', '.join(sorted(fields))}" if fields else "they have no fields"
+            raise UsageError(f"{option} {name}: no record has such a field; {known}")
+    if chosen.title and chosen.title in chosen.hidden:
+        raise UsageError(f"--title {chosen.title}: --hide hides that field")
 
 
 def _listening(host: str, port: int) -> "socket.socket":

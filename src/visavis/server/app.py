@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from visavis import __version__
-from visavis.errors import VisavisError
+from visavis.errors import FilterError, VisavisError
 from visavis.server.api import routes
 from visavis.server.api.bodies import told
 from visavis.server.edge.front import Front
@@ -67,7 +67,7 @@ def create_app(options: ServerOptions) -> FastAPI:
     app.state.page = Page(Path(__file__).parent / "ui")
     routes.add(app)
     _add_layers(app, options, keys, metrics, memory)
-    _add_handlers(app)
+    _add_handlers(app, options)
     return app
 
 
@@ -102,9 +102,11 @@ def _add_layers(
     )
 
 
-def _add_handlers(app: FastAPI) -> None:
+def _add_handlers(app: FastAPI, options: ServerOptions) -> None:
     async def ours(request: Request, error: Exception) -> Response:
         assert isinstance(error, VisavisError)  # narrows the type: it is registered for these
+        if options.hidden and isinstance(error, FilterError):
+            error = FilterError(str(error).partition(";")[0])  # without the names of all fields
         return error_response(error)
 
     async def invalid(request: Request, error: Exception) -> Response:

@@ -45,6 +45,10 @@ class ServerOptions:
     """Whether pictures may be fetched from addresses that a caller names."""
     allow_private: bool = False
     """Whether such addresses may lie in private networks."""
+    keep_metadata: bool = False
+    """Whether files are served with what they tell of their making: place, time, device."""
+    hidden: frozenset[str] = frozenset()
+    """Fields of the records that nobody is told."""
     cors_origins: tuple[str, ...] = ()
     """Origins whose pages may use the API."""
     max_upload_bytes: int = 32_000_000

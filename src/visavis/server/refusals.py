@@ -81,12 +81,6 @@ class BodyTooLargeError(Refusal):
     http_status = 413
 
 
-class RangeError(Refusal):
-    """The part of a file that was asked for is not there."""
-
-    http_status = 416
-
-
 class MediaTypeError(Refusal):
     """The body is of a kind that this address does not take."""
 

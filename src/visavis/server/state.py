@@ -95,7 +95,7 @@ class State:
             writes=Pool("write", 1, _WRITES_WAITING, write, metrics),
             readiness=Readiness(),
             abilities=KnownAbilities(),
-            titles=KnownTitles(options.title),
+            titles=KnownTitles(options.title, options.hidden),
         )
 
     async def with_index(self, work: Callable[[ImageIndex], T]) -> T:

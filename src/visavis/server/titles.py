@@ -2,12 +2,14 @@
 
 import threading
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import islice
 
 from visavis.image_index import ImageIndex
 from visavis.store.capabilities import has_facets
 from visavis.store.text.titles import title_fields
+from visavis.types import FieldValue, ImageRecord
 
 _SAMPLED = 200
 _STALE_FACTOR = 20.0  # choosing may take a twentieth of the time while an index is being written
@@ -25,8 +27,9 @@ class _Chosen:
 class KnownTitles:
     """Chooses the titles of an index, and remembers them until it changes."""
 
-    def __init__(self, given: str = "") -> None:
+    def __init__(self, given: str = "", hidden: Collection[str] = ()) -> None:
         self._given = (given,) if given else ()
+        self._hidden = hidden
         self._guard = threading.Lock()
         self._chosen: _Chosen | None = None
 
@@ -47,9 +50,13 @@ class KnownTitles:
             sample = (
                 browse.sample(_SAMPLED, seed=0) if browse else islice(store.records(), _SAMPLED)
             )
-            fields = title_fields([record.fields for record in sample])
+            fields = title_fields([self._shown(record) for record in sample])
             ended = time.monotonic()
             chosen = _Chosen(fields, state, ended, ended - started)
             with self._guard:
                 self._chosen = chosen
         return chosen.fields
+
+    def _shown(self, record: ImageRecord) -> dict[str, FieldValue]:
+        fields = record.fields.items()
+        return {name: value for name, value in fields if name not in self._hidden}

@@ -1,16 +1,20 @@
 """Pictures that came without a place of their own: files in a folder beside the index."""
 
+import errno
 import os
 import re
 import uuid
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
+from visavis.errors import StorageFullError
 from visavis.images.files import local_path, path_text
 from visavis.images.sniff import HEAD_BYTES, sniff
 from visavis.types import Entry, FieldValue, ImageRecord
 
 _SUFFIXES = {"JPEG": "jpg", "TIFF": "tif", "HEIF": "heic"}
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # of the disk, of a user, of a process
 _OURS = re.compile(r"\.?[0-9a-f]{32}\.[a-z]+")  # with a dot in front: being written
 
 
@@ -26,17 +30,27 @@ class Uploads:
         self._folder = index / "uploads"
 
     def keep(self, data: bytes, id: str, fields: Mapping[str, FieldValue]) -> Entry:
-        """Write a picture to disk, and the entry that says so."""
+        """Write a picture to disk, and the entry that says so. Raises StorageFullError."""
         kind = sniff(data[:HEAD_BYTES]) or "JPEG"
         name = f"{uuid.uuid4().hex}.{_SUFFIXES.get(kind, kind.lower())}"
         path = self._folder / name[:2] / name
-        path.parent.mkdir(parents=True, exist_ok=True)
         making = path.with_name(f".{name}")
-        with making.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        making.rename(path)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with making.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            making.rename(path)
+        except OSError as error:
+            with suppress(OSError):
+                making.unlink(missing_ok=True)
+            if error.errno in _FULL:
+                raise StorageFullError(
+                    f"{self._folder}: there is no room for a picture of {len(data):,} bytes "
+                    f"({error.strerror}); make room and send it again"
+                ) from error
+            raise
         return Entry(id, path_text(str(path)), len(data), path.stat().st_mtime, fields)
 
     def forget(self, uri: str) -> None:

@@ -40,8 +40,8 @@ def test_a_record_tells_everything_but_where_it_lies(client: TestClient, drawn: 
     size = (drawn / "images" / "mug-01-front.jpg").stat().st_size
     assert shape["id"] == "mug-01-front"
     assert (shape["width"], shape["height"], shape["size"]) == (320, 320, size)
-    assert shape["uri"] == shape["file"] == "/v1/images/mug-01-front/file"
-    assert shape["thumbnail"] == "/v1/images/mug-01-front/thumbnail"
+    assert shape["uri"] == shape["file"]
+    assert shape["thumbnail"].partition("?")[0] == "/v1/images/mug-01-front/thumbnail"
     assert shape["fields"]["category"] == "mug"
     assert str(drawn) not in answer.text
     assert client.get("/v1/images/nobody").status_code == 404
@@ -131,7 +131,7 @@ def test_records_say_what_people_call_them(clients: Clients, tmp_path: Path, dra
     client = clients(tmp_path / "own.index")
     record = client.get("/v1/images/random?limit=1").json()["images"][0]
     assert record["title"] == record["fields"]["productDisplayName"]
-    assert client.get(record["file"].removesuffix("/file")).json()["title"] == record["title"]
+    assert client.get(record["file"].partition("/file?")[0]).json()["title"] == record["title"]
     found = client.post("/v1/search", json={"terms": [{"id": record["id"]}]}).json()["results"][0]
     assert found["title"] == record["title"]
     assert list(record["fields"]) == names
@@ -167,7 +167,7 @@ def test_links_carry_the_prefix_of_a_proxy(clients: Clients) -> None:
     client = clients(root_path="/shop/images")
     for path in ("/v1/images/mug-01-front", "/shop/images/v1/images/mug-01-front"):
         shape = client.get(path).json()
-        assert shape["thumbnail"] == "/shop/images/v1/images/mug-01-front/thumbnail"
+        assert shape["thumbnail"].startswith("/shop/images/v1/images/mug-01-front/thumbnail?v=")
     assert client.get(shape["thumbnail"]).status_code == 200
     assert client.get("/shop/images/").headers["content-type"].startswith("text/html")
 
@@ -185,10 +185,10 @@ def test_any_text_can_be_an_id(clients: Clients, tmp_path: Path, drawn: Path, id
         assert index.add(catalogue).added == 2
     client = clients(tmp_path / "own.index")
     (shape,) = [r for r in client.get("/v1/images").json()["images"] if r["id"] == id]
-    path = shape["file"].removesuffix("/file")
+    path = shape["file"].partition("/file?")[0]
     assert client.get(path).json() == shape
     assert client.get(shape["file"]).content == Path(row["image"]).read_bytes()
-    assert client.get(f"{shape['thumbnail']}?side=160").status_code == 200
+    assert client.get(f"{shape['thumbnail']}&side=160").status_code == 200
     found = client.get(f"{path}/similar").json()["results"]
     assert [match["id"] for match in found] == ["a"]
     if id != "random":

@@ -15,8 +15,8 @@ class RecordOut(BaseModel):
     height: int
     size: int = Field(description="Bytes.")
     modified: float = Field(description="Seconds since the epoch.")
-    thumbnail: str = Field(examples=["/v1/images/sneaker-01-front/thumbnail"])
-    file: str = Field(examples=["/v1/images/sneaker-01-front/file"])
+    thumbnail: str = Field(examples=["/v1/images/sneaker-01-front/thumbnail?v=6b51d431df5d7f14"])
+    file: str = Field(examples=["/v1/images/sneaker-01-front/file?v=6b51d431df5d7f14"])
     title: str | None = Field(
         default=None,
         description="What people call it: the field that is a title by its name and its values, "

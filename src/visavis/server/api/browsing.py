@@ -9,11 +9,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from visavis import __version__
-from visavis.errors import VisavisError
-from visavis.filters import parse_all
+from visavis.errors import FilterError, VisavisError
 from visavis.flows.tagging import split_tags
 from visavis.image_index import ImageIndex
-from visavis.server.api.rendering import answer, record_id, record_shape
+from visavis.server.api.rendering import answer, record_id, record_shape, visible
 from visavis.server.api.schemas import NoParams, PageParams, RandomParams, WhereParams
 from visavis.server.state import state_of
 from visavis.store.capabilities import Facet, faceted
@@ -23,15 +22,17 @@ from visavis.store.fields import TAGS
 async def list_images(request: Request, asked: Annotated[PageParams, Query()]) -> Response:
     """Page through the records, in the order they were added."""
     state = state_of(request)
-    where = parse_all(asked.where)
-    root = state.options.root_path
+    options = state.options
+    where = visible(asked.where, options.hidden)
+    if asked.sort.removeprefix("-") in options.hidden:
+        raise FilterError(f"no record has a field {asked.sort.removeprefix('-')!r}")
 
     def work(index: ImageIndex) -> dict[str, Any]:
         page = asked.limit, asked.offset, where, asked.sort
         records, total = faceted(index.store).browse.page(*page)
         titles = state.titles.of(index)
         return {
-            "images": [record_shape(record, root, titles) for record in records],
+            "images": [record_shape(record, options, titles) for record in records],
             "total": total,
         }
 
@@ -41,14 +42,14 @@ async def list_images(request: Request, asked: Annotated[PageParams, Query()]) -
 async def random_images(request: Request, asked: Annotated[RandomParams, Query()]) -> Response:
     """Records picked by chance, to begin with."""
     state = state_of(request)
-    where = parse_all(asked.where)
+    where = visible(asked.where, state.options.hidden)
     seed = secrets.randbits(62) if asked.seed is None else asked.seed
-    root = state.options.root_path
+    options = state.options
 
     def work(index: ImageIndex) -> dict[str, Any]:
         browse, titles = faceted(index.store).browse, state.titles.of(index)
         records = browse.sample(asked.limit, seed, where)
-        shapes = [record_shape(record, root, titles) for record in records]
+        shapes = [record_shape(record, options, titles) for record in records]
         return {"images": shapes, "total": index.store.count(where)}
 
     return answer(await state.with_index(work))
@@ -61,8 +62,9 @@ async def get_image(request: Request, id: str, _: Annotated[NoParams, Query()]) 
 
     def work(index: ImageIndex) -> dict[str, Any]:
         record = index.get(wanted)
-        shape = record_shape(record, state.options.root_path, state.titles.of(index))
-        found = record.fields.get(TAGS) if index.tagging.made else None
+        shape = record_shape(record, state.options, state.titles.of(index))
+        told = index.tagging.made and TAGS not in state.options.hidden
+        found = record.fields.get(TAGS) if told else None
         return shape if found is None else shape | {"tags": split_tags(str(found))}
 
     return answer(await state.with_index(work))
@@ -74,9 +76,10 @@ async def list_fields(request: Request, asked: Annotated[WhereParams, Query()]) 
     Under filters, each field counts the records that pass those on the other fields.
     """
     state = state_of(request)
-    where = parse_all(asked.where)
+    where = visible(asked.where, state.options.hidden)
     facets = await state.with_index(lambda index: faceted(index.store).browse.facets(where))
-    return answer({"fields": [_facet_shape(facet) for facet in facets]})
+    shown = [facet for facet in facets if facet.name not in state.options.hidden]
+    return answer({"fields": [_facet_shape(facet) for facet in shown]})
 
 
 def _facet_shape(facet: Facet) -> dict[str, Any]:
@@ -110,7 +113,7 @@ async def show_info(request: Request, _: Annotated[NoParams, Query()]) -> Respon
             "allow_urls": options.allow_urls,
             "max_upload_bytes": options.max_upload_bytes,
             "max_pixels": min(options.max_pixels, options.max_query_pixels),
-            "fields": len(store.fields()),
+            "fields": len(store.fields().keys() - options.hidden),
         }
 
     return answer(await state.with_index(work))

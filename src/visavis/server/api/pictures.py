@@ -8,24 +8,24 @@ import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import Annotated, BinaryIO, NamedTuple, TypeVar
+from typing import Annotated, NamedTuple, TypeVar
 from urllib.parse import quote
 
 from fastapi import Query
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import FileResponse, RedirectResponse, Response
 
 from visavis.errors import ImageError, ImageUnreadableError
 from visavis.image_index import ImageIndex
-from visavis.images.files import open_file
+from visavis.images.files import local_path, open_file
 from visavis.images.sniff import HEAD_BYTES, Format, sniff
-from visavis.server.api.rendering import record_id
-from visavis.server.api.schemas import NoParams, ThumbnailParams
-from visavis.server.api.streaming import FileAnswer, wanted_part
-from visavis.server.api.thumbnails import Thumbnails
+from visavis.images.stripping import stripped
+from visavis.server.api.rendering import LETTERS, record_id, version_of
+from visavis.server.api.schemas import FileParams, ThumbnailParams
 from visavis.server.pool import Job
-from visavis.server.refusals import PictureGoneError, RangeError, told_reason
+from visavis.server.refusals import PictureGoneError, told_reason
 from visavis.server.state import State, state_of
+from visavis.sources.thumbnails import Thumbnails
 from visavis.sources.web.fetch import is_address
 from visavis.types import ImageRecord
 
@@ -46,7 +46,7 @@ _TYPES: dict[Format, str] = {
 TYPES = tuple(_TYPES.values())
 """What a record's file may be served as."""
 
-_LONG = 86_400  # seconds a browser keeps a picture before it asks whether it is still the same
+_YEAR = 31_536_000  # seconds
 
 
 class _Small(NamedTuple):
@@ -59,14 +59,16 @@ class _Small(NamedTuple):
     """Whether that is the picture which the record describes."""
 
 
-class _Opened(NamedTuple):
-    """A record's file, open."""
+class _File(NamedTuple):
+    """A record's file."""
 
     record: ImageRecord
-    file: BinaryIO
-    found: os.stat_result
+    place: Path
+    status: os.stat_result
     kind: str
-    etag: str
+    version: str
+    data: bytes | None
+    """What is sent in its place: the same without what it tells of its making."""
 
 
 async def get_thumbnail(
@@ -88,7 +90,8 @@ async def get_thumbnail(
             small,
             lambda index, record, data, job: _made(index, record, data, asked.side, state, job),
         )
-    headers = _cache_headers(state, f'"{small.sha256[:32]}-{asked.side}"', small.same)
+    version = small.sha256[:LETTERS]
+    headers = _cache_headers(state, f'"{version}-{asked.side}"', small.same and asked.v == version)
     if _has(request, headers["ETag"]):
         return Response(status_code=304, headers=headers)
     return Response(small.data, media_type="image/webp", headers=headers)
@@ -137,48 +140,52 @@ async def _downloaded(record: ImageRecord, state: State) -> bytes:
         raise gone(record, told_reason(error)) from error
 
 
-async def get_file(request: Request, id: str, _: Annotated[NoParams, Query()]) -> Response:
+async def get_file(request: Request, id: str, asked: Annotated[FileParams, Query()]) -> Response:
     """A record's picture itself, or a redirect to its address."""
     state = state_of(request)
     wanted = record_id(request)
-    opened = await state.with_index(lambda index: _opened(index, wanted))
-    if isinstance(opened, str):
-        return RedirectResponse(opened, 307)
-    headers = _cache_headers(state, opened.etag, opened.etag == _etag(opened.record))
-    if _has(request, opened.etag):
-        opened.file.close()
+    found = await state.with_index(lambda index: _file(index, wanted, state))
+    if isinstance(found, str):
+        return RedirectResponse(found, 307)
+    etag = f'"{found.version}"'
+    headers = _cache_headers(state, etag, asked.v == found.version)
+    if _has(request, etag):
         return Response(status_code=304, headers=headers)
-    try:
-        part = wanted_part(request.headers, opened.found.st_size, opened.etag)
-    except RangeError:
-        opened.file.close()
-        raise
-    name = _name(opened.record, opened.kind)
+    name = _name(found.record, found.kind)
     quoted = quote(name)
     how = f'filename="{name}"' if quoted == name else f"filename*=utf-8''{quoted}"
     headers["Content-Disposition"] = f"inline; {how}"
-    return FileAnswer(
-        opened.file, opened.found.st_size, opened.found.st_mtime, part, opened.kind, headers
+    if found.data is not None:
+        return Response(found.data, media_type=found.kind, headers=headers)
+    return FileResponse(
+        found.place, headers=headers, media_type=found.kind, stat_result=found.status
     )
 
 
-def _opened(index: ImageIndex, wanted: str) -> _Opened | str:
+def _file(index: ImageIndex, wanted: str, state: State) -> _File | str:
     """A record's file, or its address."""
     record = index.get(wanted)
     if is_address(record.uri):
         return record.uri
-    record, file = _with_place(index, record, lambda place: open_file(place.uri))
-    try:
+    return _with_place(index, record, lambda place: _looked_at(place, state))[1]
+
+
+def _looked_at(record: ImageRecord, state: State) -> _File:
+    with open_file(record.uri) as file:
         known = sniff(file.read(HEAD_BYTES))
         if known is None:
             raise gone(record, "it is no picture any more")
-        found = os.fstat(file.fileno())
-    except BaseException:
-        file.close()
-        raise
-    same = (found.st_size, found.st_mtime) == (record.size, record.modified)
-    etag = _etag(record) if same else f'"{found.st_mtime_ns:x}-{found.st_size:x}"'
-    return _Opened(record, file, found, _TYPES[known], etag)
+        status = os.fstat(file.fileno())
+        data = None
+        if not state.options.keep_metadata:
+            file.seek(0)
+            whole = file.read()
+            data = stripped(whole)
+            if data == whole:
+                data = None  # nothing was taken out: it is sent from where it lies
+    same = (status.st_size, status.st_mtime) == (record.size, record.modified)
+    version = version_of(record) if same else f"{status.st_mtime_ns:x}-{status.st_size:x}"
+    return _File(record, local_path(record.uri), status, _TYPES[known], version, data)
 
 
 def _with_place(
@@ -196,10 +203,6 @@ def _with_place(
             if now.uri == record.uri:
                 raise gone(record, told_reason(error)) from error
             record = now
-
-
-def _etag(record: ImageRecord) -> str:
-    return f'"{record.sha256[:32]}"'
 
 
 def read_picture(
@@ -236,10 +239,10 @@ def _name(record: ImageRecord, kind: str) -> str:
     return plain if given == suffix else f"{plain}.{suffix}"
 
 
-def _cache_headers(state: State, etag: str, same: bool) -> dict[str, str]:
-    """Long for what the record describes, a question each time for a file that has changed."""
+def _cache_headers(state: State, etag: str, lasts: bool) -> dict[str, str]:
+    """For ever under a link that names this version, a question each time under any other."""
     who = "public" if state.options.open_to_read else "private"
-    age = f"{who}, max-age={_LONG}" if same else "no-cache"
+    age = f"{who}, max-age={_YEAR}, immutable" if lasts else f"{who}, no-cache"
     return {"ETag": etag, "Cache-Control": age}
 
 

@@ -1,18 +1,25 @@
 """Records and answers as the API shows them."""
 
 import json
-from collections.abc import Sequence
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Collection, Sequence
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from visavis.errors import RecordNotFoundError
+from visavis.errors import FilterError, RecordNotFoundError
+from visavis.filters import parse_all
+from visavis.server.options import ServerOptions
 from visavis.sources.web.fetch import is_address
-from visavis.types import ImageRecord, SearchResult
+from visavis.types import Filter, ImageRecord, SearchResult
 
-_TAKEN = {"random": "%72andom"}  # a literal segment of the API, so a record of that name is encoded
+LETTERS = 32
+"""How many of a SHA-256 name a version."""
+
+_OPAQUE = "~"  # in front of a segment that is an id in base64
+_UNNAMED = frozenset(("", ".", "..", "random"))  # no path leads there, or it leads elsewhere
 
 
 def answer(shape: Any) -> Response:
@@ -26,30 +33,65 @@ def answer(shape: Any) -> Response:
 
 
 def record_id(request: Request) -> str:
-    """The id in the path, which comes percent-encoded (see edge/front.py)."""
+    """The id in the path, which comes percent-encoded (see edge/front.py), or as a key."""
     segment: str = request.path_params["id"]
     try:
+        if segment.startswith(_OPAQUE):
+            return urlsafe_b64decode(segment[1:] + "==").decode()
         return unquote_to_bytes(segment).decode()
-    except UnicodeDecodeError:
+    except ValueError:
         raise RecordNotFoundError(segment) from None
 
 
 def record_path(root_path: str, id: str) -> str:
-    """Where a record is found."""
-    return f"{root_path}/v1/images/{_TAKEN.get(id) or quote(id, safe='')}"
+    """Where a record is found.
+
+    >>> record_path("", "a/b"), record_path("", "..")
+    ('/v1/images/a%2Fb', '/v1/images/~Li4')
+    """
+    if id in _UNNAMED or id.startswith(_OPAQUE):
+        key = urlsafe_b64encode(id.encode("utf-8", "replace")).decode().rstrip("=")
+        return f"{root_path}/v1/images/{_OPAQUE}{key}"
+    return f"{root_path}/v1/images/{quote(id, safe='')}"
 
 
-def record_shape(record: ImageRecord, root_path: str, titles: Sequence[str]) -> dict[str, Any]:
+def version_of(record: ImageRecord) -> str:
+    """What a link says besides where: another picture has another link."""
+    return record.sha256[:LETTERS]
+
+
+def record_shape(
+    record: ImageRecord, options: ServerOptions, titles: Sequence[str]
+) -> dict[str, Any]:
     """A record, with links in place of where this machine keeps its file, and with its title."""
-    return record.to_dict() | _links(record, root_path) | _title(record, titles)
+    return record.to_dict() | _shown(record, options, titles)
 
 
-def search_shape(result: SearchResult, root_path: str, titles: Sequence[str]) -> dict[str, Any]:
+def search_shape(
+    result: SearchResult, options: ServerOptions, titles: Sequence[str]
+) -> dict[str, Any]:
     """The answer to a query: as everywhere, with links and titles."""
     shape = result.to_dict()
     for match, found in zip(shape["results"], result.matches, strict=True):
-        match |= _links(found.record, root_path) | _title(found.record, titles)
+        match |= _shown(found.record, options, titles)
     return shape
+
+
+def visible(where: Sequence[str], hidden: Collection[str]) -> Filter | None:
+    """The filter of a request. Raises FilterError, also for fields that nobody is told of."""
+    found = parse_all(where)
+    for condition in found.conditions if found else ():
+        if condition.field in hidden:
+            raise FilterError(f"no record has a field {condition.field!r}")
+    return found
+
+
+def _shown(record: ImageRecord, options: ServerOptions, titles: Sequence[str]) -> dict[str, Any]:
+    shown = _links(record, options.root_path) | _title(record, titles)
+    if options.hidden:
+        fields = record.fields.items()
+        shown["fields"] = {name: value for name, value in fields if name not in options.hidden}
+    return shown
 
 
 def _title(record: ImageRecord, titles: Sequence[str]) -> dict[str, str]:
@@ -58,8 +100,8 @@ def _title(record: ImageRecord, titles: Sequence[str]) -> dict[str, str]:
     return next(({"title": text} for text in found if text), {})
 
 
-def _links(record: ImageRecord, root_path: str) -> dict[str, str]:
-    path = record_path(root_path, record.id)
-    file = f"{path}/file"
+def _links(record: ImageRecord, root_path: str) -> dict[str, Any]:
+    path, version = record_path(root_path, record.id), version_of(record)
+    file = f"{path}/file?v={version}"
     uri = record.uri if is_address(record.uri) else file
-    return {"uri": uri, "thumbnail": f"{path}/thumbnail", "file": file}
+    return {"uri": uri, "thumbnail": f"{path}/thumbnail?v={version}", "file": file}

@@ -25,6 +25,7 @@ _REASONS = {
     415: "The body or the picture is of a kind that is not taken.",
     422: "The request makes no sense: an unknown field, a bad filter, an unreadable picture.",
     429: "Too many requests from this address; Retry-After says when to come back.",
+    507: "The disk of the server is full.",
     503: "All threads are busy, or the index is; Retry-After says when to come back.",
 }
 _LINE = '{"url": "https://shop.example/a.jpg", "id": "a", "fields": {"price": 5}}\n'
@@ -34,6 +35,8 @@ _ELSEWHERE: dict[int | str, dict[str, Any]] = {
     307: {"description": "The picture lies at an address."},
     416: {"description": "The picture has no such part."},
 }
+_TAGS = {"images": "images", "fields": "images", "search": "search", "tag": "tags"}
+_TAGS |= {"classes": "tags"}
 _ALWAYS = (400, 401, 403, 429, 503)
 
 
@@ -69,15 +72,15 @@ def add(app: FastAPI) -> None:
         "/v1/images",
         writing.add_images,
         answers.AddedOut,
-        *(408, 413, 415, 422),
+        *(408, 413, 415, 422, 507),
         body={
             MULTIPART: {"schema": _form({"id": {"type": "string"}, "fields": {"type": "string"}})},
             LINES: {"schema": {"type": "string"}, "example": _LINE},
         },
     )
     delete = _Adder(app, "DELETE")
-    delete("/v1/images", writing.remove_images, answers.RemovedOut, 422)
-    delete("/v1/images/{id}", writing.remove_image, answers.RemovedOut, 404, 422)
+    delete("/v1/images", writing.remove_images, answers.RemovedOut, 422, 507)
+    delete("/v1/images/{id}", writing.remove_image, answers.RemovedOut, 404, 422, 507)
     describe_keys(app)
     for path, handler in (
         ("/", page.show_page),
@@ -161,6 +164,8 @@ class _Adder:
             path,
             handler,
             methods=[self._method],
+            operation_id=handler.__name__,
+            tags=[_TAGS.get(path.split("/")[2] if path.startswith("/v1/") else "", "server")],
             response_model=shape if json else None,
             response_class=JSONResponse if json else Response,
             responses=documented,

@@ -228,8 +228,22 @@ class WhereParams(_Strict):
     where: Where = Field(default_factory=list)
 
 
+Version = Annotated[
+    str,
+    Field(max_length=100, description="Of the picture, as links name it: it may be kept for ever."),
+]
+
+
+class FileParams(_Strict):
+    """Of which version."""
+
+    v: Version = ""
+
+
 class ThumbnailParams(_Strict):
-    """How large."""
+    """How large, and of which version."""
+
+    v: Version = ""
 
     side: Annotated[
         int,

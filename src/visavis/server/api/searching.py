@@ -12,16 +12,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from visavis.embedders.base import Embedder
-from visavis.filters import parse_all
 from visavis.image_index import ImageIndex
 from visavis.server.api.bodies import read_search
-from visavis.server.api.rendering import answer, record_id, search_shape
-from visavis.server.api.schemas import SimilarParams, TermIn
+from visavis.server.api.rendering import answer, record_id, search_shape, visible
+from visavis.server.api.schemas import SearchIn, SimilarParams, TermIn
 from visavis.server.edge.admission import too_large
 from visavis.server.pool import Job
 from visavis.server.refusals import ForbiddenError, InvalidError
 from visavis.server.state import State, state_of
 from visavis.types import (
+    By,
     ClassTerm,
     ImageTerm,
     Query,
@@ -35,7 +35,8 @@ async def search(request: Request) -> Response:
     """The records most like a query of pictures, records and words."""
     state = state_of(request)
     asked, files = await read_search(request)
-    where = parse_all(asked.where)
+    where = visible(asked.where, state.options.hidden)
+    by = _by(asked, state)
     named = asked.terms or [TermIn(upload=n) for n in range(len(files))]
     if not named:
         raise InvalidError("nothing to search for: give terms, or a file as the part image")
@@ -43,7 +44,7 @@ async def search(request: Request) -> Response:
     page = asked.limit, asked.offset, asked.min_score
 
     def rank(index: ImageIndex, terms: Sequence[Term]) -> dict[str, Any]:
-        query = Query(tuple(terms), where, *page, asked.by, count=asked.count)
+        query = Query(tuple(terms), where, *page, by, count=asked.count)
         return _answered(index, query, state)
 
     def look(index: ImageIndex, job: Job) -> dict[str, Any]:
@@ -54,6 +55,15 @@ async def search(request: Request) -> Response:
         return answer(await state.with_pictures(request, look))
     plain = [_term(term, files, fetched) for term in named]
     return answer(await state.with_index(lambda index: rank(index, plain)))
+
+
+def _by(asked: SearchIn, state: State) -> By:
+    """What answers words. Raises ForbiddenError where their text may not."""
+    if not state.options.hidden:
+        return asked.by
+    if asked.by == "text":
+        raise ForbiddenError("this server hides fields of the records and does not search them")
+    return "looks"  # which of a record's words are those of hidden fields is not kept apart
 
 
 def seen(index: ImageIndex, terms: Sequence[Term], state: State, job: Job) -> list[Term]:
@@ -71,7 +81,7 @@ async def similar_images(
     """The records most like a record, itself left out."""
     state = state_of(request)
     wanted = record_id(request)
-    where = parse_all(asked.where)
+    where = visible(asked.where, state.options.hidden)
 
     def work(index: ImageIndex) -> dict[str, Any]:
         page = asked.limit, asked.offset, asked.min_score
@@ -87,7 +97,7 @@ def _answered(index: ImageIndex, query: Query, state: State) -> dict[str, Any]:
         embedder=partial(_embedder, index, query.terms, state),
         observe=state.metrics.stage,
     )
-    return search_shape(result, state.options.root_path, state.titles.of(index))
+    return search_shape(result, state.options, state.titles.of(index))
 
 
 def _embedder(index: ImageIndex, terms: Sequence[Term], state: State) -> Embedder:

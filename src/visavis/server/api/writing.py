@@ -12,12 +12,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from visavis.errors import FetchError, ImageError, ImageUnreadableError
-from visavis.filters import parse_all
 from visavis.image_index import ImageIndex
 from visavis.images.decode import decode
 from visavis.server.api.bodies import LINES, MULTIPART, media_type, parsed, read_form
 from visavis.server.api.pushed import PushedSource
-from visavis.server.api.rendering import answer, record_id
+from visavis.server.api.rendering import answer, record_id, visible
 from visavis.server.api.schemas import MOST_ID, AddressIn, FieldsIn, NoParams, WhereParams
 from visavis.server.pool import Job
 from visavis.server.refusals import ForbiddenError, InvalidError, MediaTypeError, told_reason
@@ -76,7 +75,7 @@ async def remove_image(request: Request, id: str, _: Annotated[NoParams, Query()
 async def remove_images(request: Request, asked: Annotated[WhereParams, Query()]) -> Response:
     """Remove every record that passes a filter."""
     state = state_of(request)
-    where = parse_all(asked.where)
+    where = visible(asked.where, state.options.hidden)
     if where is None:
         raise InvalidError("say which records to remove with where, such as ?where=category=shoes")
 

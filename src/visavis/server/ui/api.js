@@ -138,8 +138,16 @@ export async function addRecord(file, fields, id) {
   return (await call("images", { method: "POST", body })).json();
 }
 
+/** An id as a part of a path; those that no path can name as a key, as in the links of records.
+ * @param {string} id */
+function segment(id) {
+  if (!/^(\.{0,2}|random|~.*)$/s.test(id)) return encodeURIComponent(id);
+  const bytes = String.fromCharCode(...new TextEncoder().encode(id));
+  return `~${btoa(bytes).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "")}`;
+}
+
 /** @param {string} id */
-export const removeRecord = (id) => call(`images/${encodeURIComponent(id)}`, { method: "DELETE" });
+export const removeRecord = (id) => call(`images/${segment(id)}`, { method: "DELETE" });
 
 /** @returns {Promise<boolean>} whether the key of this tab writes: a body of no kind is refused to others */
 export async function mayWrite() {
@@ -174,7 +182,7 @@ export const getClasses = async (like, limit) =>
 export const getTags = async (id) => (await post("tag", { id })).tags;
 
 /** @param {string} id @returns {Promise<ImageRecord>} */
-export const getRecord = (id) => get(`images/${encodeURIComponent(id)}`);
+export const getRecord = (id) => get(`images/${segment(id)}`);
 
 /**
  * @typedef {{images: ImageRecord[], total: number}} Some

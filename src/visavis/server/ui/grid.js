@@ -49,7 +49,7 @@ export function picture(record, side = 320, eager = false) {
     image.classList.add("loaded");
     broken(false);
   });
-  const address = `${record.thumbnail}?side=${side}`;
+  const address = `${record.thumbnail}&side=${side}`;
   let tries = 0;
   image.addEventListener("error", () => {
     broken(true);

@@ -119,7 +119,7 @@ export class QueryPanel {
       const record = await recordOf(shown.value);
       shaped(frame, record.width, record.height);
       image.alt = titleOf(record);
-      showPicture(image, `${record.thumbnail}?side=640`);
+      showPicture(image, `${record.thumbnail}&side=640`);
     } catch {
       // The search itself says what is wrong; an empty frame would only push that down.
       if (frame.isConnected) this.places.stage.hidden = this.places.hint.hidden = true;
@@ -179,7 +179,7 @@ export class QueryPanel {
     recordOf(one.value).then(
       (record) => {
         label.textContent = titleOf(record);
-        showPicture(image, `${record.thumbnail}?side=160`);
+        showPicture(image, `${record.thumbnail}&side=160`);
       },
       () => image.replaceWith(icon("picture")),
     );

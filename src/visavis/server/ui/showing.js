@@ -294,7 +294,7 @@ export class Showing {
     if (!one) return null;
     return async (image) => {
       if (one.kind === "up") image.src = getPicture(one.value)?.url ?? "";
-      else showPicture(image, `${(await recordOf(one.value)).thumbnail}?side=640`);
+      else showPicture(image, `${(await recordOf(one.value)).thumbnail}&side=640`);
     };
   }
 

@@ -74,11 +74,11 @@ export class Details {
     image.addEventListener("load", () => image.classList.add("loaded"));
     image.addEventListener("error", () => {
       frame.classList.add("broken");
-      getBlob(`${record.thumbnail}?side=640`).catch((error) => {
+      getBlob(`${record.thumbnail}&side=640`).catch((error) => {
         if (error.status !== 404) frame.dataset.told = error.status === 0 ? "the server does not answer" : "";
       });
     });
-    showPicture(image, `${record.thumbnail}?side=640`);
+    showPicture(image, `${record.thumbnail}&side=640`);
     if (record.size <= LARGEST) sharpen(image, record);
     this.zoom = null;
     this.#closely(frame, image);

@@ -1,6 +1,7 @@
 """Thumbnails: made once, kept beside the index."""
 
 import hashlib
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -40,6 +41,23 @@ class Thumbnails:
             kept = encode_webp(thumbnail(picture.pixels, side))
             self._keep(self._path(sha256, side), kept)
         return kept, sha256
+
+    def forget(self, digests: Iterable[str]) -> None:
+        """Delete those of contents that no record has any more."""
+        for digest in digests:
+            for side in SIDES:
+                self._path(digest, side).unlink(missing_ok=True)
+
+    def sweep(self, digests: Iterable[str]) -> int:
+        """Delete all but those of some contents; returns how many there were."""
+        found = {path: path.name[:64] for path in self._folder.rglob("*-*.webp")}
+        left_over = set(found.values())
+        if left_over:
+            left_over.difference_update(digests)
+        gone = [path for path, digest in found.items() if digest in left_over]
+        for path in gone:
+            path.unlink(missing_ok=True)
+        return len(gone)
 
     def _path(self, sha256: str, side: int) -> Path:
         return self._folder / sha256[:2] / f"{sha256}-{side}.webp"

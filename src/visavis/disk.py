@@ -1,5 +1,6 @@
 """Files and folders that are whole or not there, files that a user named, and where caches lie."""
 
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
@@ -44,6 +45,12 @@ def new_folder(path: Path) -> Iterator[Path]:
         if path.exists():
             path.rename(Path(scratch) / "old")
         made.rename(path)
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether something could not be written for want of room: of the disk, a user, a process."""
+    full = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    return isinstance(error, OSError) and error.errno in full
 
 
 def check_place(path: Path, what: str) -> None:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from starlette.requests import ClientDisconnect
 
+from visavis.server.edge.limits import CHARGE
 from visavis.server.metrics import Metrics
 from visavis.server.refusals import BusyError
 
@@ -72,23 +73,28 @@ class Pool:
         return self._held
 
     async def run(self, work: Callable[[], T]) -> T:
-        """The result of some blocking work. Raises BusyError, and whatever the work raises."""
-        return await self._awaited(Job(self._seconds), work, None)
+        """The result of some blocking work. Raises BusyError, and whatever the work raises.
 
-    async def run_for(
-        self, receive: Receive, work: Callable[[Job], T], paid: Callable[[float], None]
-    ) -> T:
-        """The same for work that is worth stopping when its client leaves.
+        The client pays for the processor's time that it takes.
+        """
+        job = Job(self._seconds)
+        try:
+            return await self._awaited(job, work, None)
+        finally:
+            _pay(job)
 
-        `receive` is that of a request whose body was read; `paid` is told the seconds of a
-        processor that the work took. Raises ClientDisconnect as well.
+    async def run_for(self, receive: Receive, work: Callable[[Job], T], *, paid: bool = True) -> T:
+        """The same for work that is worth stopping when its client leaves; not `paid`: for free.
+
+        `receive` is that of a request whose body was read. Raises ClientDisconnect as well.
         """
         job = Job(self._seconds)
         try:
             return await self._awaited(job, lambda: work(job), receive)
         finally:
             job.leave()
-            paid(job.spent)
+            if paid:
+                _pay(job)
 
     async def _awaited(self, job: Job, work: Callable[[], T], receive: Receive | None) -> T:
         future = self._submitted(job, work)
@@ -134,6 +140,11 @@ class Pool:
     def close(self) -> None:
         """Wait for what runs; what waits is dropped."""
         self._executor.shutdown(wait=True, cancel_futures=True)
+
+
+def _pay(job: Job) -> None:
+    if (charge := CHARGE.get(None)) is not None:  # else it is for no request
+        charge(job.spent)
 
 
 async def _left(receive: Receive) -> None:

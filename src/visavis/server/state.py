@@ -14,7 +14,6 @@ from visavis.errors import UnknownWordError, VisavisError
 from visavis.image_index import ImageIndex
 from visavis.server.abilities import KnownAbilities, bends, class_side
 from visavis.server.decoding import Decoding
-from visavis.server.edge.limits import CHARGE
 from visavis.server.live import LiveIndex
 from visavis.server.memory import Memory
 from visavis.server.metrics import Metrics
@@ -112,15 +111,15 @@ class State:
     ) -> T:
         """The same for work that decodes; it stops soon after its client has left.
 
-        The body of the request was read. With `paid` the time it takes counts on the client's rate.
+        The body of the request was read. Where the owner's own pictures are looked at, the client
+        is not the one who has `paid` for it.
         """
 
         def leased(job: Job) -> T:
             with self.live.use() as index:
                 return work(index, job)
 
-        charge: Callable[[float], None] = request.scope[CHARGE] if paid else _nothing
-        return await self.pictures.run_for(request.receive, leased, charge)
+        return await self.pictures.run_for(request.receive, leased, paid=paid)
 
     def cores_for_one(self) -> int | None:
         """How many threads a model may use for one picture: None, all, while nobody else asks.
@@ -161,10 +160,6 @@ class State:
         for pool in (self.fetches, self.gathers, self.pictures, self.lookups, self.writes):
             pool.close()
         self.live.close()
-
-
-def _nothing(seconds: float) -> None:
-    """What the owner's own pictures cost is not a client's fault."""
 
 
 def _warm(embedder: Embedder) -> None:

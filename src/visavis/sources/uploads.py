@@ -1,6 +1,5 @@
 """Pictures that came without a place of their own: files in a folder beside the index."""
 
-import errno
 import os
 import re
 import uuid
@@ -8,13 +7,13 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from visavis.disk import is_full
 from visavis.errors import StorageFullError
 from visavis.images.files import local_path, path_text
 from visavis.images.sniff import HEAD_BYTES, sniff
 from visavis.types import Entry, FieldValue, ImageRecord
 
 _SUFFIXES = {"JPEG": "jpg", "TIFF": "tif", "HEIF": "heic"}
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # of the disk, of a user, of a process
 _OURS = re.compile(r"\.?[0-9a-f]{32}\.[a-z]+")  # with a dot in front: being written
 
 
@@ -45,7 +44,7 @@ class Uploads:
         except OSError as error:
             with suppress(OSError):
                 making.unlink(missing_ok=True)
-            if error.errno in _FULL:
+            if is_full(error):
                 raise StorageFullError(
                     f"{self._folder}: there is no room for a picture of {len(data):,} bytes "
                     f"({error.strerror}); make room and send it again"

@@ -82,8 +82,8 @@ def test_work_stops_when_its_client_leaves() -> None:
         never: list[int] = []
         with pytest.raises(ClientDisconnect):
             await asyncio.gather(
-                pool.run_for(leaves, work, lambda _: None),
-                pool.run_for(leaves, lambda _: never.append(1), lambda _: None),
+                pool.run_for(leaves, work),
+                pool.run_for(leaves, lambda _: never.append(1)),
             )
         pool.close()
         assert len(steps) < 100

@@ -30,7 +30,7 @@ Offset = Annotated[int, Field(ge=0, le=FARTHEST)]
 Where = Annotated[
     list[Annotated[str, Field(max_length=1000)]],
     Field(
-        max_length=50,
+        max_length=20,
         description="Filters that all have to hold: FIELD=VALUE, or one of != < <= > >= ~ for =.",
         examples=[["category=shoes", "price<50"]],
     ),

@@ -8,8 +8,10 @@ from urllib.parse import unquote_to_bytes
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from visavis.disk import is_full
 from visavis.server.edge.guard import client_of, route_of
 from visavis.server.logs import REFUSED, Answered, Refused, RequestLog
 from visavis.server.metrics import Metrics
@@ -90,12 +92,12 @@ class Front:
             await self._app(scope, receive, send_safely)
         except ClientDisconnect:
             return  # nobody is left to answer; counted as 499
-        except Exception:
-            _LOG.exception("request %s failed", id)
+        except Exception as error:
+            if answered or not is_full(error):
+                _LOG.exception("request %s failed", id)
             if answered:
                 raise  # half an answer is out; the connection has to be cut
-            failed = json_error("InternalError", "the server made a mistake; see its log", 500)
-            await failed(scope, receive, send_safely)
+            await _failed(error)(scope, receive, send_safely)
         finally:
             self._metrics.in_flight.dec()
             self._note(scope, answered, time.perf_counter() - started, id, refused)
@@ -122,6 +124,12 @@ class Front:
         self._metrics.latency.labels(route).observe(seconds)
         told = refused.error, refused.reason
         self._log.note(Answered(id, client_of(scope), method, route, status, seconds * 1000, *told))
+
+
+def _failed(error: Exception) -> Response:
+    if is_full(error):  # where large bodies are put while they come, say
+        return json_error("StorageFullError", "the disk of the server is full", 507)
+    return json_error("InternalError", "the server made a mistake; see its log", 500)
 
 
 def _request_id(scope: Scope) -> str:

@@ -59,7 +59,7 @@ class Guard:
             await error_response(refusal)(scope, receive, send)
             return
         client = client_of(scope)
-        scope[CHARGE] = partial(self._limiter.charge, client)
+        CHARGE.set(partial(self._limiter.charge, client))
         body = LimitedBody(receive, self._options, self._bodies, network_of(client))
         try:
             await self._app(scope, body, send)

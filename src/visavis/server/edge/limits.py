@@ -5,11 +5,12 @@ import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from contextvars import ContextVar
 
 from visavis.server.refusals import TooManyRequestsError
 
-CHARGE = "visavis.charge"
-"""In the scope of a request: what to call with the seconds of a processor that it took."""
+CHARGE: ContextVar[Callable[[float], None]] = ContextVar("charge")
+"""Of the request that is being answered: what to call with the seconds of a processor it took."""
 
 _CLIENTS = 20_000  # buckets that are remembered; the one not seen for longest goes first
 

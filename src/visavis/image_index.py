@@ -33,13 +33,11 @@ from visavis.flows.answer import (
 from visavis.flows.binding import Binding, IndexOptions
 from visavis.flows.ingest import IngestOptions, Progress
 from visavis.flows.ingest_all import ingest_all
-from visavis.flows.removing import remove
+from visavis.flows.removing import remove, sweep
 from visavis.flows.tagging import Tagging
 from visavis.flows.terms import Question
 from visavis.images.decode import MAX_PIXELS
 from visavis.sources.base import Location, SourceOptions, as_source, read_anywhere
-from visavis.sources.thumbnails import Thumbnails
-from visavis.sources.uploads import Uploads
 from visavis.sources.web.fetch import Fetcher, fetched
 from visavis.store.base import ModelFacts, StoreInfo, VectorStore
 from visavis.store.capabilities import is_local, local
@@ -210,8 +208,6 @@ class ImageIndex:
         with self.writing():
             removed = remove(self._store, ids, as_filter(where), source, missing_ok=missing_ok)
             self._store.settle()
-            if removed:  # who has a picture removed may not want it shown any more, however small
-                Thumbnails(self.path).sweep(record.sha256 for record in self.records())
         return removed
 
     def rebuild(
@@ -252,8 +248,7 @@ class ImageIndex:
         """
         with self.writing():
             self._store.settle(thorough=True)
-            Uploads(self.path).sweep(record.uri for record in self.records())
-            Thumbnails(self.path).sweep(record.sha256 for record in self.records())
+            sweep(self._store)
 
     def answer(
         self,

@@ -2,10 +2,14 @@
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 
 from visavis.errors import RecordNotFoundError, UsageError
 from visavis.images.files import path_text
+from visavis.sources.thumbnails import Thumbnails
+from visavis.sources.uploads import Uploads
 from visavis.store.base import VectorStore
+from visavis.store.capabilities import is_local
 from visavis.types import Filter
 
 
@@ -26,12 +30,42 @@ def remove(
     if ids and not missing_ok:
         _check(store, ids)
     named = None if source is None else _known(source, _uris(store))
+    digests = None if where is not None or named is not None else _digests(store, ids)
     removed = store.remove(ids) if ids else 0
     if where is not None:
         removed += store.remove_where(where)
     if named is not None:
         removed += store.forget_source(named)
+    if removed:
+        _forget_thumbnails(store, digests)
     return removed
+
+
+def sweep(store: VectorStore) -> None:
+    """Delete the uploaded pictures and the thumbnails that no record needs any more."""
+    if is_local(store):
+        Uploads(store.folder).sweep(record.uri for record in store.records())
+        Thumbnails(store.folder).sweep(record.sha256 for record in store.records())
+
+
+def _digests(store: VectorStore, ids: Sequence[str]) -> set[str]:
+    """Of the contents of records; unknown ones have none."""
+    found = set()
+    for id in ids:
+        with suppress(RecordNotFoundError):
+            found.add(store.get(id).sha256)
+    return found
+
+
+def _forget_thumbnails(store: VectorStore, digests: set[str] | None) -> None:
+    """Who has a picture removed may not want it shown any more, however small; None: of any."""
+    if not is_local(store):
+        return
+    thumbnails = Thumbnails(store.folder)
+    if digests is None:
+        thumbnails.sweep(record.sha256 for record in store.records())
+    else:
+        thumbnails.forget(digests - store.held(sorted(digests)).keys())
 
 
 def _check(store: VectorStore, ids: Sequence[str]) -> None:

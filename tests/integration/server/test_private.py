@@ -83,6 +83,10 @@ def test_thumbnails_go_with_their_records(writer: TestClient, fresh_index: Path)
     before = kept()
     writer.delete("/v1/images/x")
     assert kept() == before  # another record has the same picture
+    files = {"image": ("a.jpg", picture((9, 9, 90)))}
+    assert writer.post("/v1/images", files=files, data={"id": "y"}).is_success  # it is replaced
+    assert kept() == before - 1
+    assert writer.get("/v1/images/y/thumbnail?side=160").is_success
     writer.delete("/v1/images/y")
     assert kept() == before - 1
 

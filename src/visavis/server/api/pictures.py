@@ -8,16 +8,17 @@ import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import Annotated, NamedTuple, TypeVar
+from typing import Annotated, BinaryIO, NamedTuple, TypeVar
 from urllib.parse import quote
 
 from fastapi import Query
 from starlette.requests import Request
 from starlette.responses import FileResponse, RedirectResponse, Response
+from starlette.types import Receive, Scope, Send
 
 from visavis.errors import ImageError, ImageUnreadableError
 from visavis.image_index import ImageIndex
-from visavis.images.files import local_path, open_file
+from visavis.images.files import open_file
 from visavis.images.sniff import HEAD_BYTES, Format, sniff
 from visavis.images.stripping import stripped
 from visavis.server.api.rendering import LETTERS, record_id, version_of
@@ -63,7 +64,8 @@ class _File(NamedTuple):
     """A record's file."""
 
     record: ImageRecord
-    place: Path
+    file: BinaryIO
+    """Open."""
     status: os.stat_result
     kind: str
     version: str
@@ -150,16 +152,33 @@ async def get_file(request: Request, id: str, asked: Annotated[FileParams, Query
     etag = f'"{found.version}"'
     headers = _cache_headers(state, etag, asked.v == found.version)
     if _has(request, etag):
+        found.file.close()
         return Response(status_code=304, headers=headers)
     name = _name(found.record, found.kind)
     quoted = quote(name)
     how = f'filename="{name}"' if quoted == name else f"filename*=utf-8''{quoted}"
     headers["Content-Disposition"] = f"inline; {how}"
     if found.data is not None:
+        found.file.close()
         return Response(found.data, media_type=found.kind, headers=headers)
-    return FileResponse(
-        found.place, headers=headers, media_type=found.kind, stat_result=found.status
-    )
+    return _Sent(found.file, found.status, found.kind, headers)
+
+
+class _Sent(FileResponse):
+    """A file that is open already: it may be removed or replaced meanwhile."""
+
+    def __init__(
+        self, file: BinaryIO, status: os.stat_result, kind: str, headers: dict[str, str]
+    ) -> None:
+        again = Path(f"/proc/self/fd/{file.fileno()}")  # Linux: the same file, whatever its name
+        place = again if again.exists() else file.name
+        super().__init__(place, headers=headers, media_type=kind, stat_result=status)
+        self._file = file
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        with self._file:
+            await super().__call__(scope, receive, send)
 
 
 def _file(index: ImageIndex, wanted: str, state: State) -> _File | str:
@@ -171,21 +190,24 @@ def _file(index: ImageIndex, wanted: str, state: State) -> _File | str:
 
 
 def _looked_at(record: ImageRecord, state: State) -> _File:
-    with open_file(record.uri) as file:
+    file = open_file(record.uri)
+    try:
         known = sniff(file.read(HEAD_BYTES))
         if known is None:
             raise gone(record, "it is no picture any more")
-        status = os.fstat(file.fileno())
-        data = None
+        status, data = os.fstat(file.fileno()), None
         if not state.options.keep_metadata:
             file.seek(0)
             whole = file.read()
             data = stripped(whole)
             if data == whole:
                 data = None  # nothing was taken out: it is sent from where it lies
+    except BaseException:
+        file.close()
+        raise
     same = (status.st_size, status.st_mtime) == (record.size, record.modified)
     version = version_of(record) if same else f"{status.st_mtime_ns:x}-{status.st_size:x}"
-    return _File(record, local_path(record.uri), status, _TYPES[known], version, data)
+    return _File(record, file, status, _TYPES[known], version, data)
 
 
 def _with_place(

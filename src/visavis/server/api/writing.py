@@ -21,6 +21,7 @@ from visavis.server.api.schemas import MOST_ID, AddressIn, FieldsIn, NoParams, W
 from visavis.server.pool import Job
 from visavis.server.refusals import ForbiddenError, InvalidError, MediaTypeError, told_reason
 from visavis.server.state import State, state_of
+from visavis.sources.thumbnails import Thumbnails
 from visavis.sources.uploads import Uploads
 from visavis.types import Entry, Failure, IndexReport
 
@@ -133,14 +134,16 @@ def _check(index: ImageIndex, upload: _Upload, state: State, job: Job) -> None:
 def _add_upload(index: ImageIndex, upload: _Upload) -> dict[str, Any]:
     uploads = Uploads(index.path)
     with index.writing():  # what is looked up stays true until the end
-        before = index.get(upload.id).uri if upload.id in index else ""
+        old = index.get(upload.id) if upload.id in index else None
         entry = uploads.keep(upload.data, upload.id, upload.fields)
         try:
             report = index.add(PushedSource([entry], lambda _: upload.data))
         finally:
             now = index.get(upload.id).uri if upload.id in index else ""
-            for uri in {before, entry.uri} - {now, ""}:
+            for uri in {old.uri if old else "", entry.uri} - {now, ""}:
                 uploads.forget(uri)
+        if old is not None and not index.store.held([old.sha256]):
+            Thumbnails(index.path).forget([old.sha256])
     if report.failed:
         raise ImageUnreadableError("the picture", report.failed[0].reason)
     return _report_shape(index, report, [upload.id])

@@ -1,10 +1,13 @@
 """Small windows, low ones and wide ones."""
 
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.browser.conftest import OpenPage, Site
+from tests.browser.conftest import OpenPage, Site, serving
+
+from visavis.image_index import ImageIndex
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -66,3 +69,24 @@ def test_the_filters_can_be_skipped(open_page: OpenPage, site: Site) -> None:
     page.keyboard.press("Tab")
     inside = "document.activeElement.closest('#results') !== null"
     assert page.evaluate(inside)
+
+
+def test_photos_without_fields_have_the_whole_width(
+    open_page: OpenPage, site: Site, tmp_path: Path
+) -> None:
+    """There is nothing to filter by: a column of nothing would only take room."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for path in sorted(site.pictures.glob("mug-*.jpg")):
+        shutil.copy(path, folder)
+    with ImageIndex.create(tmp_path / "photos.index", "classic") as index:
+        index.add(folder)
+    with serving(tmp_path / "photos.index") as url:
+        page = open_page("?seed=1", url=url)
+        expect(page.locator("#side")).to_be_hidden()
+        area = page.locator("#grid").bounding_box()
+        assert area is not None
+        assert area["x"] < 60
+        page.locator(".card").first.click()
+        page.get_by_role("button", name="More like this").click()
+        expect(page.get_by_role("region", name="Looks like")).to_be_visible()

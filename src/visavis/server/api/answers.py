@@ -119,7 +119,9 @@ class FieldOut(BaseModel):
     name: str
     type: str = Field(description="text, number, date or mixed")
     count: int
-    distinct: int
+    distinct: int = Field(
+        description="Different values; under filters, of a field without a list, at most so many."
+    )
     values: Annotated[
         list[ValueOut] | None, Field(description="The commonest; absent when nearly all differ.")
     ] = None

@@ -128,8 +128,7 @@ class Browse:
             found = []
             for facet in whole:
                 others = tuple(c for c in typed.conditions if c.field != facet.name)
-                # A field is a list or is none whatever the filter, so that nothing jumps.
-                found.append(self._facet(facet, *compile_filter(TypedFilter(others))))
+                found.append(self._left(facet, *compile_filter(TypedFilter(others))))
             return found
 
     def reaching(self, vector: Vectors, min_score: float, where: Filter | None = None) -> int:
@@ -189,19 +188,40 @@ class Browse:
             found = [self._facet(Facet(name, named[name])) for name in ordered]
             return [facet for facet in found if facet.count]
 
-    def _facet(self, of: Facet, where: str = "1", given: Sequence[FieldValue] = ()) -> Facet:
-        """A field's facts, of the records that pass a filter."""
-        value = field_expression(of.name)
-        number = f"CASE WHEN typeof({value}) IN {_NUMBER_TYPES} THEN {value} END"
+    def _facet(self, of: Facet) -> Facet:
+        """A field's facts, of all records."""
+        value, number = _expressions(of.name)
         count, distinct, least, most = self._db.connection.execute(
             f"SELECT count({value}), count(DISTINCT {value}), min({number}), max({number})"
-            f" FROM records WHERE {where}",
-            given,
+            " FROM records"
         ).fetchone()
-        first = of.count == 0
-        listed = distinct <= _FEW or distinct * 2 <= count if first else of.values is not None
-        values = tuple(self._values(of.name, _LISTED, where, given)) if listed else None
+        listed = distinct <= _FEW or distinct * 2 <= count
+        values = tuple(self._values(of.name, _LISTED)) if listed else None
         return Facet(of.name, of.type, count, distinct, values, least, most)
+
+    def _left(self, of: Facet, where: str, given: Sequence[FieldValue]) -> Facet:
+        """The same of the records that pass a filter, in one look at them.
+
+        A field is a list or is none whatever the filter, so that nothing jumps.
+        """
+        if of.values is None:  # to count different titles would cost more than all the rest
+            value, number = _expressions(of.name)
+            count, least, most = self._db.connection.execute(
+                f"SELECT count({value}), min({number}), max({number}) FROM records WHERE {where}",
+                given,
+            ).fetchone()
+            return Facet(of.name, of.type, count, min(of.distinct, count), None, least, most)
+        values = self._values(of.name, of.count, where, given)
+        numbers = [value for value, _ in values if isinstance(value, int | float)]
+        return Facet(
+            of.name,
+            of.type,
+            sum(count for _, count in values),
+            len(values),
+            tuple(values[:_LISTED]),
+            min(numbers, default=None),
+            max(numbers, default=None),
+        )
 
     def values(self, name: str, limit: int) -> list[tuple[FieldValue, int]]:
         """The commonest values of a field with their counts."""
@@ -216,6 +236,12 @@ class Browse:
             f" WHERE value IS NOT NULL AND ({where}) GROUP BY value ORDER BY n DESC, value LIMIT ?",
             (*given, limit),
         ).fetchall()
+
+
+def _expressions(name: str) -> tuple[str, str]:
+    """The SQL that reads a field, and the same where it is a number."""
+    value = field_expression(name)
+    return value, f"CASE WHEN typeof({value}) IN {_NUMBER_TYPES} THEN {value} END"
 
 
 def _remember(known: OrderedDict[Any, Any], key: Any, value: Any, most: int) -> None:

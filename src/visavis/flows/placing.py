@@ -79,7 +79,10 @@ def is_gone(row: SourceRow) -> bool:
     if not path.is_absolute():
         return False
     try:
-        return not path.exists() or (path.is_dir() and next(path.iterdir(), None) is None)
+        if not path.is_dir():
+            return not path.exists()
+        with os.scandir(path) as listing:  # not all of it: it may be long
+            return next(listing, None) is None
     except OSError:  # it is there, and may not be looked into
         return False
 

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -12,6 +12,7 @@ from typing import Self, Unpack
 import numpy as np
 
 from visavis.embedders.base import Embedder
+from visavis.embedders.reduced import forget_others
 from visavis.embedders.registry import DEFAULT_MODEL, load_embedder
 from visavis.errors import (
     IndexIncompatibleError,
@@ -30,14 +31,14 @@ from visavis.flows.answer import (
     as_queries,
     unobserved,
 )
-from visavis.flows.binding import Binding, IndexOptions
+from visavis.flows.binding import Binding, IndexOptions, reduced
 from visavis.flows.ingest import IngestOptions, Progress
 from visavis.flows.ingest_all import ingest_all
 from visavis.flows.removing import remove, sweep
 from visavis.flows.tagging import Tagging
 from visavis.flows.terms import Question
 from visavis.images.decode import MAX_PIXELS
-from visavis.sources.base import Location, SourceOptions, as_source, read_anywhere
+from visavis.sources.base import Location, Source, SourceOptions, as_source, read_anywhere
 from visavis.sources.web.fetch import Fetcher, fetched
 from visavis.store.base import ModelFacts, StoreInfo, VectorStore
 from visavis.store.capabilities import is_local, local
@@ -105,6 +106,9 @@ class ImageIndex:
         cls,
         path: str | os.PathLike[str],
         model: str | os.PathLike[str] | None = None,
+        *,
+        reduce: int | None = None,
+        sources: Sequence[Source] = (),
         **options: Unpack[IndexOptions],
     ) -> Self:
         """Open the index in a folder, or make an empty one for a model.
@@ -113,17 +117,21 @@ class ImageIndex:
             path: The folder of the index; made if need be.
             model: A name, a model folder, or several joined by `+`; None: what the index was made
                 with, and the built-in default for a new one.
+            reduce: Of a new index: keep so many dimensions, chosen by the first of `sources`.
             options: See IndexOptions.
 
         Raises:
             IndexIncompatibleError: the index is there and another model made it.
             ModelError: the model cannot be found or used.
+            UsageError: `reduce` makes no sense.
         """
-        if model is None:
+        if model is None and reduce is None:
             with contextlib.suppress(IndexMissingError):  # none, or one whose making was killed
                 return cls.open(path, **options)
         device, wait = options.get("device", "cpu"), options.get("lock_seconds", 10.0)
         embedder = load_embedder(model or DEFAULT_MODEL, threads=1, device=device)
+        if reduce is not None:
+            embedder = reduced(embedder, path, sources, reduce, options.get("jobs"))
         made_by = ModelFacts(embedder.name, embedder.ref, embedder.fingerprint, embedder.dim)
         create_store(path, made_by, wait)
         index = cls.open(path, **options)
@@ -222,22 +230,13 @@ class ImageIndex:
         The index answers with the old one until all are there; a run that was stopped goes on.
         Raises SourceError, and changes nothing, when more than a tenth of the pictures is gone.
         """
-        ref = model or self._store.model().ref
-        embedder = load_embedder(ref, threads=1, device=self._device)
+        embedder = self._model.again(model)
         options = IngestOptions(self._jobs, self._max_pixels)
-        fetcher = Fetcher(allow_private=allow_private)
-        try:
-            with self.writing():
-                report = flows.reindex(
-                    self._store,
-                    embedder,
-                    partial(read_anywhere, fetcher=fetcher),
-                    options,
-                    progress,
-                )
-                self._store.settle()
-        finally:
-            fetcher.close()
+        with self.writing(), contextlib.closing(Fetcher(allow_private=allow_private)) as fetcher:
+            read = partial(read_anywhere, fetcher=fetcher)
+            report = flows.reindex(self._store, embedder, read, options, progress)
+            self._store.settle()
+            forget_others(self.path, embedder.fingerprint)
         return report
 
     def compact(self) -> None:

@@ -149,3 +149,18 @@ def test_a_text_that_is_no_onnx_file_is_exit_code_5(cli: Cli, tmp_path: Path) ->
     ran = cli("models", "add", "fake.onnx", "--preprocess", PREPROCESS)
     assert (ran.code, ran.out) == (5, "")
     assert len(ran.err.splitlines()) == 1
+
+
+def test_a_wide_layer_is_reduced_for_an_index(cli: Cli, network: Path, photos: Path) -> None:
+    preprocess = network.with_name("preprocess.json")
+    preprocess.write_text(PREPROCESS)
+    layer = ("--name", "wide", "--output", "map", "--pool", "none", "--preprocess", preprocess)
+    assert cli("models", "add", network, *layer).out == "added wide: 2048 dimensions\n"
+    made = cli("index", photos, "--model", "wide", "--reduce", 3)
+    assert made.code == 0, made.err
+    assert "model wide-pca3" in made.out
+    found = json.loads(cli("search", photos / "mug-01-front.jpg", "--json").out)
+    assert found["results"][0]["id"] == "mug-01-front.jpg"
+    for given in (("--reduce", 2), ("--reduce", 2, "--rebuild")):
+        again = cli("index", photos, "--model", "wide", *given)
+        assert (again.code, "--reduce is for a new" in again.err) == (2, True)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from visavis.types import IndexReport
 
 SKIPPED = 4  # exit code with --strict
+_WIDE = 4096  # dimensions; of more, searches have no approximate index
 _SHOWN = 20  # lines of failures and notes on a screen; --json has them all
 
 
@@ -37,6 +38,15 @@ def index(
             "--model",
             metavar="MODEL",
             help="Name, folder, or several as 0.7:a+0.3:b, for a new index or with --rebuild.",
+        ),
+    ] = None,
+    reduce: Annotated[
+        int | None,
+        typer.Option(
+            "--reduce",
+            min=1,
+            metavar="N",
+            help="Keep N dimensions of the model's (PCA of the first pictures), for a new index.",
         ),
     ] = None,
     image_column: options.ImageColumn = None,
@@ -105,6 +115,8 @@ def index(
         )
     if vocabulary is not None and not tag:
         raise UsageError("--vocabulary is for --tag N")
+    if reduce is not None and (rebuild or not sources or "-" in sources):
+        raise UsageError("--reduce is for a new index, of sources that can be read twice")
     _refuse_idle_options(sources or [], image_column or id_column, exclude)
     if (yes or refresh) and not sources:
         raise UsageError("--yes and --refresh are for sources; none was given")
@@ -126,8 +138,11 @@ def index(
             model or (given.model or None if not _exists(given.index) else None),
             device=given.device,
             jobs=given.jobs or None,
+            reduce=reduce,
+            sources=opened,
             max_pixels=given.max_pixels,
         )
+        _warn_of_width(target)
     columns = {"image_column": image_column, "id_column": id_column}
     with target, IndexProgress(sources or [], exclude or [], **columns) as progress:
         reports = []
@@ -200,6 +215,16 @@ def _vocabulary(file: str | None) -> list[str] | None:
 def _tell_untagged(index: "ImageIndex", report: "IndexReport", tag: int | None) -> None:
     if tag is None and report.added and index.tagging.made:
         report.notes.append("the new pictures have no tags yet; give them some with --tag N")
+
+
+def _warn_of_width(index: "ImageIndex") -> None:
+    """Say what very wide vectors cost, before they are made."""
+    dim = index.info().dim
+    if dim > _WIDE and not len(index):
+        terminal.tell(
+            f"note: {dim:,} dimensions take {2 * dim / 1000:.0f} KB a picture on disk, and every "
+            "search reads half of that for each; begin with --reduce 256 to keep the weightiest"
+        )
 
 
 def _exists(index: str) -> bool:

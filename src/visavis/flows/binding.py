@@ -1,14 +1,30 @@
 """An index and the model that made its vectors: loaded when it is needed, and never another."""
 
+import os
 import threading
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import islice
+from pathlib import Path
 from typing import TypedDict
 
-from visavis.embedders.base import Embedder
+import numpy as np
+
+from visavis.embedders.base import Embedder, embed
+from visavis.embedders.reduced import ReducedEmbedder, as_kept, check_reduction, fit
 from visavis.embedders.registry import load_embedder
-from visavis.errors import IndexIncompatibleError, ModelNotFoundError
+from visavis.embedders.sound import sound_rows
+from visavis.errors import ImageError, IndexIncompatibleError, ModelNotFoundError, UsageError
+from visavis.flows.ahead import ahead
+from visavis.images.decode import decode
+from visavis.sources.base import Source
 from visavis.store.base import VectorStore
-from visavis.store.capabilities import is_local
+from visavis.store.capabilities import is_local, local
+from visavis.store.open import Place, store_exists
+from visavis.types import RGB, Entry, Vectors
+
+_FEWEST, _A_DIMENSION = 512, 3  # pictures that are looked at twice: to reduce, and to be indexed
 
 
 class IndexOptions(TypedDict, total=False):
@@ -57,6 +73,7 @@ class Binding:
 
     def take(self, embedder: Embedder) -> None:
         """Use a model that is loaded already; raises IndexIncompatibleError if it is another."""
+        embedder = self.kept(embedder)
         if embedder.fingerprint == self._store.model().fingerprint:
             self._embedders[embedder.fingerprint, 1] = embedder
             return
@@ -71,10 +88,25 @@ class Binding:
             f"again with: visavis index --rebuild --model {embedder.ref} --index {place}"
         )
 
+    def kept(self, embedder: Embedder) -> Embedder:
+        """A model as this index has it: in fewer dimensions, where it was made with these."""
+        if not is_local(self._store):
+            return embedder
+        return as_kept(embedder, self._store.folder, self._store.model().fingerprint)
+
+    def again(self, model: str | os.PathLike[str] | None) -> Embedder:
+        """What makes every vector again: another model, or the newest version of this one."""
+        ref = model or self._store.model().ref
+        embedder = load_embedder(ref, threads=1, device=self._device)
+        if model is None and isinstance(small := self.kept(embedder), ReducedEmbedder):
+            small.write(local(self._store, "be rebuilt").folder)  # by its new fingerprint
+            return small
+        return embedder
+
     def _load(self, threads: int | None) -> Embedder:
         facts, place = self._store.model(), self._store.facts.place
         try:
-            embedder = load_embedder(facts.ref, threads=threads, device=self._device)
+            embedder = self.kept(load_embedder(facts.ref, threads=threads, device=self._device))
         except ModelNotFoundError as error:
             raise ModelNotFoundError(
                 f"{place}: the model {facts.name!r} that made this index is gone ({facts.ref}); "
@@ -87,3 +119,38 @@ class Binding:
                 f"every vector again with: visavis index --rebuild --index {place}"
             )
         return embedder
+
+
+def reduced(
+    base: Embedder, place: Place, sources: Sequence[Source], dim: int, jobs: int | None
+) -> ReducedEmbedder:
+    """The model in fewer dimensions, chosen by the first pictures of some sources, for a new index.
+
+    Raises UsageError where they are too few, the index is there, or the model cannot be reduced.
+    """
+    if store_exists(place):
+        raise UsageError(f"{place}: the index is there already; --reduce is for a new one")
+    check_reduction(base, dim)
+    named = islice(_named(sources), max(_FEWEST, _A_DIMENSION * dim))
+    work = partial(_rows, base=base)
+    batches = ahead(named, work, jobs or os.cpu_count() or 1, "visavis-reduce")
+    found = [row for rows in batches for row in rows]
+    made = fit(base, np.array(found, np.float32).reshape(len(found), base.dim), dim)
+    made.write(Path(place))
+    return made
+
+
+def _named(sources: Sequence[Source]) -> Iterator[tuple[Source, Entry]]:
+    for source in sources:
+        yield from ((source, one) for one in source.entries() if isinstance(one, Entry))
+
+
+def _rows(batch: Sequence[tuple[Source, Entry]], base: Embedder) -> list[Vectors]:
+    """On a worker thread; what cannot be read is told when it is indexed."""
+    pictures: list[RGB] = []
+    for source, entry in batch:
+        try:
+            pictures.append(decode(source.read(entry), entry.uri, min_side=base.side).pixels)
+        except ImageError:
+            continue
+    return sound_rows(partial(embed, base), pictures)[0]

@@ -17,6 +17,10 @@ from visavis.store.nearest.ann import Ann, all_threads, training_rows
 from visavis.store.nearest.codes import Codes
 from visavis.types import Vectors
 
+WIDEST = 4096
+"""Dimensions of vectors that an approximate index is made for: with 25,088 it takes minutes for a
+few thousand records, which are read through in less than half a second."""
+
 _TUNING_QUERIES = 200
 _NEAREST = 10
 
@@ -31,6 +35,11 @@ class Base:
         self.ann = ann
         self.last = int(codes.numbers[-1]) if len(codes.numbers) else 0
         """The largest record number that is covered."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether all is there that is made for such vectors."""
+        return self.ann is not None or self.codes.dim > WIDEST
 
 
 def read(folder: Path, name: str) -> Base | None:
@@ -57,7 +66,8 @@ def build(folder: Path, blocks: Blocks, rows: int, dim: int, old: Ann | None) ->
     try:
         Codes.write(making, blocks, rows, dim)
         codes = Codes(making)
-        _build_ann(codes, dim, old).write(making)
+        if dim <= WIDEST:
+            _build_ann(codes, dim, old).write(making)
         for file in making.iterdir():
             _sync(file)
         making.rename(folder / name)

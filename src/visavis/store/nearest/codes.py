@@ -94,6 +94,8 @@ class Codes:
         self._codes: NDArray[np.int8] = _mapped(folder / "codes.npy")
         self._scales: NDArray[np.float32] = _mapped(folder / "scales.npy")
         self._errors: NDArray[np.float32] = _mapped(folder / "errors.npy")
+        self.dim = int(self._codes.shape[1])
+        """Of the vectors."""
         lengths = {len(self.numbers), len(self._codes), len(self._scales), len(self._errors)}
         if len(lengths) > 1:
             raise ValueError(f"{folder}: its files are of different lengths")

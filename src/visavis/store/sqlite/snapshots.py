@@ -32,7 +32,7 @@ EXACT_FLOATS = 2**24
 PENDING_FLOATS = 2**22
 """New records (1 ms a query) after which a run makes the caches again."""
 
-_BLOCK = 8_192
+_BLOCK, _BLOCK_FLOATS = 8_192, 2**23  # rows read at once, and numbers in them
 _SELECTIONS = 8  # filters whose result is remembered until the index changes
 
 
@@ -177,10 +177,10 @@ class Snapshots:
     def _blocks(
         self, connection: sqlite3.Connection
     ) -> Iterator[tuple[NDArray[np.int64], Vectors]]:
-        after = 0
+        after, count = 0, max(1, min(_BLOCK, _BLOCK_FLOATS // max(1, self._dim)))
         while found := connection.execute(
             "SELECT number, vector FROM vectors WHERE number > ? ORDER BY number LIMIT ?",
-            (after, _BLOCK),
+            (after, count),
         ).fetchall():
             yield rows.vectors(found, self._dim)
             after = found[-1][0]
@@ -198,7 +198,7 @@ class Snapshots:
             if none:
                 return True  # told without a snapshot: after a first run it would read all vectors
             snapshot = self.fresh(connection)
-        if snapshot.base is None or snapshot.base.ann is None:
+        if snapshot.base is None or not snapshot.base.whole:
             return True
         covered = len(snapshot.base.codes.numbers)
         pending = len(snapshot.tail_numbers)
@@ -246,7 +246,7 @@ class Snapshots:
         if self._tried or not self._cache or self._cache.startswith("none"):
             return False
         base = self._snapshot.base if self._snapshot else None
-        return base is None or base.ann is None
+        return base is None or not base.whole
 
     def repair(self) -> None:
         """Make lost or damaged caches again, once; searches go on without them meanwhile.

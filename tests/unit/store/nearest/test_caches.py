@@ -12,6 +12,7 @@ from brute import Brute, clustered, recall, some_record
 from visavis.errors import StoreError
 from visavis.filters import parse_all
 from visavis.store.base import Answer, ModelFacts
+from visavis.store.nearest import caches
 from visavis.store.nearest import ranking as nearest
 from visavis.store.nearest.ann import Ann, layout, list_count
 from visavis.store.sqlite import snapshots
@@ -92,6 +93,23 @@ def damaged(kind: str, path: Path) -> None:
 
 
 FILES = ("ann.faiss", "ann.json", "codes.npy", "scales.npy", "numbers.npy", "errors.npy")
+
+
+def test_very_wide_vectors_are_read_through_and_not_approximated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(caches, "WIDEST", DIM - 1)
+    store = SqliteStore.create(tmp_path, ModelFacts("fake", "fake", "fake", DIM))
+    brute = fill(store, COUNT)
+    store.settle()
+    (cache,) = (tmp_path / "cache").iterdir()
+    assert not (cache / "ann.faiss").exists()
+    found = ask(store, query(), 10).matches
+    assert recall(found, brute.scores(query())) == 1
+    assert not store.wants_caches()
+    store.settle()
+    assert [*(tmp_path / "cache").iterdir()] == [cache]
+    store.close()
 
 
 def test_a_cache_holds_the_files_that_are_damaged_below(folder: Path) -> None:

@@ -10,7 +10,6 @@ import { drawRecents } from "./recent.js";
 import { QueryPanel } from "./query.js";
 import { Showing } from "./showing.js";
 import { newSeed, Page, writeState } from "./state.js";
-import { Tags } from "./tags.js";
 import { withBound } from "./where.js";
 
 whenKeyIsNeeded(askForKey);
@@ -26,10 +25,21 @@ const choose = takeIn({
   text: (text, add) => asking.text(text, add),
   asking: () => page.state.terms.length > 0,
 });
-const tags = new Tags({
-  ask: (terms) => asking.ask(asking.joined(terms)),
-  narrow: (field, word) => page.go({ where: withBound(page.state.where, field, "~", word), show: null }),
-});
+/** @type {(info: import("./api.js").Info) => void} */
+let learn;
+const learnt = new Promise((done) => (learn = done));
+
+/** @returns {Promise<import("./later/tags.js").Tags>} when details are looked at */
+async function tags() {
+  const { Tags } = await import("./later/tags.js");
+  const made = new Tags({
+    ask: (terms) => asking.ask(asking.joined(terms)),
+    narrow: (field, word) => page.go({ where: withBound(page.state.where, field, "~", word), show: null }),
+  });
+  learnt.then(made.learn);
+  return made;
+}
+
 const showing = new Showing(page, {
   ask: (terms) => asking.ask(terms),
   joined: (more) => asking.joined(more),
@@ -168,7 +178,7 @@ async function start() {
   try {
     const [info, fields] = await Promise.all([getInfo(), getFields()]);
     asking.learn(info);
-    tags.learn(info);
+    learn(info);
     filters.setFields(fields);
     showing.toolbar.setFields(fields);
     showing.toolbar.orders(page.state); // not the slider: somebody may be moving it

@@ -25,11 +25,11 @@ import { Toolbar } from "./toolbar.js";
  * @property {() => void} choose a picture that joins the query
  * @property {() => void} again
  * @property {() => [string, () => void][]} instead what could be asked for where words found nothing
- * @property {import("./tags.js").Tags} tags
+ * @property {() => Promise<import("./later/tags.js").Tags>} tags
  */
 
 const AHEAD = 900;
-const SOON = 1500; // ms after the first results
+const SOON = 5000; // ms after the first results
 
 /** The right side of the page. */
 export class Showing {
@@ -70,14 +70,14 @@ export class Showing {
 
   /** @returns {Promise<import("./later/details.js").Details>} asked for once it is needed, or soon after the page */
   async #dialog() {
-    const { Details } = await import("./later/details.js");
     const { acts } = this;
+    const [{ Details }, tags] = await Promise.all([import("./later/details.js"), acts.tags()]);
     return (this.details ??= new Details({
       more: (id) => acts.ask([term("id", id)]),
       add: (id, less) => acts.ask(acts.joined([term("id", id, less)])),
       step: (way) => this.#step(way),
       closed: () => this.#closed(),
-      tags: acts.tags,
+      tags,
       beside: () => this.#beside(),
       change: () => this.change,
     }));

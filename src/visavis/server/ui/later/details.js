@@ -5,7 +5,7 @@ import { byId, el, fileSize, icon, number } from "../dom.js";
 import { foundBy, scoreBar } from "../grid.js";
 import { sentence, showToast } from "../notice.js";
 import { labelOf, shown, titleOf } from "../records.js";
-import { FIELD } from "../tags.js";
+import { FIELD } from "./tags.js";
 
 /** @typedef {import("../api.js").ImageRecord} ImageRecord */
 
@@ -17,7 +17,7 @@ const SHOWN_BY_BROWSERS = /^image\/(jpeg|png|webp|gif|avif|bmp|svg)/;
 export class Details {
   /**
    * @param {{more: (id: string) => void, add: (id: string, less: boolean) => void,
-   *   step: (way: 1|-1) => void, closed: () => void, tags: import("../tags.js").Tags,
+   *   step: (way: 1|-1) => void, closed: () => void, tags: import("./tags.js").Tags,
    *   beside: () => ((image: HTMLImageElement) => void)|null,
    *   change: () => ((record: ImageRecord, how: "replace"|"remove") => void)|null}} acts
    */
@@ -204,7 +204,7 @@ async function sharpen(image, record) {
   }
 }
 
-/** @param {ImageRecord} record @param {import("../tags.js").Tags} tags which may be drawn already */
+/** @param {ImageRecord} record @param {import("./tags.js").Tags} tags which may be drawn already */
 function facts(record, tags) {
   const list = el("dl", {});
   const add = (/** @type {string} */ name, /** @type {any} */ value) => {

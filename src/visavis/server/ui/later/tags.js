@@ -1,13 +1,13 @@
 /** Tags of a record: what the model sees in it, asked when somebody looks. */
 
-import { getTags } from "./api.js";
-import { el } from "./dom.js";
-import { term } from "./state.js";
+import { getTags } from "../api.js";
+import { el } from "../dom.js";
+import { term } from "../state.js";
 
 /**
- * @typedef {import("./api.js").ImageRecord} ImageRecord
- * @typedef {import("./api.js").Info} Info
- * @typedef {import("./api.js").Tag} Tag
+ * @typedef {import("../api.js").ImageRecord} ImageRecord
+ * @typedef {import("../api.js").Info} Info
+ * @typedef {import("../api.js").Tag} Tag
  */
 
 /** The field that visavis itself writes. */
@@ -19,7 +19,7 @@ const SETTLED = 120; // ms that one looks at a record before its tags are asked 
 /** Asks for tags and draws them, each of which does what the model allows. */
 export class Tags {
   /**
-   * @param {{ask: (terms: import("./state.js").Term[]) => void, narrow: (field: string, word: string) => void}} acts
+   * @param {{ask: (terms: import("../state.js").Term[]) => void, narrow: (field: string, word: string) => void}} acts
    */
   constructor(acts) {
     this.acts = acts;

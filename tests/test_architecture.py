@@ -21,7 +21,7 @@ RECIPES = sorted(REPOSITORY.glob("recipes/**/*.py"))
 """How built-in weights are made: beside the package, and above all of it."""
 LAYERS = [  # a part may import lower layers only, and never its neighbours
     {"types", "errors"},
-    {"images", "metrics", "filters", "disk"},
+    {"images", "matching", "metrics", "filters", "disk"},
     {"drawn", "sources", "embedders", "store"},
     {"flows"},
     {"image_index"},
@@ -52,6 +52,7 @@ OPTIONAL = (  # what the extras bring; the core works without any of it
     "tokenizers",
     "pillow_heif",
     "pillow_jxl",
+    "cv2",
     "pyarrow",
 )
 EXTRA_PARTS = {"training", "cluster"}
@@ -121,7 +122,7 @@ def test_only_declared_packages_are_imported() -> None:
     declared = {
         re.split(r"[<>=!~\[]", name)[0].strip().lower().replace("-", "_") for name in wanted
     }
-    known_as = {"pillow": "PIL", "faiss_cpu": "faiss"}
+    known_as = {"pillow": "PIL", "faiss_cpu": "faiss", "opencv_python_headless": "cv2"}
     allowed = {known_as.get(name, name) for name in declared} | {"visavis"}
     allowed |= {name for name, bringer in COME_WITH.items() if bringer in declared}
     allowed |= sys.stdlib_module_names

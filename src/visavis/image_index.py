@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from types import TracebackType
 from typing import Self, Unpack
 
 import numpy as np
@@ -22,7 +21,10 @@ from visavis.errors import (
 )
 from visavis.filters import Where, as_filter
 from visavis.flows import reindex as flows
-from visavis.flows.answer import (
+from visavis.flows.binding import Binding, IndexOptions, reduced
+from visavis.flows.ingest import IngestOptions, Progress
+from visavis.flows.ingest_all import ingest_all
+from visavis.flows.query.answer import (
     Means,
     Observe,
     SearchOptions,
@@ -31,12 +33,10 @@ from visavis.flows.answer import (
     as_queries,
     unobserved,
 )
-from visavis.flows.binding import Binding, IndexOptions, reduced
-from visavis.flows.ingest import IngestOptions, Progress
-from visavis.flows.ingest_all import ingest_all
+from visavis.flows.query.terms import Question
+from visavis.flows.relation.background import Cuts, settle
 from visavis.flows.removing import remove, sweep
 from visavis.flows.tagging import Tagging
-from visavis.flows.terms import Question
 from visavis.images.decode import MAX_PIXELS
 from visavis.sources.base import Location, Source, SourceOptions, as_source, read_anywhere
 from visavis.sources.web.fetch import Fetcher, fetched
@@ -81,6 +81,7 @@ class ImageIndex:
         self._max_pixels = options.get("max_pixels", MAX_PIXELS)
         self.writing = writing_to(store, options.get("lock_seconds", 10.0))
         self._model = Binding(store, self._device)
+        self._cuts = Cuts(store)
         self.tagging = Tagging(
             store, self._model.embedder, self.writing, self._jobs, self._max_pixels
         )
@@ -189,7 +190,7 @@ class ImageIndex:
             embedder = self.embedder(threads=1)  # only now can no other process change the model
             sources = (as_source(location, **source_options) for location in locations)
             report, refused = ingest_all(sources, self._store, embedder, options, progress)
-            self._store.settle()
+            settle(self._store)
         if refused is not None:
             raise refused
         return report
@@ -215,7 +216,7 @@ class ImageIndex:
         """
         with self.writing():
             removed = remove(self._store, ids, as_filter(where), source, missing_ok=missing_ok)
-            self._store.settle()
+            settle(self._store)
         return removed
 
     def rebuild(
@@ -235,7 +236,7 @@ class ImageIndex:
         with self.writing(), contextlib.closing(Fetcher(allow_private=allow_private)) as fetcher:
             read = partial(read_anywhere, fetcher=fetcher)
             report = flows.reindex(self._store, embedder, read, options, progress)
-            self._store.settle()
+            settle(self._store)
             forget_others(self.path, embedder.fingerprint)
         return report
 
@@ -274,6 +275,7 @@ class ImageIndex:
             embedder or self._model.ready,
             partial(fetched, allow_private=allow_private),
             self._max_pixels,
+            self._cuts,
             observe,
         )
         result = answer(query, self._store, means)
@@ -389,10 +391,5 @@ class ImageIndex:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()

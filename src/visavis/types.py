@@ -112,6 +112,8 @@ class ImageTerm:
     image: str | Path | bytes | RGB
     box: Box | None = None
     weight: float = 1.0
+    sha256: str | None = None
+    """Of the file (hex), where decoded pixels are all that it shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +152,16 @@ class VectorTerm:
 By = Literal["looks", "text", "both"]
 """What answers words: the model that reads them, the records' own text, or both rankings fused."""
 
+Relation = Literal["exact", "near_duplicate", "variant", "similar", "other"]
+"""What a match is to the picture that was asked with: the same file or pixels; the same picture,
+edited; the same layout in other colours; alike by its score; none of these."""
+
+RELATIONS: tuple[Relation, ...] = ("exact", "near_duplicate", "variant", "similar", "other")
+"""The nearest first."""
+
+FALSE_MATCH = 0.01
+"""Of questions with nothing alike in the index, how many may get an answer called similar."""
+
 Term = ImageTerm | RecordTerm | TextTerm | ClassTerm | VectorTerm
 
 
@@ -177,13 +189,18 @@ class Query:
     where: Filter | None = None
     limit: int = 10
     offset: int = 0
-    min_score: float | None = None
+    min_score: float | Literal["auto"] | None = None
+    """Leave out matches below this score; "auto": those that are not even similar."""
     by: By = "both"
     """What answers a query of words alone; all others are answered by looks."""
     without: str | None = None
     """The id of a record to leave out of an answer by looks, such as the one that is asked with."""
     count: bool = False
     """Whether to count all that match as well (`SearchResult.total_matching`): a full scan."""
+    relation: Relation | None = None
+    """Leave out matches that are less than this to the picture."""
+    false_match: float = FALSE_MATCH
+    """Of questions with nothing alike, how many may get an answer called similar: 0…0.5."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,10 +214,20 @@ class Match:
     score: float
     why: tuple[str, ...] = ()
     """Of words: where they stand ("title", "file name"), and "looks" where the picture fits."""
+    relation: Relation | None = None
+    """What it is to the picture that was asked with; None: no picture was."""
+    verified: bool = False
+    """Whether the pictures themselves were compared, not their embeddings alone; of `similar` and
+    `other`, also by local features, which find crops and writing laid over."""
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON shape of a match: its record's, `score`, and `why` where words were asked."""
+        """The JSON shape of a match: its record's, `score`, and what the question asked for.
+
+        That is `relation` and `verified` of pictures, `why` of words.
+        """
         shape = self.record.to_dict() | {"score": round(self.score, 6)}
+        if self.relation is not None:
+            shape |= {"relation": self.relation, "verified": self.verified}
         return shape | {"why": list(self.why)} if self.why else shape
 
 
@@ -214,11 +241,15 @@ class SearchResult:
     model: str
     took_ms: float
     reason: str | None = None
-    """Why there are no matches; None when there are some."""
+    """Why there are no matches, or none that is similar; None when there are some."""
     notes: tuple[str, ...] = ()
     """What was passed over in the question, such as a word that the model does not know."""
     total_matching: int | None = None
     """How many records match in all, on every page, where the query asked to count them."""
+    verdict: Relation | Literal["none"] | None = None
+    """The best relation in the index to the picture asked with; None: no picture was."""
+    similar_from: float | None = None
+    """The score from which on matches are similar, for this index, filter and rate."""
 
     as_html: ClassVar[Callable[["SearchResult"], str] | None] = None
     """Draws a result for notebooks. `visavis` sets it, as nothing here reads pictures."""
@@ -236,6 +267,10 @@ class SearchResult:
             "model": self.model,
             "took_ms": round(self.took_ms, 3),
         }
+        if self.verdict is not None:
+            shape["verdict"] = self.verdict
+        if self.similar_from is not None:
+            shape["similar_from"] = round(self.similar_from, 6)
         if self.reason is not None:
             shape["reason"] = self.reason
         if self.notes:

@@ -15,6 +15,7 @@ from visavis.images.decode import decode
 Cli = Callable[..., Any]
 
 SHAPE = {"id", "score", "uri", "fields", "width", "height", "size", "modified"}
+SHAPE |= {"relation", "verified"}  # a picture was asked with
 
 
 @pytest.fixture
@@ -49,7 +50,9 @@ def test_a_picture_finds_itself_first_and_then_its_other_views(
 
 def test_the_json_answer_has_the_documented_shape(search: Cli, drawn: Path) -> None:
     shape = json.loads(search(picture(drawn, "mug-01-front"), "-k", "3", "--json").out)
-    assert set(shape) == {"results", "total_searched", "model", "took_ms"}
+    told = {"verdict", "similar_from"}
+    assert set(shape) == {"results", "total_searched", "model", "took_ms"} | told
+    assert shape["verdict"] == "exact"
     assert (shape["total_searched"], shape["model"]) == (56, "classic")
     assert len(shape["results"]) == 3
     first = shape["results"][0]
@@ -135,7 +138,8 @@ def test_nothing_found_has_a_reason_and_an_exit_code_when_asked(search: Cli) -> 
 
 def test_off_a_terminal_results_are_tab_separated(search: Cli, drawn: Path) -> None:
     lines = search("id:mug-01-front", "-k", "2").out.splitlines()
-    score, name, uri = lines[0].split("\t")
+    score, name, uri, relation = lines[0].split("\t")
+    assert relation == "exact"
     assert float(score) == pytest.approx(1.0, abs=1e-3)
     assert (name, uri) == ("mug-01-front", picture(drawn, "mug-01-front"))
     assert "\x1b" not in "".join(lines)

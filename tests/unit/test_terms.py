@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from visavis.errors import ImageUnreadableError, UsageError
-from visavis.flows.terms import parse_class, parse_term, parse_terms
+from visavis.flows.query.terms import parse_class, parse_term, parse_terms
 from visavis.types import (
     ClassTerm,
     ImageTerm,

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -55,8 +55,29 @@ def search(
             help="category=shoes · brand=a,b · price<50 · title~lamp; several must all hold.",
         ),
     ] = None,
+    relation: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Leave out what is less to the picture than this: exact, near_duplicate, variant "
+            "or similar.",
+        ),
+    ] = None,
     min_score: Annotated[
-        float | None, typer.Option(metavar="S", help="Leave out results below this score.")
+        str | None,
+        typer.Option(
+            metavar="S|auto",
+            help="Leave out results below this score; auto: those that are not even similar.",
+        ),
+    ] = None,
+    false_match: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE",
+            help="Of questions with nothing alike, how many may get a similar result. "
+            "[default: 0.01]",
+            show_default=False,
+        ),
     ] = None,
     by: Annotated[
         str | None,
@@ -105,7 +126,8 @@ def search(
     from pathlib import Path
 
     from visavis.filters import parse_all
-    from visavis.types import Query
+    from visavis.flows.query.terms import as_relation
+    from visavis.types import FALSE_MATCH, Query
 
     _refuse_idle_options(
         {"--json": json_output, "--jsonl": jsonl, "--files": files, "--print0": print0}, preview
@@ -116,7 +138,16 @@ def search(
         check_sheet_path(Path(sheet))
     given = options.settings(index, device, max_megapixels=max_megapixels)
     parsed = _asked(terms or [], box, classes or [], not_classes or [])
-    query = Query(parsed, parse_all(where or []), top, offset, min_score, _by(by, parsed))
+    query = Query(
+        parsed,
+        parse_all(where or []),
+        top,
+        offset,
+        _least_score(min_score),
+        _by(by, parsed),
+        relation=None if relation is None else as_relation(relation),
+        false_match=FALSE_MATCH if false_match is None else false_match,
+    )
     with options.open_index(given) as target:
         result = target.search(query, allow_private=allow_private)
         if json_output:
@@ -142,7 +173,7 @@ def _asked(
 ) -> "tuple[Term, ...]":
     """The terms of the query, classes among them."""
     from visavis.errors import UsageError
-    from visavis.flows.terms import parse_class, parse_terms
+    from visavis.flows.query.terms import parse_class, parse_terms
 
     named = [parse_class(name) for name in classes]
     named += [parse_class(name, -1) for name in not_classes]
@@ -157,6 +188,19 @@ def _asked(
             "(see visavis search --help)"
         )
     return tuple(named)
+
+
+def _least_score(text: str | None) -> "float | Literal['auto'] | None":
+    from visavis.errors import UsageError
+
+    if text is None:
+        return None
+    if text == "auto":
+        return "auto"
+    try:
+        return float(text)
+    except ValueError:
+        raise UsageError(f"--min-score is a number or auto, not {text!r}") from None
 
 
 def _by(given: str | None, terms: "tuple[Term, ...]") -> "By":
@@ -214,12 +258,13 @@ def _print_paths(result: "SearchResult", end: bytes) -> None:
 def _print_table(result: "SearchResult", preview: bool) -> None:
     if result.reason is not None:
         terminal.tell(result.reason)
+    if not result.matches:
         return
     show = _previewer() if preview else None
     if not sys.stdout.isatty():
         for match in result.matches:
-            why = [", ".join(match.why)] if match.why else []
-            terminal.row(f"{match.score:.6f}", match.record.id, match.record.uri, *why)
+            found_by = [found] if (found := _found_by(match)) else []
+            terminal.row(f"{match.score:.6f}", match.record.id, match.record.uri, *found_by)
     elif show is None:
         _print_rich(result)
     else:
@@ -250,6 +295,11 @@ def _print_rich(result: "SearchResult") -> None:
         below=f"{len(result.matches)} of {result.total_searched} records · {result.model} · "
         f"{result.took_ms:.0f} ms",
     )
+
+
+def _found_by(match: "Match") -> str:
+    """Where the words stand, or what it is to the picture."""
+    return ", ".join(match.why) or match.relation or ""
 
 
 def _fields(match: "Match") -> str:

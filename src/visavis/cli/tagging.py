@@ -117,8 +117,8 @@ def _by_model(
     from visavis.embedders.registry import DEFAULT_MODEL, load_embedder
     from visavis.embedders.tagger import make_tagger
     from visavis.errors import UsageError
-    from visavis.flows.search import term_pixels
-    from visavis.flows.terms import parse_term
+    from visavis.flows.query.terms import parse_term
+    from visavis.flows.relation.shown import term_pixels
     from visavis.sources.web.fetch import Fetcher
     from visavis.types import ImageTerm
 

@@ -24,13 +24,16 @@ import numpy as np
 from visavis.embedders.base import Embedder
 from visavis.errors import ImageError, SourceError
 from visavis.flows.ahead import BATCH
+from visavis.flows.loaded import Loaded, facts_of, record_of
 from visavis.flows.looking import embedded, look_at
 from visavis.flows.placing import place
 from visavis.flows.pruning import drop_moved, prune, shown_to_be_there
 from visavis.flows.twins import Twins, repeated
 from visavis.images.decode import MAX_PIXELS
+from visavis.matching.signature import signature
 from visavis.sources.base import Noting, Source
 from visavis.store.base import Change, KnownRecord, SourceRun, StoredVector, VectorStore
+from visavis.store.capabilities import has_evidence
 from visavis.store.fields import as_text, kept_tags
 from visavis.types import Entry, Failure, Fields, ImageRecord, IndexReport, Vectors
 
@@ -60,19 +63,13 @@ class IngestOptions:
     """Whether what seems unchanged is read again as well."""
 
 
-class _Loaded(NamedTuple):
-    """An entry whose bytes were read."""
-
-    entry: Entry
-    data: bytes
-    sha256: str
-
-
 class _Row(NamedTuple):
     """A record ready to be written."""
 
     record: ImageRecord
     vector: Vectors
+    signature: bytes | None = None
+    """None: it is kept already, as the content is known."""
 
 
 _Outcome = tuple[list[_Row], list[Failure], list[str]]
@@ -143,8 +140,8 @@ class _Run:
         self._readers = ThreadPoolExecutor(source.readers, "visavis-read")
         self._workers = ThreadPoolExecutor(options.jobs, "visavis-embed")
         self._flying: dict[str, KnownRecord | None] = {}  # ids on their way, and what the store has
-        self._reads: deque[tuple[str, Future[_Loaded | Failure]]] = deque()
-        self._batch: list[_Loaded] = []
+        self._reads: deque[tuple[str, Future[Loaded | Failure]]] = deque()
+        self._batch: list[Loaded] = []
         self._embeds: deque[tuple[list[str], Future[_Outcome]]] = deque()
         self._pending = _Pending()
         self._committed = time.monotonic()
@@ -266,13 +263,13 @@ class _Run:
 
     # -- reading, decoding, embedding --------------------------------------------------------------
 
-    def _load(self, entry: Entry) -> _Loaded | Failure:
+    def _load(self, entry: Entry) -> Loaded | Failure:
         """On a reader thread."""
         try:
             data = self._source.read(entry)
         except ImageError as error:
             return Failure(error.uri, error.reason)
-        return _Loaded(entry, data, hashlib.sha256(data).hexdigest())
+        return Loaded(entry, data, hashlib.sha256(data).hexdigest())
 
     def _take_reads(self) -> None:
         """Wait for the first of the reads, and take all after it that are done as well."""
@@ -280,7 +277,7 @@ class _Run:
         while self._reads and self._reads[0][1].done():
             ready.append(self._reads.popleft())
         results = [(id, read.result()) for id, read in ready]
-        hashes = [loaded.sha256 for _, loaded in results if isinstance(loaded, _Loaded)]
+        hashes = [loaded.sha256 for _, loaded in results if isinstance(loaded, Loaded)]
         held = self._store.held(hashes)
         for id, loaded in results:
             if isinstance(loaded, Failure):
@@ -296,14 +293,14 @@ class _Run:
             self._take_rows()
         self._commit_when_due()
 
-    def _already_embedded(self, loaded: _Loaded, held: Mapping[str, StoredVector]) -> bool:
+    def _already_embedded(self, loaded: Loaded, held: Mapping[str, StoredVector]) -> bool:
         """Whether the store has a vector for this content; then the record is ready."""
         entry = loaded.entry
         before = self._flying[entry.id]
         same = before is not None and before.sha256 == bytes.fromhex(loaded.sha256)
         if before is not None and before.own and same:
             self._pending.unchanged += 1  # touched, not changed
-            size, modified = _facts(entry, loaded.data)
+            size, modified = facts_of(entry, loaded.data)
             fields = self._with_tags(entry, before)
             self._pending.changes.append(Change(entry.id, size, modified, entry.uri, fields))
             return True
@@ -311,7 +308,7 @@ class _Run:
         if vector is None:
             return False
         self._reused += 1
-        record = _record(loaded, vector.width, vector.height)
+        record = record_of(loaded, vector.width, vector.height)
         self._pending.rows.append(_Row(record, vector.vector))
         return True
 
@@ -321,13 +318,17 @@ class _Run:
             self._embeds.append((ids, self._workers.submit(self._embed, self._batch)))
             self._batch = []
 
-    def _embed(self, batch: Sequence[_Loaded]) -> _Outcome:
+    def _embed(self, batch: Sequence[Loaded]) -> _Outcome:
         """On a worker thread."""
         side, most = self._embedder.side, self._options.max_pixels
         looked, failed = look_at(batch, attrgetter("data"), _uri, side, most)
         made, refused = embedded(looked, _uri, self._embedder)
         rows = [
-            _Row(_record(one.item, one.picture.width, one.picture.height), vector)
+            _Row(
+                record_of(one.item, one.picture.width, one.picture.height),
+                vector,
+                signature(one.picture.pixels).packed(),
+            )
             for one, vector in made
         ]
         noted = [one for one, _ in made if one.picture.note]
@@ -354,18 +355,24 @@ class _Run:
         pending = self._pending
         return len(pending.rows) + len(pending.changes) + len(pending.failed) + pending.unchanged
 
+    def _write(self, rows: Sequence[_Row]) -> None:
+        if has_evidence(self._store):  # first: no record is ever without it
+            signed = {row.record.sha256: row.signature for row in rows if row.signature}
+            self._store.evidence.keep(signed)
+        homes = [self._twins.home(row.record.id, self.row.number) for row in rows]
+        for number in dict.fromkeys(homes):
+            own = [row for row, home in zip(rows, homes, strict=True) if home == number]
+            records = [row.record for row in own]
+            self._store.upsert(number, records, np.stack([row.vector for row in own]))
+        left = self._twins.left(row.record.id for row in rows)
+        moved = self._store.remove(left) if left else 0
+        self.report.moved += moved
+        self.report.added -= moved
+
     def _commit(self) -> None:
         pending, self._pending = self._pending, _Pending()
         if pending.rows:
-            homes = [self._twins.home(row.record.id, self.row.number) for row in pending.rows]
-            for number in dict.fromkeys(homes):
-                own = [row for row, home in zip(pending.rows, homes, strict=True) if home == number]
-                records = [row.record for row in own]
-                self._store.upsert(number, records, np.stack([row.vector for row in own]))
-            left = self._twins.left(row.record.id for row in pending.rows)
-            moved = self._store.remove(left) if left else 0
-            self.report.moved += moved
-            self.report.added -= moved
+            self._write(pending.rows)
         if pending.changes:
             self._store.update(pending.changes)
         for id in pending.ids:
@@ -383,16 +390,3 @@ def _sound(item: Entry | Failure) -> Entry | Failure:
     if isinstance(item, Entry) and "\0" in item.id:
         return Failure(item.uri, f"its id {item.id!r} holds a NUL character")
     return item
-
-
-def _facts(entry: Entry, data: bytes) -> tuple[int, float]:
-    """Size and time of an entry, the size counted where the source could not tell."""
-    return (len(data) if entry.size < 0 else entry.size), entry.modified
-
-
-def _record(loaded: _Loaded, width: int, height: int) -> ImageRecord:
-    entry = loaded.entry
-    size, modified = _facts(entry, loaded.data)
-    return ImageRecord(
-        entry.id, entry.uri, size, modified, loaded.sha256, width, height, entry.fields
-    )

@@ -19,8 +19,8 @@ from visavis.embedders.base import Embedder
 from visavis.errors import UsageError
 from visavis.flows.ahead import ahead
 from visavis.flows.looking import look_at
-from visavis.flows.search import term_pixels
-from visavis.flows.terms import Question, as_terms
+from visavis.flows.query.terms import Question, as_terms
+from visavis.flows.relation.shown import term_pixels
 from visavis.sources.base import read_anywhere
 from visavis.sources.web.fetch import Fetcher
 from visavis.store.base import VectorStore

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from visavis.embedders.base import Embedder
 from visavis.errors import ImageUnreadableError
-from visavis.flows.search import term_pixels
+from visavis.flows.relation.shown import term_picture
 from visavis.images.decode import cost
 from visavis.server.memory import Memory
 from visavis.server.options import ServerOptions
@@ -42,8 +42,9 @@ class Decoding:
             assert isinstance(term.image, bytes)  # narrows the type: addresses are fetched by now
             job.check()
             with self.room(term.image, job):
-                pixels = term_pixels(term, embedder.side, _no_address, self._options.max_pixels)
-            found.append(ImageTerm(pixels, None, term.weight))
+                most = self._options.max_pixels
+                pixels, sha256 = term_picture(term, embedder.side, _no_address, most)
+            found.append(ImageTerm(pixels, None, term.weight, sha256))
         return found
 
     def check(self, *pictures: bytes) -> None:

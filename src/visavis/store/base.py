@@ -67,7 +67,7 @@ class Change(NamedTuple):
     fields: Fields
 
 
-Capability = Literal["facets", "local", "tags", "text"]
+Capability = Literal["evidence", "facets", "local", "tags", "text"]
 """What not every store can do; see `visavis.store.capabilities`."""
 
 

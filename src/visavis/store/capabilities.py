@@ -7,7 +7,7 @@ facets = faceted(store).browse.facets()  # StoreUnsupportedError where there are
 ```
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -220,6 +220,43 @@ def taggable(store: VectorStore) -> WithTags:
     if has_tags(store):
         return store
     raise StoreUnsupportedError(store.facts.place, "keep tags")
+
+
+# -- evidence: what is known of images besides their vectors --------------------------------------
+
+
+class EvidenceKeeping(Protocol):
+    """Signatures by content (see `visavis.matching.signature`), and notes that flows make."""
+
+    def signatures(self, hashes: Sequence[str]) -> dict[str, bytes]:
+        """The signatures of content with these SHA-256 digests (hex), where there are any."""
+        ...
+
+    def keep(self, signatures: Mapping[str, bytes]) -> None:
+        """Keep signatures of content, in one transaction; what is known stays."""
+        ...
+
+    def noted(self, name: str) -> bytes | None:
+        """What was noted under a name."""
+        ...
+
+    def note(self, name: str, value: bytes) -> None:
+        """Note something under a name, in place of what was there."""
+        ...
+
+
+class WithEvidence(VectorStore, Protocol):
+    """A store that keeps evidence beside the vectors."""
+
+    @property
+    def evidence(self) -> EvidenceKeeping:
+        """The evidence."""
+        ...
+
+
+def has_evidence(store: VectorStore) -> TypeGuard[WithEvidence]:
+    """Whether the store keeps evidence beside the vectors."""
+    return "evidence" in store.facts.can
 
 
 # -- local: a folder with caches, written by one process at a time ---------------------------------

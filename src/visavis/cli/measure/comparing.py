@@ -65,7 +65,7 @@ def compare(
     the models made is used as it is.
     """
     from visavis.errors import UsageError
-    from visavis.flows.terms import parse_terms
+    from visavis.flows.query.terms import parse_terms
     from visavis.pages.sheet import check_sheet_path
     from visavis.types import Query
 

@@ -4,6 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
+from visavis.types import Relation
+
 
 class RecordOut(BaseModel):
     """One image of the index."""
@@ -40,6 +42,15 @@ class MatchOut(RecordOut):
         description="Cosine similarity, -1…1; higher is closer. Where the text alone answers "
         "words: the share of them that it has."
     )
+    relation: Relation | None = Field(
+        default=None,
+        description="Only of pictures: what it is to the one that was asked with.",
+    )
+    verified: bool | None = Field(
+        default=None,
+        description="Only of pictures: whether the pictures were compared, not their embeddings "
+        "alone.",
+    )
     why: list[str] | None = Field(
         default=None,
         description="Only of words: the fields that have them (also `file name` and `folder`), and "
@@ -56,7 +67,15 @@ class SearchOut(BaseModel):
     model: str
     took_ms: float
     reason: Annotated[
-        str | None, Field(description="Why there are no results; absent otherwise.")
+        str | None,
+        Field(description="Why there are no results, or none that is similar; absent otherwise."),
+    ] = None
+    verdict: Annotated[
+        Relation | Literal["none"] | None,
+        Field(description="Only of pictures: the best relation in the index to the one asked."),
+    ] = None
+    similar_from: Annotated[
+        float | None, Field(description="The score from which on results are similar.")
     ] = None
     notes: Annotated[
         list[str] | None,

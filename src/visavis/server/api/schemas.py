@@ -1,11 +1,11 @@
 """The shapes of the HTTP API: everything that goes in. What comes out is in answers.py."""
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel, model_validator
 
 from visavis.flows.tagging import MOST_TAGS
-from visavis.types import By
+from visavis.types import FALSE_MATCH, By, Relation
 
 MOST = 500
 """Results or records in one answer."""
@@ -33,6 +33,22 @@ Where = Annotated[
         max_length=20,
         description="Filters that all have to hold: FIELD=VALUE, or one of != < <= > >= ~ for =.",
         examples=[["category=shoes", "price<50"]],
+    ),
+]
+LeastScore = Annotated[
+    Number | Literal["auto"] | None,
+    Field(description="Leave out matches below this, -1…1; auto: those that are not similar."),
+]
+LeastRelation = Annotated[
+    Relation | None,
+    Field(description="Leave out matches that are less than this to the picture."),
+]
+FalseMatch = Annotated[
+    float,
+    Field(
+        gt=0,
+        le=0.5,
+        description="Of questions with nothing alike, how many may get a similar match.",
     ),
 ]
 FieldValues = dict[
@@ -129,9 +145,9 @@ class SearchIn(_Typed):
     where: Where = Field(default_factory=list)
     limit: Limit = 10
     offset: Offset = 0
-    min_score: Annotated[
-        Number | None, Field(description="Leave out matches below this, -1…1.")
-    ] = None
+    min_score: LeastScore = None
+    relation: LeastRelation = None
+    false_match: FalseMatch = FALSE_MATCH
     count: Annotated[bool, Field(description="Also tell how many records reach min_score.")] = False
     by: Annotated[
         By,
@@ -218,7 +234,9 @@ class SimilarParams(_Strict):
     limit: Limit = 10
     offset: Offset = 0
     where: Where = Field(default_factory=list)
-    min_score: Number | None = None
+    min_score: LeastScore = None
+    relation: LeastRelation = None
+    false_match: FalseMatch = FALSE_MATCH
     count: bool = False
 
 

@@ -5,7 +5,7 @@ import binascii
 import time
 from collections.abc import Sequence
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, TypedDict
 
 from fastapi import Query as QueryParams
 from starlette.requests import Request
@@ -26,9 +26,17 @@ from visavis.types import (
     ImageTerm,
     Query,
     RecordTerm,
+    Relation,
     Term,
     TextTerm,
 )
+
+
+class _Wanted(TypedDict):
+    """What answers have to be to the picture."""
+
+    relation: Relation | None
+    false_match: float
 
 
 async def search(request: Request) -> Response:
@@ -42,9 +50,10 @@ async def search(request: Request) -> Response:
         raise InvalidError("nothing to search for: give terms, or a file as the part image")
     fetched = await fetch_all(state, [term.url for term in named if term.url is not None])
     page = asked.limit, asked.offset, asked.min_score
+    wanted = _Wanted(relation=asked.relation, false_match=asked.false_match)
 
     def rank(index: ImageIndex, terms: Sequence[Term]) -> dict[str, Any]:
-        query = Query(tuple(terms), where, *page, by, count=asked.count)
+        query = Query(tuple(terms), where, *page, by, count=asked.count, **wanted)
         return _answered(index, query, state)
 
     def look(index: ImageIndex, job: Job) -> dict[str, Any]:
@@ -85,7 +94,10 @@ async def similar_images(
 
     def work(index: ImageIndex) -> dict[str, Any]:
         page = asked.limit, asked.offset, asked.min_score
-        query = Query((RecordTerm(wanted),), where, *page, without=wanted, count=asked.count)
+        told = _Wanted(relation=asked.relation, false_match=asked.false_match)
+        query = Query(
+            (RecordTerm(wanted),), where, *page, without=wanted, count=asked.count, **told
+        )
         return _answered(index, query, state)
 
     return answer(await state.with_index(work))

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from visavis.errors import ImageError
-from visavis.flows.answer import with_one_model
+from visavis.flows.query.answer import with_one_model
 from visavis.image_index import ImageIndex
 from visavis.server.api.bodies import read_tag
 from visavis.server.api.pictures import gone, with_picture

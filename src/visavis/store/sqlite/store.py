@@ -25,19 +25,20 @@ from visavis.store.base import (
 )
 from visavis.store.nearest.together import rank_all
 from visavis.store.sqlite import edits, rows, sources, walk
-from visavis.store.sqlite.browse import Browse
+from visavis.store.sqlite.capabilities.browse import Browse
+from visavis.store.sqlite.capabilities.evidence import Evidence
+from visavis.store.sqlite.capabilities.tagged import Tagged
 from visavis.store.sqlite.database import DATABASE, Database
 from visavis.store.sqlite.paging import pages
 from visavis.store.sqlite.rebuild import Rebuild
 from visavis.store.sqlite.snapshots import Snapshots
 from visavis.store.sqlite.sweep import SqliteSweep
-from visavis.store.sqlite.tagged import Tagged
 from visavis.store.sqlite.text import table as text_table
 from visavis.store.sqlite.text.search import TextSearch
 from visavis.store.sqlite.where import compile_filter
 from visavis.types import Filter, ImageRecord, Kind, Vectors
 
-_CAN: frozenset[Capability] = frozenset({"facets", "local", "tags", "text"})
+_CAN: frozenset[Capability] = frozenset({"evidence", "facets", "local", "tags", "text"})
 _MODEL_KEYS = ("model", "model_ref", "fingerprint")
 _MODEL = "SELECT key, value FROM meta WHERE key IN ('model', 'model_ref', 'fingerprint', 'dim')"
 _FROM = "FROM records r JOIN sources s ON s.number = r.source"
@@ -65,6 +66,7 @@ class SqliteStore:
         self._snapshots = Snapshots(folder, self._db)
         self.browse = Browse(self._db, self._snapshots, self._fetch)
         self.tagged = Tagged(self._db)
+        self.evidence = Evidence(self._db)
         self.texts = TextSearch(self._db, self._snapshots, self._fetch)
 
     @property
@@ -197,6 +199,7 @@ class SqliteStore:
             with self._db.writing() as connection:
                 edits.index_fields(connection)
         if thorough:
+            self.evidence.sweep()
             self._db.compact()
         else:
             with self._db.translated():

@@ -20,9 +20,9 @@ from visavis.errors import (
     UsageError,
 )
 from visavis.filters import parse_all
-from visavis.flows.answer import Means, answer
 from visavis.flows.ingest import IngestOptions, ingest
-from visavis.flows.search import query_vector
+from visavis.flows.query.answer import Means, answer
+from visavis.flows.query.vector import query_vector
 from visavis.image_index import ImageIndex
 from visavis.sources.folder import FolderSource
 from visavis.store.base import ModelFacts
@@ -91,7 +91,9 @@ def test_a_dark_red_picture_finds_the_red_one(ask: Callable[..., SearchResult], 
     assert result.total_searched == 4
     assert result.model == "fake"
     assert result.took_ms > 0
-    assert result.reason is None
+    assert result.verdict == "none"
+    assert result.reason is not None  # four records say nothing of scores
+    assert "too few" in result.reason
     dark, red = unit(*DARK_RED), unit(*RED)
     assert result.matches[0].score == pytest.approx(float(dark @ red), abs=0.002)
 
@@ -407,11 +409,11 @@ def test_an_unknown_field_is_an_error_and_no_empty_answer(
 
 def test_an_answer_has_one_json_shape(ask: Callable[..., SearchResult]) -> None:
     shape = ask(RecordTerm("red.png"), limit=1).to_dict()
-    assert set(shape) == {"results", "total_searched", "model", "took_ms"}
+    assert set(shape) == {"results", "total_searched", "model", "took_ms", "verdict"}
     assert shape["results"][0]["id"] == "red.png"
     assert shape["results"][0]["score"] == 1.0
     of_record = {"id", "uri", "fields", "width", "height", "size", "modified"}
-    assert set(shape["results"][0]) == of_record | {"score"}
+    assert set(shape["results"][0]) == of_record | {"score", "relation", "verified"}
     counted = ask(RecordTerm("red.png"), limit=1, count=True, without="red.png").to_dict()
     assert counted["total_matching"] == 3
 

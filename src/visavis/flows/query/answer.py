@@ -10,29 +10,28 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from itertools import chain
-from typing import TypedDict, TypeVar
+from typing import Literal, TypedDict, TypeVar
 
 import numpy as np
 
 from visavis.embedders.base import Embedder
 from visavis.errors import StoreUnsupportedError, UsageError
 from visavis.filters import Where, as_filter
-from visavis.flows import by_words
-from visavis.flows.by_words import Looks, asks_text
-from visavis.flows.search import (
+from visavis.flows.query import by_words
+from visavis.flows.query.by_words import Looks, asks_text
+from visavis.flows.query.ranking import Judging, as_result, first_page, rank
+from visavis.flows.query.terms import Question, as_terms
+from visavis.flows.query.vector import (
     Asked,
-    Fetch,
-    as_result,
     check,
-    page_of,
     query_vector,
-    rank,
     term_notes,
 )
-from visavis.flows.terms import Question, as_terms
+from visavis.flows.relation.background import Cuts
+from visavis.flows.relation.shown import Fetch
 from visavis.store.base import Answer, Page, VectorStore
 from visavis.store.capabilities import faceted, has_text
-from visavis.types import By, Condition, Filter, Query, SearchResult
+from visavis.types import By, Condition, Filter, Query, Relation, SearchResult
 
 _TRIES = 4  # an index may get another model between the embedding of a query and its search
 _TOGETHER = 1_024  # queries that are searched for at once
@@ -55,13 +54,17 @@ class SearchOptions(TypedDict, total=False):
     """The most matches to return; 10 if not given."""
     offset: int
     """How many matches to skip: pages neither repeat nor leave out a record."""
-    min_score: float | None
-    """Leave out matches below this score."""
+    min_score: float | Literal["auto"] | None
+    """Leave out matches below this score; "auto": those that are not even similar."""
     by: By
     """What answers words: "looks" (the model), "text" (the records' own fields, file and folder
     names, tags), or both, if not given."""
     count: bool
     """Whether to count all that match as well."""
+    relation: Relation | None
+    """Leave out matches that are less than this to the picture."""
+    false_match: float
+    """Of questions with nothing alike, how many may get an answer called similar; 0.01."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,8 @@ class Means:
     fetch: Fetch
     """The bytes at a URL that a term names."""
     max_pixels: int
+    cuts: Cuts | None = None
+    """From which score on matches are similar; None: worked out for this answer."""
     observe: Observe = unobserved
     """Told the seconds of each stage, "embed" and "search"."""
 
@@ -124,14 +129,14 @@ def _attempt_all(queries: Sequence[Query], store: VectorStore, means: Means) -> 
     ]
     groups: dict[tuple[Page, str], list[int]] = {}  # of those that ask the store for the same
     for at, (asked, query) in enumerate(zip(vectors, queries, strict=True)):
-        groups.setdefault((page_of(asked, query), repr(query.where)), []).append(at)
+        groups.setdefault((first_page(asked, query), repr(query.where)), []).append(at)
     answers: dict[int, Answer] = {}
     for (page, _), places in groups.items():
         rows = np.stack([vectors[at].vector for at in places])
         answers |= zip(places, store.search(rows, page, queries[places[0]].where), strict=True)
-    model = store.model().name
+    judging = Judging(store, means.cuts or Cuts(store), embedder, means.max_pixels)
     results = [
-        as_result(asked, query, answers[at], model, term_notes(query.terms, embedder))
+        as_result(asked, query, answers[at], judging, term_notes(query.terms, embedder))
         for at, (asked, query) in enumerate(zip(vectors, queries, strict=True))
     ]
     took = (time.perf_counter() - started) * 1000 / max(1, len(queries))
@@ -174,20 +179,22 @@ def _attempt(query: Query, store: VectorStore, means: Means) -> SearchResult:
             raise StoreUnsupportedError(store.facts.place, "search the records' own text")
         asked, notes = looks()
         searched = time.perf_counter()
-        result = rank(asked, query, store, started, notes)
+        judging = Judging(store, means.cuts or Cuts(store), embedder, means.max_pixels)
+        result = rank(asked, query, judging, started, notes)
     if query.count:
-        result = replace(result, total_matching=_matching(query, store, seen))
+        result = replace(result, total_matching=_matching(query, store, seen, result))
     means.observe("search", time.perf_counter() - searched)
     return result
 
 
-def _matching(query: Query, store: VectorStore, seen: list[Asked]) -> int:
+def _matching(query: Query, store: VectorStore, seen: list[Asked], result: SearchResult) -> int:
     """How many records reach the least score; where looks have no answer, those with the words."""
     if not seen:
         assert has_text(store)  # narrows the type: nothing else answers without looks
         return by_words.count(query, store)
     [asked] = seen
-    floor = -1.0 if query.min_score is None else asked.floor(query.min_score)
+    least = result.similar_from if query.min_score == "auto" else query.min_score
+    floor = -1.0 if least is None else asked.floor(least)
     matching = faceted(store).browse.reaching(asked.vector, floor, query.where)
     if query.without is None:
         return matching

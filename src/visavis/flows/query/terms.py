@@ -11,11 +11,13 @@ from visavis.errors import ImageUnreadableError, UsageError
 from visavis.images.files import IMAGE_SUFFIXES
 from visavis.sources.tables import CATALOGUE_SUFFIXES
 from visavis.types import (
+    RELATIONS,
     RGB,
     Box,
     ClassTerm,
     ImageTerm,
     RecordTerm,
+    Relation,
     Term,
     TextTerm,
     Vectors,
@@ -211,3 +213,11 @@ def as_terms(question: Question) -> tuple[Term, ...]:
     if isinstance(question, Path | bytes):
         return (ImageTerm(question),)
     return tuple(question)
+
+
+def as_relation(text: str) -> Relation:
+    """The relation of that name. Raises UsageError."""
+    for relation in RELATIONS:
+        if text == relation:
+            return relation
+    raise UsageError(f"there is no relation {text!r}, but {', '.join(RELATIONS)}")

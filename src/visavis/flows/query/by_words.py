@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from visavis.errors import TextUnsupportedError, UnknownWordError, UsageError
-from visavis.flows.search import Asked, reason_for_nothing
+from visavis.flows.query.vector import Asked, reason_for_nothing
 from visavis.store.capabilities import TextAnswer, WithText
 from visavis.store.text.own import MOST_WORDS, Words, words_of
 from visavis.types import Query, SearchResult, TextTerm
@@ -55,6 +55,8 @@ def answer(
     if query.by == "text":
         if not readable or not _wanted(query):
             raise UsageError("say which words to look for" if readable else _NOT_INDEXED)
+        if query.min_score == "auto":
+            raise UsageError("min_score auto is for answers by looks; give a number, as 1 for all")
         return _by_text(query, store, words, started)
     try:
         asked, notes = looks()
@@ -65,13 +67,14 @@ def answer(
         if isinstance(error, UnknownWordError) and not store.texts.count(words, query.where):
             raise
         return result
+    least = asked.least(query.min_score)
     found = store.texts.fused(
         words if readable else Words(()),
         asked.vector,
         query.limit,
         query.offset,
         query.where,
-        None if query.min_score is None else asked.floor(query.min_score),
+        None if least is None else asked.floor(least),
     )
     found = found._replace(matches=asked.scored(found.matches))
     if found.whole:
@@ -85,7 +88,12 @@ def answer(
 
 def count(query: Query, store: WithText) -> int:
     """How many records the text alone finds."""
-    return store.texts.count(_words(query), query.where, query.min_score)
+    return store.texts.count(_words(query), query.where, _score(query))
+
+
+def _score(query: Query) -> float | None:
+    """The least share of the words; where looks alone could have judged, any will do."""
+    return None if query.min_score == "auto" else query.min_score
 
 
 def _words(query: Query) -> Words:
@@ -107,7 +115,7 @@ def _by_text(
     started: float,
     error: Exception | None = None,
 ) -> SearchResult:
-    found = store.texts.search(words, query.limit, query.offset, query.where, query.min_score)
+    found = store.texts.search(words, query.limit, query.offset, query.where, _score(query))
     notes = _cut(words)
     if found.matches and not found.whole:
         notes += ("no record's own text has all of these words; the score is their share",)

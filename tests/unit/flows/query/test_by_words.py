@@ -13,7 +13,7 @@ from visavis_fake import FakeEmbedder
 from visavis.embedders.base import Embedder
 from visavis.errors import TextUnsupportedError, UnknownWordError, UsageError
 from visavis.filters import as_filter
-from visavis.flows.answer import Means, answer
+from visavis.flows.query.answer import Means, answer
 from visavis.store.base import ModelFacts
 from visavis.store.sqlite.lock import writer_lock
 from visavis.store.sqlite.store import SqliteStore

@@ -1,10 +1,9 @@
 """Query to vector to matches: the searching flow."""
 
 import math
-import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,30 +20,24 @@ from visavis.embedders.base import (
 )
 from visavis.embedders.blocks import reach
 from visavis.embedders.registry import reading_models
-from visavis.errors import ImageUnreadableError, TextUnsupportedError, UsageError
+from visavis.errors import TextUnsupportedError, UsageError
 from visavis.filters import described
-from visavis.flows.terms import NOTHING
-from visavis.images.decode import crop, decode
-from visavis.images.files import path_text, read_file, stat_file
-from visavis.store.base import Answer, Page, VectorStore
+from visavis.flows.query.terms import NOTHING
+from visavis.flows.relation.shown import Fetch, Shown, of_record, shown, term_picture
+from visavis.store.base import VectorStore
 from visavis.types import (
-    RGB,
-    Box,
     ClassTerm,
     ImageTerm,
     Match,
     Query,
     RecordTerm,
-    SearchResult,
     Term,
     TextTerm,
     Vectors,
     VectorTerm,
 )
 
-Fetch = Callable[[str], bytes]
-"""Downloads an http(s) address."""
-
+_PICTURES = ImageTerm | RecordTerm | VectorTerm
 _SHOWN = 200  # characters of a text
 _HALF_SHOWN = 5e-7  # half of the last digit of a score: what is shown can be asked for again
 
@@ -62,6 +55,21 @@ class Asked:
     reach: float = 1.0
     good_from: float | None = None
     """The score from which on the answers to these words are good; None: it is not known."""
+    pictured: bool = False
+    """Whether it asks for what looks like pictures, and for nothing else."""
+    shown: Shown | None = None
+    """The picture, if it asks with one alone."""
+
+    def least(self, min_score: float | Literal["auto"] | None) -> float | None:
+        """The lowest score of an answer to words. Raises UsageError where "auto" says nothing."""
+        if min_score != "auto":
+            return min_score
+        if self.good_from is None:
+            raise UsageError(
+                "min_score auto is for pictures and for words alone, by a model that knows from "
+                "which score on answers to words are good; give a number"
+            )
+        return self.good_from
 
     def floor(self, min_score: float) -> float:
         """The least dot product of a lowest score, as people write it."""
@@ -89,37 +97,16 @@ def check(query: Query) -> None:
     """Raise UsageError for a query that makes no sense, whatever it asks for."""
     if query.limit < 0 or query.offset < 0:
         raise UsageError(f"limit and offset cannot be negative ({query.limit}, {query.offset})")
-    if query.min_score is not None and not math.isfinite(query.min_score):
-        raise UsageError(f"min_score must be a number, not {query.min_score}")
+    least = query.min_score
+    if least is not None and least != "auto" and not math.isfinite(least):
+        raise UsageError(f"min_score must be a number or auto, not {query.min_score}")
+    if not 0 < query.false_match <= 0.5:
+        raise UsageError(f"false_match must be above 0 and at most 0.5, not {query.false_match}")
     for term in query.terms:
         if not math.isfinite(term.weight):
             raise UsageError(f"a weight must be a number, not {term.weight}")
-
-
-def page_of(asked: Asked, query: Query) -> Page:
-    """The part of the ranking that a query wants."""
-    floor = None if query.min_score is None else asked.floor(query.min_score)
-    return Page(query.limit, query.offset, floor, query.without)
-
-
-def rank(
-    asked: Asked, query: Query, store: VectorStore, started: float, notes: tuple[str, ...] = ()
-) -> SearchResult:
-    """The answer to a query whose vector is known; `started` is when (perf_counter) it began."""
-    [answer] = store.search(asked.vector[None], page_of(asked, query), query.where)
-    result = as_result(asked, query, answer, store.model().name, notes)
-    return replace(result, took_ms=(time.perf_counter() - started) * 1000)
-
-
-def as_result(
-    asked: Asked, query: Query, answer: Answer, model: str, notes: tuple[str, ...]
-) -> SearchResult:
-    """What a store found, as people see it; it does not say yet how long it took."""
-    matches = asked.scored(answer.matches)
-    if query.offset == 0:
-        notes += asked.weak(matches)
-    reason = None if matches else reason_for_nothing(query, answer.total)
-    return SearchResult(matches, answer.total, model, 0.0, reason, notes)
+    if query.relation and not all(isinstance(term, _PICTURES) for term in query.terms):
+        raise UsageError("relation is for questions of pictures; words have scores alone")
 
 
 def reason_for_nothing(query: Query, total: int) -> str:
@@ -130,7 +117,7 @@ def reason_for_nothing(query: Query, total: int) -> str:
         return "the index is empty"
     if query.limit == 0:
         return "the limit is 0"
-    if query.offset == 0 and query.min_score is not None:
+    if query.offset == 0 and query.min_score is not None and query.min_score != "auto":
         return f"nothing above min_score {query.min_score:g}"
     return f"no more matches at offset {query.offset}"
 
@@ -152,17 +139,18 @@ def query_vector(
     if not terms:
         raise UsageError(NOTHING)
     largest = max(abs(term.weight) for term in terms) or 1.0  # so that no weight is too much
+    found = [_seen(term, store, embedder, fetch, max_pixels) for term in terms]
     weighted = [
-        _term_vector(term, store, embedder, fetch, max_pixels) * (term.weight / largest)
-        for term in terms
+        one.vector * (term.weight / largest) for one, term in zip(found, terms, strict=True)
     ]
     total = sum(weighted[1:], start=weighted[0])
     length = float(np.linalg.norm(total))
     if length < 1e-6:
         raise UsageError("the terms cancel one another out; change a weight or leave one away")
     vector = np.asarray(total / length, np.float32)
-    if all(isinstance(term, ImageTerm | RecordTerm | VectorTerm) for term in terms):
-        return Asked(vector)
+    if all(isinstance(term, _PICTURES) for term in terms):
+        alone = found[0].shown if len(terms) == 1 and terms[0].weight > 0 else None
+        return Asked(vector, pictured=any(term.weight > 0 for term in terms), shown=alone)
     model = embedder()
     return Asked(vector, reach(model, vector), _good_from(terms, model))
 
@@ -189,23 +177,31 @@ def term_notes(terms: Iterable[Term], embedder: Callable[[], Embedder]) -> tuple
     return tuple(dict.fromkeys(notes))
 
 
-def _term_vector(
+class _Seen(NamedTuple):
+    """The unit vector of a term, divided by its reach, and the picture that the term shows."""
+
+    vector: NDArray[np.float64]
+    shown: Shown | None = None
+
+
+def _seen(
     term: Term, store: VectorStore, embedder: Callable[[], Embedder], fetch: Fetch, max_pixels: int
-) -> NDArray[np.float64]:
-    """The unit vector of a term, divided by its reach."""
+) -> _Seen:
     if isinstance(term, RecordTerm):
-        return np.asarray(store.vector(term.id), np.float64)
+        vector = np.asarray(store.vector(term.id), np.float64)
+        return _Seen(vector, of_record(store.get(term.id), store))
     if isinstance(term, VectorTerm):
-        return _given(term.vector, store.model().dim)
+        return _Seen(_given(term.vector, store.model().dim))
     model = embedder()
     if isinstance(term, ImageTerm):
-        pixels = term_pixels(term, model.side, fetch, max_pixels)
-        return np.asarray(embed(model, [pixels])[0], np.float64)
+        pixels, sha256 = term_picture(term, model.side, fetch, max_pixels)
+        vector = np.asarray(embed(model, [pixels])[0], np.float64)
+        return _Seen(vector, shown(pixels, sha256))
     if isinstance(term, TextTerm):
-        vector = _reader(model, term).embed_texts([term.text])[0]
+        direction = _reader(model, term).embed_texts([term.text])[0]
     else:
-        vector = classes_of(model).directions([term.name])[0]
-    return np.asarray(vector / np.float64(reach(model, vector)))
+        direction = classes_of(model).directions([term.name])[0]
+    return _Seen(np.asarray(direction / np.float64(reach(model, direction))))
 
 
 def _given(vector: Vectors, dim: int) -> NDArray[np.float64]:
@@ -229,44 +225,3 @@ def _reader(model: Embedder, term: TextTerm) -> TextEmbedder:
         f"side: {', '.join(reading_models())}, or one of your own (`visavis train joint`, "
         "`visavis models conse`)"
     )
-
-
-def term_pixels(term: ImageTerm, side: int | None, fetch: Fetch, max_pixels: int) -> RGB:
-    """What the term shows: the picture or its box, no smaller than the model wants."""
-    if isinstance(term.image, np.ndarray):
-        pixels = _checked(term.image)
-    else:
-        data, uri = _bytes(term.image, fetch)
-        if side is not None and term.box is not None:
-            side = _side_around(term.box, side)
-        pixels = decode(data, uri, min_side=side, max_pixels=max_pixels).pixels
-    return pixels if term.box is None else crop(pixels, term.box)
-
-
-def _side_around(box: Box, side: int) -> int:
-    """How large the picture has to be for the box to be `side` large; `crop` judges the box."""
-    smaller = min(box[2] - box[0], box[3] - box[1]) if len(box) == 4 else 1.0
-    return max(side, math.ceil(side / max(smaller, 1e-4))) if smaller > 0 else side
-
-
-def _checked(pixels: RGB) -> RGB:
-    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.size == 0:
-        raise UsageError(
-            f"a picture as an array is (height, width, 3) of uint8, not {pixels.shape} of "
-            f"{pixels.dtype}"
-        )
-    return pixels
-
-
-def _bytes(image: str | Path | bytes, fetch: Fetch) -> tuple[bytes, str]:
-    if isinstance(image, bytes):
-        return image, "the query picture"
-    if isinstance(image, str) and image.startswith(("http://", "https://")):
-        return fetch(image), image
-    status = stat_file(str(image))  # first: reading a pipe would wait for ever
-    if isinstance(status, str):
-        folder = Path(image).is_dir()
-        raise ImageUnreadableError(
-            str(image), "it is a folder; give one of its pictures" if folder else status
-        )
-    return read_file(path_text(str(image))), str(image)

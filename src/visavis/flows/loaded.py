@@ -1,0 +1,27 @@
+"""An entry of a source whose bytes were read, on its way to a record."""
+
+from typing import NamedTuple
+
+from visavis.types import Entry, ImageRecord
+
+
+class Loaded(NamedTuple):
+    """An entry whose bytes were read."""
+
+    entry: Entry
+    data: bytes
+    sha256: str
+
+
+def facts_of(entry: Entry, data: bytes) -> tuple[int, float]:
+    """Size and time of an entry, the size counted where the source could not tell."""
+    return (len(data) if entry.size < 0 else entry.size), entry.modified
+
+
+def record_of(loaded: Loaded, width: int, height: int) -> ImageRecord:
+    """The record of an entry whose upright picture has that size."""
+    entry = loaded.entry
+    size, modified = facts_of(entry, loaded.data)
+    return ImageRecord(
+        entry.id, entry.uri, size, modified, loaded.sha256, width, height, entry.fields
+    )

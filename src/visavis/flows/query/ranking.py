@@ -1,0 +1,143 @@
+"""A vector to matches: the page that was asked for, and what the answer is as a whole."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from visavis.embedders.base import Embedder
+from visavis.flows.query.vector import Asked, reason_for_nothing
+from visavis.flows.relation.background import Cuts
+from visavis.flows.relation.judge import CANDIDATES, Judge, at_least, verdict
+from visavis.flows.relation.shown import record_pixels
+from visavis.store.base import Answer, Page, VectorStore
+from visavis.types import RGB, ImageRecord, Match, Query, SearchResult
+
+
+@dataclass(frozen=True, slots=True)
+class Judging:
+    """What a ranking is made and judged with."""
+
+    store: VectorStore
+    cuts: Cuts
+    embedder: Callable[[], Embedder]
+    max_pixels: int
+
+
+def rank(
+    asked: Asked, query: Query, judging: Judging, started: float, notes: tuple[str, ...] = ()
+) -> SearchResult:
+    """The answer to a query whose vector is known; `started` is when (perf_counter) it began."""
+    [answer] = judging.store.search(asked.vector[None], first_page(asked, query), query.where)
+    result = as_result(asked, query, answer, judging, notes)
+    return replace(result, took_ms=(time.perf_counter() - started) * 1000)
+
+
+def first_page(asked: Asked, query: Query) -> Page:
+    """What the store is asked for first: of a picture, the candidates, whatever page is wanted."""
+    if asked.shown is not None:
+        return Page(CANDIDATES, without=query.without)
+    least = None if asked.pictured and query.min_score == "auto" else asked.least(query.min_score)
+    floor = None if least is None else asked.floor(least)
+    return Page(query.limit, query.offset, floor, query.without)
+
+
+def as_result(
+    asked: Asked, query: Query, answer: Answer, judging: Judging, notes: tuple[str, ...]
+) -> SearchResult:
+    """What a store found of the first page, as people see it, but for how long it took."""
+    if asked.shown is not None:
+        result = _compared(asked, query, answer, judging)
+    elif asked.pictured:
+        result = _told_by_score(asked, query, answer, judging)
+    else:
+        matches = asked.scored(answer.matches)
+        reason = None if matches else reason_for_nothing(query, answer.total)
+        result = SearchResult(matches, answer.total, "", 0.0, reason)
+    if query.offset == 0:
+        notes += asked.weak(result.matches)
+    return replace(result, model=judging.store.model().name, notes=notes)
+
+
+def _compared(asked: Asked, query: Query, first: Answer, judging: Judging) -> SearchResult:
+    """The candidates are the same for every page: pages neither repeat nor leave out a record."""
+    judge = _judge(asked, query, first.total, judging)
+    candidates = judge.judged(first.matches)
+    kept = _kept(candidates, query)
+    stop = query.offset + query.limit
+    matches = kept[query.offset : stop]
+    behind = len(candidates) - len(kept)  # left out already: later pages begin so much earlier
+    if stop > len(kept) and first.total > len(candidates):
+        start = max(query.offset + behind, len(candidates))
+        page = Page(stop + behind - start, start, without=query.without)
+        [further] = judging.store.search(asked.vector[None], page, query.where)
+        matches += _kept(judge.by_score(further.matches), query)
+    return _result(query, first.total, candidates, matches, judge.cut)
+
+
+def _told_by_score(asked: Asked, query: Query, found: Answer, judging: Judging) -> SearchResult:
+    """A vector, or several pictures: nothing can be compared but scores."""
+    judge = _judge(asked, query, found.total, judging)
+    told = judge.by_score(found.matches)
+    best = told
+    if query.offset or query.min_score is not None or not query.limit:
+        [nearest] = judging.store.search(
+            asked.vector[None], Page(1, without=query.without), query.where
+        )
+        best = judge.by_score(nearest.matches)
+    return _result(query, found.total, best, _kept(told, query), judge.cut)
+
+
+def _judge(asked: Asked, query: Query, searched: int, judging: Judging) -> Judge:
+    cut = judging.cuts.cut(searched, query.false_match)
+    return Judge(asked.shown, cut, judging.store, partial(_pixels, judging))
+
+
+def _result(
+    query: Query, total: int, best: Sequence[Match], matches: Sequence[Match], cut: float | None
+) -> SearchResult:
+    return SearchResult(
+        tuple(matches),
+        total,
+        "",
+        0.0,
+        _reason(query, total, best, matches, cut),
+        verdict=verdict(best) or "none",
+        similar_from=cut,
+    )
+
+
+def _kept(matches: Sequence[Match], query: Query) -> list[Match]:
+    """The matches that the query wants: of a relation, and of a score."""
+    if query.min_score == "auto":
+        return at_least(matches, query.relation or "similar")
+    found = at_least(matches, query.relation)
+    least = query.min_score
+    return found if least is None else [match for match in found if match.score >= least]
+
+
+def _pixels(judging: Judging, record: ImageRecord) -> RGB | None:
+    return record_pixels(record, judging.embedder().side, judging.max_pixels)
+
+
+def _reason(
+    query: Query,
+    total: int,
+    candidates: Sequence[Match],
+    matches: Sequence[Match],
+    cut: float | None,
+) -> str | None:
+    """Why there are no matches, or none that is similar."""
+    related = verdict(candidates) is not None
+    if related and matches:
+        return None
+    asked_for_scores = query.min_score not in (None, "auto") and not matches
+    if not candidates or related or query.limit == 0 or asked_for_scores:
+        return reason_for_nothing(query, total)
+    best = max(match.score for match in candidates)
+    if cut is None:
+        return (
+            f"nothing that is the same picture; {total} records are too few to tell by scores what "
+            "is similar"
+        )
+    return f"nothing similar: the nearest scores {best:.2f}, similar is from {cut:.2f} on"

@@ -1,0 +1,229 @@
+"""What score tells alike from unlike, in this index and by its model.
+
+A cosine has no meaning of its own: unrelated shoes of a shop score higher than two views of one
+building elsewhere. So some records of the index are asked for as if they were questions, and how
+their nearest *unrelated* records score is kept: a question that has nothing alike in the index
+fares as they do. Where records have a field that the nearest neighbours share far more often than
+chance (a product, a label, a folder), records with the same value count as related; without one,
+all but the record itself are taken for unrelated, and the cut comes out too high rather than too
+low.
+
+The cut for a share of the index (a filter) follows from the same figures: if c unrelated records
+score above it, the chance that a share f of all records holds none of them is (1 - f)^c.
+"""
+
+import contextlib
+import io
+import math
+import threading
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.store.base import Page, VectorStore
+from visavis.store.capabilities import has_evidence, has_facets
+from visavis.types import FALSE_MATCH, FieldValue, ImageRecord
+
+LEAST_RECORDS = 10
+"""With fewer there is no background to speak of."""
+
+_NOTE = "background"  # under which name it is kept with the index
+_AT_ONCE = 20_000  # records: of larger indexes it is made by runs that write, not by a search
+_ASKED = 500
+_DEPTH = 96
+_LEAST_SHARE = 0.03  # of the index: for smaller ones the depth does not suffice
+_GROWN = 1.5
+_SEED = 20_261
+_FOLDER = "\0folder"
+_TELLING = 0.3  # nearest neighbours that share a telling field's value, at least
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Background:
+    """How unrelated records score against one another."""
+
+    fingerprint: str
+    """Of the model."""
+    records: int
+    """In the index, when it was made."""
+    related_by: str
+    """The field whose values tell related records; nothing: none does."""
+    scores: NDArray[np.float32]
+    """(questions, depth): of each question the nearest unrelated records' scores, best first."""
+
+    def fits(self, fingerprint: str, records: int) -> bool:
+        """Whether it is of this model, and the index has not changed its size by half since."""
+        return (
+            self.fingerprint == fingerprint
+            and self.records / _GROWN <= records <= self.records * _GROWN
+        )
+
+    def cut(self, searched: int, false_match: float = FALSE_MATCH) -> float:
+        """The score above which an answer among so many records is called similar.
+
+        Of questions with nothing alike among them, the share `false_match` gets such an answer.
+        """
+        share = min(1.0, max(_LEAST_SHARE, searched / max(1, self.records)))
+        rate = max(false_match, 1e-9)
+        known = max(rate, min(0.1, 5 / len(self.scores)))  # rarer than that is extrapolated
+        cut = self._reached_by(known, share)
+        if rate < known:
+            further = self._reached_by(known * 2, share)
+            cut += (cut - further) / math.log(2) * math.log(known / rate)
+        return min(cut, 1.0)
+
+    def _reached_by(self, rate: float, share: float) -> float:
+        """The score that the best of a share of the records reaches for so many questions."""
+        low, high = -1.0, 1.0
+        for _ in range(30):
+            middle = (low + high) / 2
+            above = (self.scores > middle).sum(axis=1)
+            if float((1 - (1 - share) ** above).mean()) > rate:
+                low = middle
+            else:
+                high = middle
+        return high
+
+    def packed(self) -> bytes:
+        """The bytes that a store keeps."""
+        out = io.BytesIO()
+        facts = np.array([self.fingerprint, str(self.records), self.related_by])
+        np.savez_compressed(out, facts=facts, scores=self.scores.astype(np.float16))
+        return out.getvalue()
+
+    @classmethod
+    def unpacked(cls, data: bytes) -> Self:
+        """What `packed` wrote. Raises ValueError or OSError for other bytes."""
+        with np.load(io.BytesIO(data), allow_pickle=False) as held:
+            fingerprint, records, related_by = (str(fact) for fact in held["facts"])
+            return cls(fingerprint, int(records), related_by, held["scores"].astype(np.float32))
+
+
+class Cuts:
+    """The cuts of an index, from the background that it keeps. Safe to use from threads."""
+
+    def __init__(self, store: VectorStore) -> None:
+        self._store = store
+        self._guard = threading.Lock()
+        self._held: Background | None = None
+        self._known: dict[tuple[int, float], float] = {}
+
+    def cut(self, searched: int, false_match: float) -> float | None:
+        """See `Background.cut`; None: the index is too small to tell, or was not measured yet."""
+        with self._guard:
+            background = self._current()
+            if background is None:
+                return None
+            key = searched, false_match
+            if key not in self._known:
+                self._known = dict(list(self._known.items())[-100:])
+                self._known[key] = background.cut(searched, false_match)
+            return self._known[key]
+
+    def _current(self) -> Background | None:
+        fingerprint, records = self._store.model().fingerprint, self._store.count()
+        if self._held is None or not self._held.fits(fingerprint, records):
+            kept = _kept(self._store)
+            if kept is None or not kept.fits(fingerprint, records):
+                kept = measure(self._store) if records <= _AT_ONCE else None
+            self._held, self._known = kept, {}
+        return self._held
+
+
+def settle(store: VectorStore) -> None:
+    """What follows on writing: quick searches, and cuts that fit; needs the index's lock."""
+    store.settle()
+    renew(store)
+
+
+def renew(store: VectorStore) -> None:
+    """Measure the background again, if the index has outgrown it; needs the index's lock."""
+    if not has_evidence(store):
+        return
+    kept = _kept(store)
+    if kept is not None and kept.fits(store.model().fingerprint, store.count()):
+        return
+    made = measure(store)
+    if made is not None:
+        store.evidence.note(_NOTE, made.packed())
+
+
+def _kept(store: VectorStore) -> Background | None:
+    data = store.evidence.noted(_NOTE) if has_evidence(store) else None
+    if data is None:
+        return None
+    with contextlib.suppress(ValueError, OSError, KeyError):  # written by another version
+        return Background.unpacked(data)
+    return None
+
+
+def measure(store: VectorStore) -> Background | None:
+    """Ask for some records of the index; None when it has too few, or cannot pick any."""
+    total = store.count()
+    if total < LEAST_RECORDS or not has_facets(store):
+        return None
+    asked = store.browse.sample(_ASKED, _SEED)
+    found = [
+        store.search(store.vector(record.id)[None], Page(_DEPTH + 1, without=record.id))[0].matches
+        for record in asked
+    ]
+    nearest = [[match.record for match in matches] for matches in found]
+    field = _telling_field(asked, nearest)
+    scores = np.full((len(asked), _DEPTH), -1.0, np.float32)
+    for row, (record, matches) in enumerate(zip(asked, found, strict=True)):
+        unrelated = [
+            match.score
+            for match in matches
+            if not (match.record.sha256 == record.sha256 or _related(record, match.record, field))
+        ]
+        scores[row, : len(unrelated)] = unrelated[:_DEPTH]
+        if not unrelated:  # all that was looked at is related; the others score no higher
+            scores[row, 0] = matches[-1].score
+    return Background(store.model().fingerprint, total, field, scores)
+
+
+def _related(one: ImageRecord, other: ImageRecord, field: str) -> bool:
+    if not field:
+        return False
+    value = _values(one).get(field)
+    return value is not None and _values(other).get(field) == value
+
+
+def _values(record: ImageRecord) -> Mapping[str, FieldValue]:
+    """A record's fields, and the folder that it lies in."""
+    folder = str(PurePath(record.id).parent)
+    return {**record.fields, _FOLDER: folder} if folder != "." else record.fields
+
+
+def _telling_field(asked: Sequence[ImageRecord], nearest: Sequence[Sequence[ImageRecord]]) -> str:
+    """The field whose value the nearest neighbour shares most beyond chance; nothing: none."""
+    best, most = "", 0.0
+    for name in sorted({name for record in asked for name in _values(record)}):
+        pairs = list(_pairs(name, asked, nearest))
+        if len(pairs) < len(asked) / 2:
+            continue
+        shared = sum(one == other for one, other in pairs) / len(pairs)
+        counts = Counter(one for one, _ in pairs)
+        chance = sum((count / len(pairs)) ** 2 for count in counts.values())
+        if len(counts) < 2 or shared < _TELLING or shared < 2 * chance:
+            continue
+        gain = shared * math.log(shared / chance)  # as in Kullback and Leibler 1951
+        if gain > most:
+            best, most = name, gain
+    return best
+
+
+def _pairs(
+    name: str, asked: Sequence[ImageRecord], nearest: Sequence[Sequence[ImageRecord]]
+) -> Iterator[tuple[FieldValue, FieldValue]]:
+    for record, others in zip(asked, nearest, strict=True):
+        value = _values(record).get(name)
+        first = next((other for other in others if other.sha256 != record.sha256), None)
+        other = None if first is None else _values(first).get(name)
+        if value is not None and other is not None:
+            yield value, other

@@ -1,0 +1,131 @@
+"""What each match is to the picture that was asked with, and what the answer is as a whole.
+
+    exact            the same bytes, or the same pixels
+    near_duplicate   the same picture, edited: told from pixels, never from a score
+    variant          the same layout in other colours
+    similar          scores above the cut of this index (see `visavis.flows.relation.background`)
+    other            the nearest that there is
+
+Whole-picture vectors rank some copies behind look-alikes, so the first CANDIDATES are looked at
+whatever was asked for, and those that are found to be copies come first, on every page the same.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from visavis.flows.relation.shown import Shown
+from visavis.matching.local import has_opencv, same_by_features
+from visavis.matching.pixel_check import PixelCheck, pixel_checks
+from visavis.matching.signature import Signature
+from visavis.store.base import VectorStore
+from visavis.store.capabilities import has_evidence
+from visavis.types import RELATIONS, RGB, ImageRecord, Match, Relation
+
+CANDIDATES = 32
+"""The first matches, that are compared pixel by pixel; more than any page's share of copies."""
+
+WARPED = 5
+"""The first of them that local features are compared with (they read the files)."""
+
+Read = Callable[[ImageRecord], RGB | None]
+"""The pixels of a record's file, or None where it cannot be read any more."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Judge:
+    """Tells relations for one question."""
+
+    shown: Shown | None
+    """The picture, if the question is one picture and nothing else."""
+    cut: float | None
+    """The score from which on matches are similar; None: the index has too few records."""
+    store: VectorStore
+    read: Read
+
+    def judged(self, matches: Sequence[Match]) -> list[Match]:
+        """The candidates with their relations, copies first, else in the order they have."""
+        found = self.by_score(matches)
+        if self.shown is not None:
+            found = self._by_pixels(self.shown, found)
+            if not any(_is_copy(match) for match in found):
+                found = self._by_features(self.shown, found)
+        copies = [match for match in found if _is_copy(match)]
+        copies.sort(key=lambda match: RELATIONS.index(match.relation or "other"))
+        return copies + [match for match in found if not _is_copy(match)]
+
+    def by_score(self, matches: Sequence[Match]) -> list[Match]:
+        """Matches with their relations, told by their scores alone."""
+        return [self._by_score(match) for match in matches]
+
+    def _by_score(self, match: Match) -> Match:
+        similar = self.cut is not None and match.score >= self.cut
+        return replace(match, relation="similar" if similar else "other")
+
+    def _by_pixels(self, shown: Shown, matches: Sequence[Match]) -> list[Match]:
+        signatures = self._signatures(matches)
+        known = [match for match in matches if match.record.sha256 in signatures]
+        checks: dict[str, PixelCheck] = {}
+        if shown.signature is not None:
+            compared = pixel_checks(
+                shown.signature, [signatures[match.record.sha256] for match in known]
+            )
+            checks = {match.record.id: check for match, check in zip(known, compared, strict=True)}
+        return [self._told(shown, match, checks.get(match.record.id)) for match in matches]
+
+    def _told(self, shown: Shown, match: Match, check: PixelCheck | None) -> Match:
+        if shown.sha256 is not None and match.record.sha256 == shown.sha256:
+            return replace(match, relation="exact", verified=True)
+        if check is None or check.verdict == "unknown":
+            return match
+        if check.verdict == "recoloured":
+            return replace(match, relation="variant", verified=True)
+        same = check.form > 0.999 and self._same_pixels(shown, match.record)
+        return replace(match, relation="exact" if same else "near_duplicate", verified=True)
+
+    def _same_pixels(self, shown: Shown, record: ImageRecord) -> bool:
+        mine = shown.pixels()
+        if mine is None or mine.shape[:2] != (record.height, record.width):
+            return False  # made smaller while it was decoded: only the files could tell
+        others = self.read(record)
+        return others is not None and np.array_equal(mine, others)
+
+    def _signatures(self, matches: Sequence[Match]) -> dict[str, Signature]:
+        """By content; those of an index of before are made from the files."""
+        hashes = [match.record.sha256 for match in matches]
+        kept = self.store.evidence.signatures(hashes) if has_evidence(self.store) else {}
+        return {digest: Signature.unpacked(data) for digest, data in kept.items()}
+
+    def _by_features(self, shown: Shown, matches: Sequence[Match]) -> list[Match]:
+        """Compare the first with local features, where OpenCV is installed and files are there."""
+        mine = shown.pixels() if has_opencv() and shown.record is None else None
+        if mine is None:
+            return list(matches)
+        same = same_by_features(mine)
+        found = list(matches)
+        for place, match in enumerate(found[:WARPED]):
+            others = self.read(match.record)
+            if others is None:
+                continue
+            relation: Relation | None = "near_duplicate" if same(others) else match.relation
+            found[place] = replace(match, relation=relation, verified=True)
+        return found
+
+
+def _is_copy(match: Match) -> bool:
+    return match.relation in ("exact", "near_duplicate", "variant") and match.verified
+
+
+def verdict(matches: Sequence[Match]) -> Relation | None:
+    """The best relation among matches; None: nothing is related."""
+    told = [match.relation for match in matches if match.relation not in (None, "other")]
+    return min(told, key=RELATIONS.index) if told else None
+
+
+def at_least(matches: Sequence[Match], least: Relation | None) -> list[Match]:
+    """The matches of a relation and of better ones."""
+    if least is None:
+        return list(matches)
+    worst = RELATIONS.index(least)
+    return [m for m in matches if m.relation is not None and RELATIONS.index(m.relation) <= worst]

@@ -1,0 +1,202 @@
+"""The same picture, edited? Told from two signatures alone, without reading a file.
+
+The gradients of brightness of two signatures are correlated in all eight turns and flips. Resizing,
+compression, blur, and changes of light or to grey leave them nearly alone; other views of an object
+do not correlate. What correlates may still be another product in the same pose: so the parts that
+show anything have to agree one by one, and the colours may differ by no more than edits of a
+photograph make them. Crops, borders, captions and writing move the picture within its frame: that
+is not for this check, but for `visavis.matching.local`.
+
+Thresholds were chosen on the copies, views and catalogue pairs of docs/results.md.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.matching.signature import COLOUR_SIDE, SIDE, Grid, Signature
+
+Verdict = Literal["same", "recoloured", "unknown"]
+
+LEAST_FORM = 0.65
+"""Correlation of the gradients below which nothing else is looked at."""
+PARTS = 6
+"""Parts a side; each has 8 × 8 cells."""
+VISIBLE = 2.0
+"""Grey levels: a part with weaker gradients shows nothing."""
+ENOUGH, MANY = 8, 20
+"""Parts that have to show something (fewer are no evidence: an empty page, a flat colour), and
+from how many on the picture fills its frame (a product on a white ground does not)."""
+GREY = 4.0
+"""Colour differences (of 128) below this are as good as none."""
+RECOLOURED = 0.3
+"""The share of the colour that no edit of a whole photograph explains."""
+
+
+@dataclass(frozen=True, slots=True)
+class PixelCheck:
+    """What two signatures say of their pictures."""
+
+    verdict: Verdict
+    form: float
+    """Correlation of the gradients in the best of eight turns and flips, -1…1."""
+    colour: float
+    """The share of colour that differs, 0…1; 0 where the forms differ."""
+
+
+def pixel_checks(asked: Signature, others: Sequence[Signature]) -> list[PixelCheck]:
+    """Compare a picture with others."""
+    if not others:
+        return []
+    turned = _turned(asked.light)
+    mine, theirs = _unit(turned), _unit(np.stack([other.light for other in others]))
+    # One by one: so small a product stays in this thread, and waking others costs a hundred times.
+    forms = np.stack([mine @ row for row in theirs], axis=1)
+    best = forms.argmax(axis=0)
+    colours = _turned(asked.colour)
+    return [
+        _judged(turned[way], colours[way], other, float(forms[way, at]))
+        for at, (way, other) in enumerate(zip(best, others, strict=True))
+    ]
+
+
+def _judged(light: Grid, colour: Grid, other: Signature, form: float) -> PixelCheck:
+    if form < LEAST_FORM:
+        return PixelCheck("unknown", form, 0.0)
+    detail = _detail(_blurred(light), _blurred(other.light))
+    if not _agree(form, detail):
+        return PixelCheck("unknown", form, 0.0)
+    turned = Signature(light, colour)
+    differs = colour_residual(turned, other)
+    return PixelCheck("recoloured" if differs > RECOLOURED else "same", form, differs)
+
+
+class _Detail(NamedTuple):
+    """How smoothed gradients correlate: all of them, and part by part where parts show anything."""
+
+    whole: float
+    each: float
+    """The mean over the parts."""
+    parts: int
+
+
+def _agree(form: float, detail: _Detail) -> bool:
+    """Whether gradients and smoothed gradients say that the layout is the same.
+
+    A blurred or tiny copy keeps less of the fine gradients, so the smoothed ones may decide; not so
+    for a few outlines on an empty ground, which many products share.
+    """
+    if detail.parts >= MANY and detail.whole >= 0.96 and detail.each >= 0.9:
+        return True
+    return detail.parts >= ENOUGH and form >= 0.9 and detail.each >= 0.85
+
+
+def _turned(grid: Grid) -> Grid:
+    """The eight turns and flips of a square grid (n, n, …)."""
+    turns = [np.rot90(grid, quarter) for quarter in range(4)]
+    return np.stack([*turns, *(turn[:, ::-1] for turn in turns)])
+
+
+def _unit(lights: Grid) -> NDArray[np.float32]:
+    """The gradients of (n, 48, 48) as rows of unit length; of a flat picture, zeros."""
+    across, down = np.diff(lights, axis=2), np.diff(lights, axis=1)
+    rows = np.concatenate([part.reshape(len(lights), -1) for part in (across, down)], axis=1)
+    length = np.linalg.norm(rows, axis=1, keepdims=True)
+    unit: NDArray[np.float32] = rows / np.maximum(length, 1e-6)
+    return unit
+
+
+def _blurred(light: Grid) -> Grid:
+    padded = np.pad(light, 1, mode="edge")
+    across = padded[:, :-2] + 2 * padded[:, 1:-1] + padded[:, 2:]
+    blurred: Grid = (across[:-2] + 2 * across[1:-1] + across[2:]) / 16
+    return blurred
+
+
+def _detail(one: Grid, other: Grid) -> _Detail:
+    first, second = _parts(one), _parts(other)
+    products = (first * second).sum(axis=1)
+    energies = np.sqrt((first**2).sum(axis=1)), np.sqrt((second**2).sum(axis=1))
+    lengths = float(np.linalg.norm(first)), float(np.linalg.norm(second))
+    whole = products.sum() / max(lengths[0] * lengths[1], 1e-6)
+    contrast = lengths[1] / max(lengths[0], 1e-6)
+    least = VISIBLE * np.sqrt(first.shape[1])
+    visible = np.maximum(energies[0] * max(contrast, 1.0), energies[1]) > least
+    if not visible.any():
+        return _Detail(float(whole), 0.0, 0)
+    each = products / np.maximum(energies[0] * energies[1], 1e-6)
+    return _Detail(float(whole), float(each[visible].mean()), int(visible.sum()))
+
+
+def _parts(light: Grid) -> NDArray[np.float32]:
+    """Gradients by part: (36, 128)."""
+    side = SIDE // PARTS
+    gradients = np.stack(list(np.gradient(light)))
+    parts = gradients.reshape(2, PARTS, side, PARTS, side).transpose(1, 3, 0, 2, 4)
+    return parts.reshape(PARTS * PARTS, -1)
+
+
+def colour_residual(one: Signature, other: Signature) -> float:
+    """The share of colour that no edit of a whole photograph explains, 0…1.
+
+    An edit makes all colours stronger or weaker, tints what is bright (another white balance), or
+    leaves one hue (grey, sepia). A recoloured product changes its hue and keeps its white ground.
+    """
+    first, second = _Colours.of(one), _Colours.of(other)
+    if _is_toned(first, second) or _is_toned(second, first):
+        return 0.0
+    return min(_unexplained(first, second), _unexplained(second, first))
+
+
+class _Colours(NamedTuple):
+    """A signature's colour and brightness by coarse cells."""
+
+    colour: NDArray[np.float32]
+    """(144, 2)"""
+    bright: NDArray[np.float32]
+    """(144, 1)"""
+
+    @classmethod
+    def of(cls, picture: Signature) -> "_Colours":
+        step = SIDE // COLOUR_SIDE
+        light = picture.light.reshape(COLOUR_SIDE, step, COLOUR_SIDE, step).mean(axis=(1, 3))
+        return cls(picture.colour.reshape(-1, 2), light.reshape(-1, 1))
+
+
+def _is_toned(one: _Colours, other: _Colours) -> bool:
+    """Whether one is the other in grey, or in one tint that reaches its brightest parts too."""
+    if _rms(one.colour) < GREY:
+        return bool(np.abs(one.bright - other.bright).mean() < 8 or _spread(other) >= GREY)
+    if _spread(one) >= 1.5 * GREY:
+        return False
+    tints = np.linalg.norm(one.colour[one.bright[:, 0] >= 200], axis=1)
+    return bool(np.median(tints) > GREY) if len(tints) else _spread(other) >= GREY
+
+
+def _spread(picture: _Colours) -> float:
+    """How far colours are (root mean square) from one tint that depends on brightness alone."""
+    known = np.hstack([picture.bright, picture.bright**2 / 255, np.ones_like(picture.bright)])
+    fitted, *_ = np.linalg.lstsq(known, picture.colour, rcond=None)
+    return _rms(picture.colour - known @ fitted)
+
+
+def _rms(colour: NDArray[np.float32]) -> float:
+    return float(np.sqrt((colour**2).sum(axis=1).mean()))
+
+
+def _unexplained(one: _Colours, other: _Colours) -> float:
+    """The share of the other's colour that is left after scaling and tinting the one's."""
+    # other = scale * one + tint * brightness: three unknowns, the scale not below 0.
+    zeros = np.zeros_like(one.bright)
+    tints = np.vstack([np.hstack([one.bright, zeros]), np.hstack([zeros, one.bright])])
+    rows = np.hstack([np.concatenate([one.colour[:, :1], one.colour[:, 1:]]), tints])
+    wanted = np.concatenate([other.colour[:, 0], other.colour[:, 1]])
+    fitted, *_ = np.linalg.lstsq(rows, wanted, rcond=None)
+    if fitted[0] < 0:
+        rows = tints
+        fitted, *_ = np.linalg.lstsq(rows, wanted, rcond=None)
+    left = wanted - rows @ fitted
+    return float((left**2).sum() / max((wanted**2).sum(), GREY**2 * len(one.colour)))

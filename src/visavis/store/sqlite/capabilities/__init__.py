@@ -1,0 +1,1 @@
+"""What SQLite can do besides keeping and finding vectors: see `visavis.store.capabilities`."""

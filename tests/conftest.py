@@ -100,7 +100,10 @@ def fake() -> FakeEmbedder:
 def plug_in(monkeypatch: pytest.MonkeyPatch) -> None:
     """Makes the models `fake` and `fake-halves` known by name, here and in child processes."""
     monkeypatch.syspath_prepend(PLUGIN)
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(PLUGIN), str(FAKE)]))
+    others = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    monkeypatch.setenv(
+        "PYTHONPATH", os.pathsep.join(filter(None, [str(PLUGIN), str(FAKE), *others]))
+    )
 
 
 @pytest.fixture

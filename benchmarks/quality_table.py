@@ -35,7 +35,7 @@ _ORDER = ("classic", OURS, "mobilenet-v2")
 _BELOW = f"They are compared query by query [below](#{OURS}-against-the-others)."
 _HEAD = """# Results
 
-On this page you find how well each model finds, measured on public sets of pictures.
+How well each model finds, measured on public sets of pictures.
 
 `python -m benchmarks.quality` makes this page from the reports in `benchmarks/results`. Below every
 figure stands its 95 % interval. The whole set is the gallery, and a query is left out of its own

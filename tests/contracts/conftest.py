@@ -1,6 +1,5 @@
 """Every kind of store, empty or filled."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,17 +8,11 @@ from brute import Brute, clustered
 from stores import DIM, IMPLEMENTATIONS, Implementation, numbered
 
 from visavis.store.base import VectorStore
-from visavis.store.nearest import ranking as nearest
-from visavis.store.sqlite import snapshots
 
 
 @pytest.fixture(params=IMPLEMENTATIONS, ids=lambda implementation: implementation.name)
-def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Implementation:
+def kind(request: pytest.FixtureRequest) -> Implementation:
     chosen: Implementation = request.param
-    if chosen.exact_floats is not None:
-        monkeypatch.setattr(snapshots, "EXACT_FLOATS", chosen.exact_floats)
-        monkeypatch.setattr(snapshots, "PENDING_FLOATS", chosen.exact_floats // 2)
-        monkeypatch.setattr(nearest, "SELECTIVE", 400)
     return chosen
 
 
@@ -28,7 +21,7 @@ def store(
     kind: Implementation, tmp_path: Path, request: pytest.FixtureRequest
 ) -> Iterator[VectorStore]:
     if "filled" in request.fixturenames:
-        shutil.copytree(request.getfixturevalue("template"), tmp_path / "store")
+        kind.copy(request.getfixturevalue("template"), tmp_path / "store")
     opened = kind.open(tmp_path / "store", DIM)
     yield opened
     opened.close()
@@ -56,7 +49,7 @@ def template(
         store = kind.open(folder, DIM)
         source = store.source("catalogue", "/pictures/all.csv").number
         store.upsert(source, numbered(3000), clustered(3000, DIM))
-        kind.settle(store)
+        store.settle()
         store.close()
         templates[kind.name] = folder
     return templates[kind.name]
@@ -65,7 +58,7 @@ def template(
 @pytest.fixture
 def filled(kind: Implementation, store: VectorStore) -> Brute:
     """3,000 records in the store, and the same in the oracle."""
-    assert store.info().approximate == (kind.exact_floats is not None)
+    assert store.info().approximate == kind.approximate
     oracle = Brute()
     oracle.upsert(numbered(3000), clustered(3000, DIM))
     return oracle

@@ -12,7 +12,7 @@ from stores import DIM, Implementation, a_query, numbered, where
 
 from visavis.errors import RecordNotFoundError, StoreError
 from visavis.filters import parse_all
-from visavis.store.base import Change, Gone, VectorStore
+from visavis.store.base import Change, Gone, SourceRun, VectorStore
 from visavis.store.fields import as_text
 
 # -- records ---------------------------------------------------------------------------------------
@@ -191,6 +191,32 @@ def test_a_source_is_registered_once_and_counts_its_records(store: VectorStore) 
     assert [store.sweep(row.number).count() for row in (first, second)] == [0, 2]
 
 
+def test_a_source_that_moves_takes_its_records_along(store: VectorStore) -> None:
+    old = store.source("folder", "/a/photos", apart=True)
+    records = [
+        some_record("x.jpg", uri="/a/photos/x.jpg"),
+        some_record("sub/y.jpg", {"folder": "sub"}, "/a/photos/sub/y.jpg"),
+    ]
+    store.upsert(old.number, records, clustered(2, DIM))
+    store.note_run(old.number, SourceRun(1.0, 2.0, skipped=3))
+    assert store.move_source(old.number, "/b", below="photos") == 2
+    [now] = store.info().sources
+    assert (now.uri, now.records, now.run) == ("/b", 2, SourceRun(1.0, 2.0, skipped=3))
+    assert store.get("photos/x.jpg").uri == "/b/photos/x.jpg"
+    assert store.get("photos/sub/y.jpg").fields == {"folder": "photos/sub"}
+    assert store.count() == 2
+
+
+def test_what_would_lose_too_much_removes_what_moved_alone(store: VectorStore, source: int) -> None:
+    store.upsert(source, numbered(5), clustered(5, DIM))
+    sweep = store.sweep(source, below="r0000")
+    store.upsert(
+        source, [replace(some_record("new"), sha256=numbered(1)[0].sha256)], clustered(1, DIM)
+    )
+    assert sweep.gone(lambda id, uri: id == "r00004", most=2) == Gone(1, 1, refused=3)
+    assert {record.id for record in store.records()} == {"new", *(r.id for r in numbered(4, 1))}
+
+
 # -- life ------------------------------------------------------------------------------------------
 
 
@@ -229,7 +255,7 @@ def test_another_opened_store_follows_what_this_one_writes(
         store.remove(gone)
         filled.remove(gone)
         if turn % 2:
-            kind.settle(store)
+            store.settle()
         assert ask(reader, query, 120) == ask(store, query, 120)
         found = ask(reader, query, 20, where=where("number<350"))
         low = [id for id, r in filled.records.items() if int(r.fields["number"]) < 350]
@@ -260,5 +286,5 @@ def test_readers_in_threads_never_see_half_a_change(
         for number in range(1, 60):
             turn(number)
             if number == 30:
-                kind.settle(store)
+                store.settle()
     assert wrong == []

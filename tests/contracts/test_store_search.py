@@ -199,7 +199,7 @@ def test_a_life_of_random_edits_agrees_with_a_dict(
                 store.remove(gone)
                 oracle.remove(gone)
             case "settle":
-                kind.settle(store)
+                store.settle()
             case "reopen":
                 store.close()
                 store = kind.open(folder, DIM)

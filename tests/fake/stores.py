@@ -1,43 +1,85 @@
 """The ways to keep vectors, and what the contract puts into them."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import shutil
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from brute import clustered, some_record
+from dict_store import DictStore, Kept
 
 from visavis.filters import parse_all
 from visavis.store.base import ModelFacts, VectorStore
+from visavis.store.nearest.sizes import Sizes
 from visavis.store.sqlite.store import SqliteStore
 from visavis.types import Filter, ImageRecord, Vectors
 
 DIM = 16
 
 
+SIZES = Sizes(exact_floats=300 * DIM, pending_floats=150 * DIM, selective=400)
+"""A few hundred records are many."""
+
+
+class Implementation(Protocol):
+    """A way to keep vectors, for the contract."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def approximate(self) -> bool:
+        """Whether it answers so once it has many records."""
+        ...
+
+    def open(self, folder: Path, dim: int) -> VectorStore:
+        """Make the store at a place, or open it again."""
+        ...
+
+    def copy(self, folder: Path, to: Path) -> None:
+        """Put the same store in another place."""
+        ...
+
+
 @dataclass(frozen=True)
-class Implementation:
-    """A way to keep vectors: how to make or reopen one, and how to let it settle after writing."""
+class InSqlite:
+    """SQLite, of the usual sizes or smaller ones."""
 
     name: str
-    open: Callable[[Path, int], VectorStore]
-    settle: Callable[[VectorStore], None]
-    exact_floats: int | None = None
-    """Above this many numbers it answers approximately."""
+    sizes: Sizes
+    approximate: bool
+
+    def open(self, folder: Path, dim: int) -> VectorStore:
+        return SqliteStore.create(folder, _made_by(dim), self.sizes)
+
+    def copy(self, folder: Path, to: Path) -> None:
+        shutil.copytree(folder, to)
 
 
-def open_sqlite(folder: Path, dim: int) -> VectorStore:
-    return SqliteStore.create(folder, ModelFacts("fake", "fake", f"fake {dim}", dim))
+@dataclass(frozen=True)
+class InDicts:
+    """The double; what it keeps is found by its place."""
+
+    name: str = "dict"
+    approximate: bool = False
+    places: dict[Path, Kept] = field(default_factory=dict)
+
+    def open(self, folder: Path, dim: int) -> VectorStore:
+        return DictStore(folder, self.places.setdefault(folder, Kept(_made_by(dim))))
+
+    def copy(self, folder: Path, to: Path) -> None:
+        self.places[to] = self.places[folder].copied()
 
 
-def settle_sqlite(store: VectorStore) -> None:
-    assert isinstance(store, SqliteStore)
-    store.settle()
+def _made_by(dim: int) -> ModelFacts:
+    return ModelFacts("fake", "fake", f"fake {dim}", dim)
 
 
-IMPLEMENTATIONS = [
-    Implementation("sqlite", open_sqlite, settle_sqlite),
-    Implementation("sqlite-approximate", open_sqlite, settle_sqlite, exact_floats=300 * DIM),
+IMPLEMENTATIONS: list[Implementation] = [
+    InSqlite("sqlite", Sizes(), approximate=False),
+    InSqlite("sqlite-approximate", SIZES, approximate=True),
+    InDicts(),
 ]
 
 

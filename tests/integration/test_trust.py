@@ -13,7 +13,7 @@ from PIL import Image
 from visavis.errors import ImageUnreadableError, IndexDamagedError, SourceError
 from visavis.image_index import ImageIndex
 from visavis.store.base import ModelFacts
-from visavis.store.sqlite import snapshots
+from visavis.store.nearest.sizes import Sizes
 from visavis.store.sqlite.store import SqliteStore
 from visavis.types import ImageRecord
 
@@ -112,17 +112,18 @@ def test_a_damaged_vector_is_told_by_searches_and_by_compact(
 
 @pytest.mark.parametrize("per_cluster", [100, 500])
 def test_the_nearest_are_found_in_tight_clusters_and_for_odd_questions(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, per_cluster: int
+    tmp_path: Path, per_cluster: int
 ) -> None:
     rows, dim = 6_000, 32
-    monkeypatch.setattr(snapshots, "EXACT_FLOATS", 1_000)
     draw = np.random.default_rng(3)
     centres = draw.standard_normal((rows // per_cluster, dim))
     vectors = centres[np.arange(rows) % len(centres)] + 0.6 * draw.standard_normal((rows, dim))
     vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float16)
     exact = vectors.astype(np.float32)
     exact /= np.linalg.norm(exact, axis=1, keepdims=True)
-    store = SqliteStore.create(tmp_path / "i", ModelFacts("m", "m", "f", dim))
+    store = SqliteStore.create(
+        tmp_path / "i", ModelFacts("m", "m", "f", dim), Sizes(exact_floats=1_000)
+    )
     records = [ImageRecord(f"r{n:05}", f"/x/{n}", 1, 1.0, f"{n:064x}", 1, 1) for n in range(rows)]
     store.upsert(store.source("list", "list").number, records, exact)
     store.settle()

@@ -154,6 +154,8 @@ class Tagging:
         """
         if not 0 <= count <= MOST_TAGS:
             raise UsageError(f"give a record 0 to {MOST_TAGS} tags, not {count}")
+        if count:
+            taggable(self._store)  # before any model is loaded
         started = time.monotonic()
         report = IndexReport()
         with self._writing(), self._reading(allow_private) as read:

@@ -23,14 +23,12 @@ from visavis.store.base import DEPTH
 from visavis.store.nearest.ann import one_thread
 from visavis.store.nearest.caches import Base
 from visavis.store.nearest.codes import ROUNDING, dots, possibly_best
+from visavis.store.nearest.sizes import Sizes
 from visavis.types import Vectors
 
 Numbers = NDArray[np.int64]
 Fetch = Callable[[Numbers], tuple[Numbers, Vectors]]
 """Vectors in full precision by number; numbers that no longer exist are left out."""
-
-SELECTIVE = 20_000
-"""A filter that keeps fewer records of the base than this is answered exactly (2 ms)."""
 
 _SCORE_DECIMALS = 6  # finer differences come from the order of floating-point sums
 _MOST_CANDIDATES = 8_192
@@ -92,8 +90,11 @@ class Ranking:
 class Snapshot:
     """The vectors as of one generation of the database."""
 
-    def __init__(self, base: Base | None, dim: int, generation: int = 0) -> None:
+    def __init__(
+        self, base: Base | None, dim: int, generation: int = 0, sizes: Sizes | None = None
+    ) -> None:
         self.base = base
+        self._sizes = sizes or Sizes()
         self.generation = generation
         self.dim = dim
         self.last = base.last if base else 0
@@ -117,7 +118,7 @@ class Snapshot:
         self, generation: int, numbers: Numbers, vectors: Vectors, removed: Numbers
     ) -> "Snapshot":
         """The snapshot of a later generation: with new records, and without the removed ones."""
-        later = Snapshot(self.base, self.dim, generation)
+        later = Snapshot(self.base, self.dim, generation, self._sizes)
         all_numbers = np.concatenate([self.tail_numbers, numbers])
         kept = ~np.isin(all_numbers, removed)
         later.tail_numbers = all_numbers[kept]
@@ -164,7 +165,7 @@ class Snapshot:
     def proposes(self, selected: Numbers | None) -> bool:
         """Whether the approximate index is asked at all."""
         known = self.base is not None and self.base.ann is not None
-        return known and (selected is None or len(selected) > SELECTIVE)
+        return known and (selected is None or len(selected) > self._sizes.selective)
 
     def depth(self, selected: Numbers | None) -> int:
         """How many candidates the approximate index is asked for."""

@@ -20,17 +20,12 @@ from visavis.store.nearest.ann import Ann
 from visavis.store.nearest.caches import Base
 from visavis.store.nearest.codes import Codes
 from visavis.store.nearest.ranking import Numbers, Snapshot
+from visavis.store.nearest.sizes import Sizes
 from visavis.store.sqlite import edits, rows
 from visavis.store.sqlite.database import Database
 from visavis.store.sqlite.lock import writer_lock
 from visavis.store.sqlite.where import compile_filter
 from visavis.types import Filter, Vectors
-
-EXACT_FLOATS = 2**24
-"""Up to this many numbers (64 MB) an index is searched exactly, all in memory, in some 5 ms."""
-
-PENDING_FLOATS = 2**22
-"""New records (1 ms a query) after which a run makes the caches again."""
 
 _BLOCK, _BLOCK_FLOATS = 8_192, 2**23  # rows read at once, and numbers in them
 _SELECTIONS = 8  # filters whose result is remembered until the index changes
@@ -39,7 +34,8 @@ _SELECTIONS = 8  # filters whose result is remembered until the index changes
 class Snapshots:
     """The newest snapshot of an index, for all threads of this process."""
 
-    def __init__(self, folder: Path, db: Database) -> None:
+    def __init__(self, folder: Path, db: Database, sizes: Sizes) -> None:
+        self._sizes = sizes
         self._folder = folder / "cache"
         self._index = folder
         self._db = db
@@ -104,7 +100,11 @@ class Snapshots:
             self._snapshot = None  # if what follows fails, the next one starts here again
             self._dim = int(self._db.meta("dim") or 0)  # another model may have come
             base = caches.read(self._folder, cache) if cache else None
-            held, self._removed_seq, self._cache = Snapshot(base, self._dim), 0, cache
+            held, self._removed_seq, self._cache = (
+                Snapshot(base, self._dim, sizes=self._sizes),
+                0,
+                cache,
+            )
         return self._extended(connection, held, generation)
 
     def _extended(
@@ -114,9 +114,9 @@ class Snapshots:
         waiting = connection.execute(
             "SELECT count(*) FROM records WHERE number > ?", (snapshot.last,)
         ).fetchone()[0]
-        if (waiting + len(snapshot.tail_numbers)) * self._dim > EXACT_FLOATS:
+        if (waiting + len(snapshot.tail_numbers)) * self._dim > self._sizes.exact_floats:
             base = self._rescue_base(connection)
-            snapshot, self._removed_seq = Snapshot(base, self._dim), 0
+            snapshot, self._removed_seq = Snapshot(base, self._dim, sizes=self._sizes), 0
         new = connection.execute(
             "SELECT number, vector FROM vectors WHERE number > ? ORDER BY number", (snapshot.last,)
         ).fetchall()
@@ -193,8 +193,10 @@ class Snapshots:
             floats = self._row_count(connection) * self._dim
             _, cache = self._marks(connection)
             none = not cache or cache.startswith("none")
-            if floats <= EXACT_FLOATS:
-                return not none and floats <= EXACT_FLOATS // 2  # has shrunk: in memory again
+            if floats <= self._sizes.exact_floats:
+                return (
+                    not none and floats <= self._sizes.exact_floats // 2
+                )  # has shrunk: in memory again
             if none:
                 return True  # told without a snapshot: after a first run it would read all vectors
             snapshot = self.fresh(connection)
@@ -203,7 +205,7 @@ class Snapshots:
         covered = len(snapshot.base.codes.numbers)
         pending = len(snapshot.tail_numbers)
         removed = covered + pending - len(snapshot)
-        return pending * self._dim > PENDING_FLOATS or removed > covered // 5
+        return pending * self._dim > self._sizes.pending_floats or removed > covered // 5
 
     def renew(self, always: bool = False) -> None:
         """Make the caches where that pays, or in any case; the caller holds the write lock."""
@@ -212,7 +214,7 @@ class Snapshots:
         with self._db.reading() as connection:
             count = self._row_count(connection)
             log = connection.execute("SELECT max(seq) FROM removed").fetchone()[0] or 0
-            small = count * self._dim <= EXACT_FLOATS
+            small = count * self._dim <= self._sizes.exact_floats
             # Told apart from the one before: readers start anew, as the log is emptied below.
             name = f"none-{uuid.uuid4().hex[:8]}" if small else self._build(connection, count)
         try:

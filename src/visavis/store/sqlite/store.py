@@ -23,6 +23,7 @@ from visavis.store.base import (
     StoreFacts,
     StoreInfo,
 )
+from visavis.store.nearest.sizes import Sizes
 from visavis.store.nearest.together import rank_all
 from visavis.store.sqlite import edits, rows, sources, walk
 from visavis.store.sqlite.capabilities.browse import Browse
@@ -53,7 +54,7 @@ class SqliteStore:
     IndexDamagedError, IndexIncompatibleError.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, sizes: Sizes | None = None) -> None:
         if not (folder / DATABASE).is_file():
             raise IndexMissingError(
                 f"no index at {folder}; make one with: visavis index FOLDER --index {folder}"
@@ -63,7 +64,7 @@ class SqliteStore:
         if self._db.meta("dim") is None:
             self._db.close()
             raise IndexMissingError(f"{folder}: it was never finished; run visavis index again")
-        self._snapshots = Snapshots(folder, self._db)
+        self._snapshots = Snapshots(folder, self._db, sizes or Sizes())
         self.browse = Browse(self._db, self._snapshots, self._fetch)
         self.tagged = Tagged(self._db)
         self.evidence = Evidence(self._db)
@@ -82,7 +83,7 @@ class SqliteStore:
         return ModelFacts(name, ref, fingerprint, int(found.get("dim", 0)))
 
     @classmethod
-    def create(cls, folder: Path, model: ModelFacts) -> "SqliteStore":
+    def create(cls, folder: Path, model: ModelFacts, sizes: Sizes | None = None) -> "SqliteStore":
         """An empty index for a model's vectors, or the one that is there already."""
         folder.mkdir(parents=True, exist_ok=True)
         db = Database(folder / DATABASE)
@@ -93,7 +94,7 @@ class SqliteStore:
                     text_table.make(connection)
         finally:
             db.close()
-        return cls(folder)
+        return cls(folder, sizes)
 
     # -- writing ---------------------------------------------------------------------------------
 

@@ -13,31 +13,24 @@ from visavis.errors import StoreError
 from visavis.filters import parse_all
 from visavis.store.base import Answer, ModelFacts
 from visavis.store.nearest import caches
-from visavis.store.nearest import ranking as nearest
 from visavis.store.nearest.ann import Ann, layout, list_count
-from visavis.store.sqlite import snapshots
+from visavis.store.nearest.sizes import Sizes
 from visavis.store.sqlite.store import SqliteStore
 from visavis.types import Vectors
 
 DIM, COUNT = 16, 2000
 
 
-@pytest.fixture(autouse=True)
-def small_thresholds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(snapshots, "EXACT_FLOATS", 300 * DIM)
-    monkeypatch.setattr(snapshots, "PENDING_FLOATS", 150 * DIM)
-    monkeypatch.setattr(nearest, "SELECTIVE", 100)
+SIZES = Sizes(exact_floats=300 * DIM, pending_floats=150 * DIM, selective=100)
 
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("template")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(snapshots, "EXACT_FLOATS", 300 * DIM)
-        store = SqliteStore.create(folder, ModelFacts("fake", "fake", "fake", DIM))
-        fill(store, COUNT)
-        store.settle()
-        store.close()
+    store = SqliteStore.create(folder, ModelFacts("fake", "fake", "fake", DIM), SIZES)
+    fill(store, COUNT)
+    store.settle()
+    store.close()
     return folder
 
 
@@ -48,7 +41,7 @@ def folder(template: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def opened(folder: Path) -> Iterator[SqliteStore]:
-    store = SqliteStore(folder)
+    store = SqliteStore(folder, SIZES)
     yield store
     store.close()
 
@@ -99,7 +92,7 @@ def test_very_wide_vectors_are_read_through_and_not_approximated(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(caches, "WIDEST", DIM - 1)
-    store = SqliteStore.create(tmp_path, ModelFacts("fake", "fake", "fake", DIM))
+    store = SqliteStore.create(tmp_path, ModelFacts("fake", "fake", "fake", DIM), SIZES)
     brute = fill(store, COUNT)
     store.settle()
     (cache,) = (tmp_path / "cache").iterdir()
@@ -121,7 +114,7 @@ def test_a_cache_holds_the_files_that_are_damaged_below(folder: Path) -> None:
 def test_a_damaged_cache_costs_time_and_no_answer(folder: Path, name: str, kind: str) -> None:
     [path] = [path for path in cache_files(folder) if path.name == name]
     damaged(kind, path)
-    store = SqliteStore(folder)
+    store = SqliteStore(folder, SIZES)
     found = ask(store, query(), 200)
     oracle().assert_best(found.matches, query(), 0, 200)
     selective = ask(store, query(), 20, where=parse_all(["id~r000"]))
@@ -134,7 +127,7 @@ def test_a_damaged_cache_costs_time_and_no_answer(folder: Path, name: str, kind:
 def test_a_damaged_cache_is_made_again(folder: Path, name: str) -> None:
     [path] = [path for path in cache_files(folder) if path.name == name]
     damaged("cut", path)
-    store = SqliteStore(folder)
+    store = SqliteStore(folder, SIZES)
     ask(store, query(), 1)
     store.repair()
     assert not store.wants_caches()
@@ -146,7 +139,7 @@ def test_a_damaged_cache_is_made_again(folder: Path, name: str) -> None:
 
 def test_without_a_cache_folder_the_answers_are_exact_and_it_is_made_again(folder: Path) -> None:
     shutil.rmtree(folder / "cache")
-    store = SqliteStore(folder)
+    store = SqliteStore(folder, SIZES)
     oracle().assert_best(ask(store, query(), 150).matches, query(), 0, 150)
     store.repair()
     assert store.info().approximate
@@ -201,10 +194,10 @@ def test_an_index_that_shrank_below_the_threshold_is_exact_again(
 
 def test_a_reader_follows_when_a_small_index_is_compacted_twice(tmp_path: Path) -> None:
     """The log of removed records is emptied by each: a reader must not miss what was in it."""
-    writer = SqliteStore.create(tmp_path / "small", ModelFacts("fake", "fake", "fake", DIM))
+    writer = SqliteStore.create(tmp_path / "small", ModelFacts("fake", "fake", "fake", DIM), SIZES)
     fill(writer, 50)
     writer.settle(thorough=True)
-    reader = SqliteStore(tmp_path / "small")
+    reader = SqliteStore(tmp_path / "small", SIZES)
     assert ask(reader, query(), 100).total == 50
     writer.remove(["r00000", "r00001"])
     writer.settle(thorough=True)
@@ -216,8 +209,10 @@ def test_a_reader_follows_when_a_small_index_is_compacted_twice(tmp_path: Path) 
 
 def test_a_reader_of_a_long_first_run_keeps_its_memory_small(tmp_path: Path) -> None:
     """Before the first cache is there, a reader makes codes for itself, again and again."""
-    writer = SqliteStore.create(tmp_path / "growing", ModelFacts("fake", "fake", "fake", DIM))
-    reader = SqliteStore(tmp_path / "growing")
+    writer = SqliteStore.create(
+        tmp_path / "growing", ModelFacts("fake", "fake", "fake", DIM), SIZES
+    )
+    reader = SqliteStore(tmp_path / "growing", SIZES)
     everything = Brute()
     for turn in range(8):
         part = fill(writer, 200, start=200 * turn, seed=turn)
@@ -301,7 +296,7 @@ Full = Callable[[str], Path]
 def test_a_full_disk_while_the_cache_is_made_is_a_sentence(folder: Path, tiny_disk: Full) -> None:
     place = tiny_disk("1500k")
     shutil.copytree(folder, place / "store", ignore=shutil.ignore_patterns("cache"))
-    store = SqliteStore(place / "store")
+    store = SqliteStore(place / "store", SIZES)
     free = shutil.disk_usage(place).free
     for room in (0, 8_192, 40_960, 65_536, 98_304):
         (place / "ballast").write_bytes(b"x" * max(0, free - room))

@@ -13,7 +13,7 @@ from brute import clustered, kept, some_record
 from visavis.errors import FilterError
 from visavis.filters import parse_all
 from visavis.store.base import ModelFacts
-from visavis.store.sqlite import snapshots
+from visavis.store.nearest.sizes import Sizes
 from visavis.store.sqlite.store import SqliteStore
 from visavis.types import Fields, Vectors
 
@@ -24,14 +24,11 @@ Filled = tuple[SqliteStore, Vectors]
 
 
 @pytest.fixture(params=["in memory", "with caches"])
-def filled(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Filled]:
+def filled(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Filled]:
     """A store of clustered vectors, some of them removed again."""
-    if request.param == "with caches":
-        monkeypatch.setattr(snapshots, "EXACT_FLOATS", DIM * 100)
-        monkeypatch.setattr(snapshots, "PENDING_FLOATS", DIM * 10**6)
-    store = SqliteStore.create(tmp_path / "i", ModelFacts("m", "m", "f", DIM))
+    small = Sizes(exact_floats=DIM * 100, pending_floats=DIM * 10**6)
+    sizes = small if request.param == "with caches" else Sizes()
+    store = SqliteStore.create(tmp_path / "i", ModelFacts("m", "m", "f", DIM), sizes)
     source = store.source("list", "list").number
     vectors = clustered(COUNT, DIM, seed=3)
     records = [

@@ -65,6 +65,10 @@ class RequestLog:
         self._buckets: dict[str, tuple[float, float]] = {}
         self._left_out: dict[str, int] = {}
 
+    def wants(self, status: int) -> bool:
+        """Whether a request with such an answer may get a line."""
+        return self._everything or status >= 400
+
     def note(self, answered: Answered) -> None:
         """Write a line, if this request gets one."""
         if answered.status < 400:

@@ -99,19 +99,17 @@ class Pool:
     async def _awaited(self, job: Job, work: Callable[[], T], receive: Receive | None) -> T:
         future = self._submitted(job, work)
         waited: asyncio.Future[T] = asyncio.wrap_future(future)
-        leaving = None if receive is None else asyncio.ensure_future(_left(receive))
         try:
-            either: set[asyncio.Future[Any]] = {waited} if leaving is None else {waited, leaving}
-            await asyncio.wait(either, timeout=self._seconds, return_when=asyncio.FIRST_COMPLETED)
-            if waited.done():
-                return waited.result()
-            raise ClientDisconnect if leaving is not None and leaving.done() else job.late()
+            async with asyncio.timeout(self._seconds):
+                if receive is not None:
+                    await _first_of(waited, receive)
+                return await waited
+        except TimeoutError:
+            if waited.done() and not waited.cancelled():
+                raise  # the work's own
+            raise job.late() from None
         finally:
             future.cancel()  # what waits in the queue leaves it
-            if leaving is not None:
-                leaving.cancel()
-                with suppress(asyncio.CancelledError):
-                    await leaving
 
     def _submitted(self, job: Job, work: Callable[[], T]) -> "Future[T]":
         with self._guard:
@@ -145,6 +143,19 @@ class Pool:
 def _pay(job: Job) -> None:
     if (charge := CHARGE.get(None)) is not None:  # else it is for no request
         charge(job.spent)
+
+
+async def _first_of(work: "asyncio.Future[Any]", receive: Receive) -> None:
+    """Returns when some work is done. Raises ClientDisconnect when its client leaves before."""
+    leaving = asyncio.ensure_future(_left(receive))
+    try:
+        await asyncio.wait({work, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if not work.done():
+            raise ClientDisconnect
+    finally:
+        leaving.cancel()
+        with suppress(asyncio.CancelledError):
+            await leaving
 
 
 async def _left(receive: Receive) -> None:

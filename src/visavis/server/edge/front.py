@@ -122,6 +122,8 @@ class Front:
         method = scope["method"] if scope["method"] in _METHODS else "other"
         self._metrics.requests.labels(route, method, str(status)).inc()
         self._metrics.latency.labels(route).observe(seconds)
+        if not self._log.wants(status):
+            return
         told = refused.error, refused.reason
         self._log.note(Answered(id, client_of(scope), method, route, status, seconds * 1000, *told))
 

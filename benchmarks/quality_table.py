@@ -73,7 +73,10 @@ _COPIES = """
 Edited copies of 300 photographs are traced to their originals among {records:,} pictures, most of
 them small distractors. Edits of {strangers} more photographs, which are not in the gallery, count
 against µAP when they score high. The first eleven edits are those that were measured before there
-were nineteen. The share of copies whose original comes first, and µAP below it:
+were nineteen. Strengths are fixed: a third of the sides or 64 pixels, half or a quarter of the
+area, 8 or 90 degrees, blurs of 0.8 and 1.2 % of the longer side, JPEG quality 10, 40 % of light;
+what the others do says [Measure an index](how-to/evaluate.md). A stronger edit of the same kind is
+found less often. The share of copies whose original comes first, and µAP below it:
 
 """
 

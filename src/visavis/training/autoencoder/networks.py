@@ -46,17 +46,23 @@ class Decoder(nn.Module):
         layers: list[nn.Module] = []
         inner = widths[-1]
         for width in [*widths[-2::-1], widths[0]]:
-            layers += [nn.Upsample(scale_factor=2), Block(inner, width, 1)]
+            layers += [_doubled(), Block(inner, width, 1)]
             inner = width
         self.body = nn.Sequential(*layers)
-        self.last = nn.Conv2d(inner, 12, 3, padding=1)
+        self.last = nn.Sequential(_doubled(), nn.Conv2d(inner, 3, 3, padding=1))
 
     def forward(self, latents: Tensor) -> Tensor:
         """(n, 3, side, side)."""
         wide = functional.relu(self.wide(latents))
         features = self.body(wide.reshape(len(latents), -1, self.grid, self.grid))
-        # The last doubling makes four pixels of each place: a layer at full size would cost most.
-        return functional.pixel_shuffle(self.last(features), 2).sigmoid()
+        pictures: Tensor = self.last(features).sigmoid()
+        return pictures
+
+
+def _doubled() -> nn.Upsample:
+    """Twice the side, between neighbours: whole cells, or pixels that a layer deals out by itself,
+    would draw their grid into every picture."""
+    return nn.Upsample(scale_factor=2, mode="bilinear")
 
 
 class Embedding(nn.Module):

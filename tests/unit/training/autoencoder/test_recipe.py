@@ -270,3 +270,15 @@ def test_a_validation_without_a_pair_is_an_error(tmp_path: Path) -> None:
 def test_settings_that_make_no_sense_are_refused(given: dict[str, Any], told: str) -> None:
     with pytest.raises(UsageError, match=told):
         AutoencoderSettings(**given)
+
+
+def test_a_decoder_draws_an_even_field_evenly() -> None:
+    """Where a layer deals out pixels by itself, or cells are doubled, a grid shows."""
+    torch.manual_seed(1)
+    decoder = Decoder(64, 4, (8, 8)).eval()
+    with torch.no_grad():
+        decoder.wide.weight.zero_()
+        decoder.wide.bias.copy_(torch.rand(8)[:, None].expand(8, 64).flatten())
+        middle = decoder(torch.zeros(1, 4))[0, :, 24:40, 24:40]
+    assert float((middle - middle.mean(dim=(1, 2), keepdim=True)).abs().max()) < 1e-5
+    assert float(middle.std(dim=0).max()) > 0

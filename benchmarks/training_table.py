@@ -56,7 +56,7 @@ within the objects that are trained on.
 
 """
 _DRAWN = """
-An autoencoder of {side} × {side} pixels and {dim} numbers, trained for {epochs} epochs without
+An autoencoder of {side} × {side} pixels and {dim} dimensions, trained for {epochs} epochs without
 labels on the {pictures} pictures that visavis-s is trained on; it saw none of those that are
 measured. *Raw pixels* are 32 × 32 of them, compared by cosine.
 

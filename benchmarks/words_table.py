@@ -64,7 +64,7 @@ _SMALL = """
 ### Word vectors on the visavis-s of before
 
 The built-in model of before, distilled here, read no words by itself. With 10,000 word vectors of
-50 numbers its own 1,000 classes (ConSE) find R-precision {conse}, and a head trained on pascal's
+50 dimensions its own 1,000 classes (ConSE) find R-precision {conse}, and a head trained on pascal's
 own classes {joint}, where the same on mobilenet-v2 finds {large}.
 """
 _CLASSES = """

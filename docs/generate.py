@@ -50,8 +50,8 @@ _CLI_HEAD = """# Commands
 Every command, argument and option. `visavis COMMAND --help` says the same.
 
 Results go to standard output, everything else to standard error. Off a terminal there is no bar, no
-table and no escape code; `NO_COLOR` is respected on one. [Exit codes](errors.md) tell scripts what
-happened, [settings](settings.md) save typing.
+table and no escape code; `NO_COLOR` is respected on one. [Exit codes](errors.md) say what happened,
+[settings](settings.md) save typing.
 """
 
 
@@ -115,9 +115,9 @@ What an exit code, an exception or an HTTP status means.
 
 | Code | Meaning |
 | --- | --- |
-| 0 | All is well. |
+| 0 | Success. |
 | 1 | Nothing was found; only with `--exit-code`. |
-| 2 | The question or the input makes no sense: an option, a filter, a path, a picture. |
+| 2 | The command or its input is invalid: an option, a filter, a path, a picture. |
 | 2 | Also: more than a tenth of a source would have left the index, without `--yes`. |
 | 3 | The index is missing, damaged, in use, or was made by another model or a newer version. |
 | 4 | Some files were skipped; only with `--strict`. |
@@ -159,8 +159,8 @@ _SETTINGS_HEAD = """# Settings
 
 What can be set once instead of being typed each time.
 
-A flag counts before the environment, the environment before the project file (`visavis.toml` in the
-current folder), that before the user file (`~/.config/visavis/config.toml`), and that before the
+A flag takes precedence over the environment, the environment over the project file (`visavis.toml`
+in the current folder), that over the user file (`~/.config/visavis/config.toml`), and that over the
 default. Both files hold the names below as keys, and an unknown key is an error:
 
 ```toml title="visavis.toml"
@@ -188,7 +188,7 @@ The library reads none of these: there, everything is an argument.
 | `HF_HUB_OFFLINE` | Set to 1: the hub is not asked; what it gave before is still used. |
 | `RANK`, `LOCAL_RANK` | Set by torchrun: which of the processes of a training this is. |
 | `SSL_CERT_FILE` | Certificates to trust when pictures are downloaded. |
-| `FORWARDED_ALLOW_IPS` | Proxies that tell `visavis serve` its clients. [default: `127.0.0.1`] |
+| `FORWARDED_ALLOW_IPS` | Proxies whose `X-Forwarded-For` is trusted. [default: `127.0.0.1`] |
 """
 
 

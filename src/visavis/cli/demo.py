@@ -21,13 +21,15 @@ _WORDS = "green chair"
 def demo(
     folder: Annotated[
         Path | None,
-        typer.Argument(metavar="FOLDER", help="Your own pictures. [default: drawn ones]"),
+        typer.Argument(
+            metavar="FOLDER", help="Folder with your own pictures. [default: drawn ones]"
+        ),
     ] = None,
     out: Annotated[
-        Path, typer.Option(metavar="DIR", help="Where pictures, index and sheet are put.")
+        Path, typer.Option(metavar="DIR", help="Folder for the pictures, the index and the sheets.")
     ] = Path("visavis-demo"),
 ) -> None:
-    """Try it on drawn pictures, or on yours.
+    """Try visavis on drawn pictures, or on yours.
 
     Indexes them, searches for one of them and by words, and writes contact sheets of what it found.
     """

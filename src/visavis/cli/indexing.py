@@ -26,7 +26,7 @@ def index(
         list[str] | None,
         typer.Argument(
             metavar="SOURCE...",
-            help="Folders, catalogues (.csv .tsv .jsonl .parquet), pictures, addresses; "
+            help="Folders, catalogues (.csv .tsv .jsonl .parquet), pictures, URLs; "
             "- reads paths from standard input.",
             show_default=False,
         ),
@@ -46,7 +46,7 @@ def index(
             "--reduce",
             min=1,
             metavar="N",
-            help="Keep N dimensions of the model's (PCA of the first pictures), for a new index.",
+            help="Reduce vectors to N dimensions (PCA of the first pictures), for a new index.",
         ),
     ] = None,
     image_column: options.ImageColumn = None,
@@ -55,7 +55,9 @@ def index(
     ] = None,
     exclude: Annotated[
         list[str] | None,
-        typer.Option(metavar="GLOB", help="Leave out files and folders; may be repeated."),
+        typer.Option(
+            metavar="GLOB", help="Leave out files and folders that match; may be repeated."
+        ),
     ] = None,
     rebuild: Annotated[
         bool, typer.Option("--rebuild", help="Make every vector again, with --model if given.")
@@ -66,8 +68,8 @@ def index(
             "--tag",
             min=0,
             metavar="N",
-            help="Give every record up to N tags in the field tags, for --where tags~dog; 0 takes "
-            "them away.",
+            help="Give every record up to N tags in the field tags, for --where tags~dog; 0 "
+            "removes them.",
         ),
     ] = None,
     vocabulary: options.Vocabulary = None,
@@ -76,18 +78,18 @@ def index(
         typer.Option(
             "--yes",
             "-y",
-            help="Remove what is gone even where that is more than a tenth of a source, or all of "
+            help="Remove what is gone, even if that is more than a tenth of a source, or all of "
             "an emptied folder in it.",
         ),
     ] = False,
     refresh: Annotated[
         bool,
         typer.Option(
-            "--refresh", help="Read everything again, also what seems unchanged; ask URLs again."
+            "--refresh", help="Read everything again, even if it seems unchanged; ask URLs again."
         ),
     ] = False,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Exit with 4 when files were skipped.")
+        bool, typer.Option("--strict", help="Exit with code 4 if files were skipped.")
     ] = False,
     jobs: Annotated[
         int | None,

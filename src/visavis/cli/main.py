@@ -23,19 +23,19 @@ INTERRUPTED = 130
 _CLI = "visavis.cli"
 COMMANDS = {
     "index": Place(f"{_CLI}.indexing", "index", "Index pictures, or update an index."),
-    "search": Place(f"{_CLI}.searching", "search", "Find the pictures that look like this."),
+    "search": Place(f"{_CLI}.searching", "search", "Find pictures that look like the query."),
     "tag": Place(f"{_CLI}.tagging", "tag", "Suggest tags for images."),
     "status": Place(f"{_CLI}.upkeep", "status", "Show what an index holds."),
     "remove": Place(f"{_CLI}.upkeep", "remove", "Remove records from an index."),
     "compact": Place(f"{_CLI}.upkeep", "compact", "Check an index and tidy it up."),
     "doctor": Place(f"{_CLI}.upkeep", "doctor", "Check this installation."),
     "serve": Place(f"{_CLI}.serving", "serve", "Serve an index: an HTTP API and a web page."),
-    "demo": Place(f"{_CLI}.demo", "demo", "Try it on drawn pictures, or on yours."),
+    "demo": Place(f"{_CLI}.demo", "demo", "Try visavis on drawn pictures, or on yours."),
     "evaluate": Place(f"{_CLI}.measure.evaluating", "evaluate", "Measure search quality."),
     "compare": Place(
         f"{_CLI}.measure.comparing",
         "compare",
-        "Show what several models find for the same queries.",
+        "Compare what several models find for the same queries.",
     ),
     "train": Place(f"{_CLI}.train.commands", "app", "Train a model on your own pictures."),
     "models": Place(f"{_CLI}.models", "app", "List, add and check models."),
@@ -45,8 +45,8 @@ COMMANDS = {
 app = typer.Typer(
     name="visavis",
     cls=LazyGroup,
-    help="Search your own pictures by picture.",
-    epilog="Exit codes: 0 fine · 1 nothing found (--exit-code) · 2 usage · 3 index · "
+    help="Reverse image search over your own pictures.",
+    epilog="Exit codes: 0 success · 1 nothing found (--exit-code) · 2 usage · 3 index · "
     "4 files skipped (--strict) · 5 model · 130 interrupted.",
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -68,7 +68,7 @@ def _options(
         typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version."),
     ] = False,
 ) -> None:
-    """Search your own pictures by picture."""
+    """Reverse image search over your own pictures."""
 
 
 def main() -> None:

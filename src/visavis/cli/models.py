@@ -23,7 +23,8 @@ Name = Annotated[str, typer.Argument(metavar="MODEL", help="Name or folder.", sh
 @app.command("list")
 def list_(
     available: Annotated[
-        bool, typer.Option("--available", help="Also those that `models add` can download.")
+        bool,
+        typer.Option("--available", help="List the models that `models add` can download, too."),
     ] = False,
     json_output: options.Json = False,
 ) -> None:
@@ -64,7 +65,7 @@ def _print_rows(rows: list[tuple[str, ...]]) -> None:
 
 @app.command()
 def info(model: Name, json_output: options.Json = False) -> None:
-    """Show what is known of a model.
+    """Show what is known about a model.
 
     Its width, the size of its input, its licence and where it came from.
     """
@@ -81,7 +82,7 @@ def info(model: Name, json_output: options.Json = False) -> None:
 
 @app.command()
 def check(model: Name, device: options.Device = None, json_output: options.Json = False) -> None:
-    """See whether a model works, and how fast.
+    """Check whether a model works, and how fast it is.
 
     Its files are compared with their checksums, and two drawn pictures have to get two different
     vectors, as have two words.
@@ -116,7 +117,7 @@ def outputs(
     ],
     like: Annotated[
         str | None,
-        typer.Argument(metavar="NAME", help="Only tensors with names like this."),
+        typer.Argument(metavar="NAME", help="Only tensors whose names contain this."),
     ] = None,
     json_output: options.Json = False,
 ) -> None:
@@ -161,7 +162,7 @@ def add(
             show_default=False,
         ),
     ],
-    name: Annotated[str | None, typer.Option(metavar="NAME", help="What to call it.")] = None,
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="Name to give it.")] = None,
     output: Annotated[
         str | None,
         typer.Option(
@@ -190,7 +191,7 @@ def add(
         str | None,
         typer.Option(
             metavar="FILE",
-            help="For the .onnx file of a classifier: its classes, one a line.",
+            help="For the .onnx file of a classifier: its classes, one per line.",
         ),
     ] = None,
     replace: Annotated[
@@ -307,18 +308,25 @@ def conse(
         str | None,
         typer.Option(
             metavar="FILE",
-            help="Other words for words that the vectors lack, as lines: word = other word.",
+            help="Substitutes for words that the vectors lack, one per line: word = other word.",
         ),
     ] = None,
     top: Annotated[
-        int, typer.Option("--top", "-k", min=1, metavar="N", help="Classes that count a picture.")
+        int,
+        typer.Option(
+            "--top",
+            "-k",
+            min=1,
+            metavar="N",
+            help="Number of most probable classes to use per picture.",
+        ),
     ] = 10,
     keep: Annotated[
         int | None,
         typer.Option(
             min=1,
             metavar="N",
-            help="Keep the N commonest words. [default: all]",
+            help="Keep the N most frequent words. [default: all]",
             show_default=False,
         ),
     ] = None,

@@ -23,7 +23,7 @@ ImageColumn = Annotated[
     typer.Option(
         "--image-column",
         metavar="COLUMN",
-        help="The catalogue's column with paths or addresses.",
+        help="The catalogue's column with paths or URLs.",
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
@@ -32,7 +32,7 @@ Device = Annotated[
     typer.Option(
         "--device",
         metavar="NAME",
-        help="Where networks run: cpu, cuda, coreml or openvino. [default: cpu]",
+        help="Device to run networks on: cpu, cuda, coreml or openvino. [default: cpu]",
         show_default=False,
     ),
 ]
@@ -60,13 +60,13 @@ Vocabulary = Annotated[
     typer.Option(
         "--vocabulary",
         metavar="FILE",
-        help="Choose tags from these words, one a line, for models that read words.",
+        help="Choose tags from these words, one per line, for models that read words.",
     ),
 ]
 AllowPrivate = Annotated[
     bool,
     typer.Option(
-        "--allow-private", help="Also fetch addresses of this machine and of private networks."
+        "--allow-private", help="Also fetch URLs on this machine and in private networks."
     ),
 ]
 

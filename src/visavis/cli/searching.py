@@ -45,9 +45,9 @@ def search(
         typer.Option("--not-class", metavar="NAME", help="Less of a class; several add up."),
     ] = None,
     top: Annotated[
-        int, typer.Option("--top", "-k", min=1, metavar="N", help="How many results.")
+        int, typer.Option("--top", "-k", min=1, metavar="N", help="Maximum number of results.")
     ] = 10,
-    offset: Annotated[int, typer.Option(min=0, metavar="N", help="How many results to skip.")] = 0,
+    offset: Annotated[int, typer.Option(min=0, metavar="N", help="Number of results to skip.")] = 0,
     where: Annotated[
         list[str] | None,
         typer.Option(
@@ -59,7 +59,7 @@ def search(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="Leave out what is less to the picture than this: exact, near_duplicate, variant "
+            help="Leave out results less closely related than this: exact, near_duplicate, variant "
             "or similar.",
         ),
     ] = None,
@@ -74,7 +74,7 @@ def search(
         float | None,
         typer.Option(
             metavar="SHARE",
-            help="Of questions with nothing alike, how many may get a similar result. "
+            help="Share of queries with no true match that may still get a similar result. "
             "[default: 0.01]",
             show_default=False,
         ),
@@ -103,23 +103,25 @@ def search(
         bool, typer.Option("--preview", "-p", help="Show the pictures in the terminal.")
     ] = False,
     files: Annotated[
-        bool, typer.Option("--files", "-f", help="Print paths alone, one a line.")
+        bool, typer.Option("--files", "-f", help="Print only paths, one per line.")
     ] = False,
     print0: Annotated[
-        bool, typer.Option("--print0", "-0", help="Print paths alone, each ended by a NUL.")
+        bool, typer.Option("--print0", "-0", help="Print only paths, each terminated by NUL.")
     ] = False,
     json_output: options.Json = False,
-    jsonl: Annotated[bool, typer.Option("--jsonl", help="Print one JSON object a result.")] = False,
+    jsonl: Annotated[
+        bool, typer.Option("--jsonl", help="Print one JSON object per result.")
+    ] = False,
     exit_code: Annotated[
-        bool, typer.Option("--exit-code", help="Exit with 1 when nothing was found.")
+        bool, typer.Option("--exit-code", help="Exit with code 1 if nothing was found.")
     ] = False,
     device: options.Device = None,
     max_megapixels: options.MaxMegapixels = None,
     allow_private: options.AllowPrivate = False,
 ) -> int:
-    """Find the pictures that look like this.
+    """Find pictures that look like the query.
 
-    A term is a picture, an address, a record of the index, or words; several are a weighted mix.
+    A term is a picture, a URL, a record of the index, or words; several are a weighted mix.
     Words are looked for in the records' own text, and in the pictures where the model reads words.
     --class needs a model with a classifier.
     """

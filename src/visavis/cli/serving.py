@@ -20,10 +20,14 @@ _UNREAD = 60  # seconds that a client may take nothing of an answer
 
 def serve(
     index: options.Index = None,
-    host: Annotated[str, typer.Option(metavar="HOST", help="Where to listen.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option(metavar="HOST", help="Host name or IP address to listen on.")
+    ] = "127.0.0.1",
     port: Annotated[
         int,
-        typer.Option(metavar="PORT", min=0, max=65535, help="Port to listen on; 0: a free one."),
+        typer.Option(
+            metavar="PORT", min=0, max=65535, help="Port to listen on (0 = any free one)."
+        ),
     ] = 8000,
     workers: Annotated[
         int, typer.Option(metavar="N", min=1, max=64, help="Number of worker processes.")
@@ -35,13 +39,16 @@ def serve(
         ),
     ] = None,
     read_only: Annotated[
-        bool, typer.Option("--read-only", help="Nobody may write, whatever the key.")
+        bool, typer.Option("--read-only", help="Refuse every change, whatever the key.")
     ] = False,
     public: Annotated[
         bool, typer.Option("--public", help="Let anyone search without a key.")
     ] = False,
     title: Annotated[
-        str, typer.Option(metavar="FIELD", help="The field that is a record's title. [found out]")
+        str,
+        typer.Option(
+            metavar="FIELD", help="The field that holds a record's title. [default: detected]"
+        ),
     ] = "",
     root_path: Annotated[
         str,
@@ -50,7 +57,7 @@ def serve(
         ),
     ] = "",
     allow_urls: Annotated[
-        bool, typer.Option("--allow-urls", help="Fetch pictures from addresses in requests.")
+        bool, typer.Option("--allow-urls", help="Fetch pictures from URLs in requests.")
     ] = False,
     allow_private: options.AllowPrivate = False,
     keep_metadata: Annotated[
@@ -59,14 +66,16 @@ def serve(
     ] = False,
     hide: Annotated[
         list[str] | None,
-        typer.Option(metavar="FIELD", help="A field of the records to tell nobody; repeatable."),
+        typer.Option(
+            metavar="FIELD", help="A field of the records to keep private; may be repeated."
+        ),
     ] = None,
     cors_origin: Annotated[
         list[str] | None,
-        typer.Option(metavar="ORIGIN", help="A site whose pages may use the API; repeatable."),
+        typer.Option(metavar="ORIGIN", help="A site whose pages may use the API; may be repeated."),
     ] = None,
     max_upload_mb: Annotated[
-        float, typer.Option(metavar="MB", min=0.001, help="The largest body of a request.")
+        float, typer.Option(metavar="MB", min=0.001, help="Maximum size of a request body.")
     ] = 32.0,
     rate_limit: Annotated[
         float,
@@ -79,14 +88,16 @@ def serve(
     max_query_megapixels: Annotated[
         float,
         typer.Option(
-            metavar="N", min=0.001, help="All pictures of a query; a JPEG's pixels count a quarter."
+            metavar="N",
+            min=0.001,
+            help="Limit for all pictures of a query together; a JPEG's pixels count a quarter.",
         ),
     ] = 40.0,
     log_format: Annotated[
-        Literal["text", "json"], typer.Option(help="How the log is written.")
+        Literal["text", "json"], typer.Option(help="Format of the log.")
     ] = "text",
     log_requests: Annotated[
-        bool, typer.Option("--log-requests", help="Log every request, not refusals alone.")
+        bool, typer.Option("--log-requests", help="Log every request, not only refusals.")
     ] = False,
     new_key: Annotated[
         str | None,
@@ -94,16 +105,20 @@ def serve(
     ] = None,
     scope: Annotated[
         list[str] | None,
-        typer.Option(metavar="SCOPE", help="What the new key allows: read, write. [read]"),
+        typer.Option(
+            metavar="SCOPE", help="What the new key allows: read or write. [default: read]"
+        ),
     ] = None,
     until: Annotated[
-        str | None, typer.Option(metavar="DAY", help="Last day of the new key, as 2027-01-31.")
+        str | None,
+        typer.Option(
+            metavar="DAY", help="Last day on which the new key is valid, such as 2027-01-31."
+        ),
     ] = None,
 ) -> None:
     """Serve an index: an HTTP API and a web page.
 
-    Nothing but this machine can reach it unless --host says otherwise, and that needs keys or
-    --public.
+    Only this machine can reach it unless --host says otherwise, and that needs keys or --public.
     """
     from visavis.server.options import ServerOptions
 

@@ -25,7 +25,7 @@ def tag(
         list[str],
         typer.Argument(
             metavar="IMAGE...",
-            help="Pictures, addresses, or records of the index as id:ID.",
+            help="Pictures, URLs, or records of the index as id:ID.",
             show_default=False,
         ),
     ],
@@ -46,7 +46,7 @@ def tag(
             "-k",
             min=1,
             metavar="N",
-            help="How many tags at most. [default: 3 of a model that gives only tags that are "
+            help="Maximum number of tags. [default: 3 for a model that gives only tags that are "
             "right often enough, 10 of others]",
             show_default=False,
         ),

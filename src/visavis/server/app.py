@@ -58,7 +58,7 @@ def create_app(options: ServerOptions) -> FastAPI:
     app = FastAPI(
         title="visavis",
         version=__version__,
-        summary="Search your own pictures by picture.",
+        summary="Reverse image search over your own pictures.",
         docs_url=None,  # both would load scripts from elsewhere
         redoc_url=None,
         lifespan=lifespan,

@@ -31,7 +31,7 @@ def compare(
         list[str],
         typer.Argument(
             metavar="QUERY...",
-            help="Pictures, or id:ID of records that are searched.",
+            help="Pictures, or records of the gallery as id:ID.",
             show_default=False,
         ),
     ],
@@ -50,16 +50,16 @@ def compare(
     ] = None,
     image_column: options.ImageColumn = None,
     top: Annotated[
-        int, typer.Option("--top", "-k", min=1, metavar="N", help="How many results of each.")
+        int, typer.Option("--top", "-k", min=1, metavar="N", help="Number of results per model.")
     ] = 8,
     sheet: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="Write them as pictures: out.html or out.png."),
+        typer.Option(metavar="FILE", help="Write a contact sheet: out.html or out.png."),
     ] = None,
     device: options.Device = None,
     json_output: options.Json = False,
 ) -> None:
-    """Show what several models find for the same queries.
+    """Compare what several models find for the same queries.
 
     The pictures are indexed by each model in a place that is gone afterwards; an index that one of
     the models made is used as it is.

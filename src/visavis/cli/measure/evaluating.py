@@ -31,7 +31,7 @@ def evaluate(
         str | None,
         typer.Argument(
             metavar="SOURCE",
-            help="A folder or catalogue to index for this alone, with --model. "
+            help="A folder or catalogue to index temporarily, with --model. "
             "[default: the index of --index]",
             show_default=False,
         ),
@@ -40,7 +40,7 @@ def evaluate(
     model: Annotated[
         list[str] | None,
         typer.Option(
-            "--model", metavar="MODEL", help="The model, with SOURCE; several are compared."
+            "--model", metavar="MODEL", help="Model to measure, with SOURCE; several are compared."
         ),
     ] = None,
     image_column: Annotated[
@@ -48,17 +48,21 @@ def evaluate(
         typer.Option(
             "--image-column",
             metavar="COLUMN",
-            help="The column with paths or addresses in SOURCE and --queries; one of them may "
+            help="The column with paths or URLs in SOURCE and --queries; one of them may "
             "have a usual name instead, such as path.",
         ),
     ] = None,
     same: Annotated[
         str | None,
-        typer.Option(metavar="FIELD", help="Pictures that share its value are right answers."),
+        typer.Option(
+            metavar="FIELD", help="Pictures that share its value are right answers to each other."
+        ),
     ] = None,
     truth: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="Right answers of every query: .json or .csv."),
+        typer.Option(
+            metavar="FILE", help="File with the right answers to every query: .json or .csv."
+        ),
     ] = None,
     copies: Annotated[
         bool, typer.Option("--copies", help="Trace edited copies to their originals.")
@@ -67,38 +71,44 @@ def evaluate(
         str | None,
         typer.Option(
             metavar="WHAT",
-            help="What to ask with: a catalogue or folder, or a filter such as kind=natural. "
+            help="Query pictures: a catalogue or folder, or a filter such as kind=natural. "
             "[default: every picture that is searched]",
             show_default=False,
         ),
     ] = None,
     where: Annotated[
         list[str] | None,
-        typer.Option(metavar="EXPR", help="Search these records alone, as in visavis search."),
+        typer.Option(
+            metavar="EXPR", help="Search only records that match the filter, as in visavis search."
+        ),
     ] = None,
     originals: Annotated[
-        int | None, typer.Option(min=2, help="Pictures to edit, with --copies. [default: 300]")
+        int | None,
+        typer.Option(min=2, help="Number of pictures to edit, with --copies. [default: 300]"),
     ] = None,
     edit: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="Edit in this way, with --copies. [default: in all]"),
+        typer.Option(metavar="NAME", help="Kind of edit to make, with --copies. [default: all]"),
     ] = None,
     sample: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Ask at most N queries. [default: all]")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Draws the sample, or the copies.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed for the sample or the copies.")] = 0,
     ks: Annotated[
-        str, typer.Option("-k", metavar="K,K,…", help="Depths for recall; the last for precision.")
+        str,
+        typer.Option(
+            "-k", metavar="K,K,…", help="Cut-offs for recall; the last is also used for precision."
+        ),
     ] = "1,5,10",
     out: Annotated[
         str | None, typer.Option(metavar="FILE", help="Write the report as JSON, for --against.")
     ] = None,
     against: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="Compare with a report of the same questions."),
+        typer.Option(metavar="FILE", help="Compare with an earlier report on the same queries."),
     ] = None,
     report: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Write the report as a page: out.html.")
+        str | None, typer.Option(metavar="FILE", help="Write the report as an HTML page: out.html.")
     ] = None,
     json_output: options.Json = False,
     device: options.Device = None,

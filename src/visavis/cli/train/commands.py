@@ -19,9 +19,7 @@ def autoencoder(
     dim: Annotated[int, typer.Option(metavar="N", help="Size of the embedding (dimensions).")] = 64,
     widths: Annotated[
         str,
-        typer.Option(
-            metavar="N,N,…", help="Channels at a quarter of the size, an eighth, and so on."
-        ),
+        typer.Option(metavar="N,N,…", help="Channels at 1/4 of the size, 1/8, and so on."),
     ] = "32,64,128",
     variant: Annotated[
         str,
@@ -32,19 +30,19 @@ def autoencoder(
     loss: Annotated[
         str, typer.Option(metavar="NAME", help="mse (of pixels) or ssim (of structure).")
     ] = "mse",
-    batch: Annotated[int, typer.Option(metavar="N", help="Pictures in a step.")] = 64,
+    batch: Annotated[int, typer.Option(metavar="N", help="Batch size, in pictures.")] = 64,
     labels: Annotated[
         str | None,
         typer.Option(metavar="FIELD", help="Validate by searching for pictures that share it."),
     ] = None,
     validation: Annotated[
-        float, typer.Option(metavar="SHARE", help="Of the pictures, kept from training.")
+        float, typer.Option(metavar="SHARE", help="Share of the pictures held out for validation.")
     ] = 0.1,
     rate: Annotated[float, typer.Option(metavar="R", help="Peak learning rate.")] = 0.002,
 ) -> None:
     """Learn an embedding from pictures alone.
 
-    A network draws pictures again from a few numbers, which become the embedding. It needs no
+    A network reconstructs pictures from a small vector, which becomes the embedding. It needs no
     labels, and finds what looks the same rather than what is the same.
     """
     from visavis.training.autoencoder.settings import AutoencoderSettings
@@ -92,25 +90,30 @@ def triplet(
         ),
     ] = "cosine",
     mining: Annotated[
-        str, typer.Option(metavar="NAME", help="Which triplets count: semihard, hard or all.")
+        str, typer.Option(metavar="NAME", help="Which triplets to train on: semihard, hard or all.")
     ] = "semihard",
     margin: Annotated[
         float,
-        typer.Option(metavar="E", help="Of triplet: how much farther a wrong picture has to be."),
+        typer.Option(
+            metavar="E",
+            help="Margin of the triplet loss: how much farther away a wrong picture has to be.",
+        ),
     ] = 0.2,
     layers: Annotated[
         str,
         typer.Option(
             metavar="N,N,…",
-            help="Widths of the head's layers, the embedding's last; 0: the base's.",
+            help="Widths of the head's layers, the embedding's last (0 = as wide as the base).",
         ),
     ] = "512,512,0",
     pixels: Annotated[
-        bool, typer.Option("--pixels", help="Look at colours and patterns too, beside the base.")
+        bool, typer.Option("--pixels", help="Add a branch that looks at colours and patterns.")
     ] = False,
     unfreeze: Annotated[
         bool,
-        typer.Option("--unfreeze", help="Train a network from scratch, on top of none."),
+        typer.Option(
+            "--unfreeze", help="Train a network from scratch instead of on top of a base."
+        ),
     ] = False,
     size: Annotated[
         int | None,
@@ -126,23 +129,26 @@ def triplet(
         str | None,
         typer.Option(
             metavar="FIELD",
-            help="Search among pictures that differ in it: photographs in a catalogue, say.",
+            help="Search only pictures with another value of it: photographs in a catalogue, say.",
         ),
     ] = None,
     split: Annotated[
         str,
         typer.Option(
             metavar="HOW",
-            help="label: whole labels are kept for validation; image: pictures of each; auto: "
+            help="label: hold out whole labels; image: some pictures of each; auto: "
             "labels where there are 10.",
         ),
     ] = "auto",
     validation: Annotated[
         float,
-        typer.Option(metavar="SHARE", help="Of labels (or pictures) kept; 0: train on all."),
+        typer.Option(
+            metavar="SHARE",
+            help="Share of labels (or pictures) held out for validation (0 = none).",
+        ),
     ] = 0.2,
     force: Annotated[
-        bool, typer.Option("--force", help="Write the model though it finds less than its base.")
+        bool, typer.Option("--force", help="Write the model even if it finds less than its base.")
     ] = False,
     rate: Annotated[
         float | None,

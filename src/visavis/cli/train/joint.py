@@ -31,7 +31,7 @@ def joint(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Other words for words that the vectors lack, as lines: word = other word.",
+            help="Substitutes for words that the vectors lack, one per line: word = other word.",
         ),
     ] = None,
     base: Base = None,
@@ -39,7 +39,8 @@ def joint(
     margin: Annotated[
         float,
         typer.Option(
-            metavar="E", help="Of hinge-rank: how much nearer a picture's own word has to be."
+            metavar="E",
+            help="Margin of the hinge-rank loss: how much nearer a picture's own word has to be.",
         ),
     ] = 0.1,
     hidden: Annotated[
@@ -48,14 +49,14 @@ def joint(
     caption_weight: Annotated[
         float,
         typer.Option(
-            metavar="SHARE", help="How much captions count where there are labels too, 0 to 1."
+            metavar="SHARE", help="Weight of captions where there are labels too, 0 to 1."
         ),
     ] = 0.2,
     spread: Annotated[
         float,
         typer.Option(
             metavar="SHARE",
-            help="How far the labels' words are turned apart, 0 (as in the file) to 1.",
+            help="How far the labels' words are rotated apart, 0 (as in the file) to 1.",
         ),
     ] = 1.0,
     keep: Annotated[
@@ -63,7 +64,7 @@ def joint(
         typer.Option(
             min=1,
             metavar="N",
-            help="Keep the N commonest words to ask for, and those of labels and captions.",
+            help="Keep the N most frequent words for queries, and those of labels and captions.",
         ),
     ] = 100_000,
     views: Annotated[
@@ -71,13 +72,13 @@ def joint(
         typer.Option(
             min=1,
             metavar="N",
-            help="Look at each picture in N ways: mirrored, in part. [default: 6, with --index 1]",
+            help="Views of each picture: mirrored, cropped. [default: 6, with --index 1]",
             show_default=False,
         ),
     ] = None,
-    batch: Annotated[int, typer.Option(metavar="N", help="Pictures in a step, at most.")] = 64,
+    batch: Annotated[int, typer.Option(metavar="N", help="Maximum batch size, in pictures.")] = 64,
     validation: Annotated[
-        float, typer.Option(metavar="SHARE", help="Of the pictures, kept from training.")
+        float, typer.Option(metavar="SHARE", help="Share of the pictures held out for validation.")
     ] = 0.2,
     rate: Annotated[float, typer.Option(metavar="R", help="Peak learning rate.")] = 0.001,
 ) -> None:

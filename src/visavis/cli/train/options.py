@@ -46,7 +46,7 @@ class Common:
     ] = None
     out: Annotated[
         Path,
-        typer.Option(metavar="DIR", help="Where the model folder is made.", show_default=False),
+        typer.Option(metavar="DIR", help="Folder to write the model to.", show_default=False),
     ]
     epochs: Annotated[
         int,
@@ -54,7 +54,7 @@ class Common:
     ] = 30
     patience: Annotated[
         int,
-        typer.Option(min=1, metavar="N", help="End after N epochs without a better validation."),
+        typer.Option(min=1, metavar="N", help="Stop after N epochs without a better validation."),
     ] = 10
     seed: Annotated[
         int,
@@ -64,22 +64,25 @@ class Common:
         bool,
         typer.Option(
             "--resume",
-            help="Go on with the training that was begun in --out, for more --epochs where given.",
+            help="Continue the training in --out, for more --epochs if given.",
         ),
     ] = False
     precision: Annotated[
         str,
-        typer.Option(metavar="NAME", help="32 or bf16; auto: bf16 where the machine gains by it."),
+        typer.Option(metavar="NAME", help="32 or bf16; auto: bf16 where it is faster."),
     ] = "auto"
     device: Annotated[
-        str, typer.Option(metavar="NAME", help="cpu, cuda or mps; auto: the fastest there is.")
+        str, typer.Option(metavar="NAME", help="cpu, cuda or mps; auto: the fastest available.")
     ] = "auto"
     devices: Annotated[
-        int, typer.Option(min=0, metavar="N", help="GPUs (or processes) to share the work; 0: all.")
+        int,
+        typer.Option(min=0, metavar="N", help="GPUs (or processes) that share the work (0 = all)."),
     ] = 1
     nodes: Annotated[
         int,
-        typer.Option(min=1, metavar="N", help="Machines that share it, each started by torchrun."),
+        typer.Option(
+            min=1, metavar="N", help="Machines that share the work, each started by torchrun."
+        ),
     ] = 1
     threads: Annotated[
         int,

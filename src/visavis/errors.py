@@ -12,7 +12,7 @@
     │   ├── ImageUnreadableError   missing, empty, truncated, or no picture at all
     │   ├── ImageFormatError       a format that this installation cannot decode
     │   ├── ImageTooLargeError     more pixels than the cap, seen in the header
-    │   └── FetchError             an address that could not be downloaded
+    │   └── FetchError             a URL that could not be downloaded
     ├── StoreError                 the index on disk
     │   ├── IndexMissingError      there is none
     │   ├── IndexIncompatibleError made by another model or a newer version
@@ -124,7 +124,7 @@ class ImageTooLargeError(ImageError):
 
 
 class FetchError(ImageError):
-    """An address that could not be downloaded, or must not be."""
+    """A URL that could not be downloaded, or must not be."""
 
 
 class StoreError(VisavisError):

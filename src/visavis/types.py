@@ -39,7 +39,7 @@ class Entry(NamedTuple):
     id: str
     """Path below the folder, or the catalogue's own id."""
     uri: str
-    """Absolute path, or http(s) address, where the bytes can be read."""
+    """Absolute path, or http(s) URL, where the bytes can be read."""
     size: int
     """Bytes; -1 when the source cannot tell without reading."""
     modified: float

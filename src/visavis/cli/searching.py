@@ -245,14 +245,14 @@ def _box(text: str) -> "Box":
 
 def _print_paths(result: "SearchResult", end: bytes) -> None:
     from visavis.images.files import local_path
-    from visavis.sources.web.fetch import is_address
+    from visavis.sources.web.fetch import is_url
 
     for match in result.matches:
         uri = match.record.uri
         if sys.stdout.isatty():
             terminal.echo(terminal.one_line(uri))
             continue
-        raw = uri.encode() if is_address(uri) else os.fsencode(local_path(uri))
+        raw = uri.encode() if is_url(uri) else os.fsencode(local_path(uri))
         sys.stdout.buffer.write(raw + end)
     sys.stdout.buffer.flush()
 

@@ -178,8 +178,8 @@ def _run(chosen: "ServerOptions", port: int) -> None:
         index.embedder(threads=1)  # a missing index or model is an exit code, not a traceback
         _check_fields(chosen, index.store.fields())
     with _listening(chosen.host, port) as listener:
-        address = _address(chosen, listener)
-        terminal.tell(f"serving {chosen.index} at {address} (stop with Ctrl-C)")
+        url = _url(chosen, listener)
+        terminal.tell(f"serving {chosen.index} at {url} (stop with Ctrl-C)")
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, _stop)
         if code := running.serve(chosen, listener):
@@ -218,7 +218,7 @@ def _listening(host: str, port: int) -> "socket.socket":
     return listener
 
 
-def _address(chosen: "ServerOptions", listener: "socket.socket") -> str:
+def _url(chosen: "ServerOptions", listener: "socket.socket") -> str:
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     return f"http://{shown}:{port}{chosen.root_path}/"

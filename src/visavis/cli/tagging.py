@@ -130,7 +130,7 @@ def _by_model(
     def find(image: str) -> "Sequence[Tag]":
         term = parse_term(image)
         if not isinstance(term, ImageTerm):
-            raise UsageError(f"{image!r} is no picture that exists; give a file or an address")
+            raise UsageError(f"{image!r} is no picture that exists; give a file or a URL")
         pixels = term_pixels(term, embedder.side, fetcher.fetch, given.max_pixels)
         return tagger.of_images([pixels], most)[0]
 

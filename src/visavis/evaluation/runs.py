@@ -12,7 +12,7 @@ from visavis.evaluation.ground_truth import Question
 from visavis.image_index import ImageIndex
 from visavis.images.files import local_path
 from visavis.metrics import Ranks
-from visavis.sources.web.fetch import is_address
+from visavis.sources.web.fetch import is_url
 from visavis.types import ImageTerm, RecordTerm, Vectors
 
 BINS = 200
@@ -151,7 +151,7 @@ def measure_latency(index: ImageIndex, gallery: Gallery, seed: int) -> dict[str,
 
 
 def _is_file(uri: str) -> bool:
-    return not is_address(uri) and local_path(uri).is_file()
+    return not is_url(uri) and local_path(uri).is_file()
 
 
 def _timed(

@@ -20,7 +20,7 @@ from visavis.store.capabilities import Rebuilding, local
 from visavis.types import Failure, ImageRecord, IndexReport, Vectors
 
 Read = Callable[[str], bytes]
-"""The bytes at a record's address; raises ImageError."""
+"""The bytes at a record's URI; raises ImageError."""
 
 _FAILED_AT_MOST = 0.1  # of the records; more looks like a disk that is not there
 _Numbered = tuple[int, ImageRecord]

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from visavis.embedders.tagger import Tagger
 
 Read = Callable[[str], bytes]
-"""The bytes at a record's address; raises ImageError."""
+"""The bytes at a record's URI; raises ImageError."""
 
 MOST_TAGS = 100
 """Tags of a record; more would be a list of the vocabulary."""
@@ -101,7 +101,7 @@ class Tagging:
             limit: How many at most; None: 3 of a model that chooses which tags are right often
                 enough (it may give none), 10 of others.
             vocabulary: Words to choose from; None: as the model has it.
-            allow_private: Whether an address may lie in a private network.
+            allow_private: Whether a URL may lie in a private network.
             threads: Cores for the model; None: all of them.
 
         Raises:
@@ -113,8 +113,7 @@ class Tagging:
         term = terms[0] if len(terms) == 1 else None
         if isinstance(term, TextTerm):
             raise UsageError(
-                f"{term.text[:_SHOWN]!r} is no picture that exists; give a file, an address or "
-                "id:ID"
+                f"{term.text[:_SHOWN]!r} is no picture that exists; give a file, a URL or id:ID"
             )
         wrong = limit is not None and limit < 1
         if wrong or not isinstance(term, ImageTerm | RecordTerm):
@@ -144,7 +143,7 @@ class Tagging:
         Args:
             count: How many at most; 0 takes the tags of all records away.
             vocabulary: Words to choose from; None: as the model has it.
-            allow_private: Whether addresses in private networks may be fetched.
+            allow_private: Whether URLs in private networks may be fetched.
             progress: Called with the report so far, which counts what is safely on disk.
 
         Raises:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from visavis.images.files import local_path
-from visavis.sources.web.fetch import is_address
+from visavis.sources.web.fetch import is_url
 from visavis.types import (
     RGB,
     Box,
@@ -50,8 +50,8 @@ class Card:
 
     @property
     def link(self) -> str | None:
-        """The original's address where a page may link to it; file paths become file: addresses."""
-        if is_address(self.uri) or self.uri.startswith("file://"):
+        """The original's URL where a page may link to it; file paths become file: URLs."""
+        if is_url(self.uri) or self.uri.startswith("file://"):
             return self.uri
         path = local_path(self.uri)
         return path.as_uri() if path.is_absolute() else None

@@ -5,7 +5,7 @@ from dataclasses import replace
 from visavis.pages.cards import Card, match_card, summary
 from visavis.pages.pictures import read_picture
 from visavis.pages.render import render
-from visavis.sources.web.fetch import is_address
+from visavis.sources.web.fetch import is_url
 from visavis.types import Match, SearchResult
 
 MOST = 24
@@ -26,6 +26,6 @@ def result_html(result: SearchResult) -> str:
 
 def _card(match: Match) -> Card:
     uri = match.record.uri
-    if is_address(uri):
+    if is_url(uri):
         return replace(match_card(match, None), src=uri)
     return replace(match_card(match, read_picture(uri)), uri="")  # browsers open no file from there

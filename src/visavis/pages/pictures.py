@@ -12,7 +12,7 @@ from visavis.types import RGB, ImageRecord, ImageTerm, RecordTerm, Term
 
 
 def read_picture(uri: str) -> RGB | None:
-    """The picture of a file or an address (for which it is downloaded); None when it is gone."""
+    """The picture of a file or a URL (for which it is downloaded); None when it is gone."""
     fetcher = Fetcher()
     try:
         return decode(read_anywhere(uri, fetcher), uri, min_side=400).pixels
@@ -23,7 +23,7 @@ def read_picture(uri: str) -> RGB | None:
 
 
 def read_term(term: Term, get: Callable[[str], ImageRecord]) -> RGB | None:
-    """The picture that a term asks with, by path, address or id; None where it asks in words."""
+    """The picture that a term asks with, by path, URL or id; None where it asks in words."""
     match term:
         case RecordTerm():
             return read_picture(get(term.id).uri)

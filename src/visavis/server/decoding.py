@@ -39,11 +39,11 @@ class Decoding:
         self.check(*sent)
         found = []
         for term in terms:
-            assert isinstance(term.image, bytes)  # narrows the type: addresses are fetched by now
+            assert isinstance(term.image, bytes)  # narrows the type: URLs are fetched by now
             job.check()
             with self.room(term.image, job):
                 most = self._options.max_pixels
-                pixels, sha256 = term_picture(term, embedder.side, _no_address, most)
+                pixels, sha256 = term_picture(term, embedder.side, _no_url, most)
             found.append(ImageTerm(pixels, None, term.weight, sha256))
         return found
 
@@ -76,5 +76,5 @@ class Decoding:
             self._memory.note_burst()
 
 
-def _no_address(url: str) -> bytes:
+def _no_url(url: str) -> bytes:
     raise AssertionError(f"{url} was to be fetched before")

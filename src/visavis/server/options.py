@@ -42,9 +42,9 @@ class ServerOptions:
     root_path: str = ""
     """What a proxy puts before every path, such as /images."""
     allow_urls: bool = False
-    """Whether pictures may be fetched from addresses that a caller names."""
+    """Whether pictures may be fetched from URLs that a caller names."""
     allow_private: bool = False
-    """Whether such addresses may lie in private networks."""
+    """Whether such URLs may lie in private networks."""
     keep_metadata: bool = False
     """Whether files are served with what they tell of their making: place, time, device."""
     hidden: frozenset[str] = frozenset()

@@ -11,7 +11,7 @@ _KEPT = 1.0  # seconds
 
 
 class Readiness:
-    """The last look at the index; new ones cost, and this address has no limit of its own."""
+    """The last look at the index; new ones cost, and this path has no limit of its own."""
 
     def __init__(self) -> None:
         self._looking = asyncio.Lock()

@@ -58,13 +58,13 @@ class PictureGoneError(Refusal):
 
 
 class NotFoundError(Refusal):
-    """There is nothing at this address."""
+    """There is nothing at this path."""
 
     http_status = 404
 
 
 class MethodNotAllowedError(Refusal):
-    """The address exists, the method does not."""
+    """The path exists, the method does not."""
 
     http_status = 405
 
@@ -82,7 +82,7 @@ class BodyTooLargeError(Refusal):
 
 
 class MediaTypeError(Refusal):
-    """The body is of a kind that this address does not take."""
+    """The body is of a kind that this path does not take."""
 
     http_status = 415
 

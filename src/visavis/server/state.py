@@ -32,7 +32,7 @@ STOPPING = "visavis.stopping"
 """In the state that the lifespan hands out: what to call when the server begins to stop."""
 
 _FETCHERS = 8
-_GATHERERS = 2  # lists of addresses that are downloaded at one time
+_GATHERERS = 2  # lists of URLs that are downloaded at one time
 _WRITES_WAITING = 16
 _KEPT_BYTES = 16_000_000  # memory that a thread does not give back between two requests
 _MARGIN = 5.0  # seconds after which work is given up that should have ended by itself
@@ -54,7 +54,7 @@ class State:
     fetches: Pool
     """Waits for other people's servers."""
     gathers: Pool
-    """The same for lists of addresses."""
+    """The same for lists of URLs."""
     fetcher: Fetcher
     """For the pictures of questions; keeps nothing."""
     downloads: Fetcher

@@ -11,7 +11,7 @@ from visavis.sources.catalogue import CatalogueSource
 from visavis.sources.folder import MISSING_ADVICE, FolderSource
 from visavis.sources.paths import PathList
 from visavis.sources.tables import CATALOGUE_SUFFIXES
-from visavis.sources.web.fetch import Fetcher, is_address
+from visavis.sources.web.fetch import Fetcher, is_url
 from visavis.types import Entry, Failure, only_known
 
 
@@ -56,7 +56,7 @@ class Source(Protocol):
 
     @property
     def readers(self) -> int:
-        """How many `read` calls at once do good: few for disks, many for addresses."""
+        """How many `read` calls at once do good: few for disks, many for URLs."""
         ...
 
     def entries(self) -> Iterator[Entry | Failure]:
@@ -107,7 +107,7 @@ def open_source(location: str | Path, **options: Unpack[SourceOptions]) -> Sourc
     Raises SourceError when nothing is there or it is none of these.
     """
     web = _web(options)
-    if isinstance(location, str) and is_address(location):
+    if isinstance(location, str) and is_url(location):
         return PathList([location], **web)
     path = Path(location)
     if path.is_file() and path.suffix.lower() in CATALOGUE_SUFFIXES:
@@ -126,7 +126,7 @@ def open_source(location: str | Path, **options: Unpack[SourceOptions]) -> Sourc
 
 
 Location = str | Path | Source | list[str]
-"""A folder, a catalogue, a picture, an address; a source; or a list of pictures and addresses."""
+"""A folder, a catalogue, a picture, a URL; a source; or a list of pictures and URLs."""
 
 
 def as_source(location: Location, **options: Unpack[SourceOptions]) -> Source:
@@ -155,8 +155,8 @@ def _web(options: SourceOptions) -> _Web:
 
 
 def read_anywhere(uri: str, fetcher: Fetcher) -> bytes:
-    """The bytes at a record's address, on this machine or on the web; raises ImageError."""
-    return fetcher.fetch(uri) if is_address(uri) else read_file(uri)
+    """The bytes at a record's URI, on this machine or on the web; raises ImageError."""
+    return fetcher.fetch(uri) if is_url(uri) else read_file(uri)
 
 
 def _check_is_picture(path: Path) -> None:

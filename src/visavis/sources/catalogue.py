@@ -10,20 +10,20 @@ from urllib.parse import unquote, urlsplit
 from visavis.errors import SourceError
 from visavis.images.files import path_text, read_file, stat_file
 from visavis.sources.tables import Row, open_table
-from visavis.sources.web.fetch import Fetcher, is_address
+from visavis.sources.web.fetch import Fetcher, is_url
 from visavis.types import Entry, Failure, FieldValue
 
 IMAGE_COLUMNS = ("image", "path", "file", "filename", "image_path", "image_url", "url")
 """Columns that are taken for the images' names when none is given, the first that exists."""
 
-_SAMPLE = 1000  # rows that decide whether this is a catalogue of addresses
+_SAMPLE = 1000  # rows that decide whether this is a catalogue of URLs
 
 
 class CatalogueSource:
     """The images that the rows of a CSV, TSV, JSON Lines or Parquet file name, in their order.
 
     The image cell is a path (relative to the catalogue's folder, or absolute), a file:// or an
-    http(s) address. The id is the cell of `id_column`, else of a column named exactly "id", else
+    http(s) URL. The id is the cell of `id_column`, else of a column named exactly "id", else
     the image cell itself. All other columns become typed fields; empty cells are left out. Rows
     without an image, ragged rows and missing files are failures, and the rest goes on. A duplicate
     id is handed on as it is: who keeps the records decides which one wins.
@@ -60,15 +60,15 @@ class CatalogueSource:
 
     @property
     def readers(self) -> int:
-        """32 when one of the first thousand rows names an http(s) address, else 4."""
+        """32 when one of the first thousand rows names an http(s) URL, else 4."""
         if self._readers is None:
             rows = islice(self._table.rows(self._table.columns), _SAMPLE)  # as text: no typing yet
             cells = (str(row.values.get(self._image_column, "")) for row in rows)
-            self._readers = 32 if any(is_address(cell) for cell in cells) else 4
+            self._readers = 32 if any(is_url(cell) for cell in cells) else 4
         return self._readers
 
     def entries(self) -> Iterator[Entry | Failure]:
-        """The rows as images; files are looked up, addresses are not."""
+        """The rows as images; files are looked up, URLs are not."""
         for row in self._table.rows(self._text_columns):
             yield self._entry(row)
 
@@ -78,7 +78,7 @@ class CatalogueSource:
 
     def read(self, entry: Entry) -> bytes:
         """The bytes of an image; raises ImageUnreadableError or FetchError."""
-        if is_address(entry.uri):
+        if is_url(entry.uri):
             return self._fetcher.fetch(entry.uri)
         return read_file(entry.uri)
 
@@ -101,11 +101,11 @@ class CatalogueSource:
             return Failure(here, f"the cell in column {self._image_column!r} is empty")
         if not id:
             return Failure(here, f"the cell in column {self._id_column!r} is empty")
-        if is_address(cell):
+        if is_url(cell):
             return Entry(str(id), cell, -1, 0.0, values)
         path = self._local(cell)
         if path is None:
-            told = f"{cell} is an address of a kind that visavis cannot read"
+            told = f"{cell} is a URL of a kind that visavis cannot read"
             return Failure(here, told, (str(id),))
         status = stat_file(path)
         if isinstance(status, str):
@@ -114,7 +114,7 @@ class CatalogueSource:
         return Entry(str(id), path_text(path), status.st_size, status.st_mtime, values)
 
     def _local(self, cell: str) -> str | None:
-        """The absolute path that a cell means; None for an address that is no file's."""
+        """The absolute path that a cell means; None for a URL that is no file's."""
         if "://" in cell:
             parts = urlsplit(cell)
             if parts.scheme.lower() != "file" or parts.netloc not in ("", "localhost"):
@@ -162,7 +162,7 @@ def _plain(name: str) -> str:
 
 
 def _local_path(path: str) -> str:
-    """What the path of a file: address means on this system."""
+    """What the path of a file: URL means on this system."""
     if os.name != "nt":
         return unquote(path)
     from urllib.request import url2pathname  # HTTP, TLS and mail: 10 ms of every start

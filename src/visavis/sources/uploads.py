@@ -62,7 +62,7 @@ class Uploads:
         return self._folder in local_path(uri).parents
 
     def of(self, records: Iterable[ImageRecord]) -> dict[str, str]:
-        """Ids and addresses of those records whose pictures are kept here."""
+        """Ids and URIs of those records whose pictures are kept here."""
         return {record.id: record.uri for record in records if self.owns(record.uri)}
 
     def sweep(self, uris: Iterable[str]) -> int:

@@ -304,7 +304,7 @@ def test_a_redirect_leads_to_no_private_address_either(
         server.shutdown()
     assert answer.status_code == 422
     told = answer.json()["error"]["message"]
-    assert "not on the public internet" in told or "no http(s) address" in told
+    assert "not on the public internet" in told or "no http(s) URL" in told
 
 
 def test_slow_and_broken_connections_do_not_hold_others_up(serve: Serve, drawn_index: Path) -> None:

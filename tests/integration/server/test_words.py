@@ -362,7 +362,7 @@ def test_a_model_without_words_and_classes_gives_no_tags_and_says_which_does(
         ({"image": encoded(b"no picture at all")}, 422, "not a picture"),
         ({"image": encoded(picture()), "box": [0, 0, 2, 1]}, 422, "box"),
         ({"image": encoded(picture()), "box": [0.5, 0, 0.5, 1]}, 422, "is empty"),
-        ({"url": "http://127.0.0.1:1/a.jpg"}, 403, "fetches no addresses"),
+        ({"url": "http://127.0.0.1:1/a.jpg"}, 403, "fetches no URLs"),
     ],
 )
 def test_a_tag_that_makes_no_sense_is_refused_and_says_why(

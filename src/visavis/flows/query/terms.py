@@ -41,7 +41,7 @@ _ENDINGS = (*IMAGE_SUFFIXES, *CATALOGUE_SUFFIXES, *_OTHERS.split())
 def parse_term(text: str, weight: float = 1.0) -> Term:
     """A term as people write it.
 
-    `./photo.jpg` or any file that exists, an http(s) address, `id:ID`, or else words; `text:dog` is
+    `./photo.jpg` or any file that exists, an http(s) URL, `id:ID`, or else words; `text:dog` is
     words whatever they look like, and `0.5:` in front is a weight (a file of that very name is
     taken for the file).
 

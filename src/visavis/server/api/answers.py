@@ -11,7 +11,7 @@ class RecordOut(BaseModel):
     """One image of the index."""
 
     id: str = Field(examples=["sneaker-01-front"])
-    uri: str = Field(description="Its address when it has one, else where its file is served.")
+    uri: str = Field(description="Its URL when it has one, else where its file is served.")
     fields: dict[str, Any] = Field(examples=[{"category": "shoes", "price": 49.5}])
     width: int
     height: int

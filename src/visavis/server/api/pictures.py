@@ -27,7 +27,7 @@ from visavis.server.pool import Job
 from visavis.server.refusals import PictureGoneError, told_reason
 from visavis.server.state import State, state_of
 from visavis.sources.thumbnails import Thumbnails
-from visavis.sources.web.fetch import is_address
+from visavis.sources.web.fetch import is_url
 from visavis.types import ImageRecord
 
 T = TypeVar("T")
@@ -133,7 +133,7 @@ async def with_picture(
 
 
 async def _downloaded(record: ImageRecord, state: State) -> bytes:
-    """The bytes at a record's address. Raises PictureGoneError."""
+    """The bytes at a record's URI. Raises PictureGoneError."""
     try:
         return await state.fetches.run(
             partial(state.downloads.fetch, record.uri, state.options.work_seconds)
@@ -143,7 +143,7 @@ async def _downloaded(record: ImageRecord, state: State) -> bytes:
 
 
 async def get_file(request: Request, id: str, asked: Annotated[FileParams, Query()]) -> Response:
-    """A record's picture itself, or a redirect to its address."""
+    """A record's picture itself, or a redirect to its URL."""
     state = state_of(request)
     wanted = record_id(request)
     found = await state.with_index(lambda index: _file(index, wanted, state))
@@ -182,9 +182,9 @@ class _Sent(FileResponse):
 
 
 def _file(index: ImageIndex, wanted: str, state: State) -> _File | str:
-    """A record's file, or its address."""
+    """A record's file, or its URL."""
     record = index.get(wanted)
-    if is_address(record.uri):
+    if is_url(record.uri):
         return record.uri
     return _with_place(index, record, lambda place: _looked_at(place, state))[1]
 
@@ -230,13 +230,13 @@ def _with_place(
 def read_picture(
     index: ImageIndex, record: ImageRecord, state: State
 ) -> tuple[ImageRecord, bytes | None]:
-    """The bytes of a record's picture, from its file or the downloads; None: ask its address.
+    """The bytes of a record's picture, from its file or the downloads; None: ask its URL.
 
     Raises PictureGoneError.
     """
 
     def take(place: ImageRecord) -> bytes | None:
-        if not is_address(place.uri):
+        if not is_url(place.uri):
             with open_file(place.uri) as file:
                 return file.read()
         kept = state.downloads.kept(place.uri)

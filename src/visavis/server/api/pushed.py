@@ -9,7 +9,7 @@ SOURCE = "api"
 
 
 class PushedSource:
-    """What one request adds: an uploaded picture, or pictures at addresses.
+    """What one request adds: an uploaded picture, or pictures at URLs.
 
     It removes nothing that it does not name. The bytes are on this machine already.
     """

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from visavis.errors import FilterError, RecordNotFoundError
 from visavis.filters import parse_all
 from visavis.server.options import ServerOptions
-from visavis.sources.web.fetch import is_address
+from visavis.sources.web.fetch import is_url
 from visavis.types import Filter, ImageRecord, SearchResult
 
 LETTERS = 32
@@ -103,5 +103,5 @@ def _title(record: ImageRecord, titles: Sequence[str]) -> dict[str, str]:
 def _links(record: ImageRecord, root_path: str) -> dict[str, Any]:
     path, version = record_path(root_path, record.id), version_of(record)
     file = f"{path}/file?v={version}"
-    uri = record.uri if is_address(record.uri) else file
+    uri = record.uri if is_url(record.uri) else file
     return {"uri": uri, "thumbnail": f"{path}/thumbnail?v={version}", "file": file}

@@ -1,4 +1,4 @@
-"""Every address of the API in one table, as the OpenAPI document shows it."""
+"""Every path of the API in one table, as the OpenAPI document shows it."""
 
 import functools
 from collections.abc import Callable, Sequence
@@ -24,7 +24,7 @@ _REASONS = {
     413: "The body has too many bytes, or a picture too many pixels.",
     415: "The body or the picture is of a kind that is not taken.",
     422: "The request makes no sense: an unknown field, a bad filter, an unreadable picture.",
-    429: "Too many requests from this address; Retry-After says when to come back.",
+    429: "Too many requests from this IP address; Retry-After says when to come back.",
     507: "The disk of the server is full.",
     503: "All threads are busy, or the index is; Retry-After says when to come back.",
 }
@@ -32,7 +32,7 @@ _LINE = '{"url": "https://shop.example/a.jpg", "id": "a", "fields": {"price": 5}
 _ELSEWHERE: dict[int | str, dict[str, Any]] = {
     206: {"description": "The part that was asked for with Range."},
     304: {"description": "The client has it already."},
-    307: {"description": "The picture lies at an address."},
+    307: {"description": "The picture is at a URL."},
     416: {"description": "The picture has no such part."},
 }
 _TAGS = {"images": "images", "fields": "images", "search": "search", "tag": "tags"}
@@ -42,7 +42,7 @@ _ALWAYS = (400, 401, 403, 429, 503)
 
 def add(app: FastAPI) -> None:
     """Put the routes into an application."""
-    # Taken before FastAPI's own route of the same address below, which is there for the document:
+    # Taken before FastAPI's own route of the same path below, which is there for the document:
     # a handler that reads its body itself needs none of its layers, and they cost 0.25 ms.
     app.router.routes.append(_Quick("/v1/search", searching.search, methods=["POST"]))
     get = _Adder(app, "GET")
@@ -59,7 +59,7 @@ def add(app: FastAPI) -> None:
     get("/readyz", browsing.readiness, answers.StateOut, always=(400, 503))
     get("/metrics", browsing.show_metrics, ["text/plain"], what="Numbers for Prometheus.")
     post = _Adder(app, "POST")
-    for address, ask, shape, query in (
+    for path, ask, shape, query in (
         ("/v1/search", searching.search, answers.SearchOut, "SearchIn"),
         ("/v1/tag", tags.tag_picture, answers.TagsOut, "TagIn"),
     ):
@@ -67,7 +67,7 @@ def add(app: FastAPI) -> None:
             JSON: {"schema": {"$ref": f"#/components/schemas/{query}"}},
             MULTIPART: {"schema": _form({"query": {"type": "string"}})},
         }
-        post(address, ask, shape, 404, 408, 413, 415, 422, body=body)
+        post(path, ask, shape, 404, 408, 413, 415, 422, body=body)
     post(
         "/v1/images",
         writing.add_images,

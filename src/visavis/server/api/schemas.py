@@ -78,7 +78,7 @@ class TermIn(_Typed):
     ] = None
     url: Annotated[
         str | None,
-        Field(max_length=4000, description="An http(s) address; only where the server allows it."),
+        Field(max_length=4000, description="An http(s) URL; only where the server allows it."),
     ] = None
     id: Annotated[str | None, Field(max_length=4000, description="A record of the index.")] = None
     text: Annotated[
@@ -168,7 +168,7 @@ class TagIn(_Typed):
     image: Annotated[str | None, Field(description="The bytes of an image file in base64.")] = None
     url: Annotated[
         str | None,
-        Field(max_length=4000, description="An http(s) address; only where the server allows it."),
+        Field(max_length=4000, description="An http(s) URL; only where the server allows it."),
     ] = None
     id: Annotated[str | None, Field(max_length=4000, description="A record of the index.")] = None
     box: Annotated[
@@ -282,8 +282,8 @@ class NoParams(_Strict):
     """No parameters at all."""
 
 
-class AddressIn(_Typed):
-    """One line of a list of addresses to add."""
+class UrlIn(_Typed):
+    """One line of a list of URLs to add."""
 
     url: str = Field(max_length=4000, pattern=r"^(?i:https?)://")
     id: Annotated[str | None, Field(min_length=1, max_length=MOST_ID)] = None

@@ -149,12 +149,12 @@ def from_base64(text: str) -> bytes:
 
 
 async def fetch_all(state: State, urls: Sequence[str]) -> dict[str, bytes]:
-    """The pictures at the addresses that a request names.
+    """The pictures at the URLs that a request names.
 
     Raises ForbiddenError where that is not allowed, FetchError, and BodyTooLargeError.
     """
     if urls and not state.options.allow_urls:
-        raise ForbiddenError("this server fetches no addresses; send the picture itself")
+        raise ForbiddenError("this server fetches no URLs; send the picture itself")
     end = time.monotonic() + state.options.work_seconds
     found: dict[str, bytes] = {}
     for url in dict.fromkeys(urls):

@@ -17,7 +17,7 @@ from visavis.images.decode import decode
 from visavis.server.api.bodies import LINES, MULTIPART, media_type, parsed, read_form
 from visavis.server.api.pushed import PushedSource
 from visavis.server.api.rendering import answer, record_id, visible
-from visavis.server.api.schemas import MOST_ID, AddressIn, FieldsIn, NoParams, WhereParams
+from visavis.server.api.schemas import MOST_ID, FieldsIn, NoParams, UrlIn, WhereParams
 from visavis.server.pool import Job
 from visavis.server.refusals import ForbiddenError, InvalidError, MediaTypeError, told_reason
 from visavis.server.state import State, state_of
@@ -39,7 +39,7 @@ class _Upload:
 
 
 async def add_images(request: Request) -> Response:
-    """Add a picture with its fields, or pictures at addresses; an id that is there is replaced."""
+    """Add a picture with its fields, or pictures at URLs; an id that is there is replaced."""
     state = state_of(request)
     kind = media_type(request)
     if kind == MULTIPART:
@@ -51,7 +51,7 @@ async def add_images(request: Request) -> Response:
     if kind != LINES:
         raise MediaTypeError(f"send {MULTIPART} or {LINES}, not {kind or 'a body without a type'}")
     if not state.options.allow_urls:
-        raise ForbiddenError("this server fetches no addresses; send the pictures")
+        raise ForbiddenError("this server fetches no URLs; send the pictures")
     wanted = await _read_lines(request)
     # Other people's servers may be slow: nobody holds the index's lock while they are asked.
     had = await state.gathers.run(lambda: _downloaded(wanted, state))
@@ -120,7 +120,7 @@ async def _read_lines(request: Request) -> list[Entry]:
     lines = [line for line in body.split(b"\n") if line.strip()]
     if not 0 < len(lines) <= _MOST_LINES:
         raise InvalidError(f"send 1 to {_MOST_LINES} lines at once, not {len(lines)}")
-    read = [parsed(AddressIn, line) for line in lines]
+    read = [parsed(UrlIn, line) for line in lines]
     return [Entry(line.id or line.url, line.url, -1, 0.0, dict(line.fields)) for line in read]
 
 

@@ -33,7 +33,7 @@ class Bodies:
         more = count if body in self._held else max(count, _LEAST)
         if self._of.get(body.client, 0) + more > self._each:
             raise BusyError(
-                "too much is being sent from your address at one time; try again in a moment",
+                "too much is being sent from your IP address at one time; try again in a moment",
                 Retry_After="1",
                 Connection="close",
             )

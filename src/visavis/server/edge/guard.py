@@ -87,7 +87,7 @@ class Guard:
         if needed == "write":
             methods = methods_at(scope)
             if not methods:
-                return  # there is nothing at this address, whatever the key
+                return  # there is nothing at this path, whatever the key
             if scope["method"] not in methods:
                 raise MethodNotAllowedError(
                     f"{path[:100]} does not take {scope['method'][:20]}",
@@ -110,7 +110,7 @@ class Guard:
         """A page elsewhere must not have a visitor's browser ask for it.
 
         Browsers send a form, or a fetch whose answer they will not show, without asking us first.
-        They say so, except old ones to addresses without TLS: there the origin tells. With a key
+        They say so, except old ones to servers without TLS: there the origin does. With a key
         in the head they have to ask first (CORS).
         """
         origin = headers.get("origin")
@@ -162,7 +162,7 @@ def _needed(method: str, path: str) -> str:
 
 
 def methods_at(scope: Scope) -> set[str]:
-    """What can be done at the address of a request; nothing when there is no such address."""
+    """What can be done at the path of a request; nothing when there is no such path."""
     fitting = _fitting(scope)
     nearest = fitting[0].path if fitting else ""  # the router takes the first that fits, too
     return {method for route in fitting if route.path == nearest for method in route.methods or ()}

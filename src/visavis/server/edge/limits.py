@@ -45,7 +45,7 @@ class RateLimiter:
         if refused:
             wait = math.ceil((cost - tokens) / self._rate)
             raise TooManyRequestsError(
-                "too many requests from your address; slow down", Retry_After=str(wait)
+                "too many requests from your IP address; slow down", Retry_After=str(wait)
             )
 
     def charge(self, client: str, seconds: float) -> None:

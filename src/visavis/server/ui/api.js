@@ -76,7 +76,7 @@ export function whenKeyIsNeeded(ask) {
 const key = () => sessionStorage.getItem(KEY);
 
 /**
- * @param {string|URL} path below /v1, or an address the server gave
+ * @param {string|URL} path below /v1, or a URL the server gave
  * @param {RequestInit} [options]
  * @returns {Promise<Response>} a successful one; raises ApiError otherwise
  */

@@ -1,4 +1,4 @@
-/** What people ask with, made into terms: files, words, ids, addresses. */
+/** What people ask with, made into terms: files, words, ids, URLs. */
 
 import { getClasses } from "./api.js";
 import { byId } from "./dom.js";
@@ -12,7 +12,7 @@ import { term, termKey } from "./state.js";
  * @typedef {import("./api.js").Info} Info
  */
 
-const ADDRESS = /^https?:\/\//;
+const WEB_URL = /^https?:\/\//;
 
 const SUGGESTED = 5;
 
@@ -81,12 +81,12 @@ export class Asking {
 
   /** Something pasted or dropped. @param {string} text @param {boolean} add */
   text(text, add) {
-    if (!ADDRESS.test(text)) this.words(text);
+    if (!WEB_URL.test(text)) this.words(text);
     else if (!this.info) this.waiting = () => this.text(text, add);
     else if (this.info?.allow_urls) this.ask(add ? this.joined([term("url", text)]) : [term("url", text)]);
     else {
       const text = "Save the picture to your device, then drop the file here.";
-      this.#tell("This server fetches no addresses", text);
+      this.#tell("This server fetches no URLs", text);
     }
   }
 
@@ -94,7 +94,7 @@ export class Asking {
   words(given) {
     const text = given.trim();
     const others = this.page.state.terms.filter((one) => !isTyped(one, this.info?.text));
-    if (ADDRESS.test(text)) this.text(text, false);
+    if (WEB_URL.test(text)) this.text(text, false);
     else if (text.startsWith("id:") && text.length > 3) this.ask([term("id", text.slice(3).trim())]);
     else if (!text) this.ask(others);
     else if (!this.info) this.waiting = () => this.words(given);

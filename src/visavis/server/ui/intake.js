@@ -5,7 +5,7 @@ import { byId } from "./dom.js";
 /**
  * @typedef {object} Takers
  * @property {(files: File[], add: boolean) => void} files add: to the query that is there
- * @property {(text: string, add: boolean) => void} text pasted or dropped words, or an address
+ * @property {(text: string, add: boolean) => void} text pasted or dropped words, or a URL
  * @property {() => boolean} asking whether there is a query to add to
  */
 

@@ -75,8 +75,8 @@ export function problemOf(error, { again, over, random, choose, ids }) {
     return {
       title: "This picture is not here",
       text:
-        "The address was made with a picture that stayed on another device or in another tab; " +
-        "pictures are never stored in an address. Choose it again to repeat the search.",
+        "The link was made with a picture that stayed on another device or in another tab; " +
+        "pictures are never stored in a URL. Choose it again to repeat the search.",
       buttons: [["Choose the picture", choose], restart],
     };
   }

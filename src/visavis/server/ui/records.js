@@ -49,7 +49,7 @@ export function detailOf(record) {
     .join(" · ");
 }
 
-/** @param {any} value of a field @returns {Node} text, or a link where it is an address of the web */
+/** @param {any} value of a field @returns {Node} text, or a link where it is a URL */
 export function shown(value) {
   const text = valueText(value);
   if (!LINK.test(text)) return document.createTextNode(text);

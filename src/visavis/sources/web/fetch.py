@@ -1,4 +1,4 @@
-"""Pictures from http(s) addresses: politely, within limits, and never twice."""
+"""Pictures from http(s) URLs: politely, within limits, and never twice."""
 
 import math
 import random
@@ -48,8 +48,8 @@ class _Host:
             raise TimeoutError
 
 
-def is_address(text: str) -> bool:
-    """Whether a text is an http(s) address rather than a path."""
+def is_url(text: str) -> bool:
+    """Whether a text is an http(s) URL rather than a path."""
     return text[:8].lower().startswith(("http://", "https://"))
 
 
@@ -59,7 +59,7 @@ def default_cache() -> Path:
 
 
 class _Busy(Exception):
-    """The address may work later: a transport error, 408, 429 or 5xx."""
+    """The URL may work later: a transport error, 408, 429 or 5xx."""
 
     def __init__(self, reason: str, wait: float | None = None) -> None:
         super().__init__(reason)
@@ -132,10 +132,10 @@ class Fetcher:
         self._made: httpx.Client | None = None
 
     def fetch(self, url: str, seconds: float = math.inf) -> bytes:
-        """The bytes at an address, from the cache or the network; raises FetchError.
+        """The bytes at a URL, from the cache or the network; raises FetchError.
 
         Args:
-            url: The address.
+            url: The URL.
             seconds: When the caller needs an answer: all tries and waits end by then.
         """
         if not self._keeps:
@@ -155,12 +155,12 @@ class Fetcher:
         return data
 
     def kept(self, url: str) -> bytes | None:
-        """The bytes at an address as far as they are in the cache; the network is not asked."""
+        """The bytes at a URL as far as they are in the cache; the network is not asked."""
         found = self._downloads.get(url)
         return None if found is None else found[0]
 
     def keeps(self, url: str) -> bool:
-        """Whether what is at an address is in the cache."""
+        """Whether what is at a URL is in the cache."""
         return self._downloads.path(url).is_file()
 
     @property
@@ -216,13 +216,13 @@ class Fetcher:
             try:
                 here = urljoin(here, answer.location)
             except ValueError as error:
-                raise FetchError(url, f"it leads to no sound address ({error})") from error
-            if not is_address(here):
-                raise FetchError(url, f"it leads to {here}, which is no http(s) address")
+                raise FetchError(url, f"it leads to no sound URL ({error})") from error
+            if not is_url(here):
+                raise FetchError(url, f"it leads to {here}, which is no http(s) URL")
         raise FetchError(url, f"it was redirected more than {MAX_REDIRECTS} times")
 
     def _get(self, here: str, url: str, time_left: _Time, conditions: Mapping[str, str]) -> _Answer:
-        """One request and its whole answer; `url` is the address that was asked for first."""
+        """One request and its whole answer; `url` is the URL that was asked for first."""
         import httpcore
         import httpx
 
@@ -249,7 +249,7 @@ class Fetcher:
             httpx.InvalidURL,
             httpcore.LocalProtocolError,
             httpcore.UnsupportedProtocol,
-            ValueError,  # odd addresses
+            ValueError,  # odd URLs
         ) as error:
             raise FetchError(url, f"it cannot be downloaded ({error})") from error
 

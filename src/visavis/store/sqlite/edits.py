@@ -32,7 +32,7 @@ def insert(
     vector: Vectors,
     where: tuple[str, str],
 ) -> int:
-    """Add a record of a source (`where`: its address and prefix); returns its number."""
+    """Add a record of a source (`where`: its URI and prefix); returns its number."""
     cursor = connection.execute(
         "INSERT INTO records (id, source, uri, size, modified, sha256, width, height, fields)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",

@@ -17,7 +17,7 @@ class Placed(NamedTuple):
     record: ImageRecord
     score: float
     source: str
-    """The address of the source that it came from."""
+    """The URI of the source that it came from."""
 
 
 def pages(
@@ -58,7 +58,7 @@ def _placed(
 def _records(
     connection: sqlite3.Connection, numbers: set[int]
 ) -> dict[int, tuple[ImageRecord, str]]:
-    """Records with the addresses of their sources, by number."""
+    """Records with the URIs of their sources, by number."""
     found = {
         row[0]: (rows.record(row[1:]), row[1:][rows.SOURCE])
         for row in connection.execute(

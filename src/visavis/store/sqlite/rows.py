@@ -17,7 +17,7 @@ RECORD_COLUMNS = (
 """What `record` reads, from `records r JOIN sources s ON s.number = r.source`."""
 
 SOURCE = -2
-"""Where among them the source's address is."""
+"""Where among them the source's URI is."""
 
 _JSON = json.JSONDecoder()
 
@@ -38,7 +38,7 @@ def record(row: Sequence[Any]) -> ImageRecord:
 
 
 def stored_uri(uri: str, id: str, folder: str, prefix: str) -> str | None:
-    """The address as a row keeps it: nothing when it follows from the folder and the id."""
+    """The URI as a row keeps it: nothing when it follows from the folder and the id."""
     return None if uri == f"{folder}/{id.removeprefix(prefix)}" else uri
 
 

@@ -99,7 +99,7 @@ class SqliteStore:
     # -- writing ---------------------------------------------------------------------------------
 
     def source(self, kind: str, uri: str, *, apart: bool = False) -> SourceRow:
-        """The source with that address, registered when it is new."""
+        """The source with that URI, registered when it is new."""
         find = "SELECT number, kind, uri, prefix FROM sources WHERE uri=?"
         with self._db.translated():
             row = self._db.connection.execute(find, (uri,)).fetchone()

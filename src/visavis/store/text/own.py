@@ -2,7 +2,7 @@
 question's words stand in them.
 
 A record's text is its fields that are texts for people, its file's name, and the names of its
-folders. Left out are fields that hold addresses, paths, ids or hashes, told by their name or by
+folders. Left out are fields that hold URLs, paths, ids or hashes, told by their name or by
 what is in them. Words are compared without case, accents and English plurals; a word with a hyphen
 is also one without, and East Asian writing is cut into its characters.
 
@@ -38,7 +38,7 @@ _NO_TEXT = {"id", "ids", "uuid", "guid", "hash", "checksum", "md5", "sha1", "sha
 _NO_TEXT |= {"url", "uri", "href", "link", "path", "filename", "filepath"}
 
 # Not compiled here: that takes 10 ms, and a search by picture has no use for them.
-_ADDRESS = r"(?i:[a-z][a-z0-9+.-]*://|data:|mailto:|www\.)\S*"
+_URL = r"(?i:[a-z][a-z0-9+.-]*://|data:|mailto:|www\.)\S*"
 _PATH = r"(?:[.~]{0,2}[/\\]|[A-Za-z]:[/\\])\S*|\S*[/\\]\S*\.\w{1,5}"
 _FILE = r"(?i:\S+\.(?:jpe?g|png|webp|gif|bmp|tiff?|avif|hei[cf]|svg|raw|dng))"
 _HASH = r"[0-9a-fA-F]{8}(?:-?[0-9a-fA-F]{4}){2,}[0-9a-fA-F-]*|[\w+/=-]{40,}"
@@ -111,7 +111,7 @@ def words_of(texts: Iterable[tuple[str, bool]]) -> Words:
 
 
 def pieces(record: ImageRecord, source: str, groups: Sequence[Group] = ()) -> list[Piece]:
-    """The texts of a record that came from a source (its address).
+    """The texts of a record that came from a source (its URI).
 
     With the groups of a question, fields that surely have none of its words may be left out: to
     cut a field into words takes ten times as long as to see that they are not in it.
@@ -155,7 +155,7 @@ def _fields(fields: Fields, uri: str, starts: frozenset[str]) -> Iterator[Piece]
         if column is None or not is_text(value):
             continue
         if name == FOLDER_NAME and f"/{value}/" in uri:
-            continue  # the folders are read off the address
+            continue  # the folders are read off the URI
         yield Piece(name, column, _field_words(value))
 
 
@@ -182,7 +182,7 @@ def is_text(value: str) -> bool:
         return False
     if " " in value and "://" not in value:
         return True  # as most are: a shortcut
-    return not any(re.fullmatch(kind, value) for kind in (_ADDRESS, _PATH, _FILE, _HASH))
+    return not any(re.fullmatch(kind, value) for kind in (_URL, _PATH, _FILE, _HASH))
 
 
 def _places(uri: str, source: str) -> Iterator[Piece]:

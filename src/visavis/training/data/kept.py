@@ -2,7 +2,7 @@
 
 Decoded pictures and base embeddings are both such rows. The file is an SQLite database, and each
 row is a transaction: a kill at any moment loses what is in hand and nothing else. A row is found
-again as long as its picture's id, address, size and time are the same.
+again as long as its picture's id, URI, size and time are the same.
 """
 
 import errno
@@ -42,7 +42,7 @@ CREATE TABLE IF NOT EXISTS kept (
 _READ = "SELECT row FROM kept WHERE place = ?"
 
 Key = tuple[str, str, int, float]
-"""Id, address, size and time of a picture: when these are the same, so is its row."""
+"""id, URI, size and time of a picture: when these are the same, so is its row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +214,7 @@ class _Made(NamedTuple):
 def _made(samples: Sequence[Sample], source: Source, maker: Maker) -> Iterator[_Made]:
     """Rows of these samples."""
     jobs = os.cpu_count() or 1
-    workers = max(jobs, source.readers) if source.readers > 4 else jobs  # many: addresses
+    workers = max(jobs, source.readers) if source.readers > 4 else jobs  # many: URLs
     work = partial(_make, source=source, maker=maker)
     for made in ahead(samples, work, workers, "visavis-train"):
         yield from made

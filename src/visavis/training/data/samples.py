@@ -77,7 +77,7 @@ def named(source: Source, field: str | None, *, optional: bool = False) -> Named
 def _refused(sample: Sample) -> Failure | None:
     """What is wrong with a picture's texts: NUL characters part them in `data_hash`."""
     id, uri = sample.entry.id, sample.entry.uri
-    for name, text in (("id", id), ("address", uri), ("label", sample.label)):
+    for name, text in (("id", id), ("URI", uri), ("label", sample.label)):
         if "\0" in text:
             return Failure(uri, f"its {name} {text!r} holds a NUL character")
     return None

@@ -42,7 +42,7 @@ from visavis.training.settings import LoopSettings
 from visavis.types import RGB
 
 _COMPARED = 16  # pictures that torch and the graph are compared on
-_TRIED = 64  # at most, where some are gone: addresses take their time to fail
+_TRIED = 64  # at most, where some are gone: URLs take their time to fail
 
 AnyLearner = TypeVar("AnyLearner", bound=Learner)
 

@@ -16,7 +16,7 @@ from PIL import Image
 from visavis.errors import FetchError
 from visavis.sources.catalogue import CatalogueSource
 from visavis.sources.web.downloads import Downloads
-from visavis.sources.web.fetch import Fetcher, default_cache, fetched, is_address
+from visavis.sources.web.fetch import Fetcher, default_cache, fetched, is_url
 from visavis.types import Entry
 
 
@@ -456,10 +456,10 @@ def test_the_cache_has_its_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 
 
 def test_addresses_are_told_from_paths() -> None:
-    assert is_address("http://h/x.jpg")
-    assert is_address("HTTPS://h/x.jpg")
+    assert is_url("http://h/x.jpg")
+    assert is_url("HTTPS://h/x.jpg")
     for text in ("x.jpg", "/http/x.jpg", "file:///x.jpg", "http:/x.jpg", "ftp://h/x"):
-        assert not is_address(text)
+        assert not is_url(text)
 
 
 def test_a_catalogue_of_addresses_is_downloaded(server: Server, tmp_path: Path) -> None:

@@ -172,7 +172,7 @@ export class Details {
         onclick: away ? null : (/** @type {MouseEvent} */ event) => opened(event, record.file),
       },
       icon("link"),
-      el("span", { text: away ? "Open the original address" : "Open the file" }),
+      el("span", { text: away ? "Open the original URL" : "Open the file" }),
     );
   }
 }

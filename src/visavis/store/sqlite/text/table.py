@@ -60,7 +60,7 @@ def make(connection: sqlite3.Connection) -> bool:
 def add(
     connection: sqlite3.Connection, records: Iterable[tuple[int, ImageRecord]], source: str
 ) -> None:
-    """Add the words of new records of a source (its address) under their numbers."""
+    """Add the words of new records of a source (its URI) under their numbers."""
     if is_current(connection):
         connection.executemany(
             _ADD, [_columns(number, pieces(record, source)) for number, record in records]

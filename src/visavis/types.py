@@ -201,6 +201,10 @@ class Query:
     """Leave out matches that are less than this to the picture."""
     false_match: float = FALSE_MATCH
     """Of questions with nothing alike, how many may get an answer called similar: 0…0.5."""
+    group_by: str | None = None
+    """A field: of the records with one value, only the best match is shown."""
+    unique: bool = False
+    """Whether copies of a match stand behind it (`Match.copies`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,15 +223,23 @@ class Match:
     verified: bool = False
     """Whether the pictures themselves were compared, not their embeddings alone; of `similar` and
     `other`, also by local features, which find crops and writing laid over."""
+    views: int | None = None
+    """How many more records have its value of the field that matches are grouped by."""
+    copies: tuple[str, ...] = ()
+    """Ids of matches that show the same, edited, where the query wants each picture once."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON shape of a match: its record's, `score`, and what the question asked for.
 
-        That is `relation` and `verified` of pictures, `why` of words.
+        That is `relation` and `verified` of pictures, `why` of words, `views` of groups, `copies`.
         """
         shape = self.record.to_dict() | {"score": round(self.score, 6)}
         if self.relation is not None:
             shape |= {"relation": self.relation, "verified": self.verified}
+        if self.views is not None:
+            shape["views"] = self.views
+        if self.copies:
+            shape["copies"] = list(self.copies)
         return shape | {"why": list(self.why)} if self.why else shape
 
 

@@ -145,6 +145,19 @@ def test_off_a_terminal_results_are_tab_separated(search: Cli, drawn: Path) -> N
     assert "\x1b" not in "".join(lines)
 
 
+def test_one_result_a_value_tells_how_many_more_there_are(search: Cli) -> None:
+    lines = search("id:mug-01-front", "--group-by", "category", "-k", "50").out.splitlines()
+    kinds = [line.split("\t")[1].split("-")[0] for line in lines]
+    assert len(kinds) == len(set(kinds)) == 14  # of four pictures each
+    assert lines[0].split("\t")[3:] == ["exact", "+3 views"]
+    paths = search("id:mug-01-front", "--group-by", "category", "-k", "50", "-f").out.splitlines()
+    assert paths == [line.split("\t")[2] for line in lines]
+    shape = json.loads(search("id:mug-01-front", "--group-by", "category", "--json").out)
+    assert shape["results"][0]["views"] == 3
+    assert search("id:mug-01-front", "--group-by", "categories").code == 2
+    assert "category" in search("id:mug-01-front", "--group-by", "categories").err
+
+
 def test_a_sheet_is_written_as_a_picture_or_as_one_page(
     search: Cli, drawn: Path, tmp_path: Path
 ) -> None:

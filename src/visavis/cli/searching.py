@@ -79,6 +79,17 @@ def search(
             show_default=False,
         ),
     ] = None,
+    group_by: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FIELD",
+            help="Show the best result alone of all that have the same value in a field, such as "
+            "product.",
+        ),
+    ] = None,
+    unique: Annotated[
+        bool, typer.Option("--unique", help="Show copies of a picture as one result.")
+    ] = False,
     by: Annotated[
         str | None,
         typer.Option(
@@ -149,6 +160,8 @@ def search(
         _by(by, parsed),
         relation=None if relation is None else as_relation(relation),
         false_match=FALSE_MATCH if false_match is None else false_match,
+        group_by=group_by,
+        unique=unique,
     )
     with options.open_index(given) as target:
         result = target.search(query, allow_private=allow_private)
@@ -265,8 +278,10 @@ def _print_table(result: "SearchResult", preview: bool) -> None:
     show = _previewer() if preview else None
     if not sys.stdout.isatty():
         for match in result.matches:
-            found_by = [found] if (found := _found_by(match)) else []
-            terminal.row(f"{match.score:.6f}", match.record.id, match.record.uri, *found_by)
+            more = [_found_by(match), _more(match)]
+            while more and not more[-1]:
+                more.pop()
+            terminal.row(f"{match.score:.6f}", match.record.id, match.record.uri, *more)
     elif show is None:
         _print_rich(result)
     else:
@@ -282,8 +297,10 @@ def _print_rich(result: "SearchResult") -> None:
         {"header": "id", "overflow": "fold"},
     ]
     rows = [[f"{match.score:.3f}", match.record.id] for match in result.matches]
-    optional = {
+    optional: dict[str, list[str]] = {
         "found by": [", ".join(match.why) for match in result.matches],
+        "relation": [match.relation or "" for match in result.matches],
+        "more": [_more(match) for match in result.matches],
         "fields": [_fields(match) for match in result.matches],
     }
     for header, cells in optional.items():
@@ -302,6 +319,14 @@ def _print_rich(result: "SearchResult") -> None:
 def _found_by(match: "Match") -> str:
     """Where the words stand, or what it is to the picture."""
     return ", ".join(match.why) or match.relation or ""
+
+
+def _more(match: "Match") -> str:
+    """How many stand behind it."""
+    views = f"+{match.views} {'view' if match.views == 1 else 'views'}" if match.views else ""
+    copies = len(match.copies)
+    told = f"+{copies} {'copy' if copies == 1 else 'copies'}" if copies else ""
+    return ", ".join(filter(None, (views, told)))
 
 
 def _fields(match: "Match") -> str:

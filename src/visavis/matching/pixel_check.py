@@ -63,6 +63,41 @@ def pixel_checks(asked: Signature, others: Sequence[Signature]) -> list[PixelChe
     ]
 
 
+class Compared:
+    """The last of many pictures, which further ones are compared with one by one."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._count = 0
+        self._rows = np.zeros((most, 2 * SIDE * (SIDE - 1)), np.float32)
+        self._kept: dict[int, Signature] = {}
+
+    def add(self, one: Signature | None) -> None:
+        """Take in a picture; without a signature it only takes a number."""
+        place = self._count % self._most
+        self._kept.pop(self._count - self._most, None)
+        self._rows[place] = 0 if one is None else _unit(one.light[None])[0]
+        if one is not None:
+            self._kept[self._count] = one
+        self._count += 1
+
+    def first_same(self, asked: Signature) -> int | None:
+        """The number of the first of those kept that shows the same, edited; None: none does."""
+        if not self._kept:
+            return None
+        turned = _turned(asked.light)
+        forms = (_unit(turned) @ self._rows[: min(self._count, self._most)].T).T
+        for at, other in self._kept.items():
+            form = forms[at % self._most]
+            way = int(form.argmax())
+            if form[way] < LEAST_FORM:
+                continue
+            colours = _turned(asked.colour)[way]
+            if _judged(turned[way], colours, other, float(form[way])).verdict == "same":
+                return at
+        return None
+
+
 def _judged(light: Grid, colour: Grid, other: Signature, form: float) -> PixelCheck:
     if form < LEAST_FORM:
         return PixelCheck("unknown", form, 0.0)

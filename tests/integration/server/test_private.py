@@ -30,6 +30,8 @@ def test_a_hidden_field_is_shown_nowhere(clients: Clients) -> None:
         assert answer.status_code == 422
         assert "did you mean" not in answer.text
         assert "fields:" not in answer.text
+    groups = {"terms": [{"id": "mug-01-front"}], "group_by": "colour"}
+    assert client.post("/v1/search", json=groups).status_code == 422
     query = {"terms": [{"text": "coral"}], "by": "text"}
     assert client.post("/v1/search", json=query).status_code == 403
 

@@ -254,3 +254,19 @@ def pictures_at() -> Iterator[str]:
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
         thread.join()
+
+
+def test_one_result_a_value(client: TestClient) -> None:
+    query = {"terms": [{"id": "mug-01-front"}], "group_by": "category", "unique": True}
+    found: list[dict[str, object]] = []
+    for offset in range(0, 18, 3):
+        answer = client.post("/v1/search", json=query | {"limit": 3, "offset": offset})
+        assert answer.status_code == 200, answer.text
+        found += answer.json()["results"]
+    kinds = [one["fields"]["category"] for one in found]  # type: ignore[index]
+    assert len(kinds) == len(set(kinds)) == 14
+    assert {one["views"] for one in found} == {3}
+    similar = client.get("/v1/images/mug-01-front/similar?group_by=category&limit=20").json()
+    views = {one["fields"]["category"]: one["views"] for one in similar["results"]}
+    assert views.pop("mug") == 2  # itself left out
+    assert set(views.values()) == {3}

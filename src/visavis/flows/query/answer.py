@@ -65,6 +65,10 @@ class SearchOptions(TypedDict, total=False):
     """Leave out matches that are less than this to the picture."""
     false_match: float
     """Of questions with nothing alike, how many may get an answer called similar; 0.01."""
+    group_by: str | None
+    """A field: show only the best match of each of its values, and how many `views` there are."""
+    unique: bool
+    """Whether to put the copies of a match behind it."""
 
 
 @dataclass(frozen=True, slots=True)

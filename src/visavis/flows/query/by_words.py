@@ -5,10 +5,11 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from visavis.errors import TextUnsupportedError, UnknownWordError, UsageError
+from visavis.flows.query.folding import FIRST, Block, folded, folds
 from visavis.flows.query.vector import Asked, reason_for_nothing
 from visavis.store.capabilities import TextAnswer, WithText
 from visavis.store.text.own import MOST_WORDS, Words, words_of
-from visavis.types import Query, SearchResult, TextTerm
+from visavis.types import Filter, Query, SearchResult, TextTerm
 
 _SHOWN = 200  # characters of a text
 _NOT_INDEXED = (
@@ -68,14 +69,13 @@ def answer(
             raise
         return result
     least = asked.least(query.min_score)
-    found = store.texts.fused(
-        words if readable else Words(()),
-        asked.vector,
-        query.limit,
-        query.offset,
-        query.where,
-        None if least is None else asked.floor(least),
-    )
+    floor = None if least is None else asked.floor(least)
+    sought = words if readable else Words(())
+
+    def ask(limit: int, offset: int) -> TextAnswer:
+        return store.texts.fused(sought, asked.vector, limit, offset, query.where, floor)
+
+    found, folding = _paged(query, store, ask)
     found = found._replace(matches=asked.scored(found.matches))
     if found.whole:
         notes = ()  # what the model passed over was found in the text
@@ -83,7 +83,7 @@ def answer(
         notes += asked.weak(found.matches)
     notes += (_NOT_INDEXED,) if not readable else ()
     reason = None if found.matches else reason_for_nothing(query, found.total)
-    return _result(store, found, started, reason, (*notes, *_cut(words)))
+    return _result(store, found, started, reason, (*notes, *_cut(words), *folding))
 
 
 def count(query: Query, store: WithText) -> int:
@@ -108,6 +108,23 @@ def _words(query: Query) -> Words:
     return words_of(texts)
 
 
+def _paged(
+    query: Query, store: WithText, ask: Callable[[int, int], TextAnswer]
+) -> tuple[TextAnswer, tuple[str, ...]]:
+    """The page that was asked for; where matches stand behind others, that of those in front."""
+    if not folds(query):
+        return ask(query.limit, query.offset), ()
+
+    def fetch(size: int, offset: int, _: Filter | None) -> Block:
+        matches = ask(size, offset).matches
+        return Block(matches, matches, len(matches) < size)
+
+    found = ask(FIRST, 0)
+    first = Block(found.matches, found.matches, len(found.matches) < FIRST)
+    matches, notes = folded(query, store, first, fetch, filtered=False)
+    return found._replace(matches=matches), notes
+
+
 def _by_text(
     query: Query,
     store: WithText,
@@ -115,8 +132,11 @@ def _by_text(
     started: float,
     error: Exception | None = None,
 ) -> SearchResult:
-    found = store.texts.search(words, query.limit, query.offset, query.where, _score(query))
-    notes = _cut(words)
+    def ask(limit: int, offset: int) -> TextAnswer:
+        return store.texts.search(words, limit, offset, query.where, _score(query))
+
+    found, folding = _paged(query, store, ask)
+    notes = _cut(words) + folding
     if found.matches and not found.whole:
         notes += ("no record's own text has all of these words; the score is their share",)
     reason = None if found.matches else _nothing(query, store, words, found, error)

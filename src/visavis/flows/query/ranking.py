@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from visavis.embedders.base import Embedder
+from visavis.flows.query.folding import FIRST, Block, folded, folds
 from visavis.flows.query.vector import Asked, reason_for_nothing
 from visavis.flows.relation.background import Cuts
 from visavis.flows.relation.judge import CANDIDATES, Judge, at_least, verdict
 from visavis.flows.relation.shown import record_pixels
 from visavis.store.base import Answer, Page, VectorStore
-from visavis.types import RGB, ImageRecord, Match, Query, SearchResult
+from visavis.types import RGB, Filter, ImageRecord, Match, Query, SearchResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,9 @@ def first_page(asked: Asked, query: Query) -> Page:
     """What the store is asked for first: of a picture, the candidates, whatever page is wanted."""
     if asked.shown is not None:
         return Page(CANDIDATES, without=query.without)
+    if folds(query):
+        least = None if asked.pictured else asked.least(query.min_score)
+        return Page(FIRST, 0, None if least is None else asked.floor(least), query.without)
     least = None if asked.pictured and query.min_score == "auto" else asked.least(query.min_score)
     floor = None if least is None else asked.floor(least)
     return Page(query.limit, query.offset, floor, query.without)
@@ -46,7 +50,10 @@ def as_result(
     asked: Asked, query: Query, answer: Answer, judging: Judging, notes: tuple[str, ...]
 ) -> SearchResult:
     """What a store found of the first page, as people see it, but for how long it took."""
-    if asked.shown is not None:
+    if folds(query):
+        result, more = _folded(asked, query, answer, judging)
+        notes += more
+    elif asked.shown is not None:
         result = _compared(asked, query, answer, judging)
     elif asked.pictured:
         result = _told_by_score(asked, query, answer, judging)
@@ -73,6 +80,37 @@ def _compared(asked: Asked, query: Query, first: Answer, judging: Judging) -> Se
         [further] = judging.store.search(asked.vector[None], page, query.where)
         matches += _kept(judge.by_score(further.matches), query)
     return _result(query, first.total, candidates, matches, judge.cut)
+
+
+def _folded(
+    asked: Asked, query: Query, first: Answer, judging: Judging
+) -> tuple[SearchResult, tuple[str, ...]]:
+    """Of matches that belong together, the best; see `visavis.flows.query.folding`."""
+    judge = _judge(asked, query, first.total, judging) if asked.pictured else None
+    page = first_page(asked, query)
+
+    def block(found: Answer, size: int, told: Sequence[Match]) -> Block:
+        kept = told if judge is None else _kept(told, query)
+        ended = len(found.matches) < size
+        # Behind the candidates scores alone count, and they fall.
+        return Block(found.matches, kept, ended or (size > page.limit and len(kept) < len(told)))
+
+    def fetch(size: int, offset: int, where: Filter | None) -> Block:
+        [found] = judging.store.search(
+            asked.vector[None], page._replace(limit=size, offset=offset), where
+        )
+        told = asked.scored(found.matches) if judge is None else judge.by_score(found.matches)
+        return block(found, size, told)
+
+    if judge is None:
+        best: Sequence[Match] = asked.scored(first.matches)
+    else:
+        best = judge.judged(first.matches)
+    matches, notes = folded(query, judging.store, block(first, page.limit, best), fetch)
+    if judge is None:
+        reason = None if matches else reason_for_nothing(query, first.total)
+        return SearchResult(matches, first.total, "", 0.0, reason), notes
+    return _result(query, first.total, best, matches, judge.cut), notes
 
 
 def _told_by_score(asked: Asked, query: Query, found: Answer, judging: Judging) -> SearchResult:

@@ -51,6 +51,14 @@ class MatchOut(RecordOut):
         description="Only of pictures: whether the pictures were compared, not their embeddings "
         "alone.",
     )
+    views: int | None = Field(
+        default=None,
+        description="Only with group_by: how many more records have the same value and pass the "
+        "filter.",
+    )
+    copies: list[str] | None = Field(
+        default=None, description="Only with unique: ids of matches that show the same, edited."
+    )
     why: list[str] | None = Field(
         default=None,
         description="Only of words: the fields that have them (also `file name` and `folder`), and "

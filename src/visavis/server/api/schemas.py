@@ -51,6 +51,15 @@ FalseMatch = Annotated[
         description="Of questions with nothing alike, how many may get a similar match.",
     ),
 ]
+GroupBy = Annotated[
+    str | None,
+    Field(
+        max_length=1000,
+        description="A field: only the best match of each of its values, with its `views`.",
+        examples=["product"],
+    ),
+]
+Unique = Annotated[bool, Field(description="Copies of a match stand behind it, as `copies`.")]
 FieldValues = dict[
     Annotated[str, Field(min_length=1, max_length=200)],
     bool | int | Number | Annotated[str, Field(max_length=100_000)],
@@ -148,6 +157,8 @@ class SearchIn(_Typed):
     min_score: LeastScore = None
     relation: LeastRelation = None
     false_match: FalseMatch = FALSE_MATCH
+    group_by: GroupBy = None
+    unique: Unique = False
     count: Annotated[bool, Field(description="Also tell how many records reach min_score.")] = False
     by: Annotated[
         By,
@@ -237,6 +248,8 @@ class SimilarParams(_Strict):
     min_score: LeastScore = None
     relation: LeastRelation = None
     false_match: FalseMatch = FALSE_MATCH
+    group_by: GroupBy = None
+    unique: Unique = False
     count: bool = False
 
 

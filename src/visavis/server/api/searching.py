@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from visavis.embedders.base import Embedder
+from visavis.errors import FilterError
 from visavis.image_index import ImageIndex
 from visavis.server.api.bodies import read_search
 from visavis.server.api.rendering import answer, record_id, search_shape, visible
@@ -33,10 +34,12 @@ from visavis.types import (
 
 
 class _Wanted(TypedDict):
-    """What answers have to be to the picture."""
+    """What answers have to be to the picture, and to one another."""
 
     relation: Relation | None
     false_match: float
+    group_by: str | None
+    unique: bool
 
 
 async def search(request: Request) -> Response:
@@ -50,7 +53,7 @@ async def search(request: Request) -> Response:
         raise InvalidError("nothing to search for: give terms, or a file as the part image")
     fetched = await fetch_all(state, [term.url for term in named if term.url is not None])
     page = asked.limit, asked.offset, asked.min_score
-    wanted = _Wanted(relation=asked.relation, false_match=asked.false_match)
+    wanted = _wanted(asked, state)
 
     def rank(index: ImageIndex, terms: Sequence[Term]) -> dict[str, Any]:
         query = Query(tuple(terms), where, *page, by, count=asked.count, **wanted)
@@ -64,6 +67,18 @@ async def search(request: Request) -> Response:
         return answer(await state.with_pictures(request, look))
     plain = [_term(term, files, fetched) for term in named]
     return answer(await state.with_index(lambda index: rank(index, plain)))
+
+
+def _wanted(asked: SearchIn | SimilarParams, state: State) -> _Wanted:
+    """Raises FilterError for a field that nobody is told of."""
+    if asked.group_by in state.options.hidden:
+        raise FilterError(f"no record has a field {asked.group_by!r}")
+    return _Wanted(
+        relation=asked.relation,
+        false_match=asked.false_match,
+        group_by=asked.group_by,
+        unique=asked.unique,
+    )
 
 
 def _by(asked: SearchIn, state: State) -> By:
@@ -94,7 +109,7 @@ async def similar_images(
 
     def work(index: ImageIndex) -> dict[str, Any]:
         page = asked.limit, asked.offset, asked.min_score
-        told = _Wanted(relation=asked.relation, false_match=asked.false_match)
+        told = _wanted(asked, state)
         query = Query(
             (RecordTerm(wanted),), where, *page, without=wanted, count=asked.count, **told
         )

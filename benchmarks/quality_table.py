@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from benchmarks.relations_table import relations_section
 from benchmarks.training_table import training_section
 from benchmarks.words_table import words_section
 from visavis.evaluation.edits import ELEVEN
@@ -82,9 +83,13 @@ found less often. The share of copies whose original comes first, and µAP below
 
 
 def table(
-    reports: Sequence[Report], words: Sequence[Report] = (), trained: Sequence[Report] = ()
+    reports: Sequence[Report],
+    words: Sequence[Report] = (),
+    trained: Sequence[Report] = (),
+    related: Sequence[Report] = (),
 ) -> str:
-    """The page; `words` are the reports of quality_words.py, `trained` of training_quality.py."""
+    """The page; `words` are the reports of quality_words.py, `trained` of training_quality.py,
+    `related` of relations.py."""
     by_set: dict[str, dict[str, Report]] = defaultdict(dict)
     for report in reports:
         by_set[report["set"]][report["model"]["name"]] = report
@@ -98,7 +103,8 @@ def table(
         data, protocol = of_copies[0]["data"], of_copies[0]["protocol"]
         facts = {"records": data["records"], "strangers": protocol["strangers"]}
         parts += [_COPIES.format(**facts), _edits(by_set, models)]
-    return "".join([*parts, words_section(words), training_section(trained)])
+    sections = relations_section(related), words_section(words), training_section(trained)
+    return "".join([*parts, *sections])
 
 
 def worst_edit(report: Report) -> tuple[str, float]:

@@ -16,6 +16,7 @@ from benchmarks.training_table import training_reports, training_section
 REPOSITORY = Path(__file__).parents[1]
 BUILT_IN = REPOSITORY / "src" / "visavis" / "embedders" / "builtin" / "visavis-s"
 RESULTS = sorted((REPOSITORY / "benchmarks" / "results").glob("*.json"))
+RELATIONS = sorted((REPOSITORY / "benchmarks" / "results" / "relations").glob("*.json"))
 WORDS = sorted((REPOSITORY / "benchmarks" / "results" / "words").glob("*.json"))
 
 
@@ -27,9 +28,13 @@ def word_reports() -> list[dict[str, Any]]:
     return [json.loads(path.read_text(encoding="utf-8")) for path in WORDS]
 
 
+def relation_reports() -> list[dict[str, Any]]:
+    return [json.loads(path.read_text(encoding="utf-8")) for path in RELATIONS]
+
+
 def test_the_results_page_is_what_the_reports_say() -> None:
     page = (REPOSITORY / "docs" / "results.md").read_text(encoding="utf-8")
-    wanted = table(reports(), word_reports(), training_reports())
+    wanted = table(reports(), word_reports(), training_reports(), relation_reports())
     assert page == wanted, "run: python -m benchmarks.quality"
 
 

@@ -52,9 +52,11 @@ def pixel_checks(asked: Signature, others: Sequence[Signature]) -> list[PixelChe
     if not others:
         return []
     turned = _turned(asked.light)
-    mine, theirs = _unit(turned), _unit(np.stack([other.light for other in others]))
+    mine, theirs = _gradients(turned), _gradients(np.stack([other.light for other in others]))
     # One by one: so small a product stays in this thread, and waking others costs a hundred times.
     forms = np.stack([mine @ row for row in theirs], axis=1)
+    length = float(np.linalg.norm(mine[0]))  # of all turns the same
+    forms /= np.maximum(length * np.sqrt(np.einsum("ij,ij->i", theirs, theirs)), 1e-6)
     best = forms.argmax(axis=0)
     colours = _turned(asked.colour)
     return [
@@ -137,11 +139,20 @@ def _turned(grid: Grid) -> Grid:
 
 def _unit(lights: Grid) -> NDArray[np.float32]:
     """The gradients of (n, 48, 48) as rows of unit length; of a flat picture, zeros."""
-    across, down = np.diff(lights, axis=2), np.diff(lights, axis=1)
-    rows = np.concatenate([part.reshape(len(lights), -1) for part in (across, down)], axis=1)
-    length = np.linalg.norm(rows, axis=1, keepdims=True)
-    unit: NDArray[np.float32] = rows / np.maximum(length, 1e-6)
-    return unit
+    rows = _gradients(lights)
+    rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6)
+    return rows
+
+
+def _gradients(lights: Grid) -> NDArray[np.float32]:
+    """The gradients of (n, 48, 48), across and down, as rows."""
+    number, half = len(lights), SIDE * (SIDE - 1)
+    rows = np.empty((number, 2 * half), np.float32)
+    across = rows[:, :half].reshape(number, SIDE, SIDE - 1)
+    down = rows[:, half:].reshape(number, SIDE - 1, SIDE)
+    np.subtract(lights[:, :, 1:], lights[:, :, :-1], out=across)
+    np.subtract(lights[:, 1:], lights[:, :-1], out=down)
+    return rows
 
 
 def _blurred(light: Grid) -> Grid:

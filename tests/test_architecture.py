@@ -24,6 +24,7 @@ LAYERS = [  # a part may import lower layers only, and never its neighbours
     {"images", "matching", "metrics", "filters", "disk"},
     {"drawn", "sources", "embedders", "store"},
     {"flows"},
+    {"exchange"},
     {"image_index"},
     {"settings", "evaluation", "training", "cluster"},
     {"pages"},
@@ -54,6 +55,7 @@ OPTIONAL = (  # what the extras bring; the core works without any of it
     "pillow_jxl",
     "cv2",
     "pyarrow",
+    "h5py",
 )
 EXTRA_PARTS = {"training", "cluster"}
 VAGUE = {"utils", "util", "helpers", "helper", "common", "misc", "tools", "base_classes"}

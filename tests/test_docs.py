@@ -218,6 +218,7 @@ def test_the_json_page_names_every_key() -> None:
     from visavis.embedders.adding.checking import CheckReport
     from visavis.embedders.adding.conse import ConseReport
     from visavis.embedders.registry import ModelInfo
+    from visavis.exchange.exporting import Exported
     from visavis.store.base import StoreInfo
     from visavis.types import Failure, ImageRecord, IndexReport, Match, SearchResult, Tag
 
@@ -226,6 +227,7 @@ def test_the_json_page_names_every_key() -> None:
     shapes = [
         SearchResult((Match(record, 1.0),), 1, "m", 1.0, "why", ("note",)).to_dict(),
         Tag("dog", 0.5).to_dict(),
+        Exported(Path("a.h5"), 1, 1).to_dict(),
         ConseReport("m", Path("m"), 1, 1, 1, (), ()).to_dict(),
         Match(record, 1.0).to_dict(),
         IndexReport(failed=[Failure("/a", "why")]).to_dict(),

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from visavis.embedders.base import Embedder, TextEmbedder
     from visavis.embedders.registry import load_embedder
     from visavis.errors import VisavisError
+    from visavis.exchange.importing import import_vectors
     from visavis.image_index import ImageIndex
     from visavis.types import (
         ClassTerm,
@@ -55,12 +56,14 @@ __all__ = [
     "TextTerm",
     "VectorTerm",
     "VisavisError",
+    "import_vectors",
     "load_embedder",
     "make_conse",
 ]
 
 _HOMES = {
     "ImageIndex": "visavis.image_index",
+    "import_vectors": "visavis.exchange.importing",
     "load_embedder": "visavis.embedders.registry",
     "make_conse": "visavis.embedders.adding.conse",
     "Embedder": "visavis.embedders.base",
@@ -74,7 +77,8 @@ def __getattr__(name: str) -> Any:
     if name in __all__:
         found = getattr(import_module(_HOMES.get(name, "visavis.types")), name)
         if name in ("ImageIndex", "SearchResult"):
-            import_module("visavis.types").SearchResult.as_html = _as_html
+            result = import_module("visavis.types").SearchResult
+            result.as_html, result.as_arrow = _as_html, _as_arrow
         return found
     raise AttributeError(f"module 'visavis' has no attribute {name!r}")
 
@@ -82,6 +86,11 @@ def __getattr__(name: str) -> Any:
 def _as_html(result: "SearchResult") -> str:
     """What notebooks show of a result; here, since pages stand above all that makes results."""
     return str(import_module("visavis.pages.notebook").result_html(result))
+
+
+def _as_arrow(result: "SearchResult") -> Any:
+    """A table of a result."""
+    return import_module("visavis.exchange.arrow").result_table(result)
 
 
 def __dir__() -> list[str]:

@@ -32,6 +32,21 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 @contextmanager
+def new_file(path: Path) -> Iterator[Path]:
+    """A place for a file, which gets the name `path` only when the block has come to its end.
+
+    A file of that name stays until then, and for good when the block fails. Raises OSError.
+    """
+    partial = path.with_name(f".{path.name}-{os.urandom(4).hex()}.partial")
+    try:
+        yield partial
+        partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
     """A place for a folder, which gets the name `path` only when the block has come to its end.
 

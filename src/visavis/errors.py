@@ -26,6 +26,7 @@
     │   ├── ModelDownloadError     the hub cannot be reached, or lacks the file
     │   ├── TextUnsupportedError   words for a model that only sees
     │   ├── ClassesUnsupportedError a class, or tags, of a model without them
+    │   ├── ModelUnknownError      pictures, of an index whose vectors were computed elsewhere
     │   └── WordVectorsError       a file of word vectors that cannot be read
     └── ExtraMissingError          an optional part is not installed
 
@@ -188,6 +189,12 @@ class TextUnsupportedError(ModelError):
 
 class ClassesUnsupportedError(ModelError):
     """A class, or tags, were asked of a model that has no classifier and reads no words."""
+
+    http_status = 422
+
+
+class ModelUnknownError(ModelError):
+    """Something asked of the model of an index whose vectors were computed elsewhere."""
 
     http_status = 422
 

@@ -8,8 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import Self, Unpack
 
-import numpy as np
-
 from visavis.embedders.base import Embedder
 from visavis.embedders.reduced import forget_others
 from visavis.embedders.registry import DEFAULT_MODEL, load_embedder
@@ -19,6 +17,7 @@ from visavis.errors import (
     RecordNotFoundError,
     UsageError,
 )
+from visavis.exchange.contents import Contents
 from visavis.filters import Where, as_filter
 from visavis.flows import reindex as flows
 from visavis.flows.binding import Binding, IndexOptions, reduced
@@ -49,12 +48,11 @@ from visavis.types import (
     Query,
     RecordTerm,
     SearchResult,
-    Vectors,
     only_known,
 )
 
 
-class ImageIndex:
+class ImageIndex(Contents):
     """An index of images, searched by picture, record or words. Safe to use from threads.
 
     ```python
@@ -352,20 +350,6 @@ class ImageIndex:
     def get(self, id: str) -> ImageRecord:
         """The record with an id. Raises RecordNotFoundError."""
         return self._store.get(id)
-
-    def records(self, where: Where = None) -> Iterator[ImageRecord]:
-        """All records (that pass a filter), in the order they were added."""
-        return self._store.records(as_filter(where))
-
-    def rows(self, where: Where = None) -> Iterator[tuple[ImageRecord, Vectors]]:
-        """All records (that pass a filter) with their unit vectors (dim,), lazily."""
-        for block in self._store.rows(as_filter(where)):
-            yield from zip(block.records, block.vectors, strict=True)
-
-    def vectors(self, where: Where = None) -> Vectors:
-        """The unit vectors of all records (that pass a filter): (n, dim), in `records`' order."""
-        blocks = [block.vectors for block in self._store.rows(as_filter(where))]
-        return np.concatenate([np.empty((0, self._store.model().dim), np.float32), *blocks])
 
     def __iter__(self) -> Iterator[ImageRecord]:
         return self.records()

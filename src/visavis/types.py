@@ -266,6 +266,15 @@ class SearchResult:
     as_html: ClassVar[Callable[["SearchResult"], str] | None] = None
     """Draws a result for notebooks. `visavis` sets it, as nothing here reads pictures."""
 
+    as_arrow: ClassVar[Callable[["SearchResult"], Any] | None] = None
+    """Makes a table of a result. `visavis` sets it, as nothing here knows Arrow."""
+
+    def to_arrow(self) -> Any:
+        """The matches as a `pyarrow.Table`, best first; needs the extra `parquet`."""
+        make = type(self).as_arrow
+        assert make is not None  # results come from an ImageIndex
+        return make(self)
+
     def _repr_html_(self) -> str | None:
         """A small contact sheet: what notebooks show of a result."""
         draw = type(self).as_html

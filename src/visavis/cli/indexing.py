@@ -169,7 +169,7 @@ def index(
         report = merged(reports)
         _tell_untagged(target, report, tag)
         progress.stop()
-        _show(report, target, json_output)
+        show(report, target, json_output)
     return SKIPPED if strict and report.failed else 0
 
 
@@ -251,7 +251,8 @@ def _opened(
     ]
 
 
-def _show(report: "IndexReport", index: "ImageIndex", json_output: bool) -> None:
+def show(report: "IndexReport", index: "ImageIndex", json_output: bool) -> None:
+    """Tell what a run did."""
     if json_output:
         terminal.echo_json(report.to_dict())
         return

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from visavis.cli import options, terminal
-from visavis.errors import UsageError
+from visavis.errors import ModelUnknownError, UsageError
 
 if TYPE_CHECKING:
     import socket
@@ -175,7 +175,10 @@ def _run(chosen: "ServerOptions", port: int) -> None:
 
     check_exposure(chosen)
     with ImageIndex.open(chosen.index, device=chosen.device) as index:
-        index.embedder(threads=1)  # a missing index or model is an exit code, not a traceback
+        try:
+            index.embedder(threads=1)  # a missing index or model is an exit code, no traceback
+        except ModelUnknownError as error:  # what it holds can be looked at all the same
+            terminal.tell(f"note: {error}")
         _check_fields(chosen, index.store.fields())
     with _listening(chosen.host, port) as listener:
         url = _url(chosen, listener)

@@ -173,6 +173,7 @@ def _formats() -> list[_Finding]:
         _Finding("HEIC", _extra(find_spec("pillow_heif") is not None, "heic")),
         _Finding("JPEG XL", _extra(find_spec("pillow_jxl") is not None, "jxl")),
         _Finding("Parquet", _extra(find_spec("pyarrow") is not None, "parquet")),
+        _Finding("HDF5", _extra(find_spec("h5py") is not None, "hdf5")),
         _Finding("model hub", _extra(find_spec("huggingface_hub") is not None, "hub")),
     ]
 

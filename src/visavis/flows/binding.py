@@ -15,11 +15,17 @@ from visavis.embedders.base import Embedder, embed
 from visavis.embedders.reduced import ReducedEmbedder, as_kept, check_reduction, fit
 from visavis.embedders.registry import load_embedder
 from visavis.embedders.sound import sound_rows
-from visavis.errors import ImageError, IndexIncompatibleError, ModelNotFoundError, UsageError
+from visavis.errors import (
+    ImageError,
+    IndexIncompatibleError,
+    ModelNotFoundError,
+    ModelUnknownError,
+    UsageError,
+)
 from visavis.flows.ahead import ahead
 from visavis.images.decode import decode
 from visavis.sources.base import Source
-from visavis.store.base import VectorStore
+from visavis.store.base import IMPORTED, ModelFacts, VectorStore
 from visavis.store.capabilities import is_local, local
 from visavis.store.open import Place, store_exists
 from visavis.types import RGB, Entry, Vectors
@@ -96,15 +102,26 @@ class Binding:
 
     def again(self, model: str | os.PathLike[str] | None) -> Embedder:
         """What makes every vector again: another model, or the newest version of this one."""
-        ref = model or self._store.model().ref
+        ref = model or self._known().ref
         embedder = load_embedder(ref, threads=1, device=self._device)
         if model is None and isinstance(small := self.kept(embedder), ReducedEmbedder):
             small.write(local(self._store, "be rebuilt").folder)  # by its new fingerprint
             return small
         return embedder
 
+    def _known(self) -> ModelFacts:
+        """The facts of the model. Raises ModelUnknownError where visavis does not have it."""
+        facts = self._store.model()
+        if facts.ref.startswith(IMPORTED):
+            raise ModelUnknownError(
+                "the vectors of this index were computed elsewhere, and visavis does not have the "
+                f"model {facts.name!r} that made them; ask with a record (id:ID), or in Python "
+                "with a vector"
+            )
+        return facts
+
     def _load(self, threads: int | None) -> Embedder:
-        facts, place = self._store.model(), self._store.facts.place
+        facts, place = self._known(), self._store.facts.place
         try:
             embedder = self.kept(load_embedder(facts.ref, threads=threads, device=self._device))
         except ModelNotFoundError as error:

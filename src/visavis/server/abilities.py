@@ -9,7 +9,12 @@ from typing import Literal
 from visavis.embedders.base import ClassSide, Embedder, TextEmbedder, classes_of
 from visavis.embedders.classes.names import synonyms
 from visavis.embedders.registry import DEFAULT_MODEL, reading_models
-from visavis.errors import ClassesUnsupportedError, ModelError, TextUnsupportedError
+from visavis.errors import (
+    ClassesUnsupportedError,
+    ModelError,
+    ModelUnknownError,
+    TextUnsupportedError,
+)
 from visavis.image_index import ImageIndex
 
 _LOG = logging.getLogger("visavis.server")
@@ -108,7 +113,10 @@ class KnownAbilities:
 
 
 def _found_out(index: ImageIndex) -> Abilities:
-    embedder = index.embedder(threads=1)
+    try:
+        embedder = index.embedder(threads=1)
+    except ModelUnknownError:
+        return Abilities(index.store.model().name, False, (), 0, (), False, None)
     side = class_side(embedder)
     labels = side.labels if side is not None else ()
     names = dict.fromkeys(name for label in labels for name in synonyms(label) if name)

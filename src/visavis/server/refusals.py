@@ -13,6 +13,7 @@ from visavis.errors import (
     ImageTooLargeError,
     IndexLockedError,
     ModelError,
+    ModelUnknownError,
     RecordNotFoundError,
     StoreError,
     TextUnsupportedError,
@@ -20,7 +21,11 @@ from visavis.errors import (
 )
 from visavis.server.logs import note_refusal
 
-_OF_THE_QUESTION = (TextUnsupportedError, ClassesUnsupportedError)  # see abilities.py
+_OF_THE_QUESTION = (
+    TextUnsupportedError,
+    ClassesUnsupportedError,
+    ModelUnknownError,
+)  # see abilities.py
 
 
 class Refusal(VisavisError):

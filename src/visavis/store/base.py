@@ -10,6 +10,10 @@ DEPTH = 100
 """Ranks that may come from the approximate index; deeper pages are answered exactly."""
 
 
+IMPORTED = "imported:"
+"""Begins the ref of a model that visavis cannot run: its vectors were computed elsewhere."""
+
+
 class KnownRecord(NamedTuple):
     """What a store says of an id it has: enough to tell whether the image changed."""
 

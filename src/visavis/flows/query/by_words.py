@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from visavis.errors import TextUnsupportedError, UnknownWordError, UsageError
+from visavis.errors import ModelUnknownError, TextUnsupportedError, UnknownWordError, UsageError
 from visavis.flows.query.folding import FIRST, Block, folded, folds
 from visavis.flows.query.vector import Asked, reason_for_nothing
 from visavis.store.capabilities import TextAnswer, WithText
@@ -61,7 +61,7 @@ def answer(
         return _by_text(query, store, words, started)
     try:
         asked, notes = looks()
-    except (TextUnsupportedError, UnknownWordError) as error:
+    except (ModelUnknownError, TextUnsupportedError, UnknownWordError) as error:
         if not readable or not _wanted(query):
             raise
         result = _by_text(query, store, words, started, error)
@@ -153,7 +153,7 @@ def _nothing(
     told = f"no record{passing} has {asked[:_SHOWN]!r} in its own text"
     if not words.groups:
         told = f"{asked[:_SHOWN]!r} has no letters or digits to look for in the records' own text"
-    if isinstance(error, TextUnsupportedError):
+    if isinstance(error, ModelUnknownError | TextUnsupportedError):
         told += f", and the index's model {store.model().name!r} does not read words"
     return told
 

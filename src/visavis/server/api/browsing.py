@@ -1,6 +1,7 @@
 """Looking over the index: pages, random picks, single records, fields, and the server's state."""
 
 import secrets
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -9,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from visavis import __version__
-from visavis.errors import FilterError, VisavisError
+from visavis.errors import FilterError, ModelUnknownError, VisavisError
 from visavis.flows.tagging import split_tags
 from visavis.image_index import ImageIndex
 from visavis.server.api.rendering import answer, record_id, record_shape, visible
@@ -130,7 +131,8 @@ async def readiness(request: Request) -> Response:
 
     def work(index: ImageIndex) -> None:
         index.store.count()
-        index.embedder(threads=1)
+        with suppress(ModelUnknownError):  # then its records can be asked with
+            index.embedder(threads=1)
 
     await state.readiness.check(lambda: state.with_index(work))
     return answer({"status": "ready"})

@@ -1,0 +1,60 @@
+"""What an index holds, to walk over and to take away."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Unpack
+
+import numpy as np
+
+from visavis.filters import Where, as_filter
+from visavis.store.base import VectorStore
+from visavis.types import ImageRecord, Vectors
+
+if TYPE_CHECKING:
+    from visavis.exchange.exporting import Exported, ExportOptions
+
+
+class Contents:
+    """The records and vectors of a store; what they are written with is imported when needed."""
+
+    _store: VectorStore
+
+    def records(self, where: Where = None) -> Iterator[ImageRecord]:
+        """All records (that pass a filter), in the order they were added."""
+        return self._store.records(as_filter(where))
+
+    def rows(self, where: Where = None) -> Iterator[tuple[ImageRecord, Vectors]]:
+        """All records (that pass a filter) with their unit vectors (dim,), lazily."""
+        for block in self._store.rows(as_filter(where)):
+            yield from zip(block.records, block.vectors, strict=True)
+
+    def vectors(self, where: Where = None) -> Vectors:
+        """The unit vectors of all records (that pass a filter): (n, dim), in `records`' order."""
+        blocks = [block.vectors for block in self._store.rows(as_filter(where))]
+        return np.concatenate([np.empty((0, self._store.model().dim), np.float32), *blocks])
+
+    def to_arrow(self, where: Where = None, *, vectors: bool = True) -> Any:
+        """All records (that pass a filter) as a `pyarrow.Table`; needs the extra `parquet`."""
+        from visavis.exchange.arrow import table
+
+        return table(self._store, as_filter(where), vectors=vectors)
+
+    def export(
+        self, path: str | os.PathLike[str], **options: Unpack["ExportOptions"]
+    ) -> "Exported":
+        """Write records and vectors to a .h5, .parquet, .npz, .csv or .faiss file.
+
+        The file is whole or not there. `import_vectors` is the way back.
+
+        Args:
+            path: The file; its suffix says the format.
+            options: See ExportOptions.
+
+        Raises:
+            UsageError: the file is there already, or cannot be written; there are no records.
+            ExtraMissingError: the format needs an optional part.
+        """
+        from visavis.exchange.exporting import export
+
+        return export(self._store, Path(path), **options)

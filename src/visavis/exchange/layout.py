@@ -1,0 +1,202 @@
+"""What an export holds: its columns with their kinds, and the model of its vectors."""
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.errors import StoreError, UsageError
+from visavis.filters import as_number
+from visavis.store.base import ModelFacts, Rows, VectorStore
+from visavis.types import Fields, FieldValue, Filter, ImageRecord
+
+ID, VECTOR = "id", "vector"
+IMAGE_IDS, FEATURES, LABELS = "image_ids", "features", "labels"
+"""What ids, vectors and labels are called in HDF5 and npz, as papers do."""
+NOTE = "visavis"
+"""Where a file says by which model its vectors are, and what its columns were."""
+
+ColumnKind = Literal["text", "whole", "number", "truth", "mixed"]
+
+FACTS: dict[str, ColumnKind] = {
+    "uri": "text",
+    "width": "whole",
+    "height": "whole",
+    "size": "whole",
+    "modified": "number",
+    "sha256": "text",
+}
+"""What every record has besides its id and its fields."""
+
+_TAKEN = {ID, VECTOR, IMAGE_IDS, FEATURES, LABELS, NOTE, *FACTS}
+_USUAL = ("label", "labels", "class", "category")
+_LARGEST = 2**63
+DIGEST = 64
+"""Letters of a SHA-256; an imported record whose file nobody read has fewer."""
+
+Part = tuple[Sequence[ImageRecord], NDArray[Any]]
+Put = Callable[[Rows], None]
+"""Writes some rows to a file that is being made."""
+
+
+@dataclass(slots=True)
+class Column:
+    """One column of an export: a fact of the records, or one of their fields."""
+
+    name: str
+    kind: ColumnKind
+    field: str | None = None
+    gaps: bool = False
+    """Whether some record has no value."""
+    longest: int = 1
+    """Letters of the longest text."""
+
+    def of(self, records: Iterable[ImageRecord]) -> list[FieldValue | None]:
+        """The values of some records. Raises StoreError for one that came since the survey."""
+        if self.field is None:
+            values = [getattr(record, self.name) for record in records]
+            if self.name == "sha256":
+                return [value if len(value) == DIGEST else "" for value in values]
+            return values
+        return [self._typed(record.fields.get(self.field)) for record in records]
+
+    def _typed(self, value: FieldValue | None) -> FieldValue | None:
+        if value is None or self.kind == "mixed":
+            return None if value is None else str(value)
+        if isinstance(value, str) != (self.kind == "text"):
+            raise changed()
+        return float(value) if self.kind == "number" else value
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What a file will hold."""
+
+    count: int
+    columns: tuple[Column, ...]
+    """The ids first."""
+    model: ModelFacts
+    dtype: type[np.floating[Any]] | None
+    """Of the vectors; None: there are none."""
+    label: str | None = None
+    """The name of the column with the labels."""
+
+    def note(self) -> str:
+        """What a file says of itself, for the way back."""
+        columns = {column.name: [column.kind, column.field] for column in self.columns}
+        return json.dumps({**self.model._asdict(), "columns": columns}, ensure_ascii=False)
+
+    def vectors(self, rows: Rows) -> NDArray[Any]:
+        """The vectors as the file has them."""
+        return rows.vectors.astype(self.dtype)
+
+
+class Note(NamedTuple):
+    """What a file that visavis wrote says of itself."""
+
+    model: ModelFacts
+    columns: dict[str, tuple[ColumnKind, str | None]]
+
+
+def read_note(text: str | bytes | None) -> Note | None:
+    """The note of a file; None for files of other tools, and for notes that cannot be read."""
+    try:
+        found = json.loads(text or "{}")
+        model = ModelFacts(*(found[name] for name in ModelFacts._fields))
+        return Note(model, {name: tuple(said) for name, said in found["columns"].items()})
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def changed() -> StoreError:
+    """The error for an index that is not as it was when its export began."""
+    return StoreError("the index was written while it was exported; export it again")
+
+
+class _Seen:
+    """What the values of one field have in common."""
+
+    def __init__(self) -> None:
+        self.kinds: set[type] = set()
+        self.count = 0
+        self.longest = 1
+
+    def add(self, value: FieldValue) -> None:
+        self.count += 1
+        if isinstance(value, str):
+            self.longest = max(self.longest, len(value))
+        kind: type = type(value)
+        self.kinds.add(float if kind is int and not -_LARGEST <= value < _LARGEST else kind)  # type: ignore[operator]
+
+    def kind(self) -> ColumnKind:
+        if str in self.kinds:
+            return "text" if len(self.kinds) == 1 else "mixed"
+        if float in self.kinds:
+            return "number"
+        return "truth" if self.kinds == {bool} else "whole"
+
+
+def survey(
+    store: VectorStore,
+    where: Filter | None,
+    dtype: type[np.floating[Any]] | None,
+    label: str | None = None,
+) -> Layout:
+    """Look through the records for what their columns have to hold.
+
+    Raises UsageError where there are no records, or none of them has the field of the labels.
+    """
+    count = 0
+    facts: defaultdict[str, _Seen] = defaultdict(_Seen)
+    found: defaultdict[str, _Seen] = defaultdict(_Seen)
+    for record in store.records(where):
+        count += 1
+        facts[ID].add(record.id)
+        facts["uri"].add(record.uri)
+        for name, value in record.fields.items():
+            found[name].add(value)
+    if not count:
+        passing = "no record passes the filter" if where is not None else "the index is empty"
+        raise UsageError(f"{store.facts.place}: {passing}; nothing was written")
+    if label is not None and label not in found:
+        known = ", ".join(sorted(found)) or "no fields at all"
+        raise UsageError(f"no record has a field {label!r} to be the label; they have {known}")
+    columns = [Column(ID, "text", longest=facts[ID].longest)]
+    columns += [Column(name, kind) for name, kind in FACTS.items()]
+    columns[1].longest, columns[-1].longest = facts["uri"].longest, DIGEST
+    names = {column.name for column in columns}
+    for name, seen in found.items():
+        free = _free(name, names)
+        names.add(free)
+        columns.append(Column(free, seen.kind(), name, seen.count < count, seen.longest))
+    chosen = label or next((name for name in _USUAL if name in found), None)
+    labelled = next((c.name for c in columns if chosen and c.field == chosen), None)
+    return Layout(count, tuple(columns), store.model(), dtype, labelled)
+
+
+def _free(name: str, names: set[str]) -> str:
+    """A column's name that HDF5 takes as well, and that no other column has."""
+    free = name.replace("/", "∕").replace("\0", "")
+    while free in names | _TAKEN or free.strip(".") == "":
+        free = f"field_{free}"
+    return free
+
+
+def as_fields(values: Fields, note: Note) -> dict[str, FieldValue]:
+    """The fields that an export's columns came from, each as it was."""
+    fields: dict[str, FieldValue] = {}
+    for name, value in values.items():
+        kind, field = note.columns.get(name, ("text", None))
+        if field is None:
+            continue
+        if kind == "mixed":
+            number = as_number(value)
+            value = value if number is None else number
+        elif kind in ("whole", "truth") and not isinstance(value, str):
+            value = bool(value) if kind == "truth" else int(value)
+        fields[field] = value
+    return fields

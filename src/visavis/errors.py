@@ -146,7 +146,7 @@ class IndexIncompatibleError(StoreError):
 
 
 class IndexDamagedError(StoreError):
-    """The SQLite file is not sound."""
+    """The SQLite file is damaged."""
 
 
 class IndexLockedError(StoreError):

@@ -144,7 +144,7 @@ class ImageIndex(Contents):
     @property
     def path(self) -> Path:
         """The folder of the index."""
-        return local(self._store, "be told as a folder").folder
+        return local(self._store, "be named as a folder").folder
 
     @property
     def store(self) -> VectorStore:
@@ -206,7 +206,7 @@ class ImageIndex(Contents):
             ids: Of single records.
             where: A filter; all that pass it.
             source: What was indexed, as `info().sources` names it, or a path to it.
-            missing_ok: Whether ids that no record has are passed over.
+            missing_ok: Whether ids that no record has are ignored.
 
         Raises:
             RecordNotFoundError: no record has one of the ids; then nothing is removed.

@@ -255,7 +255,7 @@ class SearchResult:
     reason: str | None = None
     """Why there are no matches, or none that is similar; None when there are some."""
     notes: tuple[str, ...] = ()
-    """What was passed over in the question, such as a word that the model does not know."""
+    """What was ignored in the question, such as a word that the model does not know."""
     total_matching: int | None = None
     """How many records match in all, on every page, where the query asked to count them."""
     verdict: Relation | Literal["none"] | None = None

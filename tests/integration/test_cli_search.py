@@ -196,7 +196,7 @@ def test_a_preview_off_a_terminal_says_so(search: Cli) -> None:
         (["id:mug-01-front", "--box", "0,0,1,1"], 2, "a box needs a picture"),
         (["id:mug-01-front", "--box", "0,0"], 2, "four numbers"),
         (["id:mug-01-front", "+"], 2, "nothing stands after"),
-        (["id:mug-01-front", "-", "id:mug-01-front"], 2, "cancel one another out"),
+        (["id:mug-01-front", "-", "id:mug-01-front"], 2, "cancel each other out"),
         (["id:mug-01-front", "-k", "0"], 2, "--top"),
         (["id:mug-01-front", "--json", "--jsonl"], 2, "--json and --jsonl"),
         (["id:mug-01-front", "--files", "-0"], 2, "--files and --print0"),

@@ -96,7 +96,7 @@ def test_remove_without_saying_what_is_refused(cli: Cli, photos: Path) -> None:
 
 def test_compact_gives_space_back(cli: Cli, photos: Path) -> None:
     cli("index", photos)
-    assert cli("compact").out.startswith("sound; ")
+    assert cli("compact").out.startswith("no errors; ")
     assert set(json.loads(cli("compact", "--json").out)) == {"bytes_before", "bytes"}
 
 
@@ -128,7 +128,7 @@ def test_the_doctor_names_versions_formats_and_the_index(cli: Cli, drawn_index: 
     found = {line["name"]: line["value"] for line in json.loads(ran.out)}
     assert found["visavis"] == __version__
     assert "cpu" in found["devices"].split(", ")
-    assert found["index"] == f"{drawn_index}: sound, 56 records"
+    assert found["index"] == f"{drawn_index}: no errors, 56 records"
     assert "numpy" in cli("doctor").out
 
 

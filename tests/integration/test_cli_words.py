@@ -71,7 +71,7 @@ def test_words_pictures_and_records_are_mixed(cli: Cli, shop_index: None, drawn:
 def test_unknown_words_are_told_and_near_ones_named(cli: Cli, shop_index: None) -> None:
     ran = cli("search", "cup", "xyzzy", "-k", 1)
     assert ran.code == 0
-    assert ran.err == "note: unknown and passed over: 'xyzzy'\n"
+    assert ran.err == "note: unknown and ignored: 'xyzzy'\n"
     ran = cli("search", "ketle")
     assert (ran.code, ran.out) == (2, "")
     assert "'kettle'" in ran.err
@@ -146,7 +146,7 @@ def test_a_search_is_bent_toward_a_class_and_away_from_one(
         (["--class", "lanp"], 2, "similar are 'lamp'"),
         (["--class", ""], 2, "empty class"),
         ([], 2, "nothing to search for"),
-        (["--class", "lamp", "--not-class", "lamp"], 2, "cancel one another out"),
+        (["--class", "lamp", "--not-class", "lamp"], 2, "cancel each other out"),
     ],
 )
 def test_a_class_that_makes_no_sense_gets_one_sentence(
@@ -203,7 +203,7 @@ def test_what_is_no_picture_and_no_record_is_skipped_and_named(
     ran = cli("tag", "gone.jpg", "id:nobody", "", picture, "-k", 1)
     assert (ran.code, len(ran.out.splitlines())) == (0, 1)
     first, second, third = ran.err.splitlines()
-    assert first.startswith("skipped 'gone.jpg' is no picture that exists; give a file")
+    assert first.startswith("skipped gone.jpg: there is no such file")
     assert second.startswith("skipped no record has the id 'nobody'")
     assert third.startswith("skipped an empty term")
     by_model = cli("tag", "gone.jpg", picture, "-k", 1, "--model", drawn_kinds)
@@ -245,7 +245,7 @@ def test_faults_of_a_file_are_told(cli: Cli, tmp_path: Path) -> None:
         (["cup"], 2, "--vectors FILE"),
         (["cup", "--vectors", "gone.txt"], 5, "gone.txt is neither a file of vectors nor a model"),
         (["cup", "--vectors", "classic"], 2, "without a table of words"),
-        (["cup", "-", "CUP", "--vectors", "vectors.txt"], 2, "cancel one another out"),
+        (["cup", "-", "CUP", "--vectors", "vectors.txt"], 2, "cancel each other out"),
         (["ketle", "--vectors", "vectors.txt"], 2, "'kettle'"),
         (["cup", "-", "--vectors", "vectors.txt"], 2, "nothing after it"),
         (["cup", "-", "cup", "-k", "0", "--vectors", "vectors.txt"], 2, "-k"),

@@ -209,7 +209,7 @@ def test_text_from_a_catalogue_is_escaped_in_the_page(
         (["--same", "product", "--originals", "5"], "--originals is for --copies"),
         (["--same", "product", "--edit", "blur"], "--edit is for --copies"),
         (["--copies", "--edit", "sephia"], "did you mean 'sepia'?"),
-        (["--copies", "--sample", "5"], "--sample does nothing with --copies"),
+        (["--copies", "--sample", "5"], "--sample has no effect with --copies"),
         (["--same", "product", "-k", "1,x"], "-k wants whole numbers"),
         (["--same", "product", "--seed", "-1"], "--seed"),
         (["--same", "product", "-k", "0"], "-k wants whole numbers"),

@@ -109,7 +109,7 @@ def test_few_good_matches_are_told_where_words_are_asked_alone(index: ImageIndex
     assert index.search([TextTerm("fruit"), TextTerm("food")], where=where).notes != ()
     unknown = index.search("food xyzzy", where=where).notes
     assert [note.partition(":")[0] for note in unknown] == [
-        "unknown and passed over",
+        "unknown and ignored",
         "few good matches",
     ]
 

@@ -90,7 +90,7 @@ def standard_input() -> bytes:
         raise UsageError("- is the picture from standard input; pipe one in: … search - < a.jpg")
     data = sys.stdin.buffer.read(MAX_FILE_BYTES + 1)
     if not data:
-        raise UsageError("- is the picture from standard input, and nothing came; pipe one in")
+        raise UsageError("- reads a picture from standard input, and nothing came; pipe one in")
     if len(data) > MAX_FILE_BYTES:
         raise UsageError("standard input holds more than 1 GiB; no picture needs that")
     return data

@@ -119,7 +119,7 @@ def compact(index: options.Index = None, json_output: options.Json = False) -> N
     if json_output:
         terminal.echo_json({"bytes_before": before, "bytes": after})
     else:
-        terminal.echo(f"sound; {_megabytes(before)} before, {_megabytes(after)} now")
+        terminal.echo(f"no errors; {_megabytes(before)} before, {_megabytes(after)} now")
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +216,7 @@ def _index_health(index: str) -> _Finding:
     try:
         if is_local(store):
             store.check()
-        return _Finding("index", f"{index}: sound, {store.info().records:,} records")
+        return _Finding("index", f"{index}: no errors, {store.info().records:,} records")
     except VisavisError as error:
         return _Finding("index", str(error), good=False)
     finally:

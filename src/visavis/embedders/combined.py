@@ -105,7 +105,7 @@ class CombinedTextEmbedder(CombinedEmbedder):
         return good_from(reading[0], text) if len(reading) == 1 else None
 
     def text_notes(self, text: str) -> tuple[str, ...]:
-        """What of a text is passed over by a part, in sentences for people."""
+        """What of a text is ignored by a part, in sentences for people."""
         return tuple(note for part in self.parts for note in text_notes(part.embedder, text))
 
 

@@ -107,7 +107,7 @@ class OnnxEmbedder:
         if rows.shape[1] != self.dim:
             raise ModelSpecError(
                 f"{path}: dim is {self.dim}, but {self.spec.output!r} with pool "
-                f"{self.spec.pool!r} gives {rows.shape[1]} numbers; correct dim, or choose "
+                f"{self.spec.pool!r} gives {rows.shape[1]} dimensions; correct dim, or choose "
                 "pool average or gem for a map"
             )
         return rows

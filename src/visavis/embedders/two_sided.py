@@ -52,7 +52,7 @@ class TwoSidedEmbedder(OnnxEmbedder):
         return self.text_side().embed(texts)
 
     def text_notes(self, text: str) -> tuple[str, ...]:
-        """What of a text is passed over, in sentences for people."""
+        """What of a text is ignored, in sentences for people."""
         return self.text_side().notes(text)
 
     def good_from(self, text: str) -> float | None:

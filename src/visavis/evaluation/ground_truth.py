@@ -104,7 +104,7 @@ def from_file(
     """The ground truth of a file; `queries` are the records that can be asked.
 
     What it says of records that the gallery is `without`, and of queries that are `unasked`, is
-    passed over, with queries that lose all positives.
+    ignored, with queries that lose all positives.
 
     A query that is itself in the gallery (the same id and content) is left out of its own ranking,
     unless the file names it among its own positives. Raises SourceError when the file cannot be

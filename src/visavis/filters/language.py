@@ -82,9 +82,7 @@ def _operator(expression: str, field: str, written: str, text: str) -> Operator:
         if meant
         else 'write = != < <= > >= or ~, and quote a value that begins so: title="<3"'
     )
-    raise FilterError(
-        f"the filter {expression!r} has the operator {written!r}, which is none; {hint}"
-    )
+    raise FilterError(f"the filter {expression!r} has the unknown operator {written!r}; {hint}")
 
 
 def _values(expression: str, text: str) -> tuple[tuple[FieldValue | Range, ...], bool]:

@@ -244,14 +244,16 @@ class _Asked(NamedTuple):
             return number
         like_one = _LIKE_A_NUMBER.match(str(value)) and not _as_date(str(value))
         hint = "; write it without a unit and with a point: 12.5" if like_one else ""
-        raise self._wrong(f"compares numbers with {value!r}, which is none", f"a number{hint}")
+        raise self._wrong(
+            f"compares numbers with {value!r}, which is not a number", f"a number{hint}"
+        )
 
     def _date(self, value: FieldValue) -> str:
         date = _as_date(str(value))
         if date is not None:
             return date
         raise self._wrong(
-            f"compares dates with {value!r}, which is none",
+            f"compares dates with {value!r}, which is not a date",
             "a date: write 2024-05-01, 2024-05 or 2024",
         )
 

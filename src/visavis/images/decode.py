@@ -215,7 +215,7 @@ def _jxl_size(data: bytes, uri: str) -> tuple[int, int]:
     """Never unknown: the reader would decode whatever there is."""
     size = jxl_size(data)
     if size is None:
-        raise ImageUnreadableError(uri, "the JPEG XL file is damaged (it tells no size)")
+        raise ImageUnreadableError(uri, "the JPEG XL file is damaged (it has no size)")
     return size
 
 

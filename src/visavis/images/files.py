@@ -110,7 +110,7 @@ def stat_file(path: str) -> os.stat_result | str:
 def what_instead(mode: int) -> str:
     """Why something that is no regular file is refused."""
     if stat.S_ISDIR(mode):
-        return "it is a folder; name it as a source of its own"
+        return "it is a folder; add it as a separate source"
     return "it is no regular file but a device, a pipe or a socket"
 
 

@@ -21,7 +21,7 @@ _STEPS = (0, 51, 102, 153, 204, 255)
 def to_srgb(image: Image.Image) -> Image.Image:
     """A loaded picture with the colours of its profile as RGB(A); without one, as it is.
 
-    A profile that is broken, or made for another kind of picture, is passed over as viewers do.
+    A profile that is broken, or made for another kind of picture, is ignored as viewers do.
     """
     profile = image.info.get("icc_profile")
     if not isinstance(profile, bytes) or not 128 < len(profile) <= _LARGEST:

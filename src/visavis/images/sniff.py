@@ -51,9 +51,9 @@ _OTHER_FILES: tuple[tuple[bytes, str], ...] = (
     (b"SQLite format 3", "an SQLite database"),
     (b"\x7fELF", "a program"),
     (b"MZ", "a program"),
-    (b"ID3", "a sound file"),
-    (b"OggS", "a sound or video file"),
-    (b"RIFF", "a sound or video file"),
+    (b"ID3", "an audio file"),
+    (b"OggS", "an audio or video file"),
+    (b"RIFF", "an audio or video file"),
     (b"\x1aE\xdf\xa3", "a video"),
     (b"version https://git-lfs", "a Git LFS pointer (run `git lfs pull` to get the picture)"),
 )

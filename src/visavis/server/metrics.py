@@ -71,7 +71,10 @@ class Metrics:
             registry=kept,
         )
         self.refused = Counter(
-            "visavis_refused", "Requests told to come back: queue full", ("pool",), registry=kept
+            "visavis_refused",
+            "Requests refused because the queue was full",
+            ("pool",),
+            registry=kept,
         )
         self.in_flight = Gauge(
             "visavis_requests_in_flight",

@@ -102,7 +102,7 @@ def open_source(location: str | Path, **options: Unpack[SourceOptions]) -> Sourc
     """The source at a location: a folder, a catalogue, one picture, or one http(s) URL.
 
     A catalogue is a .csv, .tsv, .jsonl, .ndjson or .parquet file. Options that a source has no use
-    for are passed over.
+    for are ignored.
 
     Raises SourceError when nothing is there or it is none of these.
     """

@@ -119,7 +119,10 @@ class Column:
     def _remark(self, numbers: int, odd: str, told: str = "") -> str:
         others = self.cells - numbers
         if others:
-            told += f"; {others} of {self.cells} cells are none and stay text, such as {odd[:40]!r}"
+            told += (
+                f"; {others} of {self.cells} cells are not numbers and stay text, "
+                f"such as {odd[:40]!r}"
+            )
         return f"was read as numbers{told}" if told else ""
 
 

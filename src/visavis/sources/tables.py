@@ -329,7 +329,7 @@ class _readable:
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         if isinstance(error, UnicodeError) and _encoding(self._path) == "utf-16":
-            raise SourceError(f"{self._path}: it is no sound UTF-16; save it as UTF-8") from error
+            raise SourceError(f"{self._path}: it is not valid UTF-16; save it as UTF-8") from error
         if isinstance(error, UnicodeDecodeError):
             raise SourceError(f"{self._path}: {_where_not_utf8(self._path)}") from error
         if isinstance(error, OSError):
@@ -337,7 +337,7 @@ class _readable:
                 f"{self._path}: the catalogue cannot be read ({error.strerror or error})"
             ) from error
         if isinstance(error, ValueError) and type(error).__module__.startswith("pyarrow"):
-            raise SourceError(f"{self._path}: it is no sound Parquet file ({error})") from error
+            raise SourceError(f"{self._path}: it is not a valid Parquet file ({error})") from error
 
 
 def _where_not_utf8(path: Path) -> str:

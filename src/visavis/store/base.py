@@ -275,7 +275,7 @@ class VectorStore(Protocol):
     def update(self, changes: Sequence[Change]) -> None:
         """Write facts of records that keep their vectors, in one transaction.
 
-        Ids that are unknown are passed over.
+        Ids that are unknown are ignored.
         """
         ...
 

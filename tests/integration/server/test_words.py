@@ -239,7 +239,7 @@ def test_words_are_answered_by_text_and_looks_together(words: TestClient, indexe
 
 def test_words_that_are_passed_over_are_told_and_unknown_ones_refused(words: TestClient) -> None:
     answer = words.post("/v1/search", json={"terms": [{"text": "mug xyzzy"}]})
-    assert answer.json()["notes"] == ["unknown and passed over: 'xyzzy'"]
+    assert answer.json()["notes"] == ["unknown and ignored: 'xyzzy'"]
     assert "notes" not in words.post("/v1/search", json={"terms": [{"text": "mug"}]}).json()
     told = refused(words.post("/v1/search", json={"terms": [{"text": "mugg"}]}))
     assert "'mug'" in told

@@ -174,7 +174,7 @@ def test_the_fingerprint_is_the_same_in_another_process(tiny_model: MakeModel) -
     [
         ({"output": "nothing"}, r"no tensor 'nothing'; its outputs are prob"),
         ({"dim": 9}, r"dim is 9, but 'features' with pool 'none' gives 8"),
-        ({"output": "map"}, r"gives 8192 numbers; correct dim, or choose pool"),
+        ({"output": "map"}, r"gives 8192 dimensions; correct dim, or choose pool"),
     ],
 )
 def test_a_spec_that_does_not_fit_the_graph_says_what_to_correct(

@@ -55,7 +55,7 @@ def test_such_a_folder_passes_its_check_and_can_be_added(folder: Path) -> None:
 def test_a_share_that_the_vectors_do_not_have_is_found_by_the_check(folder: Path) -> None:
     changed(folder, semantic={"dim": 5, "share": 0.3})
     with pytest.raises(
-        ModelSpecError, match=r"semantic\.share is 0\.3, but .* 5 numbers is 0\.100"
+        ModelSpecError, match=r"semantic\.share is 0\.3, but .* 5 dimensions is 0\.100"
     ):
         check_model(folder)
 

@@ -56,7 +56,7 @@ def test_words_of_a_table_and_pictures_are_in_one_space(coloured: Path) -> None:
     assert (seen @ texts.T).argmax(axis=1).tolist() == [0, 2]
     with pytest.raises(UnknownWordError):
         model.embed_texts(["xyzzy"])
-    assert text_notes(model, "red xyzzy") == ("unknown and passed over: 'xyzzy'",)
+    assert text_notes(model, "red xyzzy") == ("unknown and ignored: 'xyzzy'",)
 
 
 def test_a_table_needs_no_tokenizers(coloured: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -288,6 +288,6 @@ def test_words_classes_pictures_and_records_go_together(
     mixed = by_words.search([RecordTerm("lamp-01-front")], limit=4)
     assert {kinds[id] for id in ids(mixed.matches)} == {"lamp"}
     noted = by_words.search("cup xyzzy")
-    assert noted.notes == ("unknown and passed over: 'xyzzy'",)
+    assert noted.notes == ("unknown and ignored: 'xyzzy'",)
     assert noted.to_dict()["notes"] == list(noted.notes)
     assert "notes" not in found.to_dict()

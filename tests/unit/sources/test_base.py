@@ -84,7 +84,7 @@ def test_a_list_keeps_its_order_and_names_what_is_missing(
     assert found[1].id == f"{here}/a.jpg"
     assert source.read(found[1]) == b"12"
     assert found[2] == Failure(f"{here}/gone.jpg", "there is no such file")
-    assert found[3] == Failure(f"{here}/folder", "it is a folder; name it as a source of its own")
+    assert found[3] == Failure(f"{here}/folder", "it is a folder; add it as a separate source")
     assert found[4] == Entry("https://host/c.jpg", "https://host/c.jpg", -1, 0.0, {})
     assert isinstance(found[5], Failure)
     assert "no file name" in found[5].reason

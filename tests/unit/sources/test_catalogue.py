@@ -189,7 +189,7 @@ def test_how_a_column_was_read_is_told_where_it_might_be_doubted(shop: Path) -> 
     assert len(fields(source)) == 3
     assert source.notes() == [
         "shop.csv: the column 'price' was read as numbers, such as 1299.0 for '$1,299.00'; "
-        "1 of 3 cells are none and stay text, such as 'ask us'"
+        "1 of 3 cells are not numbers and stay text, such as 'ask us'"
     ]
 
 
@@ -229,7 +229,7 @@ def test_a_file_with_a_backslash_in_its_name_comes_first(shop: Path) -> None:
 
 def test_broken_utf16_is_refused(shop: Path) -> None:
     (shop / "shop.csv").write_bytes("id,image\n1,a\n".encode("utf-16")[:-1])
-    with pytest.raises(SourceError, match="no sound UTF-16"):
+    with pytest.raises(SourceError, match="not valid UTF-16"):
         list(CatalogueSource(shop / "shop.csv").entries())
 
 
@@ -311,7 +311,7 @@ def test_bad_rows_are_failures_that_name_the_row_and_the_rest_goes_on(shop: Path
         ("/shop.csv#row=3", "the cell in column 'path' is empty"),
         ("/shop.csv#row=4", "the row has 2 cells, the first row has 3"),
         ("/img/none.jpg", "there is no such file (row 5 of shop.csv)"),
-        ("/img", "it is a folder; name it as a source of its own (row 6 of shop.csv)"),
+        ("/img", "it is a folder; add it as a separate source (row 6 of shop.csv)"),
         ("/shop.csv#row=7", "the cell in column 'id' is empty"),
     ]
 
@@ -431,7 +431,7 @@ def test_a_missing_or_broken_catalogue_is_refused(shop: Path) -> None:
             CatalogueSource(shop / name)
     pytest.importorskip("pyarrow")
     (shop / "bad.parquet").write_bytes(b"no parquet at all")
-    with pytest.raises(SourceError, match="no sound Parquet file"):
+    with pytest.raises(SourceError, match="not a valid Parquet file"):
         CatalogueSource(shop / "bad.parquet")
     with pytest.raises(SourceError, match="cannot be read"):
         CatalogueSource(shop / "none.parquet")

@@ -194,7 +194,7 @@ def _check_protocol(
     if edit and not copies:
         raise UsageError("--edit is for --copies; without it no picture is edited")
     if sample is not None and copies:
-        raise UsageError("--sample does nothing with --copies; say how many with --originals")
+        raise UsageError("--sample has no effect with --copies; use --originals")
 
 
 def _check_places(out: str | None, report: str | None) -> None:

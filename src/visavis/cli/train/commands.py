@@ -197,7 +197,7 @@ def _refuse_idle_size(size: int | None, base: str | None, unfreeze: bool) -> Non
     from visavis.errors import UsageError
 
     if size is not None and (base is not None or not unfreeze):
-        raise UsageError("--size is for --unfreeze without --base; a base has a size of its own")
+        raise UsageError("--size is for --unfreeze without --base; a base has its own size")
 
 
 app.command("joint")(joint)

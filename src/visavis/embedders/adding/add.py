@@ -220,7 +220,7 @@ def parts_of_layout(folder: Path, name: str) -> Parts:
             if not needed.is_file():
                 raise ModelNotFoundError(
                     f"{needed} is not there, and {other.name} alone reads no words; add it, or "
-                    f"take {other.name} away to have a model that only sees"
+                    f"remove {other.name} to have a model that only sees"
                 )
         sides = TextParts(text, tokenizer, text_facts(text, tokenizer))
     preprocess = fit_to_graph(graph, read_preprocess(config))

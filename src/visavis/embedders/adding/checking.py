@@ -32,7 +32,7 @@ class CheckReport:
     image_ms: float
     """To embed one picture of the model's size, preprocessing included; the median of five."""
     similarity: float
-    """Score of the two drawn pictures; 1.0 would mean that the model tells nothing apart."""
+    """Score of the two drawn pictures; 1.0 would mean that the model distinguishes nothing."""
     text_ms: float | None = None
     """To embed one text, the median of five; None: it reads no words, or that was not tried."""
     note: str | None = None
@@ -111,8 +111,8 @@ def _check_share(embedder: OnnxEmbedder, vector: Vectors) -> None:
         if block.semantic and abs(found - block.share) > _SHARE_OFF:
             raise ModelSpecError(
                 f"{embedder.folder / SPEC_FILE}: semantic.share is {block.share:g}, but the "
-                f"squared length of a picture's last {embedder.dim - block.place.start} numbers is "
-                f"{found:.3f}; correct it, or make the model again"
+                f"squared length of a picture's last {embedder.dim - block.place.start} dimensions "
+                f"is {found:.3f}; correct it, or make the model again"
             )
 
 

@@ -94,7 +94,7 @@ def class_directions(folder: Path, spec: ModelSpec, classes: ClassesSpec, count:
         rows = rows @ np.linalg.pinv(matrix)
     width = rows.shape[1]
     if width > spec.dim or (head is None and width != spec.dim):
-        raise _refusal(path, f"it acts on {width} numbers, the embedding has {spec.dim}")
+        raise _refusal(path, f"it acts on {width} dimensions, the embedding has {spec.dim}")
     rows = np.pad(rows, ((0, 0), (0, spec.dim - width)))
     for one, square in zip(maps, rest, strict=True):
         if square.shape != (spec.dim, spec.dim):

@@ -6,7 +6,7 @@ line, then for each word its bytes, a space, and the numbers as float32. Either 
 fastText's own .bin holds a whole model and is refused.
 
 Such files have faults: a line that is no word and its numbers, a word a second time, bytes that are
-no UTF-8, an end that is missing. What cannot be used is passed over and counted; the first of equal
+no UTF-8, an end that is missing. What cannot be used is ignored and counted; the first of equal
 words counts, as these files put the commonest first.
 """
 
@@ -42,7 +42,7 @@ Block = tuple[list[str], NDArray[np.float32]]
 
 @dataclass(slots=True)
 class Oddities:
-    """What was passed over, and where that began."""
+    """What was ignored, and where that began."""
 
     ragged: int = 0
     first_ragged: int = 0
@@ -57,13 +57,13 @@ class Oddities:
         told = []
         if self.ragged:
             told.append(
-                f"lines passed over, as they are no word and its numbers: {self.ragged}, the first "
+                f"lines ignored, as they are not a word and its numbers: {self.ragged}, the first "
                 f"being line {self.first_ragged}"
             )
         if self.duplicates:
             told.append(f"words that occur again: {self.duplicates}; the first of each counts")
         if self.undecodable:
-            told.append(f"words passed over, as they are not UTF-8: {self.undecodable}")
+            told.append(f"words ignored, as they are not UTF-8: {self.undecodable}")
         if self.missing:
             told.append(
                 f"lines that its first line promises and that are not there: {self.missing}; "
@@ -161,7 +161,7 @@ class WordFile:
         there = _commonest_width(lines)
         if there > 1 and all(len(line.split()) - 1 != told for line in lines):
             raise WordVectorsError(
-                f"{self.path}: its first line tells of vectors of {told} numbers, but the lines "
+                f"{self.path}: its first line promises vectors of {told} dimensions, but the lines "
                 f"below have {there}; correct that line or delete it"
             )
 
@@ -239,7 +239,7 @@ class WordFile:
 
 
 def _header(line: bytes) -> tuple[int, int]:
-    """How many words and how long vectors a first line of two numbers tells; zeros: it is none."""
+    """How many words and how long vectors a first line of two numbers says; zeros: it is none."""
     fields = line.split()
     if len(fields) == 2 and all(field.isdigit() for field in fields):
         return int(fields[0]), int(fields[1])

@@ -28,7 +28,7 @@ _ENGLISH = (
     "over under up down out off near through while for if than then so very s t"
 )
 FUNCTION_WORDS = frozenset(_ENGLISH.split())
-"""Words that say how others belong together: passed over where a phrase has others."""
+"""Words that say how others belong together: ignored where a phrase has others."""
 
 _TOKEN = re.compile(r"[^\s,;:!?()\[\]{}\"“”…|+*/&]+")
 _JOINTS = re.compile(r"[_\-'’.]+")
@@ -47,7 +47,7 @@ class Words:
     """A table of words with all that makes phrases of them. Safe to use from several threads.
 
     A phrase is the mean of its words' unit vectors, made unit length. Function words ("on", "the")
-    are passed over where there are others. A word is looked up as it is written, then in lower
+    are ignored where there are others. A word is looked up as it is written, then in lower
     case and capitalised, without its accents, by its aliases, as the plural of another, and at
     last by its parts ("dining_table", "dog's").
     """
@@ -98,7 +98,7 @@ class Words:
         return tuple(numbers), tuple(unknown)
 
     def notes(self, text: str) -> tuple[str, ...]:
-        """What of a text is unknown and passed over, or says nothing, in a sentence or none."""
+        """What of a text is unknown and ignored, or says nothing, in a sentence or none."""
         unknown = self._looked_up(text)[1]
         if not unknown:
             if any(token.casefold() not in FUNCTION_WORDS for token in tokens(text)):
@@ -109,7 +109,7 @@ class Words:
     def _passed_over(self, unknown: Sequence[str]) -> str:
         shown = [word[:_SHOWN] for word in unknown[:_LISTED]]
         words = ", ".join(map(repr, shown)) + (" …" if len(unknown) > _LISTED else "")
-        return f"unknown and passed over: {words}{self._hints(unknown)}"
+        return f"unknown and ignored: {words}{self._hints(unknown)}"
 
     def vectors_of(self, texts: Sequence[str]) -> Vectors:
         """One unit vector for each text among those of the words. UnknownWordError as `embed`."""
@@ -124,7 +124,7 @@ class Words:
         weights = np.array([weight for _, weight in terms], np.float32)
         total = weights @ vectors
         if np.linalg.norm(total) <= _NOTHING * np.abs(weights).max(initial=0.0):
-            raise UsageError("the words cancel one another out; leave one away")
+            raise UsageError("the words cancel each other out; omit one")
         own = np.zeros(len(self.table), bool)
         for text, _ in terms:
             own[self.look_up(text)[0]] = True

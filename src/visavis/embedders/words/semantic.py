@@ -92,7 +92,7 @@ class SemanticWords(Words):
         return self._visual + self.semantic.dim
 
     def notes(self, text: str) -> tuple[str, ...]:
-        """What of a text is passed over, or was read as something else."""
+        """What of a text is ignored, or was read as something else."""
         reading = self._readings(text)
         notes = [f"{word!r} was read as {as_what}" for word, as_what in reading.cut]
         if reading.unknown:

@@ -12,7 +12,7 @@ multiple of 64:
     ends      count uint32: where each word ends among the words
     sorted    count uint32: the words' numbers in the order of their UTF-8 bytes
     words     UTF-8, one after the other; the commonest first, where the source is ordered so
-    notes     UTF-8, a line each: what was passed over when the table was made
+    notes     UTF-8, a line each: what was ignored when the table was made
 
 Rows of int8 keep their lengths, which say how much a word counts among others; a row of zeros is a
 word that says nothing. The magic of such a table is "visavis words 2\\n".

@@ -103,7 +103,7 @@ class TextNetwork:
             raise ModelSpecError(
                 f"{self._folder / SPEC_FILE}: text.output {self._spec.output!r} has the shape "
                 f"{tuple(found.shape)}, which pool {self._spec.pool!r} does not make vectors of "
-                f"{self._dim} numbers; correct output or pool"
+                f"{self._dim} dimensions; correct output or pool"
             )
         return rows[: len(ids) - missing]
 

@@ -78,7 +78,7 @@ def answer(
     found, folding = _paged(query, store, ask)
     found = found._replace(matches=asked.scored(found.matches))
     if found.whole:
-        notes = ()  # what the model passed over was found in the text
+        notes = ()  # what the model ignored was found in the text
     elif query.offset == 0:
         notes += asked.weak(found.matches)
     notes += (_NOT_INDEXED,) if not readable else ()

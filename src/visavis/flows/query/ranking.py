@@ -175,7 +175,7 @@ def _reason(
     best = max(match.score for match in candidates)
     if cut is None:
         return (
-            f"nothing that is the same picture; {total} records are too few to tell by scores what "
-            "is similar"
+            f"nothing that is the same picture; {total} records are too few to decide by scores "
+            "what is similar"
         )
     return f"nothing similar: the nearest scores {best:.2f}, similar is from {cut:.2f} on"

@@ -146,7 +146,7 @@ def query_vector(
     total = sum(weighted[1:], start=weighted[0])
     length = float(np.linalg.norm(total))
     if length < 1e-6:
-        raise UsageError("the terms cancel one another out; change a weight or leave one away")
+        raise UsageError("the terms cancel each other out; change a weight or omit one")
     vector = np.asarray(total / length, np.float32)
     if all(isinstance(term, _PICTURES) for term in terms):
         alone = found[0].shown if len(terms) == 1 and terms[0].weight > 0 else None
@@ -167,7 +167,7 @@ def _good_from(terms: Sequence[Term], model: Embedder) -> float | None:
 
 
 def term_notes(terms: Iterable[Term], embedder: Callable[[], Embedder]) -> tuple[str, ...]:
-    """What of the terms' words the model passed over or takes in two ways, in sentences."""
+    """What of the terms' words the model ignored or takes in two ways, in sentences."""
     notes: list[str] = []
     for term in terms:
         if isinstance(term, TextTerm):

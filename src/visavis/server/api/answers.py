@@ -87,7 +87,7 @@ class SearchOut(BaseModel):
     ] = None
     notes: Annotated[
         list[str] | None,
-        Field(description="What of the words was passed over, as it is unknown to the model."),
+        Field(description="Words that were ignored because the model does not know them."),
     ] = None
     total_matching: Annotated[
         int | None,
@@ -172,7 +172,7 @@ class InfoOut(BaseModel):
     dim: int
     text: bool = Field(description="Whether the model reads words.")
     text_models: list[str] = Field(description="Models that do, when this one does not.")
-    classes: int = Field(description="How many classes the model tells.")
+    classes: int = Field(description="Number of classes of the model's classifier.")
     class_search: bool = Field(description="Whether a search can be steered toward them.")
     tags: Literal["classes", "words"] | None = Field(
         description="What the tags of pictures are; null: the model gives none."

@@ -55,7 +55,7 @@ async def read_form(request: Request, names: set[str]) -> tuple[dict[str, str], 
         )
     except (HTTPException, FormParserError) as error:  # the second from Starlette before 1.7
         detail = error.detail if isinstance(error, HTTPException) else error
-        raise BadRequestError(f"the multipart body is not sound: {detail}") from error
+        raise BadRequestError(f"the multipart body is invalid: {detail}") from error
     try:
         return await _parts(form, names)
     finally:

@@ -159,7 +159,9 @@ class SearchIn(_Typed):
     false_match: FalseMatch = FALSE_MATCH
     group_by: GroupBy = None
     unique: Unique = False
-    count: Annotated[bool, Field(description="Also tell how many records reach min_score.")] = False
+    count: Annotated[bool, Field(description="Also count the records that reach min_score.")] = (
+        False
+    )
     by: Annotated[
         By,
         Field(

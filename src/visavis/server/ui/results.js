@@ -13,7 +13,7 @@ import { weightOf, writeState } from "./state.js";
  * @property {number} total pictures that were searched, or there are to pick from
  * @property {number|null} matching how many reach the smallest score, when it was asked
  * @property {string} reason why there are none
- * @property {string[]} notes what of the words was passed over
+ * @property {string[]} notes the words that were ignored
  * @property {boolean} done whether there are no more
  * @property {number} pages
  */

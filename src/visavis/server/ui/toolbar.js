@@ -72,7 +72,7 @@ export class Toolbar {
     say([text, ...view.notes.map(sentence)].join(". "));
   }
 
-  /** What of the words was passed over. @param {string[]} notes */
+  /** The words that were ignored. @param {string[]} notes */
   notes(notes) {
     const place = byId("notes");
     place.hidden = notes.length === 0;

@@ -216,7 +216,7 @@ class Fetcher:
             try:
                 here = urljoin(here, answer.location)
             except ValueError as error:
-                raise FetchError(url, f"it leads to no sound URL ({error})") from error
+                raise FetchError(url, f"it leads to an invalid URL ({error})") from error
             if not is_url(here):
                 raise FetchError(url, f"it leads to {here}, which is no http(s) URL")
         raise FetchError(url, f"it was redirected more than {MAX_REDIRECTS} times")

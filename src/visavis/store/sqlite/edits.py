@@ -54,7 +54,7 @@ def insert(
 
 
 def update(connection: sqlite3.Connection, changes: Sequence[Change]) -> None:
-    """Write new facts of records that keep their vectors; unknown ids are passed over."""
+    """Write new facts of records that keep their vectors; unknown ids are ignored."""
     found = connection.execute(
         "SELECT r.id, r.number, s.uri, s.prefix"
         " FROM records r JOIN sources s ON s.number = r.source"

@@ -82,7 +82,7 @@ class Snapshots:
         snapshot = self.fresh(connection)
         if vector.shape != (snapshot.dim,):
             raise IndexIncompatibleError(
-                f"{self._index}: the question has {vector.size} numbers and the index "
+                f"{self._index}: the query has {vector.size} dimensions and the index "
                 f"{snapshot.dim}: another process has given it another model; ask again"
             )
         return snapshot

@@ -109,4 +109,4 @@ def _hint(field: str, fields: set[str]) -> str:
         return f"did you mean {near[0]!r}?"
     if fields:
         return f"fields: {', '.join(sorted(fields))}"
-    return "there are no fields at all; put the pictures of each label into a folder of its own"
+    return "there are no fields at all; put the pictures of each label into their own folder"

@@ -240,8 +240,8 @@ def _unsaid(phrases: Phrases) -> list[str]:
     if unknown := phrases.unknown:
         shown = ", ".join(map(repr, unknown[:_SHOWN])) + (" …" if len(unknown) > _SHOWN else "")
         notes.append(
-            f"{len(unknown)} of {len(phrases.named)} labels have no known word and are passed "
-            f"over: {shown}; name other words for them with --aliases"
+            f"{len(unknown)} of {len(phrases.named)} labels have no known word and are ignored"
+            f": {shown}; name other words for them with --aliases"
         )
     if left_out := int((~phrases.told).sum()):
         notes.append(f"{left_out:,} pictures were left out: no word is known of them")

@@ -35,7 +35,9 @@ class Said:
 
     def __post_init__(self) -> None:
         if self.labels is None and self.captions is None:
-            raise UsageError("say with --labels or --captions which field tells what pictures show")
+            raise UsageError(
+                "say with --labels or --captions which field describes what pictures show"
+            )
 
 
 @dataclass(frozen=True, slots=True)

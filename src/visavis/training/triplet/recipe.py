@@ -197,7 +197,7 @@ def _sides(data: Inputs, parts: Split, field: str | None) -> Numbers | None:
         if len(numbers) and not partners(labels[numbers], sides[numbers]).any():
             raise UsageError(
                 f"--across {field}: no two pictures of a label differ in it among those of the "
-                f"{name}; name a field that tells pictures of the same label apart, or change "
+                f"{name}; name a field in which pictures of the same label differ, or change "
                 "--validation"
             )
     return sides

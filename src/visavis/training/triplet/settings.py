@@ -42,9 +42,7 @@ class LossSettings:
         if self.loss != "triplet" and self.mining != "semihard":
             raise UsageError(f"--mining is for --loss triplet; {self.loss} chooses by itself")
         if self.loss != "triplet" and self.margin != _MARGIN:
-            raise UsageError(
-                f"--margin is for --loss triplet; {self.loss} has constants of its own"
-            )
+            raise UsageError(f"--margin is for --loss triplet; {self.loss} has its own constants")
 
 
 @dataclass(frozen=True, slots=True)

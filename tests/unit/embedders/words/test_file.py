@@ -56,7 +56,7 @@ def test_lines_that_are_no_word_and_its_numbers_are_passed_over_and_told(tmp_pat
     found, told = read(path)
     assert found == {"dog": [1, 2, 3], "cat": [4, 5, 6]}
     assert told == [
-        "lines passed over, as they are no word and its numbers: 6, the first being line 2"
+        "lines ignored, as they are not a word and its numbers: 6, the first being line 2"
     ]
 
 
@@ -79,7 +79,7 @@ def test_words_that_are_not_utf_8_are_passed_over(tmp_path: Path) -> None:
     path.write_bytes(b"dog 1 2\n" + "œufs 3 4\n".encode("cp1252") + b"cat 5 6\n")
     found, told = read(path)
     assert found == {"dog": [1, 2], "cat": [5, 6]}
-    assert told == ["words passed over, as they are not UTF-8: 1"]
+    assert told == ["words ignored, as they are not UTF-8: 1"]
 
 
 def test_a_mark_of_the_byte_order_is_no_part_of_the_first_word(tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ def test_a_text_that_ends_before_its_header_says_so(tmp_path: Path) -> None:
 def test_a_header_that_contradicts_all_lines_is_named(tmp_path: Path) -> None:
     path = tmp_path / "vectors.txt"
     path.write_text("2 10\ndog 1 2 3\ncat 4 5 6\n")
-    with pytest.raises(WordVectorsError, match=r"vectors of 10 numbers.*below have 3; correct"):
+    with pytest.raises(WordVectorsError, match=r"vectors of 10 dimensions.*below have 3; correct"):
         read(path)
 
 

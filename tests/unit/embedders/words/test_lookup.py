@@ -95,8 +95,8 @@ def test_texts_keep_their_order_and_none_gives_none(words: Words) -> None:
 
 def test_unknown_words_of_a_phrase_are_told(words: Words) -> None:
     assert words.notes("dog on the grass") == ()
-    assert words.notes("dog xyzzy frob") == ("unknown and passed over: 'xyzzy', 'frob'",)
-    assert words.notes("dog-xyzzy") == ("unknown and passed over: 'xyzzy'",)
+    assert words.notes("dog xyzzy frob") == ("unknown and ignored: 'xyzzy', 'frob'",)
+    assert words.notes("dog-xyzzy") == ("unknown and ignored: 'xyzzy'",)
     assert words.look_up("dogss") == ([], ("dogss",))  # no plural ends so
 
 
@@ -135,7 +135,7 @@ def test_the_nearest_words_to_a_sum_leave_its_own_out(words: Words) -> None:
 def test_a_sum_of_which_nothing_remains_is_refused(
     words: Words, terms: list[tuple[str, float]]
 ) -> None:
-    with pytest.raises(UsageError, match="cancel one another out"):
+    with pytest.raises(UsageError, match="cancel each other out"):
         words.similar(terms, 3)
 
 

@@ -91,7 +91,7 @@ def test_unknown_words_are_named_with_near_spellings_and_the_others_answer(
 ) -> None:
     np.testing.assert_allclose(reader.embed(["tmoato cat"])[0], summed("cat"), atol=0.02)
     [note] = reader.notes("tmoato cat")
-    assert note == ("unknown and passed over: 'tmoato'; near 'tmoato' in spelling: 'tomato'")
+    assert note == ("unknown and ignored: 'tmoato'; near 'tmoato' in spelling: 'tomato'")
 
 
 def test_a_word_that_was_cut_in_two_is_told(reader: SemanticWords) -> None:
@@ -164,4 +164,4 @@ def test_a_folder_reads_words_without_opening_its_network(tmp_path: Path) -> Non
     assert isinstance(model, TwoSidedEmbedder)
     (folder / "model.onnx").unlink()
     np.testing.assert_allclose(model.embed_texts(["cats"])[0], summed("cat"), atol=0.02)
-    assert model.text_notes("cat xyzzy") == ("unknown and passed over: 'xyzzy'",)
+    assert model.text_notes("cat xyzzy") == ("unknown and ignored: 'xyzzy'",)

@@ -174,7 +174,7 @@ def test_one_term_of_weight_minus_one_is_the_opposite(ask: Callable[..., SearchR
 def test_terms_that_cancel_out_are_refused(
     ask: Callable[..., SearchResult], terms: tuple[Term, ...]
 ) -> None:
-    with pytest.raises(UsageError, match="cancel one another out"):
+    with pytest.raises(UsageError, match="cancel each other out"):
         ask(*terms)
 
 

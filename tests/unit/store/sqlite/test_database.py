@@ -1,4 +1,4 @@
-"""The SQLite file: refused when it is not sound, never changed by a refusal, shared by threads."""
+"""The SQLite file: refused when it is damaged, never changed by a refusal, shared by threads."""
 
 import os
 import sqlite3

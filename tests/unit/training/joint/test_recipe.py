@@ -197,7 +197,7 @@ def test_labels_without_a_known_word_are_named_and_their_pictures_left_out(
     catalogue.write_text(text.replace("dog,", "dog|plugh,"))
     made = prepared(catalogue, words, base, captions=None)
     unknown, left_out = made.notes
-    assert unknown.startswith("3 of 7 labels have no known word and are passed over: 'plugh', ")
+    assert unknown.startswith("3 of 7 labels have no known word and are ignored: 'plugh', ")
     assert "'skeuomorph'" in unknown
     assert "--aliases" in unknown
     assert left_out == "12 pictures were left out: no word is known of them"

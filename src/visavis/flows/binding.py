@@ -14,7 +14,7 @@ import numpy as np
 from visavis.embedders.base import Embedder, embed
 from visavis.embedders.reduced import ReducedEmbedder, as_kept, check_reduction, fit
 from visavis.embedders.registry import load_embedder
-from visavis.embedders.sound import sound_rows
+from visavis.embedders.tolerant import tolerant_rows
 from visavis.errors import (
     ImageError,
     IndexIncompatibleError,
@@ -170,4 +170,4 @@ def _rows(batch: Sequence[tuple[Source, Entry]], base: Embedder) -> list[Vectors
             pictures.append(decode(source.read(entry), entry.uri, min_side=base.side).pixels)
         except ImageError:
             continue
-    return sound_rows(partial(embed, base), pictures)[0]
+    return tolerant_rows(partial(embed, base), pictures)[0]

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Generic, NamedTuple, TypeVar
 
 from visavis.embedders.base import Embedder, embed
-from visavis.embedders.sound import sound_rows
+from visavis.embedders.tolerant import tolerant_rows
 from visavis.errors import ImageError
 from visavis.images.decode import Picture, decode
 from visavis.types import Failure, Vectors
@@ -47,7 +47,7 @@ def embedded(
 ) -> tuple[list[tuple[Looked[T], Vectors]], list[Failure]]:
     """The pictures with their vectors; those that the model cannot take are failures."""
     make = partial(embed, embedder)
-    vectors, refused = sound_rows(make, [one.picture.pixels for one in looked])
+    vectors, refused = tolerant_rows(make, [one.picture.pixels for one in looked])
     failed = [Failure(uri(looked[place].item), reason) for place, reason in refused.items()]
     taken = [one for place, one in enumerate(looked) if place not in refused]
     return list(zip(taken, vectors, strict=True)), failed

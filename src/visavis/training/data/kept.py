@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.disk import cache_home
-from visavis.embedders.sound import sound_rows
+from visavis.embedders.tolerant import tolerant_rows
 from visavis.errors import ImageError
 from visavis.flows.ahead import ahead
 from visavis.images.decode import decode
@@ -234,7 +234,7 @@ def _make(batch: Sequence[Sample], source: Source, maker: Maker) -> list[_Made]:
             found.append(_Made(sample, reason=error.reason))
             continue
         read.append((sample, hashlib.sha256(data).hexdigest()))
-    rows, refused = sound_rows(maker.make, pictures)
+    rows, refused = tolerant_rows(maker.make, pictures)
     found += [_Made(read[place][0], reason=reason) for place, reason in refused.items()]
     taken = [one for place, one in enumerate(read) if place not in refused]
     for (sample, sha256), row in zip(taken, rows, strict=True):

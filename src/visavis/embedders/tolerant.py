@@ -13,7 +13,7 @@ Make = Callable[[Sequence[RGB]], NDArray[Any]]
 """Pictures to one row for each; raises ModelError for all of them where one cannot be taken."""
 
 
-def sound_rows(make: Make, pictures: Sequence[RGB]) -> tuple[list[NDArray[Any]], dict[int, str]]:
+def tolerant_rows(make: Make, pictures: Sequence[RGB]) -> tuple[list[NDArray[Any]], dict[int, str]]:
     """The rows of the pictures that a model can take, in order, and why it cannot take others.
 
     A batch that fails is made again, picture by picture. Raises ModelError where the model takes

@@ -5,7 +5,7 @@ import pytest
 from visavis_fake import PickyEmbedder
 
 from visavis.embedders.base import embed
-from visavis.embedders.sound import sound_rows
+from visavis.embedders.tolerant import tolerant_rows
 from visavis.errors import ModelError
 from visavis.types import RGB, Vectors
 
@@ -17,17 +17,17 @@ def picky(pictures: Sequence[RGB]) -> Vectors:
 
 
 def test_a_picture_that_a_model_cannot_take_is_left_out_of_its_batch() -> None:
-    rows, refused = sound_rows(picky, [RED, WHITE, RED // 2])
+    rows, refused = tolerant_rows(picky, [RED, WHITE, RED // 2])
     assert np.array_equal(np.stack(rows), picky([RED, RED // 2]))
     assert refused.keys() == {1}
     assert "made no vectors that can be kept" in refused[1]
 
 
 def test_a_batch_of_nothing_else_is_no_fault_of_the_model() -> None:
-    rows, refused = sound_rows(picky, [WHITE])
+    rows, refused = tolerant_rows(picky, [WHITE])
     assert not rows
     assert refused.keys() == {0}
-    assert sound_rows(picky, []) == ([], {})
+    assert tolerant_rows(picky, []) == ([], {})
 
 
 def test_a_model_that_takes_nothing_is_an_error() -> None:
@@ -35,4 +35,4 @@ def test_a_model_that_takes_nothing_is_an_error() -> None:
         raise ModelError("it is broken")
 
     with pytest.raises(ModelError, match="it is broken"):
-        sound_rows(broken, [RED, WHITE])
+        tolerant_rows(broken, [RED, WHITE])

@@ -13,8 +13,8 @@ from visavis.embedders.base import Embedder, TextEmbedder, embed
 from visavis.errors import UnknownWordError, VisavisError
 from visavis.image_index import ImageIndex
 from visavis.server.abilities import KnownAbilities, bends, class_side
+from visavis.server.current_index import CurrentIndex
 from visavis.server.decoding import Decoding
-from visavis.server.live import LiveIndex
 from visavis.server.memory import Memory
 from visavis.server.metrics import Metrics
 from visavis.server.options import ServerOptions
@@ -44,7 +44,7 @@ class State:
 
     options: ServerOptions
     metrics: Metrics
-    live: LiveIndex
+    live: CurrentIndex
     lookups: Pool
     """Reads the database, and ranks what is in it: quick, and never behind a picture."""
     pictures: Pool
@@ -72,7 +72,7 @@ class State:
     def opened(cls, options: ServerOptions, metrics: Metrics, memory: Memory) -> "State":
         """All of it; the index is opened when it is first asked for."""
         threads = options.pool_threads
-        live = LiveIndex(options)
+        live = CurrentIndex(options)
         work, write = options.work_seconds, options.write_seconds
         fetcher = partial(
             Fetcher,

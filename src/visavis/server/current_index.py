@@ -26,7 +26,7 @@ class _Lease:
         self.retired = False
 
 
-class LiveIndex:
+class CurrentIndex:
     """Opens an index and follows it.
 
     Changes inside the database (records, another model) are the store's business and visible at

@@ -18,9 +18,9 @@ from visavis import __version__
 from visavis.errors import FilterError, VisavisError
 from visavis.server.api import routes
 from visavis.server.api.bodies import told
-from visavis.server.edge.front import Front
 from visavis.server.edge.guard import Guard, methods_at
 from visavis.server.edge.keys import KeyFile
+from visavis.server.edge.outer import OuterMiddleware
 from visavis.server.logs import RequestLog
 from visavis.server.memory import Memory
 from visavis.server.metrics import Metrics
@@ -94,7 +94,7 @@ def _add_layers(
             max_age=3600,
         )
     app.add_middleware(
-        Front,
+        OuterMiddleware,
         root_path=options.root_path,
         shared=bool(options.cors_origins),
         metrics=metrics,

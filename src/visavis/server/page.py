@@ -9,7 +9,7 @@ from typing import NamedTuple
 from starlette.requests import Request
 from starlette.responses import Response
 
-from visavis.server.edge.front import PAGE_POLICY
+from visavis.server.edge.outer import PAGE_POLICY
 from visavis.server.refusals import NotFoundError
 
 _TYPES = {

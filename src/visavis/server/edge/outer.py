@@ -47,7 +47,7 @@ _HEADERS = {
 }
 
 
-class Front:
+class OuterMiddleware:
     """The outermost layer of the application.
 
     Record ids are any text, slashes included, and come percent-encoded as one segment of the path.

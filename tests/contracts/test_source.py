@@ -11,7 +11,7 @@ from taking_in import BLUE, GREEN, RED, png
 from visavis.errors import ImageError
 from visavis.evaluation.copies import EditedSource
 from visavis.images.sniff import HEAD_BYTES, sniff
-from visavis.server.api.pushed import PushedSource
+from visavis.server.api.request_source import RequestSource
 from visavis.sources.base import Source
 from visavis.sources.catalogue import CatalogueSource
 from visavis.sources.folder import FolderSource
@@ -52,7 +52,7 @@ def a_catalogue(photos: Path, suffix: str) -> Path:
 
 def pushed(photos: Path) -> Source:
     entries = [Entry(r.id, r.uri, r.size, r.modified, {}) for r in records(photos)]
-    return PushedSource(entries, lambda entry: Path(entry.uri).read_bytes())
+    return RequestSource(entries, lambda entry: Path(entry.uri).read_bytes())
 
 
 KINDS: dict[str, Callable[[Path], Source]] = {

@@ -15,8 +15,8 @@ from visavis.errors import FetchError, ImageError, ImageUnreadableError
 from visavis.image_index import ImageIndex
 from visavis.images.decode import decode
 from visavis.server.api.bodies import LINES, MULTIPART, media_type, parsed, read_form
-from visavis.server.api.pushed import PushedSource
 from visavis.server.api.rendering import answer, record_id, visible
+from visavis.server.api.request_source import RequestSource
 from visavis.server.api.schemas import MOST_ID, FieldsIn, NoParams, UrlIn, WhereParams
 from visavis.server.pool import Job
 from visavis.server.refusals import ForbiddenError, InvalidError, MediaTypeError, told_reason
@@ -137,7 +137,7 @@ def _add_upload(index: ImageIndex, upload: _Upload) -> dict[str, Any]:
         old = index.get(upload.id) if upload.id in index else None
         entry = uploads.keep(upload.data, upload.id, upload.fields)
         try:
-            report = index.add(PushedSource([entry], lambda _: upload.data))
+            report = index.add(RequestSource([entry], lambda _: upload.data))
         finally:
             now = index.get(upload.id).uri if upload.id in index else ""
             for uri in {old.uri if old else "", entry.uri} - {now, ""}:
@@ -178,7 +178,7 @@ def _add_downloads(
             raise FetchError(entry.uri, "its download was deleted meanwhile; send it again")
         return data
 
-    report = index.add(PushedSource(had, read))
+    report = index.add(RequestSource(had, read))
     return _report_shape(index, report, [entry.id for entry in had if isinstance(entry, Entry)])
 
 

@@ -8,7 +8,7 @@ SOURCE = "api"
 """What the index calls this source: `visavis remove --source api` removes all of it."""
 
 
-class PushedSource:
+class RequestSource:
     """What one request adds: an uploaded picture, or pictures at URLs.
 
     It removes nothing that it does not name. The bytes are on this machine already.

@@ -14,7 +14,7 @@ from typing import Any
 
 import httpcore
 
-from visavis.sources.web.patience import Patience
+from visavis.sources.web.deadline import Deadline
 from visavis.sources.web.streams import connect
 
 _Resolved = tuple[int, tuple[Any, ...]]
@@ -32,7 +32,7 @@ class PrivateAddressError(Exception):
 class PublicOnly(httpcore.NetworkBackend):
     """Resolve, check every address, then connect to one of the checked addresses."""
 
-    def __init__(self, allow_private: bool, patience: Patience) -> None:
+    def __init__(self, allow_private: bool, patience: Deadline) -> None:
         self._allow_private = allow_private
         self._patience = patience
 
@@ -66,7 +66,7 @@ class PublicOnly(httpcore.NetworkBackend):
         return addresses
 
 
-def _looked_up(host: str, port: int, timeout: float | None, patience: Patience) -> list[Any]:
+def _looked_up(host: str, port: int, timeout: float | None, patience: Deadline) -> list[Any]:
     """What the resolver says; its own waiting cannot be broken off, so a thread does it."""
     told: SimpleQueue[list[Any] | Exception] = SimpleQueue()
 

@@ -14,8 +14,8 @@ from urllib.parse import urljoin
 from visavis.disk import cache_home
 from visavis.errors import FetchError
 from visavis.images.sniff import sniff
+from visavis.sources.web.deadline import Deadline, StoppedError, TooLateError
 from visavis.sources.web.downloads import Downloads
-from visavis.sources.web.patience import Patience, StoppedError, TooLateError
 
 if TYPE_CHECKING:
     import httpx
@@ -125,7 +125,7 @@ class Fetcher:
         self._keeps = keep
         self._refreshes = refresh
         self._for_strangers = for_strangers
-        self._patience = Patience()
+        self._patience = Deadline()
         self._lock = threading.Lock()
         self._hosts: dict[str, _Host] = {}
         self._active = 0  # requests that use the client

@@ -10,15 +10,15 @@ from typing import Any
 
 import httpcore
 
-from visavis.sources.web.patience import Patience
+from visavis.sources.web.deadline import Deadline
 
 _UNDER_WAY = {0, errno.EINPROGRESS, errno.EWOULDBLOCK, getattr(errno, "WSAEWOULDBLOCK", 0)}
 
 
 class Stream(httpcore.NetworkStream):
-    """A connected socket. Raises httpcore's errors and those of `Patience`."""
+    """A connected socket. Raises httpcore's errors and those of `Deadline`."""
 
-    def __init__(self, connected: socket.socket, patience: Patience) -> None:
+    def __init__(self, connected: socket.socket, patience: Deadline) -> None:
         self._socket = connected
         self._patience = patience
 
@@ -95,13 +95,13 @@ class Stream(httpcore.NetworkStream):
 def connect(
     family: int,
     address: tuple[Any, ...],
-    patience: Patience,
+    patience: Deadline,
     timeout: float | None = None,
     options: Iterable[httpcore.SOCKET_OPTION] = (),
 ) -> Stream:
     """A stream to an address as `getaddrinfo` gives it.
 
-    Raises httpcore.ConnectError, httpcore.ConnectTimeout, and the errors of `Patience`.
+    Raises httpcore.ConnectError, httpcore.ConnectTimeout, and the errors of `Deadline`.
     """
 
     def step(seconds: float) -> None:

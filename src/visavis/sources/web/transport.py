@@ -7,15 +7,15 @@ import httpcore
 import httpx
 
 from visavis.sources.web.addresses import PublicOnly
-from visavis.sources.web.patience import Patience
+from visavis.sources.web.deadline import Deadline
 
 
 def make_client(
-    allow_private: bool, patience: Patience, timeout: float, headers: dict[str, str]
+    allow_private: bool, patience: Deadline, timeout: float, headers: dict[str, str]
 ) -> httpx.Client:
     """A client that follows no redirect by itself and takes no proxy from the environment.
 
-    Its requests raise httpcore's errors, PrivateAddressError, and those of `Patience`.
+    Its requests raise httpcore's errors, PrivateAddressError, and those of `Deadline`.
     """
     return httpx.Client(
         transport=_CheckedTransport(allow_private, patience),
@@ -29,7 +29,7 @@ def make_client(
 class _CheckedTransport(httpx.BaseTransport):
     """`httpx.HTTPTransport` with our own network backend, which it has no argument for."""
 
-    def __init__(self, allow_private: bool, patience: Patience) -> None:
+    def __init__(self, allow_private: bool, patience: Deadline) -> None:
         self._pool = httpcore.ConnectionPool(
             ssl_context=httpx.create_ssl_context(),  # honours SSL_CERT_FILE
             max_connections=64,

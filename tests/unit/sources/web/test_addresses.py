@@ -8,13 +8,13 @@ import pytest
 
 from visavis.sources.web import addresses
 from visavis.sources.web.addresses import PrivateAddressError, PublicOnly, is_public
-from visavis.sources.web.patience import Patience
+from visavis.sources.web.deadline import Deadline
 
 
 @pytest.mark.parametrize("host", ["0177.0.0.1", "0x7f000001", "127.1", "0"])
 def test_odd_spellings_reach_the_check_as_what_they_mean(host: str) -> None:
     with pytest.raises(PrivateAddressError):
-        PublicOnly(False, Patience()).connect_tcp(host, 9)
+        PublicOnly(False, Deadline()).connect_tcp(host, 9)
 
 
 def test_a_public_name_with_one_private_address_is_refused(
@@ -23,7 +23,7 @@ def test_a_public_name_with_one_private_address_is_refused(
     answers = [(socket.AF_INET, 1, 6, "", (ip, 80)) for ip in ("93.184.216.34", "10.0.0.1")]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answers)
     with pytest.raises(PrivateAddressError, match=r"10\.0\.0\.1"):
-        PublicOnly(False, Patience()).connect_tcp("example.com", 80)
+        PublicOnly(False, Deadline()).connect_tcp("example.com", 80)
 
 
 def test_the_connection_goes_to_the_address_that_was_checked(
@@ -45,7 +45,7 @@ def test_the_connection_goes_to_the_address_that_was_checked(
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
     monkeypatch.setattr(addresses, "connect", connect)
     with pytest.raises(httpcore.ConnectError):
-        PublicOnly(False, Patience()).connect_tcp("evil.example", 80)
+        PublicOnly(False, Deadline()).connect_tcp("evil.example", 80)
     assert asked == ["93.184.216.34", "connect 93.184.216.34"]
 
 

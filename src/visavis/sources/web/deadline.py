@@ -19,7 +19,7 @@ class StoppedError(Exception):
     """Nobody wants the download any more."""
 
 
-class Patience:
+class Deadline:
     """Waits in short slices, so that the end of a download and a stop are noticed at once.
 
     A timeout between two pieces of an answer does not help against a server that sends a byte now

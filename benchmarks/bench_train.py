@@ -179,14 +179,14 @@ def _bare_rate(learner: "AutoencoderLearner", pixels: NDArray[np.uint8], steps: 
 def _inputs(rows: NDArray[np.float32] | None, pixels: NDArray[np.uint8] | None) -> "Inputs":
     """What a cache would hold."""
     from visavis.training.data.inputs import inputs
-    from visavis.training.data.kept import Kept
+    from visavis.training.data.row_cache import CachedRows
     from visavis.training.data.samples import Sample
 
-    def kept(values: NDArray[Any]) -> Kept:
+    def kept(values: NDArray[Any]) -> CachedRows:
         samples = [
             Sample(Entry(str(at), str(at), 0, 0.0, {}), f"label-{at // _OF_A_LABEL}")
             for at in range(len(values))
         ]
-        return Kept(samples, [""] * len(values), values, np.arange(len(values)))
+        return CachedRows(samples, [""] * len(values), values, np.arange(len(values)))
 
     return inputs(None if rows is None else kept(rows), None if pixels is None else kept(pixels))

@@ -8,7 +8,7 @@ from visavis.image_index import ImageIndex
 from visavis.images.files import path_text
 from visavis.sources.base import Source
 from visavis.sources.records import RecordsSource
-from visavis.training.data.kept import Kept, Maker
+from visavis.training.data.row_cache import CachedRows, Maker
 from visavis.training.data.samples import Sample
 from visavis.types import Failure
 
@@ -27,7 +27,7 @@ class IndexSource(RecordsSource):
         self.index = index
         self.uri = path_text(str(index.path.absolute()))
 
-    def rows(self, samples: Sequence[Sample], maker: Maker) -> Kept | None:
+    def rows(self, samples: Sequence[Sample], maker: Maker) -> CachedRows | None:
         """What the index has of what this maker makes; None when it is not its model's."""
         if maker.key != self.index.info().fingerprint:
             return None
@@ -41,7 +41,7 @@ class IndexSource(RecordsSource):
         there = np.flatnonzero([bool(content) for content in sha256])
         left = there.tolist()
         gone = [Failure(s.entry.uri, _GONE) for s, c in zip(samples, sha256, strict=True) if not c]
-        return Kept([samples[n] for n in left], [sha256[n] for n in left], rows, there, gone)
+        return CachedRows([samples[n] for n in left], [sha256[n] for n in left], rows, there, gone)
 
 
 def source_of(source: Source | ImageIndex) -> Source:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor
 from torch.nn import functional
 
-from visavis.training.data.kept import Kept
+from visavis.training.data.row_cache import CachedRows
 from visavis.training.data.samples import Numbers, Sample
 from visavis.types import Failure
 
@@ -23,7 +23,7 @@ class Inputs:
     samples: list[Sample]
     sha256: list[str]
     failed: list[Failure]
-    _parts: dict[str, tuple[Kept, Numbers]]
+    _parts: dict[str, tuple[CachedRows, Numbers]]
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -42,7 +42,7 @@ class Inputs:
         }
 
 
-def inputs(rows: Kept | None, pictures: Kept | None) -> Inputs:
+def inputs(rows: CachedRows | None, pictures: CachedRows | None) -> Inputs:
     """What is kept of the same source, number by number; samples that one lacks are left out."""
     given = {"rows": rows, "pictures": pictures}
     parts = {name: kept for name, kept in given.items() if kept is not None}

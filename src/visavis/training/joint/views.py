@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.embedders.base import embed
-from visavis.training.data.kept import Maker
+from visavis.training.data.row_cache import Maker
 from visavis.training.networks.frozen_base import FrozenBase
 from visavis.types import RGB
 

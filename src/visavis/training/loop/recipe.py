@@ -22,7 +22,7 @@ from visavis.sources.base import Source
 from visavis.training.data.batches import Batches, Draw
 from visavis.training.data.indexed import IndexSource
 from visavis.training.data.inputs import Inputs, inputs
-from visavis.training.data.kept import Kept, Maker, default_cache, keep
+from visavis.training.data.row_cache import CachedRows, Maker, default_cache, keep
 from visavis.training.data.samples import Named, Numbers, data_hash
 from visavis.training.loop.curves import draw_curves
 from visavis.training.loop.export import Exported, write_model
@@ -200,7 +200,7 @@ def read(
     return data, [*skipped, *known.notes]
 
 
-def _kept(known: Named, source: Source, maker: Maker, place: Path, tell: Tell) -> Kept:
+def _kept(known: Named, source: Source, maker: Maker, place: Path, tell: Tell) -> CachedRows:
     """An index has rows already; the rest is made, and kept."""
     if isinstance(source, IndexSource) and (found := source.rows(known.samples, maker)) is not None:
         return found

@@ -20,7 +20,7 @@ from visavis.embedders.spec import PreprocessSpec
 from visavis.errors import ModelError, UsageError
 from visavis.sources.base import Source
 from visavis.training.data.indexed import IndexSource
-from visavis.training.data.kept import Maker
+from visavis.training.data.row_cache import Maker
 from visavis.training.graphs.join import input_of, readied
 
 _GEM_FLOOR = 1e-6

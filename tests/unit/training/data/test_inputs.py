@@ -3,16 +3,16 @@ import torch
 from torch import Generator
 
 from visavis.training.data.inputs import inputs, mirrored, reframed
-from visavis.training.data.kept import Kept
+from visavis.training.data.row_cache import CachedRows
 from visavis.training.data.samples import Sample
 from visavis.types import Entry, Failure
 
 
-def kept(ids: str, width: int, failed: str = "") -> Kept:
+def kept(ids: str, width: int, failed: str = "") -> CachedRows:
     samples = [Sample(Entry(id, id, 0, 0.0, {}), id.upper()) for id in ids]
     rows = np.array([[ord(id)] * width for id in ids], np.float32)
     failures = [Failure(id, "gone") for id in failed]
-    return Kept(samples, [f"hash-{id}" for id in ids], rows, np.arange(len(ids)), failures)
+    return CachedRows(samples, [f"hash-{id}" for id in ids], rows, np.arange(len(ids)), failures)
 
 
 def pictures(count: int = 6) -> torch.Tensor:
@@ -21,7 +21,7 @@ def pictures(count: int = 6) -> torch.Tensor:
 
 def test_rows_and_pictures_belong_to_the_same_samples() -> None:
     rows, shown = kept("abcde", 2, failed="x"), kept("aced", 3, failed="bx")
-    shown = Kept(shown.samples, shown.sha256, _pixels("aced"), shown.places, shown.failed)
+    shown = CachedRows(shown.samples, shown.sha256, _pixels("aced"), shown.places, shown.failed)
     found = inputs(rows, shown)
     assert found.labels == ["A", "C", "D", "E"]
     assert found.sha256 == ["hash-a", "hash-c", "hash-d", "hash-e"]

@@ -14,7 +14,7 @@ from visavis_fake import PickyEmbedder
 
 from visavis.embedders.base import embed
 from visavis.sources.base import Source, open_source
-from visavis.training.data.kept import Kept, Maker, keep
+from visavis.training.data.row_cache import CachedRows, Maker, keep
 from visavis.training.data.samples import Sample, named
 from visavis.training.progress import Progress
 from visavis.types import RGB
@@ -40,7 +40,7 @@ def pictures(tmp_path: Path) -> Path:
     return draw_labelled(tmp_path / "pictures", labels=3, each=7)
 
 
-def kept(folder: Path, make: MeanColour, cache: Path) -> tuple[Kept, list[Sample], Source]:
+def kept(folder: Path, make: MeanColour, cache: Path) -> tuple[CachedRows, list[Sample], Source]:
     source = open_source(folder)
     samples = named(source, "folder").samples
     return keep(samples, source, maker(make), cache), samples, source
@@ -188,7 +188,7 @@ import sys, time
 from pathlib import Path
 import numpy as np
 from visavis.sources.base import open_source
-from visavis.training.data.kept import Maker, keep
+from visavis.training.data.row_cache import Maker, keep
 from visavis.training.data.samples import named
 
 def slowly(pictures):

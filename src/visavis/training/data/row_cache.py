@@ -84,7 +84,7 @@ class FileRows:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Kept:
+class CachedRows:
     """The pictures that could be read, in the order of the source, and their rows."""
 
     samples: list[Sample]
@@ -112,7 +112,7 @@ def default_cache() -> Path:
 
 def keep(
     samples: Sequence[Sample], source: Source, maker: Maker, cache: Path, tell: Tell = silent
-) -> Kept:
+) -> CachedRows:
     """The rows of all samples, from the cache or made now; another process waits for them.
 
     Pictures that cannot be read are reported in `failed` and have no row.
@@ -154,7 +154,7 @@ def _filled(
     source: Source,
     maker: Maker,
     tell: Tell,
-) -> Kept:
+) -> CachedRows:
     known = _places(file)
     missing = [sample for sample in samples if _key(sample) not in known]
     done = len(samples) - len(missing)
@@ -171,7 +171,7 @@ def _filled(
     there = _places(file)
     found = [(one, there[_key(one)]) for one in samples if _key(one) in there]
     bad = (one.entry for one in samples if one.entry.id in reasons)
-    return Kept(
+    return CachedRows(
         [sample for sample, _ in found],
         [sha256 for _, (_, sha256) in found],
         FileRows(path, maker),

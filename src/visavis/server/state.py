@@ -44,7 +44,7 @@ class State:
 
     options: ServerOptions
     metrics: Metrics
-    live: CurrentIndex
+    current: CurrentIndex
     lookups: Pool
     """Reads the database, and ranks what is in it: quick, and never behind a picture."""
     pictures: Pool
@@ -72,7 +72,7 @@ class State:
     def opened(cls, options: ServerOptions, metrics: Metrics, memory: Memory) -> "State":
         """All of it; the index is opened when it is first asked for."""
         threads = options.pool_threads
-        live = CurrentIndex(options)
+        current = CurrentIndex(options)
         work, write = options.work_seconds, options.write_seconds
         fetcher = partial(
             Fetcher,
@@ -83,7 +83,7 @@ class State:
         return cls(
             options=options,
             metrics=metrics,
-            live=live,
+            current=current,
             lookups=Pool("lookup", threads, options.queue, work, metrics),
             pictures=Pool("picture", threads, options.queue, work, metrics),
             decoding=Decoding(options, memory),
@@ -101,7 +101,7 @@ class State:
         """What some work on the index gives that decodes nothing, done on a thread."""
 
         def leased() -> T:
-            with self.live.use() as index:
+            with self.current.use() as index:
                 return work(index)
 
         return await self.lookups.run(leased)
@@ -116,7 +116,7 @@ class State:
         """
 
         def leased(job: Job) -> T:
-            with self.live.use() as index:
+            with self.current.use() as index:
                 return work(index, job)
 
         return await self.pictures.run_for(request.receive, leased, paid=paid)
@@ -159,7 +159,7 @@ class State:
         self.stop_waiting()
         for pool in (self.fetches, self.gathers, self.pictures, self.lookups, self.writes):
             pool.close()
-        self.live.close()
+        self.current.close()
 
 
 def _warm(embedder: Embedder) -> None:

@@ -144,7 +144,7 @@ async def show_metrics(request: Request) -> Response:
 
     def records() -> int:
         try:
-            with state.live.use() as index:
+            with state.current.use() as index:
                 return index.store.count()
         except VisavisError:  # an index that is away is no reason to lose the other numbers
             return 0

@@ -33,7 +33,7 @@ def answer(shape: Any) -> Response:
 
 
 def record_id(request: Request) -> str:
-    """The id in the path, which comes percent-encoded (see edge/front.py), or as a key."""
+    """The id in the path, which comes percent-encoded (see edge/outer.py), or as a key."""
     segment: str = request.path_params["id"]
     try:
         if segment.startswith(_OPAQUE):

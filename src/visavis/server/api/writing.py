@@ -96,7 +96,7 @@ async def _written(state: State, work: Callable[[ImageIndex], dict[str, Any]]) -
     """What some work gives, done by the one thread that writes."""
 
     def leased() -> dict[str, Any]:
-        with state.live.use() as index:
+        with state.current.use() as index:
             return work(index)
 
     return await state.writes.run(leased)

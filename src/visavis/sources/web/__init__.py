@@ -1,1 +1,1 @@
-"""Images from the web: fetched with patience, and never from private addresses unless allowed."""
+"""Images from the web: fetched within deadlines, from private IP addresses only if allowed."""

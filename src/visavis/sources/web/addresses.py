@@ -32,9 +32,9 @@ class PrivateAddressError(Exception):
 class PublicOnly(httpcore.NetworkBackend):
     """Resolve, check every address, then connect to one of the checked addresses."""
 
-    def __init__(self, allow_private: bool, patience: Deadline) -> None:
+    def __init__(self, allow_private: bool, deadline: Deadline) -> None:
         self._allow_private = allow_private
-        self._patience = patience
+        self._deadline = deadline
 
     def connect_tcp(
         self,
@@ -48,14 +48,14 @@ class PublicOnly(httpcore.NetworkBackend):
         failed: Exception = httpcore.ConnectError(f"{host} has no address")
         for family, address in self._resolve(host, port, timeout):
             try:
-                return connect(family, address, self._patience, timeout, socket_options or ())
+                return connect(family, address, self._deadline, timeout, socket_options or ())
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 failed = error
         raise failed
 
     def _resolve(self, host: str, port: int, timeout: float | None) -> list[_Resolved]:
         try:
-            found = _looked_up(host, port, timeout, self._patience)
+            found = _looked_up(host, port, timeout, self._deadline)
         except (OSError, UnicodeError) as error:
             raise httpcore.ConnectError(f"the host name {host} is not known ({error})") from error
         addresses = list(dict.fromkeys((int(entry[0]), entry[4]) for entry in found))
@@ -66,7 +66,7 @@ class PublicOnly(httpcore.NetworkBackend):
         return addresses
 
 
-def _looked_up(host: str, port: int, timeout: float | None, patience: Deadline) -> list[Any]:
+def _looked_up(host: str, port: int, timeout: float | None, deadline: Deadline) -> list[Any]:
     """What the resolver says; its own waiting cannot be broken off, so a thread does it."""
     told: SimpleQueue[list[Any] | Exception] = SimpleQueue()
 
@@ -84,7 +84,7 @@ def _looked_up(host: str, port: int, timeout: float | None, patience: Deadline) 
 
     threading.Thread(target=ask, name="visavis-resolve", daemon=True).start()
     late = httpcore.ConnectTimeout(f"the host name {host} was not resolved in time")
-    found = patience.wait(step, timeout, late)
+    found = deadline.wait(step, timeout, late)
     if isinstance(found, Exception):
         raise found
     return found

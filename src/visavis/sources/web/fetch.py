@@ -125,7 +125,7 @@ class Fetcher:
         self._keeps = keep
         self._refreshes = refresh
         self._for_strangers = for_strangers
-        self._patience = Deadline()
+        self._deadline = Deadline()
         self._lock = threading.Lock()
         self._hosts: dict[str, _Host] = {}
         self._active = 0  # requests that use the client
@@ -172,19 +172,19 @@ class Fetcher:
 
         Returns at once: the last thread that is on its way out closes them.
         """
-        self._patience.stop()
+        self._deadline.stop()
         with self._lock:
             self._close_if_idle()
 
     def _close_if_idle(self) -> None:
-        if self._patience.stopped and not self._active and self._made is not None:
+        if self._deadline.stopped and not self._active and self._made is not None:
             self._made.close()
             self._made = None
 
     def _download(self, url: str, seconds: float, conditions: Mapping[str, str]) -> _Answer:
         time_left = _Time(time.monotonic() + seconds)
         try:
-            with self._patience.until(time_left.end):
+            with self._deadline.until(time_left.end):
                 return self._try(url, time_left, conditions)
         except StoppedError as error:
             raise FetchError(url, "the download was stopped: its fetcher is closed") from error
@@ -204,7 +204,7 @@ class Fetcher:
                 pause = max(pause, error.wait or 0.0)
                 if attempt == self._retries or pause > LONGEST_WAIT:
                     raise _OutOfReachError(url, f"{error}; tried {_times(attempt + 1)}") from error
-                self._patience.sleep(pause)
+                self._deadline.sleep(pause)
             attempt += 1
 
     def _follow(self, url: str, time_left: _Time, conditions: Mapping[str, str]) -> _Answer:
@@ -291,10 +291,10 @@ class Fetcher:
             asked = self._hosts.setdefault(host, _Host(threading.Semaphore(self._per_host)))
             asked.users += 1
         try:
-            self._patience.wait(asked.enter, None, TooLateError())
+            self._deadline.wait(asked.enter, None, TooLateError())
             started = time.monotonic()
             try:
-                with self._patience.until(min(time_left.end, started + time_left.network)):
+                with self._deadline.until(min(time_left.end, started + time_left.network)):
                     yield
             finally:
                 asked.turns.release()
@@ -310,10 +310,10 @@ class Fetcher:
         from visavis.sources.web.transport import make_client
 
         with self._lock:
-            if self._patience.stopped:
+            if self._deadline.stopped:
                 raise StoppedError
             if self._made is None:
-                self._made = make_client(self._allow_private, self._patience, TIMEOUT, _HEADERS)
+                self._made = make_client(self._allow_private, self._deadline, TIMEOUT, _HEADERS)
             self._active += 1
             client = self._made
         try:

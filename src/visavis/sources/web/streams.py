@@ -1,4 +1,4 @@
-"""TCP and TLS streams for httpcore that can be waited for with patience (see patience.py)."""
+"""TCP and TLS streams for httpcore that can be waited for until a deadline (see deadline.py)."""
 
 import errno
 import os
@@ -18,9 +18,9 @@ _UNDER_WAY = {0, errno.EINPROGRESS, errno.EWOULDBLOCK, getattr(errno, "WSAEWOULD
 class Stream(httpcore.NetworkStream):
     """A connected socket. Raises httpcore's errors and those of `Deadline`."""
 
-    def __init__(self, connected: socket.socket, patience: Deadline) -> None:
+    def __init__(self, connected: socket.socket, deadline: Deadline) -> None:
         self._socket = connected
-        self._patience = patience
+        self._deadline = deadline
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """Some bytes; none when the other side has closed."""
@@ -30,7 +30,7 @@ class Stream(httpcore.NetworkStream):
             return self._socket.recv(max_bytes)
 
         try:
-            return self._patience.wait(step, timeout, httpcore.ReadTimeout("timed out"))
+            return self._deadline.wait(step, timeout, httpcore.ReadTimeout("timed out"))
         except OSError as error:
             raise httpcore.ReadError(str(error)) from error
 
@@ -43,7 +43,7 @@ class Stream(httpcore.NetworkStream):
 
         try:
             while buffer:
-                sent = self._patience.wait(step, timeout, httpcore.WriteTimeout("timed out"))
+                sent = self._deadline.wait(step, timeout, httpcore.WriteTimeout("timed out"))
                 buffer = buffer[sent:]
         except OSError as error:
             raise httpcore.WriteError(str(error)) from error
@@ -72,14 +72,14 @@ class Stream(httpcore.NetworkStream):
             self.close()
             raise httpcore.ConnectError(str(error)) from error
         try:
-            self._patience.wait(step, timeout, httpcore.ConnectTimeout("timed out"))
+            self._deadline.wait(step, timeout, httpcore.ConnectTimeout("timed out"))
         except OSError as error:
             wrapped.close()
             raise httpcore.ConnectError(str(error)) from error
         except BaseException:
             wrapped.close()
             raise
-        return Stream(wrapped, self._patience)
+        return Stream(wrapped, self._deadline)
 
     def get_extra_info(self, info: str) -> Any:
         """What httpcore wants to know of a connection."""
@@ -95,7 +95,7 @@ class Stream(httpcore.NetworkStream):
 def connect(
     family: int,
     address: tuple[Any, ...],
-    patience: Deadline,
+    deadline: Deadline,
     timeout: float | None = None,
     options: Iterable[httpcore.SOCKET_OPTION] = (),
 ) -> Stream:
@@ -115,7 +115,7 @@ def connect(
         made.setblocking(False)
         code = made.connect_ex(address)
         if code in _UNDER_WAY:
-            patience.wait(step, timeout, httpcore.ConnectTimeout("timed out"))
+            deadline.wait(step, timeout, httpcore.ConnectTimeout("timed out"))
             code = made.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if code:
             raise OSError(code, os.strerror(code))
@@ -125,7 +125,7 @@ def connect(
     except BaseException:
         made.close()
         raise
-    return Stream(made, patience)
+    return Stream(made, deadline)
 
 
 def _is_ready(watched: socket.socket, what: int, seconds: float) -> bool:

@@ -11,14 +11,14 @@ from visavis.sources.web.deadline import Deadline
 
 
 def make_client(
-    allow_private: bool, patience: Deadline, timeout: float, headers: dict[str, str]
+    allow_private: bool, deadline: Deadline, timeout: float, headers: dict[str, str]
 ) -> httpx.Client:
     """A client that follows no redirect by itself and takes no proxy from the environment.
 
     Its requests raise httpcore's errors, PrivateAddressError, and those of `Deadline`.
     """
     return httpx.Client(
-        transport=_CheckedTransport(allow_private, patience),
+        transport=_CheckedTransport(allow_private, deadline),
         timeout=timeout,
         headers=headers,
         follow_redirects=False,
@@ -29,13 +29,13 @@ def make_client(
 class _CheckedTransport(httpx.BaseTransport):
     """`httpx.HTTPTransport` with our own network backend, which it has no argument for."""
 
-    def __init__(self, allow_private: bool, patience: Deadline) -> None:
+    def __init__(self, allow_private: bool, deadline: Deadline) -> None:
         self._pool = httpcore.ConnectionPool(
             ssl_context=httpx.create_ssl_context(),  # honours SSL_CERT_FILE
             max_connections=64,
             max_keepalive_connections=32,
             keepalive_expiry=15.0,
-            network_backend=PublicOnly(allow_private, patience),
+            network_backend=PublicOnly(allow_private, deadline),
         )
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:

@@ -110,7 +110,7 @@ def default_cache() -> Path:
     return cache_home("training")
 
 
-def keep(
+def cache_rows(
     samples: Sequence[Sample], source: Source, maker: Maker, cache: Path, tell: Tell = silent
 ) -> CachedRows:
     """The rows of all samples, from the cache or made now; another process waits for them.

@@ -22,7 +22,7 @@ from visavis.sources.base import Source
 from visavis.training.data.batches import Batches, Draw
 from visavis.training.data.indexed import IndexSource
 from visavis.training.data.inputs import Inputs, inputs
-from visavis.training.data.row_cache import CachedRows, Maker, default_cache, keep
+from visavis.training.data.row_cache import CachedRows, Maker, cache_rows, default_cache
 from visavis.training.data.samples import Named, Numbers, data_hash
 from visavis.training.loop.curves import draw_curves
 from visavis.training.loop.export import Exported, write_model
@@ -204,7 +204,7 @@ def _kept(known: Named, source: Source, maker: Maker, place: Path, tell: Tell) -
     """An index has rows already; the rest is made, and kept."""
     if isinstance(source, IndexSource) and (found := source.rows(known.samples, maker)) is not None:
         return found
-    return keep(known.samples, source, maker, place, tell)
+    return cache_rows(known.samples, source, maker, place, tell)
 
 
 def learner_of(recipe: Recipe[AnyLearner]) -> AnyLearner:

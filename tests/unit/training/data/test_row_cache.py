@@ -14,7 +14,7 @@ from visavis_fake import PickyEmbedder
 
 from visavis.embedders.base import embed
 from visavis.sources.base import Source, open_source
-from visavis.training.data.row_cache import CachedRows, Maker, keep
+from visavis.training.data.row_cache import CachedRows, Maker, cache_rows
 from visavis.training.data.samples import Sample, named
 from visavis.training.progress import Progress
 from visavis.types import RGB
@@ -43,7 +43,7 @@ def pictures(tmp_path: Path) -> Path:
 def kept(folder: Path, make: MeanColour, cache: Path) -> tuple[CachedRows, list[Sample], Source]:
     source = open_source(folder)
     samples = named(source, "folder").samples
-    return keep(samples, source, maker(make), cache), samples, source
+    return cache_rows(samples, source, maker(make), cache), samples, source
 
 
 def test_rows_are_made_once_and_in_the_order_of_the_source(pictures: Path, tmp_path: Path) -> None:
@@ -114,7 +114,7 @@ def test_a_picture_that_the_model_cannot_take_is_reported_like_a_broken_one(
         "embeddings", "picky", (3,), np.float32, None, lambda shown: embed(PickyEmbedder(), shown)
     )
     source = open_source(pictures)
-    found = keep(named(source, None).samples, source, picky, tmp_path / "cache")
+    found = cache_rows(named(source, None).samples, source, picky, tmp_path / "cache")
     assert len(found) == 20
     (failure,) = found.failed
     assert failure.uri == str(pictures / "label-1" / "2.png")
@@ -126,7 +126,7 @@ def test_another_model_has_rows_of_its_own(pictures: Path, tmp_path: Path) -> No
     source = open_source(pictures)
     samples = named(source, "folder").samples
     for key in ("one", "other"):
-        keep(samples, source, maker(make, key), tmp_path / "cache")
+        cache_rows(samples, source, maker(make, key), tmp_path / "cache")
     assert make.made == 42
     assert len(list((tmp_path / "cache").glob("embeddings-*.sqlite"))) == 2
 
@@ -134,8 +134,8 @@ def test_another_model_has_rows_of_its_own(pictures: Path, tmp_path: Path) -> No
 def test_new_labels_need_no_new_rows(pictures: Path, tmp_path: Path) -> None:
     make = MeanColour()
     source = open_source(pictures)
-    keep(named(source, None).samples, source, maker(make), tmp_path / "cache")
-    found = keep(named(source, "folder").samples, source, maker(make), tmp_path / "cache")
+    cache_rows(named(source, None).samples, source, maker(make), tmp_path / "cache")
+    found = cache_rows(named(source, "folder").samples, source, maker(make), tmp_path / "cache")
     assert (make.made, found.made) == (21, 0)
     assert [sample.label for sample in found.samples[:3]] == ["label-0"] * 3
 
@@ -179,8 +179,10 @@ def test_rows_that_nobody_asks_for_go_once_they_are_the_most(
     cache, source = tmp_path / "cache", open_source(pictures)
     samples = named(source, "folder").samples
     for few, gone in ((21, 21), (11, 0), (10, 11)):
-        keep(samples[:few], source, maker(MeanColour()), cache)
-        assert keep(samples, source, maker(MeanColour()), cache).made == (gone if few < 21 else 0)
+        cache_rows(samples[:few], source, maker(MeanColour()), cache)
+        assert cache_rows(samples, source, maker(MeanColour()), cache).made == (
+            gone if few < 21 else 0
+        )
 
 
 KILLED = """
@@ -188,7 +190,7 @@ import sys, time
 from pathlib import Path
 import numpy as np
 from visavis.sources.base import open_source
-from visavis.training.data.row_cache import Maker, keep
+from visavis.training.data.row_cache import Maker, cache_rows
 from visavis.training.data.samples import named
 
 def slowly(pictures):
@@ -199,7 +201,7 @@ folder, cache = map(Path, sys.argv[1:])
 source = open_source(folder)
 maker = Maker("embeddings", "mean", (3,), np.float32, None, slowly)
 samples = named(source, "folder").samples
-keep(samples, source, maker, cache, lambda told: print(told.done, flush=True))
+cache_rows(samples, source, maker, cache, lambda told: print(told.done, flush=True))
 """
 
 
@@ -225,7 +227,7 @@ def test_it_tells_how_far_it_is(pictures: Path, tmp_path: Path) -> None:
     told: list[Progress] = []
     source = open_source(pictures)
     samples = named(source, None).samples
-    keep(samples, source, maker(MeanColour()), tmp_path / "cache", told.append)
+    cache_rows(samples, source, maker(MeanColour()), tmp_path / "cache", told.append)
     assert [progress.done for progress in told] == list(range(1, 22))
     assert {progress.total for progress in told} == {21}
 
@@ -255,6 +257,6 @@ def test_a_full_disk_is_told_with_the_name_of_the_file(
         "pixels", "wide", (1 << 14,), np.float32, None, lambda p: np.ones((len(p), 1 << 14), "f4")
     )
     with pytest.raises(OSError, match="is its disk full") as told:
-        keep(samples, source, wide, cache)
+        cache_rows(samples, source, wide, cache)
     (file,) = cache.glob("*.sqlite")
     assert told.value.filename == str(file)

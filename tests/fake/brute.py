@@ -1,6 +1,7 @@
 """A store that cannot be wrong: a dict, and one numpy product. Stores are compared with it."""
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -106,6 +107,8 @@ def _holds(condition: TypedCondition, held: FieldValue | None) -> bool:
 def _within(held: Any, span: Span) -> bool:
     ends = [end for end in span[:2] if end is not None]
     if isinstance(held, str) != isinstance(ends[0], str):
+        return False
+    if span.dates and not re.match("[0-9]{4}-[0-9]{2}", held):
         return False
     low: Any = span.low
     high: Any = span.high

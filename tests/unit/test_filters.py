@@ -150,7 +150,10 @@ def test_the_kind_of_a_field_is_that_of_all_its_values() -> None:
         ("price=-1,12..20", [1, 2]),
         ("price!=5..20", [2]),
         ("price~5", [1]),
-        ("day>2024", [0, 1]),
+        ("day>2024", []),
+        ("day>2023", [0, 1]),
+        ("day>2024-05-01", [1]),
+        ("day>=2024", [0, 1]),
         ("day<2024", [2]),
         ("day=2024", [0, 1]),
         ("day=2024-05", [0, 1]),
@@ -178,6 +181,30 @@ def test_values_are_read_as_what_the_field_is(expression: str, expected: list[in
     if expression.startswith("id"):
         expression = expression.replace("ü", "u\u0308")
     assert found(expression) == expected
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("due>=2020-01-01", [0, 5]),
+        ("due<2020-01-01", [1]),
+        ("due>2020-05", []),
+        ("due=2019-01..2020-05-30", [0, 1]),
+        ('due>="2020-01-01"', [0, 2, 3, 4, 5]),
+        ('due<="2020"', [1]),
+        ('due>"2020"', [0, 2, 3, 4, 5]),
+    ],
+)
+def test_among_other_texts_dates_are_compared_with_dates_alone(
+    expression: str, expected: list[int]
+) -> None:
+    values = ["2020-05-01", "2019-03-04", "25/12/2019", "unknown", "20205", "2020-05-31T10:00"]
+    records: list[Fields] = [{"due": value} for value in values]
+    where = parse_all([expression])
+    assert where is not None
+    typed = resolve(where, kinds_of(records))
+    found = [at for at, fields in enumerate(records) if passes(typed, fields)]
+    assert found == expected
 
 
 @pytest.mark.parametrize(

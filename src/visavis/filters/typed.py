@@ -42,6 +42,8 @@ class Span(NamedTuple):
     high: Value | None
     with_low: bool = True
     with_high: bool = True
+    dates: bool = False
+    """Only texts that are dates: a span between dates, of a field with other texts as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,12 +189,12 @@ class _Asked(NamedTuple):
         """What is smaller or greater than a value."""
         match self.condition.operator:
             case "<":
-                return Span(None, self._end(value), with_high=False)
+                return self._span(None, self._end(value), with_high=False)
             case "<=":
-                return Span(None, self._last(value))
+                return self._span(None, self._last(value))
             case ">":
-                return Span(self._end(value), None, with_low=False)
-        return Span(self._end(value), None)
+                return self._span(self._last(value), None, with_low=False)
+        return self._span(self._end(value), None)
 
     def needle(self, text: str) -> str:
         """What to look for within values."""
@@ -206,13 +208,20 @@ class _Asked(NamedTuple):
     def _between(self, ends: Range) -> Span:
         low = None if ends.low is None else self._end(ends.low)
         high = None if ends.high is None else self._last(ends.high)
-        span = Span(low, high)
+        span = self._span(low, high)
         if low is not None and high is not None:
             if isinstance(low, str) != isinstance(high, str):
                 raise FilterError(f"the range {ends} goes from a number to a text")
             if sorted([low, high]) != [low, high]:
                 raise FilterError(f"the range {ends} ends before it begins")
         return span
+
+    def _span(self, low: Value | None, high: Value | None, **ends: bool) -> Span:
+        """Values in between: dates where the end is one, and no text that merely sorts there."""
+        end = low if high is None else high
+        mixes = self.kind in ("text", "mixed") and not self.condition.quoted
+        dates = mixes and isinstance(end, str) and bool(_as_date(end.removesuffix(_TO_ITS_END)))
+        return Span(low, high, **ends, dates=dates)
 
     def _end(self, value: FieldValue) -> Value:
         """A value to compare with, as the field may hold it."""
@@ -236,6 +245,8 @@ class _Asked(NamedTuple):
     def _last(self, value: FieldValue) -> Value:
         """The same for an end that is included: the end of the day, month or year."""
         end = self._end(value)
+        if self.condition.quoted and self.kind != "date":
+            return end
         return end + _TO_ITS_END if isinstance(end, str) and _as_date(end) else end
 
     def _number(self, value: FieldValue) -> int | float:

@@ -5,6 +5,7 @@ import re
 from visavis.filters import Span, TypedCondition, TypedFilter, Value
 from visavis.types import FieldValue
 
+_DATES = "[0-9][0-9][0-9][0-9]-[0-9][0-9]*"
 _PLAIN_NAME = re.compile(r"[\w .:/-]+")
 
 
@@ -63,6 +64,8 @@ def _within(expression: str, span: Span) -> tuple[str, list[FieldValue]]:
     # SQLite sorts every text above every number, so the types are kept apart.
     types = "'text'" if isinstance(ends[0][0], str) else "'integer','real'"
     parts.append(f"typeof({expression}) IN ({types})")
+    if span.dates:
+        parts.append(f"{expression} GLOB '{_DATES}'")
     return f"({' AND '.join(parts)})", [_bound(end) for end, _ in ends]
 
 

@@ -228,6 +228,16 @@ class Match:
     copies: tuple[str, ...] = ()
     """Ids of matches that show the same, edited, where the query wants each picture once."""
 
+    @property
+    def more(self) -> str:
+        """How many stand behind it, in words: "+3 views"; nothing where none does."""
+        views, copies = self.views or 0, len(self.copies)
+        told = (
+            f"+{views} view{'s' * (views != 1)}" if views else "",
+            f"+{copies} cop{'y' if copies == 1 else 'ies'}" if copies else "",
+        )
+        return ", ".join(filter(None, told))
+
     def to_dict(self) -> dict[str, Any]:
         """The JSON shape of a match: its record's, `score`, and what the question asked for.
 

@@ -33,7 +33,7 @@ def give(page: "Page", kind: str, file: Path, target: str = "") -> None:
 
 
 def first_titles(page: "Page", count: int = 1) -> list[str]:
-    expect(page.locator(".card .score").first).to_be_visible()
+    expect(page.locator(".card :is(.relation, .score)").first).to_be_visible()
     found: list[str] = page.locator(".card .title").all_text_contents()[:count]
     return found
 
@@ -42,9 +42,10 @@ def chips(page: "Page") -> Any:
     return page.get_by_role("list", name="What the results are like, or less like").locator("li")
 
 
-def scores(page: "Page") -> list[float]:
-    expect(page.locator(".card .score").first).to_be_visible()
-    return [float(text) for text in page.locator(".card .score b").all_text_contents()]
+def relations(page: "Page") -> list[str]:
+    """What each picture is to the query, in words."""
+    expect(page.locator(".card .relation").first).to_be_visible()
+    return page.locator(".card .relation").all_text_contents()
 
 
 @pytest.mark.parametrize("phone", [False, True], ids=["desktop", "phone"])
@@ -63,16 +64,16 @@ def test_choosing_a_file_finds_what_looks_like_it(
         page.get_by_role("button", name="my mug.jpg").click()
     expect(chips(page)).to_have_count(1)
     expect(chips(page).first).to_contain_text("my mug.jpg")
-    found = scores(page)
-    assert found == sorted(found, reverse=True)
+    found = relations(page)
+    assert found[0] == "same picture, edited"
+    order = ["same picture, edited", "other colours", "alike", "less alike"]
+    assert found == sorted(found, key=order.index)
 
 
-def test_the_very_file_of_a_record_is_found_with_score_one(
-    open_page: OpenPage, exact: Path
-) -> None:
+def test_the_very_file_of_a_record_is_found_first(open_page: OpenPage, exact: Path) -> None:
     page = open_page()
     page.locator("#file").set_input_files(exact)
-    assert scores(page)[0] == 1
+    assert relations(page)[0] == "same picture"
 
 
 def test_a_pasted_picture_is_searched_for(open_page: OpenPage, photo: Path) -> None:
@@ -144,7 +145,7 @@ def test_an_id_is_typed_after_the_slash_key_and_ids_may_hold_slashes(open_page: 
     page.keyboard.type("id:odd/wide panorama/file")
     page.keyboard.press("Enter")
     assert first_titles(page) == ["Wide panorama"]
-    assert scores(page)[0] == 1
+    assert relations(page)[0] == "same picture"
     expect(page.locator(".frame img.loaded")).to_be_visible()
 
 
@@ -186,7 +187,7 @@ def test_back_returns_to_where_one_had_scrolled(open_page: OpenPage) -> None:
     before = page.evaluate("scrollY")
     assert before > 500
     page.evaluate("document.querySelectorAll('.quick')[40].click()")
-    expect(page.locator(".card .score b").first).to_have_text("1.000")
+    expect(page.locator(".card .relation").first).to_have_text("same picture")
     expect(page).not_to_have_url(re.compile("mug-01-front"))
     page.go_back()
     expect(page).to_have_url(re.compile("mug-01-front"))

@@ -39,10 +39,10 @@ def test_a_picture_that_another_app_shares_is_searched_for(
     )
     assert leads_to == f"{site.url}?shared"
     page.goto(leads_to)
-    expect(page.locator(".card .score b").first).to_have_text("1.000")
+    expect(page.locator(".card .relation").first).to_have_text("same picture")
     expect(page.locator(".chip-label")).to_have_text("shared picture")
     page.reload()  # it is taken once
-    expect(page.locator(".card .score b").first).to_have_text("1.000")
+    expect(page.locator(".card .relation").first).to_have_text("same picture")
     assert page.evaluate("caches.keys()") == []
 
 

@@ -60,7 +60,7 @@ def test_the_query_is_shown_beside_the_result_and_stays_there_from_one_to_the_ne
     page = open_page("?seed=1")
     expect(page.locator(".card").first).to_be_visible()
     page.locator("#file").set_input_files(photo)
-    expect(page.locator(".card .score").first).to_be_visible()
+    expect(page.locator(".card :is(.relation, .score)").first).to_be_visible()
     page.locator(".card").first.click()
     dialog = details(page)
     beside = dialog.get_by_role("img", name="The picture of the query")

@@ -41,9 +41,9 @@ def test_a_rectangle_is_drawn_moved_resized_and_taken_away_with_the_mouse(
     open_page: OpenPage,
 ) -> None:
     page = open_page(ADDRESS)
-    expect(page.locator(".card .score b").first).to_have_text("1.000")
+    expect(page.locator(".card .relation").first).to_have_text("same picture")
     drag(page, (0.2, 0.3), (0.7, 0.8))
-    expect(page.locator(".card .score b").first).not_to_have_text("1.000")
+    expect(page.locator(".card .relation").first).not_to_have_text("same picture")
     assert box_of(page) == pytest.approx((0.2, 0.3, 0.7, 0.8), abs=0.02)
     drag(page, (0.4, 0.5), (0.5, 0.45))
     assert box_of(page) == pytest.approx((0.3, 0.25, 0.8, 0.75), abs=0.02)
@@ -52,7 +52,7 @@ def test_a_rectangle_is_drawn_moved_resized_and_taken_away_with_the_mouse(
     drag(page, (0.5, 0.5), (2, 2))
     assert box_of(page)[2:] == (1, 1)
     page.get_by_role("button", name="Whole picture").click()
-    expect(page.locator(".card .score b").first).to_have_text("1.000")
+    expect(page.locator(".card .relation").first).to_have_text("same picture")
     assert box_of(page) == ()
 
 

@@ -21,7 +21,7 @@ def test_an_unknown_id_offers_a_random_picture(open_page: OpenPage) -> None:
     expect(notice).to_contain_text("There is no such picture")
     expect(notice).to_contain_text("no such thing")
     notice.get_by_role("button", name="Show a random picture").click()
-    expect(page.locator(".card .score b").first).to_have_text("1.000")
+    expect(page.locator(".card .relation").first).to_have_text("same picture")
     expect(notice).to_be_hidden()
 
 
@@ -107,7 +107,7 @@ def test_a_busy_server_asks_for_patience(open_page: OpenPage) -> None:
     expect(notice).to_contain_text("in 7 seconds")
     page.unroute("**/v1/search")
     notice.get_by_role("button", name="Try again").click()
-    expect(page.locator(".card .score").first).to_be_visible()
+    expect(page.locator(".card :is(.relation, .score)").first).to_be_visible()
 
 
 def test_a_key_is_asked_for_kept_for_the_tab_and_shows_the_pictures_too(

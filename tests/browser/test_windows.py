@@ -18,7 +18,7 @@ expect = pytest.importorskip("playwright.sync_api").expect
 def first_result(page: "Page", photo: Path) -> float:
     """Where the first result of a search by a picture begins, in pixels."""
     page.locator("#file").set_input_files(photo)
-    expect(page.locator(".card .score").first).to_be_visible()
+    expect(page.locator(".card :is(.relation, .score)").first).to_be_visible()
     area = page.locator("#grid li").first.bounding_box()
     assert area is not None
     assert page.evaluate("scrollY") == 0

@@ -24,7 +24,7 @@ def tags(page: "Page") -> "Locator":
 
 
 def first_titles(page: "Page", count: int) -> list[str]:
-    expect(page.locator(".card .score").first).to_be_visible()
+    expect(page.locator(".card :is(.relation, .score)").first).to_be_visible()
     expect(page.locator(".grid")).to_have_attribute("aria-busy", "false")
     found: list[str] = page.locator(".card .title").all_text_contents()[:count]
     return found
@@ -187,7 +187,7 @@ def test_tags_come_later_and_move_nothing_and_are_asked_for_once(
     open_page: OpenPage, worded: Worded
 ) -> None:
     page = open_page("?q=id:mug-01-front", url=worded.kinds)
-    expect(page.locator(".card .score").first).to_be_visible()
+    expect(page.locator(".card :is(.relation, .score)").first).to_be_visible()
     held: list[Route] = []
     page.route("**/v1/tag", lambda route: held.append(route))
     page.locator(".card").first.click()

@@ -278,7 +278,7 @@ def _print_table(result: "SearchResult", preview: bool) -> None:
     show = _previewer() if preview else None
     if not sys.stdout.isatty():
         for match in result.matches:
-            more = [_found_by(match), _more(match)]
+            more = [_found_by(match), match.more]
             while more and not more[-1]:
                 more.pop()
             terminal.row(f"{match.score:.6f}", match.record.id, match.record.uri, *more)
@@ -300,7 +300,7 @@ def _print_rich(result: "SearchResult") -> None:
     optional: dict[str, list[str]] = {
         "found by": [", ".join(match.why) for match in result.matches],
         "relation": [match.relation or "" for match in result.matches],
-        "more": [_more(match) for match in result.matches],
+        "more": [match.more for match in result.matches],
         "fields": [_fields(match) for match in result.matches],
     }
     for header, cells in optional.items():
@@ -319,14 +319,6 @@ def _print_rich(result: "SearchResult") -> None:
 def _found_by(match: "Match") -> str:
     """Where the words stand, or what it is to the picture."""
     return ", ".join(match.why) or match.relation or ""
-
-
-def _more(match: "Match") -> str:
-    """How many stand behind it."""
-    views = f"+{match.views} {'view' if match.views == 1 else 'views'}" if match.views else ""
-    copies = len(match.copies)
-    told = f"+{copies} {'copy' if copies == 1 else 'copies'}" if copies else ""
-    return ", ".join(filter(None, (views, told)))
 
 
 def _fields(match: "Match") -> str:

@@ -1,6 +1,6 @@
 """Cards: what sheets, reports and pages show of a query and of each match."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from visavis.types import (
     ImageTerm,
     Match,
     RecordTerm,
+    Relation,
     SearchResult,
     Term,
     TextTerm,
@@ -25,6 +26,21 @@ from visavis.types import (
 _TITLE_FIELDS = ("title", "name", "caption")
 _LONGEST_FIELD = 40
 """Characters of a value that is shown under a card; longer ones are prose."""
+
+RELATION_WORDS: Mapping[Relation, str] = {
+    "exact": "same picture",
+    "near_duplicate": "same picture, edited",
+    "variant": "other colours",
+    "similar": "alike",
+    "other": "less alike",
+}
+"""What a match is to the picture that was asked with, as people read it."""
+
+_VERDICTS = {
+    "exact": "This very picture is here.",
+    "near_duplicate": "This picture is here, edited.",
+    "variant": "The same is here in other colours.",
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,6 +63,8 @@ class Card:
     """What a shortened caption stands for; shown on a page when one points at it."""
     src: str | None = None
     """Where a page finds the picture, in place of pixels."""
+    relation: Relation | None = None
+    """What the answer is to the picture asked with; it stands in words where the score would."""
 
     @property
     def link(self) -> str | None:
@@ -60,6 +78,11 @@ class Card:
     def label(self) -> str:
         """What stands above the caption of a query's card."""
         return "Less like this" if self.good is False else "Query"
+
+    @property
+    def nearness(self) -> str:
+        """What the answer is to the picture asked with, in words."""
+        return RELATION_WORDS[self.relation] if self.relation else ""
 
     @property
     def share(self) -> float:
@@ -105,7 +128,10 @@ def term_card(term: Term, pixels: RGB | None) -> Card:
 
 
 def match_card(match: Match, pixels: RGB | None, good: bool | None = None) -> Card:
-    """An answer: its title (or id), and what found it or its first two short fields."""
+    """An answer: its title (or id), what stands behind it, and why it is there or what it is.
+
+    That is what found it, or its first two short fields.
+    """
     record = match.record
     titles = [name for name in _TITLE_FIELDS if record.fields.get(name)]
     caption = str(record.fields[titles[0]]) if titles else record.id
@@ -114,8 +140,17 @@ def match_card(match: Match, pixels: RGB | None, good: bool | None = None) -> Ca
         for name, value in record.fields.items()
         if name not in titles and len(str(value)) <= _LONGEST_FIELD
     ]
-    detail = f"found by {', '.join(match.why)}" if match.why else " · ".join(shown[:2])
-    return Card(pixels, caption, detail, match.score, record.uri, good)
+    told = [f"found by {', '.join(match.why)}"] if match.why else shown[:2]
+    detail = " · ".join(filter(None, (match.more, *told)))
+    return Card(pixels, caption, detail, match.score, record.uri, good, relation=match.relation)
+
+
+def verdict(terms: Sequence[Term], result: SearchResult) -> str:
+    """What an answer says as a whole, in a sentence; nothing where it goes without saying."""
+    if result.verdict == "none" and result.matches and result.reason:
+        return f"{result.reason[0].upper()}{result.reason[1:]}."
+    asked_with_one = len(terms) == 1 and isinstance(terms[0], ImageTerm)
+    return _VERDICTS.get(result.verdict or "", "") if asked_with_one else ""
 
 
 def summary(result: SearchResult) -> str:

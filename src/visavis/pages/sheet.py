@@ -9,7 +9,7 @@ from pathlib import Path
 
 from visavis.disk import check_place, write_named
 from visavis.errors import UsageError
-from visavis.pages.cards import Row, Sheet, match_card, summary, term_card
+from visavis.pages.cards import Row, Sheet, match_card, summary, term_card, verdict
 from visavis.pages.pictures import read_picture, read_term
 from visavis.types import ClassTerm, ImageRecord, SearchResult, Term, TextTerm
 
@@ -51,4 +51,5 @@ def search_sheet(
     matches = [match_card(match, read_picture(match.record.uri)) for match in result.matches]
     row = Row(query, matches, result.reason)
     in_words = all(isinstance(term, TextTerm | ClassTerm) for term in terms)
-    return Sheet("Found by words" if in_words else "Looks like this", [row], summary(result))
+    title = "Found by words" if in_words else "Looks like this"
+    return Sheet(title, [row], " ".join(filter(None, (verdict(terms, result), summary(result)))))

@@ -129,6 +129,11 @@ def _tile(card: Card, side: int) -> Image.Image:
 
 
 def _draw_score(face: Image.Image, card: Card, y: int) -> None:
+    if card.relation:
+        ink = MUTED if card.relation == "other" else ACCENT
+        words = fit_text(card.nearness, 16, face.width - 2 * _PAD, bold=True)
+        draw_text(face, (_PAD, y), words, 16, ink, bold=True)
+        return
     draw_text(face, (_PAD, y), f"{card.score:.3f}", 16, INK, bold=True)
     left, right = _PAD + 58, face.width - _PAD
     if card.good is not None:

@@ -129,6 +129,47 @@ def test_an_html_sheet_is_one_file_with_texts_scores_and_pictures(
     assert page.attributes("a", "href") == [f"file://{photos}/a.png", f"file://{photos}/b.png"]
 
 
+def answered(verdict: str, *relations: str, reason: str | None = None) -> SearchResult:
+    matches = tuple(
+        Match(
+            ImageRecord(f"{relation}.png", f"/gone/{relation}.png", 1, 0.0, "", 8, 8),
+            0.8765,
+            relation=relation,  # type: ignore[arg-type]
+            verified=True,
+            views=3,
+        )
+        for relation in relations
+    )
+    return SearchResult(matches, 99, "classic", 1.0, reason, verdict=verdict)  # type: ignore[arg-type]
+
+
+def test_a_sheet_says_in_words_what_matches_are_and_in_its_head_what_the_answer_is(
+    tmp_path: Path,
+) -> None:
+    terms = [ImageTerm(plain(RED))]
+
+    def text(result: SearchResult) -> str:
+        write_sheet(tmp_path / "out.html", search_sheet(terms, result, lambda _: gone()))
+        return " ".join(Page(tmp_path / "out.html").text)
+
+    shown = text(answered("near_duplicate", "near_duplicate", "variant", "similar", "other"))
+    for words in ("same picture, edited", "other colours", "alike", "less alike", "+3 views"):
+        assert words in shown
+    assert "This picture is here, edited. 99 searched" in shown
+    assert "0.876" not in shown  # it stands where one points at the word
+    assert "This very picture is here." in text(answered("exact", "exact"))
+    reason = "nothing similar: the nearest scores 0.41, similar is from 0.78 on"
+    assert reason[1:] in text(answered("none", "other", reason=reason))
+    alike = search_sheet(terms, answered("similar", "similar"), lambda _: gone())
+    assert alike.subtitle.startswith("99 searched")
+    write_sheet(tmp_path / "out.png", alike)
+    assert count_of(opened(tmp_path / "out.png"), (14, 124, 123)) > 100  # the word, in colour
+
+
+def gone() -> ImageRecord:
+    raise AssertionError("no term is a record")
+
+
 def test_an_html_sheet_needs_no_script_and_no_network(tmp_path: Path, sheet: Sheet) -> None:
     write_sheet(tmp_path / "out.html", sheet)
     page = Page(tmp_path / "out.html")

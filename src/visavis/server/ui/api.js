@@ -13,6 +13,7 @@
  * @property {string} thumbnail
  * @property {string} file
  * @property {number} [score]
+ * @property {"exact"|"near_duplicate"|"variant"|"similar"|"other"} [relation] to the picture that was asked with
  * @property {string[]} [why] of words: the fields that have them, and "looks"
  *
  * @typedef {object} Info
@@ -42,6 +43,8 @@
  * @property {number} total_searched
  * @property {number} [total_matching]
  * @property {string} [reason]
+ * @property {string} [verdict] the best relation, or "none"
+ * @property {number} [similar_from] the score from which on they are alike
  * @property {string[]} [notes]
  *
  * @typedef {{name: string, score: number}} Tag

@@ -14,17 +14,26 @@ const TALLEST = 0.7;
 /** @param {number} score @returns {string} */
 export const scoreText = (score) => score.toFixed(3);
 
-/** @param {number} score @returns {any} the number and a bar */
-export function scoreBar(score) {
+/** @type {Record<string, string>} */
+const RELATIONS = {
+  exact: "same picture",
+  near_duplicate: "same picture, edited",
+  variant: "other colours",
+  similar: "alike",
+  other: "less alike",
+};
+
+/** @param {ImageRecord} record @returns {any} what it is to the picture that was asked with, in words */
+export const relationOf = ({ relation }) => relation && el("span", { class: `relation ${relation}`, text: RELATIONS[relation] });
+
+/** @param {number|undefined} score @param {boolean} [shown] whether in digits, too @returns {any} a bar */
+export function scoreBar(score, shown) {
+  if (score === undefined) return null;
   const fill = el("i");
   fill.style.width = `${Math.min(100, Math.max(0, score * 100))}%`;
-  return el(
-    "span",
-    { class: "score" },
-    el("span", { class: "vh", text: "similarity " }),
-    el("b", { text: scoreText(score) }),
-    el("span", { class: "meter", "aria-hidden": "true" }, fill),
-  );
+  const meter = el("span", { class: "meter", "aria-hidden": "true" }, fill);
+  const text = scoreText(score);
+  return el("span", { class: "score" }, el("span", { class: "vh", text: `similarity ${shown ? "" : text}` }), shown && el("b", { text }), meter);
 }
 
 /** @param {ImageRecord} record @returns {HTMLElement|false} where the words stand, quietly */
@@ -71,6 +80,7 @@ export class Grid {
     this.acts = acts;
     /** @type {ImageRecord[]} */
     this.records = [];
+    this.lined = true; // where less alike ones begin; they come last unless another order was asked for
     root.addEventListener("keydown", (event) => this.#key(event));
     root.addEventListener("focusin", (event) => this.#focused(event));
   }
@@ -86,9 +96,28 @@ export class Grid {
   append(records, more) {
     const from = this.records.length;
     this.records = [...this.records, ...records];
-    this.root.append(...records.map((record, at) => this.#card(record, from + at)));
+    records.forEach((record, at) => {
+      if (this.#ends(from + at)) {
+        this.root.append(
+          el("li", { class: "fill", "aria-hidden": "true" }),
+          el("li", { class: "line", text: "less alike below this line" }),
+        );
+      }
+      this.root.append(this.#card(record, from + at));
+    });
     this.release();
     if (more) this.#hold();
+  }
+
+  /** @param {number} at @returns {boolean} whether what is alike ends before this record */
+  #ends(at) {
+    const [before, here] = [this.records[at - 1]?.relation, this.records[at].relation];
+    return this.lined && here === "other" && before !== undefined && before !== "other";
+  }
+
+  /** @returns {HTMLElement[]} an item a record */
+  items() {
+    return /** @type {HTMLElement[]} */ ([...this.root.children].filter((item) => !item.matches(".line, .fill")));
   }
 
   /** Keep the last row unseen: the pictures that follow will change its sizes. */
@@ -136,7 +165,7 @@ export class Grid {
       el(
         "span",
         { class: "about" },
-        record.score !== undefined && scoreBar(record.score),
+        relationOf(record) ?? scoreBar(record.score),
         el("span", { class: "title", dir: "auto", text: titleOf(record) }),
         el("span", { class: "detail", dir: "auto", text: detailOf(record) }),
         foundBy(record),

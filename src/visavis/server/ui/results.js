@@ -12,7 +12,9 @@ import { weightOf, writeState } from "./state.js";
  * @property {ImageRecord[]} records
  * @property {number} total pictures that were searched, or there are to pick from
  * @property {number|null} matching how many reach the smallest score, when it was asked
- * @property {string} reason why there are none
+ * @property {string} reason why there are none, or none that is alike
+ * @property {string} verdict what the best is to the picture; empty: none was asked with
+ * @property {number|null} similarFrom the score from which on they are alike
  * @property {string[]} notes the words that were ignored
  * @property {boolean} done whether there are no more
  * @property {number} pages
@@ -104,6 +106,8 @@ async function picked(state, view, limit, signal) {
     total,
     matching: null,
     reason: "",
+    verdict: "",
+    similarFrom: null,
     notes: [],
     done: found.length < limit || fresh.length === 0,
     pages: pages + 1,
@@ -114,13 +118,13 @@ async function picked(state, view, limit, signal) {
 async function searched(state, view, limit, signal) {
   const offset = view?.records.length ?? 0;
   const { terms, uploads } = await termsOf(state);
-  const counting = state.min > 0 && !view;
+  const counting = state.min !== 0 && !view;
   const query = {
     terms,
     where: state.where,
     limit: state.sort ? SORTED : limit,
     offset,
-    ...(state.min > 0 && { min_score: state.min }),
+    ...(state.min && { min_score: state.min }),
     ...(counting && { count: true }),
   };
   const answer = await search(query, uploads, signal);
@@ -128,7 +132,9 @@ async function searched(state, view, limit, signal) {
     records: state.sort ? inOrder(answer.results, state.sort) : [...(view?.records ?? []), ...answer.results],
     total: answer.total_searched,
     matching: counting ? (answer.total_matching ?? null) : (view?.matching ?? null),
-    reason: answer.reason ?? "",
+    reason: view?.reason ?? answer.reason ?? "",
+    verdict: view?.verdict ?? answer.verdict ?? "",
+    similarFrom: answer.similar_from ?? null,
     notes: answer.notes ?? [],
     done: state.sort !== "" || answer.results.length < limit || offset + limit >= answer.total_searched,
     pages: (view?.pages ?? 0) + 1,

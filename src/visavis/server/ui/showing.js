@@ -51,7 +51,7 @@ export class Showing {
       address: (record) => writeState({ ...page.state, terms: [term("id", record.id)], min: 0, show: null }),
     });
     this.toolbar = new Toolbar({
-      min: (min) => page.go({ min }, { replace: page.state.min > 0 && min > 0 }),
+      min: (min) => page.go({ min }, { replace: page.state.min !== 0 && min !== 0 }),
       shuffle: () => page.go({ seed: newSeed() }),
       sort: (sort) => page.go({ sort, show: null }),
     });
@@ -156,6 +156,7 @@ export class Showing {
     const problem = problemOf(error, { ...remedies, random: () => this.#random() });
     this.toolbar.title("No results");
     this.toolbar.notes([]);
+    byId("verdict").hidden = true;
     showNotice(problem);
   }
 
@@ -205,9 +206,12 @@ export class Showing {
     document.documentElement.classList.remove("failed");
     byId("more-failed").hidden = true;
     if (fresh && next.records.length) this.#remember();
+    this.grid.lined = !page.state.sort;
+    this.toolbar.scale(page.state, next);
     if (fresh) this.grid.show(next.records, !next.done);
     else this.grid.append(next.records.slice(shown), !next.done);
     this.toolbar.notes(next.notes);
+    this.toolbar.verdict(page.state, next);
     byId("end").hidden = !next.done || !next.records.length || !page.state.terms.length;
     page.remember({ shown: next.records.length });
     if (!next.records.length) this.#tellNothing(next);
@@ -236,14 +240,15 @@ export class Showing {
     /** @type {[string, () => void][]} */
     const buttons = [];
     const words = terms.length > 0 && terms.every((one) => one.kind === "text");
-    if (min > 0) buttons.push(["Any similarity", () => page.go({ min: 0 })]);
+    if (min) buttons.push(["Any similarity", () => page.go({ min: 0 })]);
     if (where.length) buttons.push(["Clear the filters", () => page.go({ where: [] })]);
     if (words) buttons.push(...this.acts.instead());
     const title = words ? "Nothing found" : terms.length ? "Nothing similar found" : "No pictures";
     let text = "The index is empty. Fill it with “visavis index FOLDER”.";
-    if (empty.total > 0 && min > 0) {
+    if (empty.total > 0 && min === "auto" && empty.reason) text = sentence(empty.reason);
+    else if (empty.total > 0 && min > 0) {
       const passing = where.length ? " that passes the filters" : "";
-      text = `No picture${passing} has a similarity of ${min.toFixed(2)} or more.`;
+      text = `No picture${passing} has a similarity of ${Number(min).toFixed(2)} or more.`;
     } else if (empty.total > 0 && words) text = sentence(empty.reason);
     else if (where.length) text = "No picture passes the filters.";
     this.toolbar.title(empty.total > 0 ? `0 of ${counted(empty.total, "picture")}` : "No results");

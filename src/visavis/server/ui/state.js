@@ -13,7 +13,7 @@
  * @typedef {object} State
  * @property {Term[]} terms
  * @property {string[]} where filter expressions, as on the command line
- * @property {number} min smallest score; 0 for any
+ * @property {number|"auto"} min smallest score; 0 for any, auto for what is alike
  * @property {number} seed of the random pick
  * @property {string} sort a field to order by, after a minus the largest first; empty: as usual
  * @property {string|null} show id of the record whose details are open
@@ -66,12 +66,12 @@ export function readState(address) {
     ...given.getAll("q").map((text) => readTerm(text, false)),
     ...given.getAll("not").map((text) => readTerm(text, true)),
   ];
-  const min = Number(given.get("min"));
+  const min = given.get("min") ?? "";
   const seed = Number.parseInt(given.get("seed") ?? "", 10);
   return {
     terms: terms.filter((one) => one !== null),
     where: given.getAll("where"),
-    min: min > 0 && min <= 1 ? min : 0,
+    min: min === "auto" ? min : +min > 0 && +min <= 1 ? +min : 0,
     seed: seed >= 0 ? seed : newSeed(),
     sort: given.get("sort") ?? "",
     show: given.get("show"),
@@ -83,7 +83,7 @@ export function writeState(state, withShow = true) {
   const written = new URLSearchParams();
   for (const one of state.terms) written.append(one.less ? "not" : "q", writeTerm(one));
   for (const expression of state.where) written.append("where", expression);
-  if (state.min > 0 && state.terms.length) written.set("min", String(state.min));
+  if (state.min && state.terms.length) written.set("min", String(state.min));
   if (state.sort) written.set("sort", state.sort);
   else if (!state.terms.length) written.set("seed", String(state.seed));
   if (withShow && state.show !== null) written.set("show", state.show);

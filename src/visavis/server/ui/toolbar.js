@@ -3,6 +3,7 @@
 import { byId, counted, debounced, el, number, say } from "./dom.js";
 import { sentence } from "./notice.js";
 import { labelOf } from "./records.js";
+import { writeState } from "./state.js";
 
 /**
  * @typedef {import("./state.js").State} State
@@ -12,18 +13,29 @@ import { labelOf } from "./records.js";
 
 const MOST = 8; // fields that are offered to sort by
 
+/** @type {Record<string, string>} what is told of the picture that was asked with */
+const VERDICTS = {
+  exact: "This very picture is here.",
+  near_duplicate: "This picture is here, edited.",
+  variant: "The same is here in other colours.",
+};
+
 /** The toolbar. */
 export class Toolbar {
-  /** @param {{min: (min: number) => void, shuffle: () => void, sort: (sort: string) => void}} acts */
+  /** @param {{min: (min: number|"auto") => void, shuffle: () => void, sort: (sort: string) => void}} acts */
   constructor(acts) {
     this.heading = byId("heading");
     this.slider = byId("min");
     this.told = byId("min-told");
-    const settled = debounced(() => acts.min(Number(this.slider.value)), 180);
+    const settled = debounced(() => acts.min(this.#chosen()), 180);
     this.slider.addEventListener("input", () => {
-      this.#tell(Number(this.slider.value));
+      this.#tell(this.#chosen());
       settled();
     });
+    this.only = byId("similar-only");
+    this.only.addEventListener("click", () => acts.min(this.only.getAttribute("aria-pressed") === "true" ? 0 : "auto"));
+    /** The scores that occur: the slider runs over them. */
+    this.range = { of: "", low: 0, high: 1, /** @type {number|null} */ mark: null };
     byId("shuffle").addEventListener("click", acts.shuffle);
     this.sort = byId("sort");
     this.sort.addEventListener("change", () => acts.sort(this.sort.value));
@@ -38,8 +50,8 @@ export class Toolbar {
 
   /** @param {State} state */
   draw(state) {
-    if (document.activeElement !== this.slider || !state.min) this.slider.value = String(state.min);
-    this.#tell(Number(this.slider.value));
+    if (document.activeElement !== this.slider || !(state.min > 0)) this.slider.value = String(this.#place(state.min));
+    this.#tell(state.min);
     this.orders(state);
   }
 
@@ -57,19 +69,66 @@ export class Toolbar {
     byId("shuffle").hidden = sort !== "";
   }
 
-  /** @param {number} min */
+  /** Let the slider run over the scores that occur. @param {State} state @param {View} view */
+  scale(state, view) {
+    if (!state.terms.length || (!view.records.length && view.similarFrom === null)) return;
+    const of = writeState({ ...state, min: 0, sort: "" }, false);
+    const mark = view.similarFrom;
+    const all = view.records.map((record) => record.score ?? 0);
+    if (this.range.of === of) all.push(this.range.low, this.range.high);
+    if (mark !== null) all.push(mark);
+    if (state.min > 0) all.push(Number(state.min));
+    const [low, high] = [Math.min(...all), Math.max(...all)].map((score) => Math.floor(score * 1000) / 1000);
+    this.range = { of, low, high, mark };
+    Object.assign(this.slider, { min: low, max: high, step: Math.max(0.001, Math.round((high - low) * 20) / 1000) });
+    this.slider.disabled = high <= low;
+    this.slider.style.setProperty("--mark", mark === null ? "-9px" : this.#share(mark));
+    this.only.hidden = mark === null;
+    this.draw(state);
+  }
+
+  /** @returns {number} what the slider says; 0 at its left end */
+  #chosen() {
+    const value = Number(this.slider.value);
+    return value > this.range.low ? value : 0;
+  }
+
+  /** @param {number|"auto"} min @returns {number} where the slider stands for it */
+  #place(min) {
+    return (min === "auto" ? this.range.mark : min) || this.range.low;
+  }
+
+  /** @param {number} score @returns {string} how far right it is on the slider */
+  #share(score) {
+    const { low, high } = this.range;
+    return `${high > low ? Math.min(100, Math.max(0, (100 * (score - low)) / (high - low))) : 0}%`;
+  }
+
+  /** @param {number|"auto"} min */
   #tell(min) {
-    const text = min > 0 ? min.toFixed(2) : "any";
-    this.told.textContent = min > 0 ? `≥ ${text}` : text;
-    this.slider.setAttribute("aria-valuetext", min > 0 ? `at least ${text}` : "any");
-    this.slider.style.setProperty("--filled", `${min * 100}%`);
+    const least = min === "auto" ? (this.range.mark ?? 0) : min;
+    const text = least ? least.toFixed(this.range.high - this.range.low < 0.3 ? 3 : 2) : "any";
+    this.told.textContent = least ? `≥ ${text}` : text;
+    this.slider.setAttribute("aria-valuetext", least ? `at least ${text}` : text);
+    this.slider.style.setProperty("--filled", this.#share(this.#place(min)));
+    this.only.setAttribute("aria-pressed", String(min === "auto"));
+  }
+
+  /** What the answer is as a whole. @param {State} state @param {View} view */
+  verdict({ terms }, { verdict, reason, records }) {
+    const place = byId("verdict");
+    const own = terms.length === 1 && /up|url/.test(terms[0].kind); // of a record, everybody knows
+    const told = verdict === "none" ? sentence(reason.replace("similar:", "similar here:")) : own && VERDICTS[verdict];
+    place.textContent = (records.length && told) || "";
+    place.hidden = !place.textContent;
+    return place.textContent;
   }
 
   /** @param {State} state @param {View} view @param {number} all pictures of the index */
   count(state, view, all) {
     const text = summary(state, view, all);
     this.title(text);
-    say([text, ...view.notes.map(sentence)].join(". "));
+    say([text, this.verdict(state, view), ...view.notes.map(sentence)].filter(Boolean).join(". "));
   }
 
   /** The words that were ignored. @param {string[]} notes */
@@ -102,7 +161,7 @@ function summary(state, view, all) {
     if (state.sort) return `${counted(total, "picture")}, ${ordered(state.sort)}`;
     return whole ? counted(view.records.length, "picture") : `A random pick from ${counted(total, "picture")}`;
   }
-  if (state.min > 0 && view.matching !== null) {
+  if (state.min && view.matching !== null) {
     return `${number(view.matching)} of ${counted(view.total, "picture")}`;
   }
   if (state.sort) {

@@ -2,7 +2,7 @@
 
 import { getBlob, openFile, showPicture } from "../api.js";
 import { byId, el, fileSize, icon, number } from "../dom.js";
-import { foundBy, scoreBar } from "../grid.js";
+import { foundBy, relationOf, scoreBar } from "../grid.js";
 import { sentence, showToast } from "../notice.js";
 import { labelOf, shown, titleOf } from "../records.js";
 import { FIELD } from "./tags.js";
@@ -131,7 +131,8 @@ export class Details {
         this.#close(),
       ),
       el("h2", { text: titleOf(record), title: titleOf(record), dir: "auto", tabindex: "-1", id: "details-title" }),
-      record.score !== undefined && scoreBar(record.score),
+      relationOf(record),
+      scoreBar(record.score, true),
       foundBy(record),
       el(
         "div",

@@ -38,7 +38,7 @@ export class Selection {
     this.grid.root.removeEventListener("click", this.take, true);
     this.grid.root.classList.remove("selecting");
     for (const box of this.grid.root.querySelectorAll(".pick")) box.remove();
-    for (const item of this.grid.root.children) item.classList.remove("picked");
+    for (const item of this.grid.items()) item.classList.remove("picked");
     this.bar.remove();
     byId("select").setAttribute("aria-pressed", "false");
     byId("select").focus();
@@ -64,7 +64,7 @@ export class Selection {
 
   /** Give each card its box, and the boxes their state. */
   #mark() {
-    [...this.grid.root.children].forEach((item, at) => {
+    this.grid.items().forEach((item, at) => {
       const record = this.grid.records[at];
       let box = /** @type {HTMLInputElement|null} */ (item.querySelector(".pick"));
       if (!box) {
@@ -81,7 +81,7 @@ export class Selection {
   /** @param {MouseEvent} event */
   #clicked(event) {
     const item = /** @type {Element} */ (event.target).closest("li");
-    const at = item ? [...this.grid.root.children].indexOf(item) : -1;
+    const at = item ? this.grid.items().indexOf(item) : -1;
     if (at < 0) return;
     event.stopPropagation();
     const box = /** @type {Element} */ (event.target).matches(".pick");

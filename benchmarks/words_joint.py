@@ -41,7 +41,7 @@ from visavis.sources.base import open_source
 from visavis.training.data.batches import Batches, shuffled
 from visavis.training.joint.learner import JointLearner
 from visavis.training.joint.recipe import JointRecipe, prepare
-from visavis.training.joint.settings import JointSettings, Said
+from visavis.training.joint.settings import JointSettings, WordFields
 from visavis.training.joint.targets import Phrases, targets_of
 from visavis.training.joint.words import turn_of, write_turned
 from visavis.training.loop.fitting import fit
@@ -163,7 +163,7 @@ class Bench:
     def _prepared(
         self, base: str, settings: JointSettings, catalogue: Path, captions: str | None
     ) -> JointRecipe:
-        said = Said(self.words, "label", captions)
+        said = WordFields(self.words, "label", captions)
         made = prepare(open_source(catalogue), said, base, settings, cache=self.out / "cache")
         print("\n".join([*made.notes, made.told]), flush=True)
         return made

@@ -35,7 +35,7 @@ from visavis.sources.base import open_source
 from visavis.training.data.batches import Batches, shuffled
 from visavis.training.joint.learner import JointLearner
 from visavis.training.joint.recipe import JointRecipe, prepare
-from visavis.training.joint.settings import JointSettings, Said
+from visavis.training.joint.settings import JointSettings, WordFields
 from visavis.training.joint.targets import Phrases, targets_of
 from visavis.training.joint.words import turn_of, write_turned
 from visavis.training.loop.fitting import fit
@@ -97,7 +97,7 @@ def main() -> None:
 def measured(given: argparse.Namespace, pascal: Pascal, work: Path) -> dict[str, list[Figures]]:
     """The figures of each way, split by split."""
     catalogue = pascal.written(pascal.rows, work / "all.csv")
-    said = Said(given.words, "label", "captions_json")
+    said = WordFields(given.words, "label", "captions_json")
     whole = prepare(open_source(catalogue), said, str(given.base), ALL, cache=given.cache)
     found: dict[str, list[Figures]] = {name: [] for name in WAYS}
     labels = [row["label"] for row in pascal.rows]

@@ -1,4 +1,4 @@
-"""The table of broader words and surroundings of the 1,000 classes: broader_words.tsv, and its kin.
+"""The table of broader words and surroundings of the 1,000 classes: broader_words.tsv.
 
 A line is `word <tab> kind or surroundings <tab> class numbers`: a dog *is* an animal (a kind), and
 it often stands on grass (surroundings). Class numbers are ranges, `151-268 275`. The words come

@@ -66,7 +66,7 @@ class Inputs:
 
 
 def build(inputs: Inputs, out: Path) -> None:
-    """Write the model folder. Raises VisavisError's kin for inputs that cannot be used."""
+    """Write the model folder. Raises a VisavisError for inputs that cannot be used."""
     every = rows(inputs.data)
     network, steps = _network(inputs, every)
     chained = network.chained()

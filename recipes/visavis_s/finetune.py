@@ -200,7 +200,7 @@ def tuned_state(checkpoint: Path) -> tuple[dict[str, Tensor], int]:
 def prepared(
     weights: Path, data: Sequence[Path], out: Path, steps: int, settings: Settings
 ) -> Training:
-    """The training of these pictures, where it is. Raises VisavisError's kin."""
+    """The training of these pictures, where it is. Raises VisavisError."""
     torch.manual_seed(settings.seed)
     torch.set_num_threads(settings.threads)
     pictures = [open_picture(row) for row in rows(data) if not row.held_out]

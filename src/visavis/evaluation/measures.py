@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis import metrics
-from visavis.evaluation.runs import BINS, Answered, Run
+from visavis.evaluation.runs import BINS, QueryAnswer, Run
 from visavis.evaluation.tasks import Task
 from visavis.metrics import Floats, Interval
 
@@ -58,10 +58,10 @@ def span(measure: str) -> tuple[float, float]:
 
 
 def _measures(
-    task: Task, answers: Sequence[Answered], ks: Sequence[int]
-) -> dict[str, Callable[[Answered], float]]:
+    task: Task, answers: Sequence[QueryAnswer], ks: Sequence[int]
+) -> dict[str, Callable[[QueryAnswer], float]]:
     """The measures of one answer, by the names that reports use."""
-    measures: dict[str, Callable[[Answered], float]] = {}
+    measures: dict[str, Callable[[QueryAnswer], float]] = {}
     first = {1} if task.kind == "copies" else set()  # what is told of every edit
     for k in sorted(first | set(ks)):
         measures[f"recall@{k}"] = lambda a, k=k: metrics.recall_at(a.ranks, k)  # type: ignore[misc]
@@ -83,13 +83,13 @@ def _measures(
     return measures
 
 
-def _in_fours(answers: Sequence[Answered]) -> bool:
+def _in_fours(answers: Sequence[QueryAnswer]) -> bool:
     """Whether queries have three partners as a rule, so that the N-S score means something."""
     usual = float(np.median([answer.question.sought for answer in answers]))
     return usual == 3 and all(answer.question.itself for answer in answers)
 
 
-def micro_ap(answers: Sequence[Answered], groups: Sequence[int]) -> tuple[float, Interval]:
+def micro_ap(answers: Sequence[QueryAnswer], groups: Sequence[int]) -> tuple[float, Interval]:
     """µAP over the best answers of every query, and its interval with whole groups drawn.
 
     A right answer below the kept depth counts as missed, as in the image similarity challenge,
@@ -125,7 +125,7 @@ def micro_ap(answers: Sequence[Answered], groups: Sequence[int]) -> tuple[float,
 
 
 def _by_class(
-    task: Task, run: Run, answers: Sequence[Answered], values: dict[str, Floats]
+    task: Task, run: Run, answers: Sequence[QueryAnswer], values: dict[str, Floats]
 ) -> dict[str, dict[str, float | int]]:
     members: defaultdict[str, list[int]] = defaultdict(list)
     for at, answer in enumerate(answers):
@@ -143,7 +143,7 @@ def _by_class(
 def _add_edits(
     task: Task,
     run: Run,
-    answers: Sequence[Answered],
+    answers: Sequence[QueryAnswer],
     values: dict[str, Floats],
     shape: dict[str, dict[str, float | int]],
 ) -> None:
@@ -188,7 +188,7 @@ def curves(run: Run) -> dict[str, Any]:
     }
 
 
-def _interpolated(answer: Answered) -> Floats:
+def _interpolated(answer: QueryAnswer) -> Floats:
     ranks, sought = answer.ranks, answer.question.sought
     precision = np.arange(1, len(ranks) + 1) / ranks
     best = np.append(np.maximum.accumulate(precision[::-1])[::-1], 0.0)

@@ -26,7 +26,7 @@ _Rows = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Answered:
+class QueryAnswer:
     """What one question got: exact ranks over the whole gallery, and its best answers."""
 
     question: Question
@@ -39,7 +39,7 @@ class Answered:
 class Run:
     """All answers, in the order of the questions, and how scores are spread."""
 
-    answers: tuple[Answered, ...]
+    answers: tuple[QueryAnswer, ...]
     positive_scores: NDArray[np.int64]
     """(BINS,) right pairs by score."""
     negative_scores: NDArray[np.int64]
@@ -60,7 +60,7 @@ def run_all(
     """
     rows = gallery.rows()
     sets: dict[frozenset[str], _Rows] = {}  # questions of a class share their positives
-    answers: list[Answered] = []
+    answers: list[QueryAnswer] = []
     right = np.zeros(BINS, np.int64)
     everything = np.zeros(BINS, np.int64)
     for start, scores in _blocks(gallery.vectors, vectors):
@@ -69,7 +69,7 @@ def run_all(
             out = _left_out(question, rows)
             row[out] = -np.inf
             answers.append(
-                Answered(question, _ranks(row, positives), _top(gallery, row, positives))
+                QueryAnswer(question, _ranks(row, positives), _top(gallery, row, positives))
             )
             right += _histogram(row[positives])
             everything += _histogram(row[row > -np.inf])

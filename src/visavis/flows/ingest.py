@@ -24,7 +24,7 @@ import numpy as np
 from visavis.embedders.base import Embedder
 from visavis.errors import ImageError, SourceError
 from visavis.flows.ahead import BATCH
-from visavis.flows.loaded import Loaded, facts_of, record_of
+from visavis.flows.loaded import LoadedImage, facts_of, record_of
 from visavis.flows.looking import embedded, look_at
 from visavis.flows.placing import place
 from visavis.flows.pruning import drop_moved, prune, shown_to_be_there
@@ -140,8 +140,8 @@ class _Run:
         self._readers = ThreadPoolExecutor(source.readers, "visavis-read")
         self._workers = ThreadPoolExecutor(options.jobs, "visavis-embed")
         self._flying: dict[str, KnownRecord | None] = {}  # ids on their way, and what the store has
-        self._reads: deque[tuple[str, Future[Loaded | Failure]]] = deque()
-        self._batch: list[Loaded] = []
+        self._reads: deque[tuple[str, Future[LoadedImage | Failure]]] = deque()
+        self._batch: list[LoadedImage] = []
         self._embeds: deque[tuple[list[str], Future[_Outcome]]] = deque()
         self._pending = _Pending()
         self._committed = time.monotonic()
@@ -263,13 +263,13 @@ class _Run:
 
     # -- reading, decoding, embedding --------------------------------------------------------------
 
-    def _load(self, entry: Entry) -> Loaded | Failure:
+    def _load(self, entry: Entry) -> LoadedImage | Failure:
         """On a reader thread."""
         try:
             data = self._source.read(entry)
         except ImageError as error:
             return Failure(error.uri, error.reason)
-        return Loaded(entry, data, hashlib.sha256(data).hexdigest())
+        return LoadedImage(entry, data, hashlib.sha256(data).hexdigest())
 
     def _take_reads(self) -> None:
         """Wait for the first of the reads, and take all after it that are done as well."""
@@ -277,7 +277,7 @@ class _Run:
         while self._reads and self._reads[0][1].done():
             ready.append(self._reads.popleft())
         results = [(id, read.result()) for id, read in ready]
-        hashes = [loaded.sha256 for _, loaded in results if isinstance(loaded, Loaded)]
+        hashes = [loaded.sha256 for _, loaded in results if isinstance(loaded, LoadedImage)]
         held = self._store.held(hashes)
         for id, loaded in results:
             if isinstance(loaded, Failure):
@@ -293,7 +293,7 @@ class _Run:
             self._take_rows()
         self._commit_when_due()
 
-    def _already_embedded(self, loaded: Loaded, held: Mapping[str, StoredVector]) -> bool:
+    def _already_embedded(self, loaded: LoadedImage, held: Mapping[str, StoredVector]) -> bool:
         """Whether the store has a vector for this content; then the record is ready."""
         entry = loaded.entry
         before = self._flying[entry.id]
@@ -318,7 +318,7 @@ class _Run:
             self._embeds.append((ids, self._workers.submit(self._embed, self._batch)))
             self._batch = []
 
-    def _embed(self, batch: Sequence[Loaded]) -> _Outcome:
+    def _embed(self, batch: Sequence[LoadedImage]) -> _Outcome:
         """On a worker thread."""
         side, most = self._embedder.side, self._options.max_pixels
         looked, failed = look_at(batch, attrgetter("data"), _uri, side, most)

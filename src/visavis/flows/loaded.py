@@ -5,7 +5,7 @@ from typing import NamedTuple
 from visavis.types import Entry, ImageRecord
 
 
-class Loaded(NamedTuple):
+class LoadedImage(NamedTuple):
     """An entry whose bytes were read."""
 
     entry: Entry
@@ -18,7 +18,7 @@ def facts_of(entry: Entry, data: bytes) -> tuple[int, float]:
     return (len(data) if entry.size < 0 else entry.size), entry.modified
 
 
-def record_of(loaded: Loaded, width: int, height: int) -> ImageRecord:
+def record_of(loaded: LoadedImage, width: int, height: int) -> ImageRecord:
     """The record of an entry whose upright picture has that size."""
     entry = loaded.entry
     size, modified = facts_of(entry, loaded.data)

@@ -13,7 +13,7 @@ from visavis.types import Failure, Vectors
 T = TypeVar("T")
 
 
-class Looked(NamedTuple, Generic[T]):
+class DecodedItem(NamedTuple, Generic[T]):
     """What was asked about, its bytes, and what they show."""
 
     item: T
@@ -27,9 +27,9 @@ def look_at(
     uri: Callable[[T], str],
     side: int | None,
     max_pixels: int,
-) -> tuple[list[Looked[T]], list[Failure]]:
+) -> tuple[list[DecodedItem[T]], list[Failure]]:
     """Decode the pictures of some items; those that cannot be read are failures."""
-    looked: list[Looked[T]] = []
+    looked: list[DecodedItem[T]] = []
     failed: list[Failure] = []
     for item in items:
         try:
@@ -38,13 +38,13 @@ def look_at(
         except ImageError as error:
             failed.append(Failure(error.uri, error.reason))
         else:
-            looked.append(Looked(item, data, picture))
+            looked.append(DecodedItem(item, data, picture))
     return looked, failed
 
 
 def embedded(
-    looked: Sequence[Looked[T]], uri: Callable[[T], str], embedder: Embedder
-) -> tuple[list[tuple[Looked[T], Vectors]], list[Failure]]:
+    looked: Sequence[DecodedItem[T]], uri: Callable[[T], str], embedder: Embedder
+) -> tuple[list[tuple[DecodedItem[T], Vectors]], list[Failure]]:
     """The pictures with their vectors; those that the model cannot take are failures."""
     make = partial(embed, embedder)
     vectors, refused = tolerant_rows(make, [one.picture.pixels for one in looked])

@@ -118,7 +118,7 @@ def cost(data: bytes, uri: str, *, max_pixels: int = MAX_PIXELS) -> Cost:
         return Cost(pixels, pixels * _MEMORY[name], pixels // 4 if name == "JPEG" else pixels)
 
 
-class _Opened(NamedTuple):
+class _OpenedImage(NamedTuple):
     """A picture whose header was read."""
 
     image: ImageFile.ImageFile
@@ -131,7 +131,7 @@ class _Opened(NamedTuple):
 @contextmanager
 def _opened(
     data: bytes, uri: str, max_pixels: int, min_side: int | None = None
-) -> Iterator[_Opened]:
+) -> Iterator[_OpenedImage]:
     """A picture, found small enough; what goes wrong comes out as an ImageError."""
     name, turn = _identify(data, uri), 1
     if name == "RAW" or (name == "TIFF" and raw.is_raw(data)):
@@ -150,7 +150,7 @@ def _opened(
                 skimmed = name == "JPEG" and min_side and not image.info.get("progressive")
                 factor = _reduction(image.size, min_side or 1) ** 2 if skimmed else 1
                 _check_size(image.size, uri, max_pixels * min(factor, _SKIMMED))
-                yield _Opened(image, name, data, turn)
+                yield _OpenedImage(image, name, data, turn)
     except ImageError:
         raise
     except ModuleNotFoundError as error:
@@ -219,7 +219,7 @@ def _jxl_size(data: bytes, uri: str) -> tuple[int, int]:
     return size
 
 
-def _decode_opened(opened: _Opened, min_side: int | None) -> Picture:
+def _decode_opened(opened: _OpenedImage, min_side: int | None) -> Picture:
     width, height = opened.image.size
     if opened.name == "JPEG":
         image, note = _jpeg(opened, min_side)
@@ -239,7 +239,7 @@ def _decode_opened(opened: _Opened, min_side: int | None) -> Picture:
     return Picture(to_array(upright(plain, turn)), width, height, note)
 
 
-def _jpeg(opened: _Opened, min_side: int | None) -> tuple[Image.Image, str]:
+def _jpeg(opened: _OpenedImage, min_side: int | None) -> tuple[Image.Image, str]:
     """A JPEG's pixels, and a word on them where the file lacks its end."""
 
     def loaded(image: ImageFile.ImageFile) -> Image.Image:

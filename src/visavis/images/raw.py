@@ -1,6 +1,6 @@
 """Camera raw files: the JPEG preview that every camera puts into them.
 
-CR2, NEF, ARW, DNG, PEF, ORF, RW2, SRW and their kin are TIFF files, whose directories say where the
+CR2, NEF, ARW, DNG, PEF, ORF, RW2, SRW and so on are TIFF files, whose directories say where the
 previews lie; CR3 is an ISO container, RAF has a header of its own. In all of them a JPEG begins
 with FF D8 FF, so where no directory helps it is looked for.
 """

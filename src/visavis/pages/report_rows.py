@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from visavis.errors import ImageError
-from visavis.evaluation.runs import Answered, Run
+from visavis.evaluation.runs import QueryAnswer, Run
 from visavis.evaluation.tasks import Task
 from visavis.images.decode import decode
 from visavis.images.files import IMAGE_SUFFIXES
@@ -30,22 +30,22 @@ def picture_rows(task: Task, run: Run) -> Rows:
     queries = {record.id: record for record in task.queries}
     gallery = {record.id: record for record in task.gallery.records}
 
-    def rows(answers: list[Answered]) -> list[Row]:
+    def rows(answers: list[QueryAnswer]) -> list[Row]:
         return [_row(answer, queries[answer.question.id], gallery, task) for answer in answers]
 
     return Rows(rows(worst), rows([answer for answer in best if answer not in worst]))
 
 
-def _precision(answer: Answered) -> float:
+def _precision(answer: QueryAnswer) -> float:
     return average_precision(answer.ranks, answer.question.sought)
 
 
-def _different(answers: Iterable[Answered]) -> list[Answered]:
+def _different(answers: Iterable[QueryAnswer]) -> list[QueryAnswer]:
     """The first few, one of a class first; more of a class only when there are too few classes."""
     every = list(answers)
     seen: set[str | None] = set()
-    first: list[Answered] = []
-    rest: list[Answered] = []
+    first: list[QueryAnswer] = []
+    rest: list[QueryAnswer] = []
     for answer in every:
         group = answer.question.group
         (rest if group is not None and group in seen else first).append(answer)
@@ -53,7 +53,9 @@ def _different(answers: Iterable[Answered]) -> list[Answered]:
     return [*first, *rest][:ROWS]
 
 
-def _row(answer: Answered, query: ImageRecord, gallery: dict[str, ImageRecord], task: Task) -> Row:
+def _row(
+    answer: QueryAnswer, query: ImageRecord, gallery: dict[str, ImageRecord], task: Task
+) -> Row:
     question = answer.question
     heading = f"{question.group}: " if question.group else ""
     if len(answer.ranks) == 1:

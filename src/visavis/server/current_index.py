@@ -45,7 +45,7 @@ class CurrentIndex:
 
     @contextmanager
     def use(self) -> Iterator[ImageIndex]:
-        """The index, open while it is used. Raises IndexMissingError and its kin."""
+        """The index, open while it is used. Raises IndexMissingError and its subclasses."""
         lease = self._taken()
         try:
             yield lease.index

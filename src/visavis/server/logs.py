@@ -18,7 +18,7 @@ _EACH_SECOND = 1.0  # and in the long run
 
 
 @dataclass(slots=True)
-class Answered:
+class LoggedRequest:
     """A request as the log tells it."""
 
     request_id: str
@@ -69,7 +69,7 @@ class RequestLog:
         """Whether a request with such an answer may get a line."""
         return self._everything or status >= 400
 
-    def note(self, answered: Answered) -> None:
+    def note(self, answered: LoggedRequest) -> None:
         """Write a line, if this request gets one."""
         if answered.status < 400:
             if self._everything:
@@ -113,7 +113,7 @@ class _Text(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         parts = [_time(record), record.levelname]
-        if isinstance(request := getattr(record, "request", None), Answered):
+        if isinstance(request := getattr(record, "request", None), LoggedRequest):
             parts += [request.request_id, request.client, request.method, request.route]
             parts += [str(request.status), f"{request.ms:.1f} ms", request.error, request.reason]
         parts.append(record.getMessage())
@@ -129,7 +129,7 @@ class _Json(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         shape: dict[str, object] = {"time": _time(record), "level": record.levelname}
-        if isinstance(request := getattr(record, "request", None), Answered):
+        if isinstance(request := getattr(record, "request", None), LoggedRequest):
             shape |= asdict(request) | {"ms": round(request.ms, 3)}
         shape["message"] = record.getMessage()
         if record.exc_info:

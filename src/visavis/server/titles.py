@@ -16,7 +16,7 @@ _STALE_FACTOR = 20.0  # choosing may take a twentieth of the time while an index
 
 
 @dataclass(frozen=True, slots=True)
-class _Chosen:
+class _ChosenTitles:
     fields: tuple[str, ...]
     state: tuple[str, int]
     """The model and the generation of the index they were chosen for."""
@@ -31,7 +31,7 @@ class KnownTitles:
         self._given = (given,) if given else ()
         self._hidden = hidden
         self._guard = threading.Lock()
-        self._chosen: _Chosen | None = None
+        self._chosen: _ChosenTitles | None = None
 
     def of(self, index: ImageIndex) -> tuple[str, ...]:
         """The fields that may be a title; a record's is the first of them that it has."""
@@ -52,7 +52,7 @@ class KnownTitles:
             )
             fields = title_fields([self._shown(record) for record in sample])
             ended = time.monotonic()
-            chosen = _Chosen(fields, state, ended, ended - started)
+            chosen = _ChosenTitles(fields, state, ended, ended - started)
             with self._guard:
                 self._chosen = chosen
         return chosen.fields

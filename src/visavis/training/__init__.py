@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from visavis.training.autoencoder.recipe import prepare as prepare_autoencoder
     from visavis.training.autoencoder.settings import AutoencoderSettings
     from visavis.training.joint.recipe import prepare as prepare_joint
-    from visavis.training.joint.settings import JointSettings, Said
+    from visavis.training.joint.settings import JointSettings, WordFields
     from visavis.training.loop.recipe import Result, train
     from visavis.training.settings import LoopSettings
     from visavis.training.triplet.recipe import prepare as prepare_triplet
@@ -30,8 +30,8 @@ __all__ = [
     "JointSettings",
     "LoopSettings",
     "Result",
-    "Said",
     "TripletSettings",
+    "WordFields",
     "prepare_autoencoder",
     "prepare_joint",
     "prepare_triplet",
@@ -43,7 +43,7 @@ _HOMES = {
     "JointSettings": "joint.settings",
     "LoopSettings": "settings",
     "Result": "loop.recipe",
-    "Said": "joint.settings",
+    "WordFields": "joint.settings",
     "TripletSettings": "triplet.settings",
     "prepare_autoencoder": "autoencoder.recipe",
     "prepare_joint": "joint.recipe",

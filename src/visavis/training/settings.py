@@ -14,7 +14,7 @@ Precision = Literal["auto", "32", "bf16"]
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class NetworkShape:
     """The size of a network; the default takes 0.33 G multiplications at 128 × 128."""
 
     stem: int = 32  # channels of the first convolution, at half resolution

@@ -7,29 +7,29 @@ from visavis.evaluation.edits import EDITS
 from visavis.evaluation.gallery import Gallery
 from visavis.evaluation.ground_truth import Question
 from visavis.evaluation.measures import RECALL_LEVELS, curves, measure
-from visavis.evaluation.runs import BINS, Answered, Run
+from visavis.evaluation.runs import BINS, QueryAnswer, Run
 from visavis.evaluation.tasks import Task
 from visavis.types import ImageRecord
 
 NONE = np.zeros(BINS, np.int64)
 
 
-def answered(ranks: list[int], sought: int, group: str | None = None, id: str = "q") -> Answered:
+def answered(ranks: list[int], sought: int, group: str | None = None, id: str = "q") -> QueryAnswer:
     """An answer that lists right ones at their ranks."""
     positives = frozenset(f"right-{n}" for n in range(sought))
-    return Answered(Question(id, positives, group=group), np.array(ranks, np.int64), ())
+    return QueryAnswer(Question(id, positives, group=group), np.array(ranks, np.int64), ())
 
 
-def copy(edit: str, original: str, *top: tuple[float, bool]) -> Answered:
+def copy(edit: str, original: str, *top: tuple[float, bool]) -> QueryAnswer:
     """A copy of an original with its best answers' scores; of a stranger nothing is right."""
     positives = frozenset() if original == "stranger" else frozenset({original})
     ranks = [rank for rank, (_, right) in enumerate(top, 1) if right]
     listed = tuple(("", score, right) for score, right in top)
     question = Question(f"{edit}/{original}", positives, group=edit)
-    return Answered(question, np.array(ranks, np.int64), listed)
+    return QueryAnswer(question, np.array(ranks, np.int64), listed)
 
 
-def copies_of(answers: list[Answered]) -> tuple[Task, Run]:
+def copies_of(answers: list[QueryAnswer]) -> tuple[Task, Run]:
     queries = tuple(
         ImageRecord(
             a.question.id, "", 1, 0.0, "", 8, 8, {"original": a.question.id.partition("/")[2]}

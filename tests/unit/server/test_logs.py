@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from visavis.server.logs import Answered, RequestLog, _Json, _Text
+from visavis.server.logs import LoggedRequest, RequestLog, _Json, _Text
 
 
 class Clock:
@@ -15,8 +15,8 @@ class Clock:
         return self.now
 
 
-def _refused(error: str, status: int = 401, reason: str = "") -> Answered:
-    return Answered("id1", "10.0.0.9", "GET", "/v1/info", status, 0.25, error, reason)
+def _refused(error: str, status: int = 401, reason: str = "") -> LoggedRequest:
+    return LoggedRequest("id1", "10.0.0.9", "GET", "/v1/info", status, 0.25, error, reason)
 
 
 def test_refusals_of_one_kind_are_no_flood(caplog: pytest.LogCaptureFixture) -> None:

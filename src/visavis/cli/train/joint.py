@@ -90,13 +90,13 @@ def joint(
     """
     from visavis.errors import UsageError
     from visavis.training.data.samples import named
-    from visavis.training.joint.settings import JointSettings, Said
+    from visavis.training.joint.settings import JointSettings, WordFields
     from visavis.training.settings import Rates
 
     given = options.settings(words=words)
     if not given.words:
         raise UsageError("say which word vectors: --words FILE, or words in visavis.toml")
-    said = Said(Path(given.words).expanduser(), labels, captions, aliases)
+    said = WordFields(Path(given.words).expanduser(), labels, captions, aliases)
     settings = JointSettings(
         loss=cast(Any, loss),
         margin=margin,

@@ -57,7 +57,7 @@ class TextParts:
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class ModelParts:
     """What a model folder is made of."""
 
     name: str
@@ -129,16 +129,18 @@ def add_onnx(
         ModelError: the file does not work with this preprocessing.
     """
     origin = f"added from {file.name}"
-    parts = Parts(name or file.stem, file, preprocess, output, pool, license, origin, labels=labels)
+    parts = ModelParts(
+        name or file.stem, file, preprocess, output, pool, license, origin, labels=labels
+    )
     return add_parts(parts, models=models, replace=replace)
 
 
-def add_parts(parts: Parts, *, models: Path | None = None, replace: bool = False) -> ModelInfo:
+def add_parts(parts: ModelParts, *, models: Path | None = None, replace: bool = False) -> ModelInfo:
     """Make a model folder among the user's models; see `assemble`."""
     return _install(parts.name, models, replace, lambda into: assemble(parts, into))
 
 
-def assemble(parts: Parts, into: Path) -> ModelSpec:
+def assemble(parts: ModelParts, into: Path) -> ModelSpec:
     """Copy the parts into a folder and write its model.json.
 
     Raises:
@@ -203,7 +205,7 @@ def fit_to_graph(path: Path, preprocess: PreprocessSpec) -> PreprocessSpec:
     return with_changes(preprocess, layout=layout, size=side, resize_to=scaled)
 
 
-def parts_of_layout(folder: Path, name: str) -> Parts:
+def parts_of_layout(folder: Path, name: str) -> ModelParts:
     """What lies in a folder of the hub's layout; ModelError when it is none."""
     graph = _first_there(folder, _VISION_FILES)
     config = _first_there(folder, _CONFIG_FILES)
@@ -224,7 +226,7 @@ def parts_of_layout(folder: Path, name: str) -> Parts:
                 )
         sides = TextParts(text, tokenizer, text_facts(text, tokenizer))
     preprocess = fit_to_graph(graph, read_preprocess(config))
-    return Parts(name, graph, preprocess, origin=f"added from a folder {name}", text=sides)
+    return ModelParts(name, graph, preprocess, origin=f"added from a folder {name}", text=sides)
 
 
 def text_facts(graph: Path, tokenizer: Path, known: TextFacts | None = None) -> TextFacts:

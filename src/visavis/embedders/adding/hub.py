@@ -14,7 +14,7 @@ from dataclasses import replace as with_changes
 from pathlib import Path
 from typing import Any
 
-from visavis.embedders.adding.add import Parts, TextParts, assemble, fit_to_graph, text_facts
+from visavis.embedders.adding.add import ModelParts, TextParts, assemble, fit_to_graph, text_facts
 from visavis.embedders.adding.checking import check_model
 from visavis.embedders.layouts import read_preprocess
 from visavis.embedders.presets import HubFile, Preset, presets
@@ -261,7 +261,7 @@ def _check(file: HubFile, path: Path) -> None:
         raise ModelChecksumError(f"{file.path} is not the file that was expected: {wrong}")
 
 
-def _parts(preset: Preset, scratch: Path) -> Parts:
+def _parts(preset: Preset, scratch: Path) -> ModelParts:
     preprocess = preset.preprocess
     if preprocess is None:
         config = next(file for file in preset.extras if file.name in _CONFIGS)
@@ -272,7 +272,7 @@ def _parts(preset: Preset, scratch: Path) -> Parts:
         graph, path = scratch / preset.text.path, scratch / tokenizer.path
         text = TextParts(graph, path, text_facts(graph, path, preset.reads), preset.prompt)
     graph = scratch / preset.vision.path
-    return Parts(
+    return ModelParts(
         name=preset.name,
         graph=graph,
         preprocess=fit_to_graph(graph, preprocess),

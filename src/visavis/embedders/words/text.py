@@ -1,4 +1,4 @@
-"""A text side that is a network: tokens in, a vector out, as CLIP, SigLIP and their kin have it.
+"""A text side that is a network: tokens in, a vector out, as CLIP and SigLIP have it.
 
 The `tokenizers` library reads tokenizer.json (the extra `[hub]`); it is imported, and the network
 opened, when the first text comes. Padding, length and case matter: SigLIP 2, for one, reads its

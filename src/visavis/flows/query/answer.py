@@ -22,7 +22,7 @@ from visavis.flows.query.by_words import Looks, asks_text
 from visavis.flows.query.ranking import Judging, as_result, first_page, rank
 from visavis.flows.query.terms import Question, as_terms
 from visavis.flows.query.vector import (
-    Asked,
+    QueryVector,
     check,
     query_vector,
     term_notes,
@@ -165,7 +165,7 @@ def with_one_model(store: VectorStore, attempt: Callable[[], T]) -> T:
 def _attempt(query: Query, store: VectorStore, means: Means) -> SearchResult:
     started = time.perf_counter()
     embedder = cache(means.embedder)
-    seen: list[Asked] = []  # by looks, if it comes to that
+    seen: list[QueryVector] = []  # by looks, if it comes to that
 
     def looks() -> Looks:
         began = time.perf_counter()
@@ -191,7 +191,9 @@ def _attempt(query: Query, store: VectorStore, means: Means) -> SearchResult:
     return result
 
 
-def _matching(query: Query, store: VectorStore, seen: list[Asked], result: SearchResult) -> int:
+def _matching(
+    query: Query, store: VectorStore, seen: list[QueryVector], result: SearchResult
+) -> int:
     """How many records reach the least score; where looks have no answer, those with the words."""
     if not seen:
         assert has_text(store)  # narrows the type: nothing else answers without looks

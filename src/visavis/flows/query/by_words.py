@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from visavis.errors import ModelUnknownError, TextUnsupportedError, UnknownWordError, UsageError
 from visavis.flows.query.folding import FIRST, Block, folded, folds
-from visavis.flows.query.vector import Asked, reason_for_nothing
+from visavis.flows.query.vector import QueryVector, reason_for_nothing
 from visavis.store.capabilities import TextAnswer, WithText
 from visavis.store.text.own import MOST_WORDS, Words, words_of
 from visavis.types import Filter, Query, SearchResult, TextTerm
@@ -21,7 +21,7 @@ _NOT_INDEXED = (
 class Looks(NamedTuple):
     """What the model makes of a question's words."""
 
-    asked: Asked
+    asked: QueryVector
     notes: tuple[str, ...]
 
 

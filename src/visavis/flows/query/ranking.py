@@ -7,7 +7,7 @@ from functools import partial
 
 from visavis.embedders.base import Embedder
 from visavis.flows.query.folding import FIRST, Block, folded, folds
-from visavis.flows.query.vector import Asked, reason_for_nothing
+from visavis.flows.query.vector import QueryVector, reason_for_nothing
 from visavis.flows.relation.background import Cuts
 from visavis.flows.relation.judge import CANDIDATES, Judge, at_least, verdict
 from visavis.flows.relation.shown import record_pixels
@@ -26,7 +26,7 @@ class Judging:
 
 
 def rank(
-    asked: Asked, query: Query, judging: Judging, started: float, notes: tuple[str, ...] = ()
+    asked: QueryVector, query: Query, judging: Judging, started: float, notes: tuple[str, ...] = ()
 ) -> SearchResult:
     """The answer to a query whose vector is known; `started` is when (perf_counter) it began."""
     [answer] = judging.store.search(asked.vector[None], first_page(asked, query), query.where)
@@ -34,7 +34,7 @@ def rank(
     return replace(result, took_ms=(time.perf_counter() - started) * 1000)
 
 
-def first_page(asked: Asked, query: Query) -> Page:
+def first_page(asked: QueryVector, query: Query) -> Page:
     """What the store is asked for first: of a picture, the candidates, whatever page is wanted."""
     if asked.shown is not None:
         return Page(CANDIDATES, without=query.without)
@@ -47,7 +47,7 @@ def first_page(asked: Asked, query: Query) -> Page:
 
 
 def as_result(
-    asked: Asked, query: Query, answer: Answer, judging: Judging, notes: tuple[str, ...]
+    asked: QueryVector, query: Query, answer: Answer, judging: Judging, notes: tuple[str, ...]
 ) -> SearchResult:
     """What a store found of the first page, as people see it, but for how long it took."""
     if folds(query):
@@ -66,7 +66,7 @@ def as_result(
     return replace(result, model=judging.store.model().name, notes=notes)
 
 
-def _compared(asked: Asked, query: Query, first: Answer, judging: Judging) -> SearchResult:
+def _compared(asked: QueryVector, query: Query, first: Answer, judging: Judging) -> SearchResult:
     """The candidates are the same for every page: pages neither repeat nor leave out a record."""
     judge = _judge(asked, query, first.total, judging)
     candidates = judge.judged(first.matches)
@@ -83,7 +83,7 @@ def _compared(asked: Asked, query: Query, first: Answer, judging: Judging) -> Se
 
 
 def _folded(
-    asked: Asked, query: Query, first: Answer, judging: Judging
+    asked: QueryVector, query: Query, first: Answer, judging: Judging
 ) -> tuple[SearchResult, tuple[str, ...]]:
     """Of matches that belong together, the best; see `visavis.flows.query.folding`."""
     judge = _judge(asked, query, first.total, judging) if asked.pictured else None
@@ -113,7 +113,9 @@ def _folded(
     return _result(query, first.total, best, matches, judge.cut), notes
 
 
-def _told_by_score(asked: Asked, query: Query, found: Answer, judging: Judging) -> SearchResult:
+def _told_by_score(
+    asked: QueryVector, query: Query, found: Answer, judging: Judging
+) -> SearchResult:
     """A vector, or several pictures: nothing can be compared but scores."""
     judge = _judge(asked, query, found.total, judging)
     told = judge.by_score(found.matches)
@@ -126,7 +128,7 @@ def _told_by_score(asked: Asked, query: Query, found: Answer, judging: Judging) 
     return _result(query, found.total, best, _kept(told, query), judge.cut)
 
 
-def _judge(asked: Asked, query: Query, searched: int, judging: Judging) -> Judge:
+def _judge(asked: QueryVector, query: Query, searched: int, judging: Judging) -> Judge:
     cut = judging.cuts.cut(searched, query.false_match)
     return Judge(asked.shown, cut, judging.store, partial(_pixels, judging))
 

@@ -43,7 +43,7 @@ _HALF_SHOWN = 5e-7  # half of the last digit of a score: what is shown can be as
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Asked:
+class QueryVector:
     """The vector of a question, and what its dot products with pictures mean to people.
 
     The store knows dot products of unit vectors and nothing else; people see these divided by the
@@ -128,7 +128,7 @@ def query_vector(
     embedder: Callable[[], Embedder],
     fetch: Fetch,
     max_pixels: int,
-) -> Asked:
+) -> QueryVector:
     """The terms' unit vectors, summed with their weights and made unit length.
 
     Each is divided by its reach first, so that words count as much as a picture. A picture's reach
@@ -150,9 +150,9 @@ def query_vector(
     vector = np.asarray(total / length, np.float32)
     if all(isinstance(term, _PICTURES) for term in terms):
         alone = found[0].shown if len(terms) == 1 and terms[0].weight > 0 else None
-        return Asked(vector, pictured=any(term.weight > 0 for term in terms), shown=alone)
+        return QueryVector(vector, pictured=any(term.weight > 0 for term in terms), shown=alone)
     model = embedder()
-    return Asked(vector, reach(model, vector), _good_from(terms, model))
+    return QueryVector(vector, reach(model, vector), _good_from(terms, model))
 
 
 def _good_from(terms: Sequence[Term], model: Embedder) -> float | None:

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from visavis.disk import is_full
 from visavis.server.edge.guard import client_of, route_of
-from visavis.server.logs import REFUSED, Answered, Refused, RequestLog
+from visavis.server.logs import REFUSED, LoggedRequest, Refused, RequestLog
 from visavis.server.metrics import Metrics
 from visavis.server.refusals import json_error
 
@@ -125,7 +125,9 @@ class OuterMiddleware:
         if not self._log.wants(status):
             return
         told = refused.error, refused.reason
-        self._log.note(Answered(id, client_of(scope), method, route, status, seconds * 1000, *told))
+        self._log.note(
+            LoggedRequest(id, client_of(scope), method, route, status, seconds * 1000, *told)
+        )
 
 
 def _failed(error: Exception) -> Response:

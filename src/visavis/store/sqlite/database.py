@@ -19,7 +19,7 @@ from visavis.errors import (
     UsageError,
 )
 from visavis.filters import normal
-from visavis.store.sqlite.opening import Opened, open_file
+from visavis.store.sqlite.opening import OpenedDatabase, open_file
 
 DATABASE = "index.sqlite"
 """The file in the folder of an index."""
@@ -199,7 +199,7 @@ class Database:
 class _Owned:
     """A thread's connection; it is closed when the thread ends or the database object goes."""
 
-    def __init__(self, file: Opened) -> None:
+    def __init__(self, file: OpenedDatabase) -> None:
         self.file = file
         self.connection = file.connection
 

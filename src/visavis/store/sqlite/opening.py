@@ -21,7 +21,7 @@ _Seen = tuple[tuple[int, int] | None, ...]
 
 
 @dataclass(slots=True)
-class Opened:
+class OpenedDatabase:
     """A connection, and what the files looked like if it would not notice that they change."""
 
     connection: sqlite3.Connection
@@ -40,20 +40,20 @@ class Opened:
             self.private.cleanup()
 
 
-def open_file(path: Path) -> Opened:
+def open_file(path: Path) -> OpenedDatabase:
     """A connection to a database that lies there, or to a new one. Raises sqlite3.DatabaseError."""
     if not path.exists() or (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
-        return Opened(_connected(str(path), uri=False), path)
+        return OpenedDatabase(_connected(str(path), uri=False), path)
     seen = _look(path)
     log, log_index = seen[1:]
     if log is not None and log_index is not None:
-        return Opened(_connected(_uri(path, "mode=ro")), path)
+        return OpenedDatabase(_connected(_uri(path, "mode=ro")), path)
     if log is not None and log[1]:
         return _copied(path, seen)
-    return Opened(_connected(_uri(path, "immutable=1")), path, seen)
+    return OpenedDatabase(_connected(_uri(path, "immutable=1")), path, seen)
 
 
-def _copied(path: Path, seen: _Seen) -> Opened:
+def _copied(path: Path, seen: _Seen) -> OpenedDatabase:
     private = tempfile.TemporaryDirectory(prefix="visavis-")
     copy = Path(private.name) / path.name
     try:
@@ -62,7 +62,7 @@ def _copied(path: Path, seen: _Seen) -> Opened:
     except OSError as error:
         private.cleanup()
         raise sqlite3.OperationalError(f"unable to open a private copy: {error}") from error
-    return Opened(_connected(str(copy), uri=False), path, seen, private)
+    return OpenedDatabase(_connected(str(copy), uri=False), path, seen, private)
 
 
 def _connected(name: str, *, uri: bool = True) -> sqlite3.Connection:

@@ -10,7 +10,7 @@ from visavis.store.sqlite import rows
 from visavis.types import ImageRecord, Match
 
 
-class Placed(NamedTuple):
+class PlacedRecord(NamedTuple):
     """A record at its place in a ranking."""
 
     number: int
@@ -29,7 +29,9 @@ def pages(
     return [tuple(Match(one.record, one.score) for one in part) for part in found]
 
 
-def placed(connection: sqlite3.Connection, ranking: Ranking, start: int, end: int) -> list[Placed]:
+def placed(
+    connection: sqlite3.Connection, ranking: Ranking, start: int, end: int
+) -> list[PlacedRecord]:
     """The records from rank `start` up to `end`, equal scores in order of id.
 
     Records of equal score are sorted before they are cut, so that pages neither repeat nor leave
@@ -40,7 +42,7 @@ def placed(connection: sqlite3.Connection, ranking: Ranking, start: int, end: in
 
 def _placed(
     connection: sqlite3.Connection, asked: Sequence[tuple[Ranking, tuple[int, int]]]
-) -> list[list[Placed]]:
+) -> list[list[PlacedRecord]]:
     ranks = [
         ranking.tied(start, end) if start < end else range(0) for ranking, (start, end) in asked
     ]
@@ -79,11 +81,11 @@ def _ordered(
     ranks: range,
     span: tuple[int, int],
     shown: Sequence[tuple[int, ImageRecord, str]],
-) -> list[Placed]:
+) -> list[PlacedRecord]:
     """The records at `ranks` in the order of their scores and ids, cut to the span."""
     scores = ranking.scores[ranks.start : ranks.stop].tolist()
     placed = [
-        Placed(number, record, score, source)
+        PlacedRecord(number, record, score, source)
         for (number, record, source), score in zip(shown, scores, strict=True)
     ]
     if len(set(scores)) < len(scores):  # all others are in order already

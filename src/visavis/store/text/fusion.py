@@ -11,7 +11,7 @@ K = 60
 """From the paper below, where it was found on other data than ours and to matter little."""
 
 
-class Ranked(NamedTuple):
+class RankedRecords(NamedTuple):
     """Records with their ranks, from 1; equal ones share a rank."""
 
     numbers: Numbers
@@ -20,14 +20,14 @@ class Ranked(NamedTuple):
     """How much of a place in this ranking counts; 1: all."""
 
 
-def ranked(numbers: Numbers, scores: NDArray[np.floating], weight: float = 1.0) -> Ranked:
+def ranked(numbers: Numbers, scores: NDArray[np.floating], weight: float = 1.0) -> RankedRecords:
     """Records by their scores, higher ones first: the rank says how many are better."""
     ascending = np.sort(scores)
     ranks = len(scores) - np.searchsorted(ascending, scores, "right") + 1
-    return Ranked(numbers, ranks, np.full(len(numbers), weight))
+    return RankedRecords(numbers, ranks, np.full(len(numbers), weight))
 
 
-def fused(*rankings: Ranked) -> tuple[Numbers, NDArray[np.float64]]:
+def fused(*rankings: RankedRecords) -> tuple[Numbers, NDArray[np.float64]]:
     """All records of some rankings and their common scores, best first.
 
     Reciprocal rank fusion: a record gets 1 / (K + rank) from each ranking that has it (Cormack,

@@ -21,7 +21,7 @@ from visavis.training.autoencoder.settings import AutoencoderSettings
 from visavis.training.data.batches import Draw, shuffled
 from visavis.training.data.indexed import source_of
 from visavis.training.data.inputs import Inputs
-from visavis.training.data.samples import Named, Numbers, label_numbers, named
+from visavis.training.data.samples import NamedSamples, Numbers, label_numbers, named
 from visavis.training.data.splits import drawn_apart, with_copies
 from visavis.training.loop.export import Exported, graph_of
 from visavis.training.loop.recipe import Recipe, read
@@ -74,7 +74,7 @@ def prepare(
     settings: AutoencoderSettings,
     *,
     labels: str | None = None,
-    known: Named | None = None,
+    known: NamedSamples | None = None,
     seed: int = 0,
     cache: Path | None = None,
     tell: Tell = silent,

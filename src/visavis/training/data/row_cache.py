@@ -202,7 +202,7 @@ def _forget(
         file.executemany("DELETE FROM kept WHERE place = ?", gone)
 
 
-class _Made(NamedTuple):
+class _MadeRow(NamedTuple):
     """A sample with its row, or with the reason why it has none."""
 
     sample: Sample
@@ -211,7 +211,7 @@ class _Made(NamedTuple):
     reason: str = ""
 
 
-def _made(samples: Sequence[Sample], source: Source, maker: Maker) -> Iterator[_Made]:
+def _made(samples: Sequence[Sample], source: Source, maker: Maker) -> Iterator[_MadeRow]:
     """Rows of these samples."""
     jobs = os.cpu_count() or 1
     workers = max(jobs, source.readers) if source.readers > 4 else jobs  # many: URLs
@@ -220,23 +220,23 @@ def _made(samples: Sequence[Sample], source: Source, maker: Maker) -> Iterator[_
         yield from made
 
 
-def _make(batch: Sequence[Sample], source: Source, maker: Maker) -> list[_Made]:
+def _make(batch: Sequence[Sample], source: Source, maker: Maker) -> list[_MadeRow]:
     """On a worker thread."""
     read: list[tuple[Sample, str]] = []
     pictures: list[RGB] = []
-    found: list[_Made] = []
+    found: list[_MadeRow] = []
     for sample in batch:
         entry = sample.entry
         try:
             data = source.read(entry)
             pictures.append(decode(data, entry.uri, min_side=maker.min_side).pixels)
         except ImageError as error:
-            found.append(_Made(sample, reason=error.reason))
+            found.append(_MadeRow(sample, reason=error.reason))
             continue
         read.append((sample, hashlib.sha256(data).hexdigest()))
     rows, refused = tolerant_rows(maker.make, pictures)
-    found += [_Made(read[place][0], reason=reason) for place, reason in refused.items()]
+    found += [_MadeRow(read[place][0], reason=reason) for place, reason in refused.items()]
     taken = [one for place, one in enumerate(read) if place not in refused]
     for (sample, sha256), row in zip(taken, rows, strict=True):
-        found.append(_Made(sample, row, sha256))
+        found.append(_MadeRow(sample, row, sha256))
     return found

@@ -26,7 +26,7 @@ class Sample:
     """The value of the field as text; empty where nobody asked for labels."""
 
 
-class Named(NamedTuple):
+class NamedSamples(NamedTuple):
     """What a source names."""
 
     samples: list[Sample]
@@ -34,7 +34,7 @@ class Named(NamedTuple):
     notes: list[str]
 
 
-def named(source: Source, field: str | None, *, optional: bool = False) -> Named:
+def named(source: Source, field: str | None, *, optional: bool = False) -> NamedSamples:
     """The pictures of a source with their labels, in its order; no picture is opened.
 
     A picture without a value of the field is left out, and told; where it is `optional` it is kept,
@@ -71,7 +71,7 @@ def named(source: Source, field: str | None, *, optional: bool = False) -> Named
         notes.append(f"{without:,} pictures were left out: they have no {field!r}")
     if twice:
         notes.append(f"{twice:,} ids occur more than once; the last of each counts")
-    return Named(list(found.values()), failed, notes)
+    return NamedSamples(list(found.values()), failed, notes)
 
 
 def _refused(sample: Sample) -> Failure | None:

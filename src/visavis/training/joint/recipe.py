@@ -23,11 +23,18 @@ from visavis.image_index import ImageIndex
 from visavis.sources.base import Source
 from visavis.training.data.batches import Draw, shuffled
 from visavis.training.data.indexed import IndexSource, source_of
-from visavis.training.data.samples import Named, Numbers, Sample, check_field, label_numbers, named
+from visavis.training.data.samples import (
+    NamedSamples,
+    Numbers,
+    Sample,
+    check_field,
+    label_numbers,
+    named,
+)
 from visavis.training.data.splits import drawn_apart, off, with_copies
 from visavis.training.joint.head import JointHead
 from visavis.training.joint.learner import JointLearner
-from visavis.training.joint.settings import JointSettings, Said
+from visavis.training.joint.settings import JointSettings, WordFields
 from visavis.training.joint.targets import Phrases, Targets, phrases_of, targets_of
 from visavis.training.joint.views import views_maker
 from visavis.training.joint.words import Turn, turn_of, write_turned
@@ -48,7 +55,7 @@ class JointRecipe(Recipe[JointLearner]):
 
     name: ClassVar[str] = "joint"
     settings: JointSettings
-    said: Said
+    said: WordFields
     on: FrozenBase
     table: WordTable
     phrases: Phrases
@@ -151,11 +158,11 @@ class JointRecipe(Recipe[JointLearner]):
 
 def prepare(
     source: Source | ImageIndex,
-    said: Said,
+    said: WordFields,
     base: str | None,
     settings: JointSettings,
     *,
-    known: Named | None = None,
+    known: NamedSamples | None = None,
     device: str = "auto",
     seed: int = 0,
     cache: Path | None = None,
@@ -220,7 +227,7 @@ def _views(source: Source) -> int:
     return 1 if isinstance(source, IndexSource) else 6
 
 
-def _check(phrases: Phrases, samples: Sequence[Sample], said: Said) -> None:
+def _check(phrases: Phrases, samples: Sequence[Sample], said: WordFields) -> None:
     """That the fields are there, both of them where both are named, and hold a known word."""
     for option, field in (("--captions", said.captions), ("--labels", said.labels)):
         if field is not None:

@@ -16,7 +16,7 @@ _MARGIN = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class WordFields:
     """Where it stands what pictures show, and which words are known."""
 
     words: Path

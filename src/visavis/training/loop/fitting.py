@@ -28,7 +28,7 @@ from visavis.training.settings import LoopSettings
 
 
 @dataclass(frozen=True, slots=True)
-class Fitted:
+class FitResult:
     """How a training went."""
 
     finished: bool
@@ -52,7 +52,7 @@ def fit(
     resume: bool = False,
     stop: threading.Event | None = None,
     tell: Tell = silent,
-) -> Fitted:
+) -> FitResult:
     """Train until the epochs are over, or no figure gets better, and take the best weights.
 
     `folder` gets checkpoints and curves. With `resume` the training goes on from its checkpoint; a
@@ -71,7 +71,7 @@ def fit(
             with _quiet():
                 trainer.fit(learner, batches, ckpt_path=start, weights_only=True)
         except Stopped:
-            return Fitted(False, trainer.is_global_zero)
+            return FitResult(False, trainer.is_global_zero)
     return _best(learner, folder, trainer.is_global_zero)
 
 
@@ -146,7 +146,7 @@ def bfloat16_pays(device: str) -> bool:
     return bool(known.get("avx512_bf16") or known.get("amx_bf16") or known.get("bf16"))
 
 
-def _best(learner: Learner, folder: Path, first: bool) -> Fitted:
+def _best(learner: Learner, folder: Path, first: bool) -> FitResult:
     """Load the weights of the best epoch."""
     rows = _content(folder / LAST)["epochs"]
     best = _content(folder / BEST)
@@ -154,7 +154,7 @@ def _best(learner: Learner, folder: Path, first: bool) -> Fitted:
     learner.eval()
     row = best["epochs"][-1]
     figures = {name: value for name, value in row.items() if name not in ("epoch", "loss")}
-    return Fitted(True, first, row["epoch"], rows, figures)
+    return FitResult(True, first, row["epoch"], rows, figures)
 
 
 def _content(checkpoint: Path) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from visavis.training.data.batches import Batches, Draw
 from visavis.training.data.indexed import IndexSource
 from visavis.training.data.inputs import Inputs, inputs
 from visavis.training.data.row_cache import CachedRows, Maker, cache_rows, default_cache
-from visavis.training.data.samples import Named, Numbers, data_hash
+from visavis.training.data.samples import NamedSamples, Numbers, data_hash
 from visavis.training.loop.curves import draw_curves
 from visavis.training.loop.export import Exported, write_model
 from visavis.training.loop.fitting import check_device, fit, settled
@@ -173,7 +173,7 @@ class Recipe(ABC, Generic[AnyLearner]):
 
 def read(
     source: Source,
-    known: Named,
+    known: NamedSamples,
     makers: Mapping[str, Maker],
     cache: Path | None = None,
     tell: Tell = silent,
@@ -200,7 +200,7 @@ def read(
     return data, [*skipped, *known.notes]
 
 
-def _kept(known: Named, source: Source, maker: Maker, place: Path, tell: Tell) -> CachedRows:
+def _kept(known: NamedSamples, source: Source, maker: Maker, place: Path, tell: Tell) -> CachedRows:
     """An index has rows already; the rest is made, and kept."""
     if isinstance(source, IndexSource) and (found := source.rows(known.samples, maker)) is not None:
         return found

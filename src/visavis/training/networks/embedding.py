@@ -60,7 +60,7 @@ class OnTop(nn.Module):
         return self.network.vectors(self.pooled(tensor), pictures)
 
 
-class Whole(nn.Module):
+class PixelsToVectors(nn.Module):
     """A network with its own base, from pictures (n, 3, side, side) in -1…1 to unit vectors."""
 
     def __init__(self, network: EmbeddingNetwork) -> None:

@@ -10,7 +10,7 @@ from torch.nn import functional
 from visavis.embedders.spec import PreprocessSpec
 from visavis.errors import UsageError
 from visavis.training.networks.residual import body
-from visavis.training.settings import Shape
+from visavis.training.settings import NetworkShape
 
 STEP = 32
 """Sides of pictures are multiples of it."""
@@ -19,7 +19,7 @@ STEP = 32
 class OwnBase(nn.Module):
     """A residual network whose embedding is a unit vector: (n, 3, side, side) to (n, dim)."""
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: NetworkShape) -> None:
         super().__init__()
         self.dim = shape.dim
         self.body = body(shape)
@@ -42,7 +42,7 @@ class FreshBase:
     facts: Mapping[str, str] = field(default_factory=lambda: {"name": "a network from scratch"})
 
 
-def fresh_base(shape: Shape, side: int, seed: int) -> FreshBase:
+def fresh_base(shape: NetworkShape, side: int, seed: int) -> FreshBase:
     """Weights drawn by the seed; what else is drawn from torch's generator stays the same.
 
     Raises UsageError for sides of pictures that it cannot have.

@@ -7,7 +7,7 @@ fast at the same accuracy, because they keep the multipliers busy.
 from torch import Tensor, nn
 from torch.nn import functional
 
-from visavis.training.settings import Shape
+from visavis.training.settings import NetworkShape
 
 
 class Block(nn.Module):
@@ -38,7 +38,7 @@ def convolution(inner: int, outer: int, size: int, stride: int) -> nn.Sequential
     return nn.Sequential(conv, nn.BatchNorm2d(outer))
 
 
-def body(shape: Shape) -> nn.Sequential:
+def body(shape: NetworkShape) -> nn.Sequential:
     """Pictures (n, 3, h, w) to maps (n, channels, h / 32, w / 32); h and w in steps of 32."""
     first = shape.widths[0]
     layers: list[nn.Module] = [

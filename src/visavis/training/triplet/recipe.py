@@ -16,11 +16,11 @@ from visavis.sources.base import Source
 from visavis.training.data.batches import Draw, LabelBatches
 from visavis.training.data.indexed import source_of
 from visavis.training.data.inputs import Inputs
-from visavis.training.data.samples import Named, Numbers, check_field, label_numbers, named
+from visavis.training.data.samples import NamedSamples, Numbers, check_field, label_numbers, named
 from visavis.training.data.splits import Split, check_labels, split
 from visavis.training.loop.export import Exported, graph_of, graph_on_base
 from visavis.training.loop.recipe import Recipe, read
-from visavis.training.networks.embedding import EmbeddingNetwork, Whole
+from visavis.training.networks.embedding import EmbeddingNetwork, PixelsToVectors
 from visavis.training.networks.frozen_base import FrozenBase, chosen_base, pixels_maker
 from visavis.training.networks.heads import Head
 from visavis.training.networks.own_base import FreshBase, fresh_base
@@ -112,7 +112,7 @@ class TripletRecipe(Recipe[TripletLearner]):
         if isinstance(on, FrozenBase):
             graph, difference = graph_on_base(network, on, pictures)
         else:
-            graph, difference = graph_of(Whole(network), on.preprocess, pictures)
+            graph, difference = graph_of(PixelsToVectors(network), on.preprocess, pictures)
         return Exported(graph, difference, network.head.dim, on.preprocess, on.license)
 
 
@@ -122,7 +122,7 @@ def prepare(
     base: str | None,
     settings: TripletSettings,
     *,
-    known: Named | None = None,
+    known: NamedSamples | None = None,
     device: str = "auto",
     seed: int = 0,
     cache: Path | None = None,

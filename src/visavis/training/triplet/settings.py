@@ -6,7 +6,7 @@ from typing import Literal
 
 from visavis.errors import UsageError
 from visavis.training.data.splits import By
-from visavis.training.settings import METRICS, Metric, Rates, Shape
+from visavis.training.settings import METRICS, Metric, NetworkShape, Rates
 
 Loss = Literal["triplet", "multi-similarity", "arcface"]
 LOSSES: tuple[Loss, ...] = ("triplet", "multi-similarity", "arcface")
@@ -55,7 +55,7 @@ class TripletSettings:
     straight: bool = True  # whether a linear path beside the dense layers starts from the base
     pixels: bool = False  # a shallow branch on the pixels beside the base
     unfreeze: bool = False  # a base of its own, from chance, is trained as well
-    shape: Shape = field(default_factory=Shape)  # of this base
+    shape: NetworkShape = field(default_factory=NetworkShape)  # of this base
     side: int = 128  # pixels that it looks at
     p: int = 16  # labels in a batch
     k: int = 4  # pictures of each

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from visavis.store.text.fusion import K, Ranked, fused, ranked
+from visavis.store.text.fusion import K, RankedRecords, fused, ranked
 
 
-def by_hand(rankings: list[Ranked]) -> dict[int, float]:
+def by_hand(rankings: list[RankedRecords]) -> dict[int, float]:
     scores: dict[int, float] = {}
     for ranking in rankings:
         for number, rank, weight in zip(*ranking, strict=True):

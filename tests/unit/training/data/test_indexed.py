@@ -16,7 +16,7 @@ from visavis.training.autoencoder.recipe import prepare as prepare_autoencoder
 from visavis.training.autoencoder.settings import AutoencoderSettings
 from visavis.training.data.samples import data_hash
 from visavis.training.joint.recipe import prepare as prepare_joint
-from visavis.training.joint.settings import JointSettings, Said
+from visavis.training.joint.settings import JointSettings, WordFields
 from visavis.training.loop.recipe import train
 from visavis.training.settings import LoopSettings
 from visavis.training.triplet.recipe import prepare
@@ -95,7 +95,7 @@ def test_words_are_learned_from_the_one_view_that_the_index_has(
     words = {f"label-{n}": rng.normal(0, 1, 6).round(3).tolist() for n in range(10)}
     file = write_text(tmp_path / "vectors.txt", words)
     gone(catalogue)
-    made = prepare_joint(index, Said(file, "label"), None, JointSettings(hidden=(8,)))
+    made = prepare_joint(index, WordFields(file, "label"), None, JointSettings(hidden=(8,)))
     assert made.settings.views == 1
     assert made.data.take(np.arange(5))["rows"].shape == (5, 1, made.on.dim)
 

@@ -5,7 +5,7 @@ import torch
 
 from visavis.training.graphs.tracing import merged, session, traced
 from visavis.training.networks.own_base import OwnBase, fresh_base
-from visavis.training.settings import Shape
+from visavis.training.settings import NetworkShape
 
 
 def images(count: int) -> torch.Tensor:
@@ -15,7 +15,7 @@ def images(count: int) -> torch.Tensor:
 
 def network() -> OwnBase:
     """A network with statistics of its own, so that merging them is no accident."""
-    base = fresh_base(Shape(8, (8, 12, 16, 24), (1, 1, 1, 1), dim=10), 32, 1).learns.train()
+    base = fresh_base(NetworkShape(8, (8, 12, 16, 24), (1, 1, 1, 1), dim=10), 32, 1).learns.train()
     for module in base.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             torch.nn.init.uniform_(module.weight, 0.5, 1.5)

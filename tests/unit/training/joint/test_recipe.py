@@ -22,7 +22,7 @@ from visavis.images.decode import decode
 from visavis.sources.base import open_source
 from visavis.training.joint.learner import caption_recall, word_map
 from visavis.training.joint.recipe import JointRecipe, prepare
-from visavis.training.joint.settings import LOSSES, JointLoss, JointSettings, Said
+from visavis.training.joint.settings import LOSSES, JointLoss, JointSettings, WordFields
 from visavis.training.joint.views import views
 from visavis.training.loop.recipe import learner_of, train
 from visavis.training.settings import LoopSettings, Rates
@@ -69,7 +69,7 @@ def prepared(
     settings: JointSettings = TINY,
     **said: Any,
 ) -> JointRecipe:
-    given = Said(words, **({"labels": "label", "captions": "said"} | said))
+    given = WordFields(words, **({"labels": "label", "captions": "said"} | said))
     cache = catalogue.parent.parent / "cache"
     return prepare(open_source(catalogue), given, base, settings, cache=cache)
 

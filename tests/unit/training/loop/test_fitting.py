@@ -17,7 +17,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from visavis.errors import ModelError, UsageError
 from visavis.training.data.batches import Batches, shuffled
 from visavis.training.data.samples import Numbers
-from visavis.training.loop.fitting import Fitted, fit, settled
+from visavis.training.loop.fitting import FitResult, fit, settled
 from visavis.training.loop.learner import Batch, Learner
 from visavis.training.progress import Progress, Tell, silent
 from visavis.training.settings import LoopSettings, Rates
@@ -61,7 +61,7 @@ def run(
     stop: threading.Event | None = None,
     tell: Tell = silent,
     **settings: Any,
-) -> tuple[Fitted, Learner]:
+) -> tuple[FitResult, Learner]:
     learner = learner or Sums()
     batches = Batches(shuffled(np.arange(40), 8, 0), learner.batch)
     loop = replace(LoopSettings(4, device="cpu", threads=1), **settings)

@@ -5,9 +5,9 @@ import torch
 
 from visavis.errors import UsageError
 from visavis.training.networks.own_base import fresh_base
-from visavis.training.settings import Shape
+from visavis.training.settings import NetworkShape
 
-SHAPE = Shape(8, (8, 12, 16, 24), (1, 1, 1, 1), dim=10)
+SHAPE = NetworkShape(8, (8, 12, 16, 24), (1, 1, 1, 1), dim=10)
 
 
 def images(count: int, side: int = 32) -> torch.Tensor:

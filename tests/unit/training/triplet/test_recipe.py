@@ -20,7 +20,7 @@ from visavis.training.data.batches import Batches
 from visavis.training.data.samples import label_numbers
 from visavis.training.loop.fitting import fit
 from visavis.training.loop.recipe import learner_of, train
-from visavis.training.settings import LoopSettings, Rates, Shape
+from visavis.training.settings import LoopSettings, NetworkShape, Rates
 from visavis.training.triplet.learner import TripletLearner
 from visavis.training.triplet.recipe import TripletRecipe, prepare
 from visavis.training.triplet.settings import LOSSES, Loss, LossSettings, TripletSettings
@@ -31,7 +31,7 @@ OWN = replace(
     TINY,
     unfreeze=True,
     side=32,
-    shape=Shape(8, (8, 12, 16, 24), (1, 1, 1, 1), dim=12),
+    shape=NetworkShape(8, (8, 12, 16, 24), (1, 1, 1, 1), dim=12),
 )
 LOOP = LoopSettings(epochs=3, device="cpu", precision="32", threads=1)
 

@@ -32,7 +32,7 @@ _NUMBER_TYPES = "('integer','real')"
 
 
 @dataclass(frozen=True, slots=True)
-class _Counted:
+class _CountedFacets:
     """Facets with the generation they are of, and when they were counted in how many seconds."""
 
     facets: tuple[Facet, ...]
@@ -54,7 +54,7 @@ class Browse:
         self._snapshots = snapshots
         self._fetch = fetch
         self._counting = threading.Lock()
-        self._counted: _Counted | None = None
+        self._counted: _CountedFacets | None = None
         self._narrowed: OrderedDict[Filter, tuple[int, tuple[Facet, ...]]] = OrderedDict()
         self._ordering = threading.Lock()
         self._orders: OrderedDict[tuple[str, bool], tuple[int, Numbers]] = OrderedDict()
@@ -113,7 +113,7 @@ class Browse:
                 started = time.monotonic()
                 facets = tuple(self._facets())
                 ended = time.monotonic()
-                held = self._counted = _Counted(facets, generation, ended, ended - started)
+                held = self._counted = _CountedFacets(facets, generation, ended, ended - started)
             if where is None:
                 return held.facets
             known = self._narrowed.get(where)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.store.nearest.ranking import Numbers
-from visavis.store.text.fusion import Ranked, ranked
+from visavis.store.text.fusion import RankedRecords, ranked
 from visavis.store.text.own import Group, Words
 
 RANKED = 500
@@ -28,7 +28,7 @@ _DECIMALS = 6
 class Hits(NamedTuple):
     """The records that were found."""
 
-    found: Ranked
+    found: RankedRecords
     """Weighted by the share of the question's words that stand in them."""
     rest: str = ""
     """The query of those that were not ranked; nothing: all were."""
@@ -39,7 +39,7 @@ class Hits(NamedTuple):
         return bool(len(self.found.numbers)) and bool((self.found.weights == 1).all())
 
 
-NONE = Hits(Ranked(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0)))
+NONE = Hits(RankedRecords(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0)))
 
 
 class Matching:
@@ -76,7 +76,7 @@ class Matching:
         others = ~np.isin(every.numbers, row.numbers)
         numbers = np.concatenate([row.numbers, every.numbers[others]])
         ranks = np.concatenate([row.ranks, every.ranks[others] + len(row.numbers)])
-        return Hits(Ranked(numbers, ranks, np.ones(len(numbers))), rest)
+        return Hits(RankedRecords(numbers, ranks, np.ones(len(numbers))), rest)
 
     def rest(self, hits: Hits) -> Numbers:
         """The records that were found and not ranked, in the order they were added."""
@@ -90,7 +90,7 @@ class Matching:
         ).fetchone()
         return np.fromstring(text or "", np.int64, sep=",")
 
-    def _ranked(self, query: str) -> Ranked:
+    def _ranked(self, query: str) -> RankedRecords:
         found = self._connection.execute(
             f"SELECT rowid, {_RANK} FROM texts WHERE texts MATCH ?{self._among} LIMIT {RANKED}",
             (query,),

@@ -14,7 +14,7 @@ from visavis.store.nearest.codes import dots
 from visavis.store.nearest.ranking import Fetch, Numbers, Ranking, Snapshot, rounded
 from visavis.store.sqlite.database import Database
 from visavis.store.sqlite.lock import writer_lock
-from visavis.store.sqlite.paging import Placed, placed
+from visavis.store.sqlite.paging import PlacedRecord, placed
 from visavis.store.sqlite.snapshots import Snapshots
 from visavis.store.sqlite.text import table as text_table
 from visavis.store.sqlite.text.hits import Hits, Matching
@@ -164,7 +164,7 @@ class TextSearch:
         vector: Vectors,
         ranks: tuple[int, int],
         min_score: float | None,
-    ) -> list[Placed]:
+    ) -> list[PlacedRecord]:
         """What follows the head, by looks alone."""
         need = ranks[1] + len(head.numbers)
         rest = asked.snapshot.rank(vector, need, asked.selected, self._fetch)
@@ -173,7 +173,9 @@ class TextSearch:
             rest = rest.reaching(min_score)
         return placed(asked.connection, rest, ranks[0], min(ranks[1], len(rest.numbers)))
 
-    def _scored(self, found: list[Placed], head: _Head, vector: Vectors) -> list[Placed]:
+    def _scored(
+        self, found: list[PlacedRecord], head: _Head, vector: Vectors
+    ) -> list[PlacedRecord]:
         """Records of the head with their scores by looks."""
         missing = [one.number for one in found if one.number not in head.scores]
         scores = head.scores | self._looked(np.array(missing, np.int64), vector)
@@ -218,11 +220,13 @@ def _listed(
     return ranking, dict(zip(numbers.tolist(), shares.tolist(), strict=True))
 
 
-def _match(one: Placed, words: Words, by_text: frozenset[int], by_looks: frozenset[int]) -> Match:
+def _match(
+    one: PlacedRecord, words: Words, by_text: frozenset[int], by_looks: frozenset[int]
+) -> Match:
     named = one.number in by_text
     looked = (LOOKS,) if one.number in by_looks or not named else ()
     return Match(one.record, one.score, (*(_stand(one, words) if named else ()), *looked))
 
 
-def _stand(one: Placed, words: Words) -> tuple[str, ...]:
+def _stand(one: PlacedRecord, words: Words) -> tuple[str, ...]:
     return where_they_stand(words.groups, pieces(one.record, one.source, words.groups))

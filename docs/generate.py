@@ -116,11 +116,11 @@ What an exit code, an exception or an HTTP status means.
 | Code | Meaning |
 | --- | --- |
 | 0 | Success. |
-| 1 | Nothing was found; only with `--exit-code`. |
+| 1 | Nothing was found, with `--exit-code`; `visavis have`: a picture is not there. |
 | 2 | The command or its input is invalid: an option, a filter, a path, a picture. |
 | 2 | Also: more than a tenth of a source would have left the index, without `--yes`. |
 | 3 | The index is missing, damaged, in use, or was made by another model or a newer version. |
-| 4 | Some files were skipped; only with `--strict`. |
+| 4 | Some files were skipped; only with `--strict`, or by `duplicates --apply` and `--undo`. |
 | 5 | The model cannot be found, read or trusted, or an optional part is not installed. |
 | 130 | Interrupted; what was committed is kept. |
 

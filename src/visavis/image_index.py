@@ -21,6 +21,7 @@ from visavis.exchange.contents import Contents
 from visavis.filters import Where, as_filter
 from visavis.flows import reindex as flows
 from visavis.flows.binding import Binding, IndexOptions, reduced
+from visavis.flows.duplicates.finding import Duplicates
 from visavis.flows.ingest import IngestOptions, Progress
 from visavis.flows.ingest_all import ingest_all
 from visavis.flows.query.answer import (
@@ -64,7 +65,8 @@ class ImageIndex(Contents):
 
     Any process may read while one writes; writing methods wait `lock_seconds` for another writer
     and then raise IndexLockedError. `with index.writing():` holds the lock over several of them.
-    `index.tagging` finds words for pictures, and writes them to records (see `Tagging`).
+    `index.tagging` finds words for pictures, and writes them to records (see `Tagging`);
+    `index.duplicates` finds copies among the records (see `Duplicates`).
     All methods raise subclasses of VisavisError and nothing else on purpose; none prints.
     """
 
@@ -83,6 +85,7 @@ class ImageIndex(Contents):
         self.tagging = Tagging(
             store, self._model.embedder, self.writing, self._jobs, self._max_pixels
         )
+        self.duplicates = Duplicates(store, self.writing, self._jobs, self._max_pixels)
         self._repairing: threading.Thread | None = None
 
     @classmethod

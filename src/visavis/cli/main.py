@@ -24,6 +24,10 @@ _CLI = "visavis.cli"
 COMMANDS = {
     "index": Place(f"{_CLI}.indexing", "index", "Index pictures, or update an index."),
     "search": Place(f"{_CLI}.searching", "search", "Find pictures that look like the query."),
+    "have": Place(f"{_CLI}.duplicates", "have", "Tell whether pictures are in an index already."),
+    "duplicates": Place(
+        f"{_CLI}.duplicates", "duplicates", "Find the copies in an index, and set them aside."
+    ),
     "tag": Place(f"{_CLI}.tagging", "tag", "Suggest tags for images."),
     "status": Place(f"{_CLI}.upkeep", "status", "Show what an index holds."),
     "remove": Place(f"{_CLI}.upkeep", "remove", "Remove records from an index."),

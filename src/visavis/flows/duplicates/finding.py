@@ -1,0 +1,184 @@
+"""The duplicates of an index: `index.duplicates`."""
+
+import hashlib
+import os
+import uuid
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from visavis.errors import RecordNotFoundError, StoreError, StoreUnsupportedError, UsageError
+from visavis.filters import Where, as_filter, check_field
+from visavis.flows.duplicates.compared import ComparedPairs
+from visavis.flows.duplicates.decisions import TAKE_BACK, VERDICTS, Decision, Decisions
+from visavis.flows.duplicates.found import DuplicateReport
+from visavis.flows.duplicates.moving import Moved, apply_plan, undo_plan
+from visavis.flows.duplicates.plan import Plan, make_plan
+from visavis.flows.duplicates.rules import as_rules
+from visavis.flows.duplicates.scan import FOLDER, Progress, Scan, ScanOptions
+from visavis.flows.query.terms import as_relation
+from visavis.images.files import path_text, read_file
+from visavis.store.base import VectorStore
+from visavis.store.capabilities import WithEvidence, has_evidence, local
+from visavis.store.open import Writing
+from visavis.types import Relation
+
+_IDENTITY = "identity"  # under which name an index keeps what tells it from others
+
+
+class Duplicates:
+    """Finds duplicates, keeps decisions, and makes and carries out plans.
+
+    ```python
+    report = index.duplicates.find()
+    plan = index.duplicates.plan(report, keep=["largest", "oldest"])
+    plan.write("plan.json")
+    index.duplicates.apply("plan.json")  # and index.duplicates.undo("plan.json")
+    ```
+    """
+
+    def __init__(self, store: VectorStore, writing: Writing, jobs: int, max_pixels: int) -> None:
+        """Made by ImageIndex."""
+        self._store = store
+        self._writing = writing
+        self._jobs = jobs
+        self._max_pixels = max_pixels
+
+    def find(
+        self,
+        relation: Relation = "near_duplicate",
+        *,
+        where: Where = None,
+        within: str | None = None,
+        read_files: bool = True,
+        progress: Progress = lambda stage, done, total: None,
+    ) -> DuplicateReport:
+        """All groups of records that show the same picture.
+
+        Args:
+            relation: exact, near_duplicate or variant: how much the same.
+            where: A filter; the other records are passed over.
+            within: A field, or "folder", whose value duplicates have to share.
+            read_files: Whether to compare by local features as well, where OpenCV is installed:
+                files are read, once for each pair.
+            progress: Called with what is done, how many of them, and of how many.
+
+        Raises UsageError for what makes no sense (FilterError).
+        """
+        if as_relation(relation) not in ("exact", "near_duplicate", "variant"):
+            raise UsageError(
+                f"duplicates are exact, near_duplicate or variant, not {relation}: what is only "
+                "alike is what a search finds"
+            )
+        if within is not None and within != FOLDER:
+            check_field(within, self._store.fields())
+        store = self._with_evidence()
+        asked = ScanOptions(
+            relation, as_filter(where), within, read_files, self._jobs, self._max_pixels
+        )
+        known = ComparedPairs(store)
+        scan = Scan(store, asked, Decisions.kept(store).outcome(), known, progress)
+        try:
+            report = scan.run()
+        finally:  # also on Ctrl-C: what was compared is not compared again
+            notes = self._keep(known, scan, whole=asked.where is None)
+        return replace(report, notes=(*report.notes, *notes))
+
+    def decide(self, one: str, other: str, verdict: str) -> None:
+        """Keep with the index what two images are to one another.
+
+        Args:
+            one: A record's id, or the path of a file.
+            other: Another one.
+            verdict: "better" (the first is the better duplicate), "same", "alternate" (another
+                version, to be kept too), "not-related", or "undecided" to take a decision back.
+
+        Raises UsageError for unknown words and images, and for contradictions.
+        """
+        digests = self._digest(one), self._digest(other)
+        if digests[0] == digests[1]:
+            raise UsageError(f"{one} and {other} have the same bytes; nothing is to be decided")
+        known = next((word for word in VERDICTS if word == verdict), None)
+        if known is None and verdict != TAKE_BACK:
+            words = ", ".join((*VERDICTS, TAKE_BACK))
+            raise UsageError(f"what two images are is one of {words}, not {verdict!r}")
+        with self._writing():
+            kept = Decisions.kept(self._store)
+            if known is None:
+                kept.without(*digests).keep(self._store)
+            else:
+                kept.with_one(Decision(*digests, known)).keep(self._store)
+
+    def plan(self, report: DuplicateReport, keep: Sequence[str]) -> Plan:
+        """Which file of each group to keep, by rules; nothing is moved.
+
+        Args:
+            report: What `find` has found.
+            keep: largest, best-quality, oldest, newest or path:GLOB; the first that tells counts.
+        """
+        rules = as_rules(keep)
+        place = str(local(self._store, "have files set aside").folder.absolute())
+        with self._writing():
+            identity = self._identity()
+        decided = Decisions.kept(self._store).outcome()
+        return make_plan(report.groups, rules, decided, identity, place)
+
+    def apply(
+        self, plan: str | os.PathLike[str], to: str | os.PathLike[str] | None = None
+    ) -> Moved:
+        """Move the files that a plan sets aside, and forget their records.
+
+        Args:
+            plan: The file of a plan that was made from this index.
+            to: The folder to move them to; None: a hidden one beside the index.
+
+        Raises UsageError for a plan of another index, or one that cannot be read.
+        """
+        folder = local(self._store, "have files set aside").folder.absolute()
+        place = folder.parent / f".{folder.name}-duplicates" if to is None else Path(to).absolute()
+        with self._writing():
+            read = Plan.read(plan, self._identity())
+            sources = [row.uri for row in self._store.sources() if row.kind == "folder"]
+            moved = apply_plan(read, Path(plan), place, sources, chosen=to is not None)
+            if moved.ids:
+                self._store.remove(moved.ids)
+                self._store.settle()
+        return moved
+
+    def undo(self, plan: str | os.PathLike[str]) -> Moved:
+        """Put all files back that a plan has set aside; index them again to search them."""
+        with self._writing():
+            return undo_plan(Plan.read(plan, self._identity()), Path(plan))
+
+    def _keep(self, known: ComparedPairs, scan: Scan, *, whole: bool) -> list[str]:
+        """Keep what was compared; what is noted where that cannot be."""
+        if not known.changed:
+            return []
+        try:
+            with self._writing():
+                known.keep(scan.contents() if whole else None)
+        except StoreError as error:
+            return [f"what was compared could not be kept, and is compared again: {error}"]
+        return []
+
+    def _digest(self, named: str) -> str:
+        """The SHA-256 digest of a record's content, or of a file's."""
+        try:
+            return self._store.get(named).sha256
+        except RecordNotFoundError:
+            if not Path(named).is_file():
+                raise UsageError(f"{named}: no record has that id, and no file that path") from None
+        return hashlib.sha256(read_file(path_text(named))).hexdigest()
+
+    def _identity(self) -> str:
+        """What tells this index from all others, wherever it is moved; needs its lock."""
+        kept = self._with_evidence().evidence.noted(_IDENTITY)
+        if kept is None:
+            kept = uuid.uuid4().hex.encode()
+            self._with_evidence().evidence.note(_IDENTITY, kept)
+        return kept.decode()
+
+    def _with_evidence(self) -> WithEvidence:
+        if has_evidence(self._store):
+            return self._store
+        raise StoreUnsupportedError(self._store.facts.place, "keep what was found of duplicates")

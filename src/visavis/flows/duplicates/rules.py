@@ -1,0 +1,123 @@
+"""Rules that say which of several copies to keep. A rule that cannot tell leaves it to the next."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import PurePath
+
+from visavis.errors import UsageError
+from visavis.types import ImageRecord
+
+_LOSSLESS = (".png", ".apng", ".bmp", ".dib", ".tif", ".tiff")
+_LARGER, _HEAVIER = 1.02, 1.1
+"""So many times the pixels, or the bytes in the same format, are no accident of saving again."""
+
+_SECONDS = 2.0  # the grain of times on some disks
+
+Narrow = Callable[[Sequence[ImageRecord]], list[ImageRecord]]
+"""Those that a rule prefers; all, where it cannot tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule."""
+
+    name: str
+    """As it was given."""
+    narrow: Narrow
+
+
+def as_rules(texts: Sequence[str]) -> list[Rule]:
+    """Rules by their names, in order; several may stand in one text, with commas between them.
+
+    Raises UsageError for unknown ones, and for none.
+    """
+    names = [part.strip() for text in texts for part in _parts(text)]
+    if not names:
+        raise UsageError(f"say which copy to keep: {', '.join(_RULES)} or path:GLOB")
+    return [_rule(name) for name in names]
+
+
+def choose(records: Sequence[ImageRecord], rules: Sequence[Rule]) -> tuple[ImageRecord, str] | None:
+    """The record to keep, and why; None where the rules cannot tell."""
+    left = list(records)
+    for rule in rules:
+        left = rule.narrow(left)
+        if len({record.sha256 for record in left}) == 1:
+            kept = min(left, key=_plainest)
+            same = len({record.uri for record in left}) > 1
+            return kept, f"{rule.name}; the shortest path of the same bytes" if same else rule.name
+    return None
+
+
+def _parts(text: str) -> list[str]:
+    return [text] if text.startswith("path:") else text.split(",")
+
+
+def _rule(name: str) -> Rule:
+    if name.startswith("path:") and len(name) > len("path:"):
+        glob = name.removeprefix("path:")
+        return Rule(name, lambda records: _matching(records, glob))
+    if name in _RULES:
+        return Rule(name, _RULES[name])
+    raise UsageError(f"no rule is called {name!r}; there are {', '.join(_RULES)} and path:GLOB")
+
+
+def _matching(records: Sequence[ImageRecord], glob: str) -> list[ImageRecord]:
+    """Those whose path or id the glob matches; `*` crosses folders."""
+    found = [
+        record
+        for record in records
+        if fnmatchcase(record.uri, glob)
+        or fnmatchcase(record.id, glob)
+        or fnmatchcase(record.uri, f"*/{glob}")
+    ]
+    return found or list(records)
+
+
+def _largest(records: Sequence[ImageRecord]) -> list[ImageRecord]:
+    """Those with the most pixels; of one format, those with clearly the most bytes."""
+    most = max(_pixels(record) for record in records)
+    large = [record for record in records if _pixels(record) * _LARGER >= most]
+    if len({_format(record) for record in large}) > 1:
+        return large  # bytes of two formats say nothing of what is in them
+    heaviest = max(record.size for record in large)
+    return [record for record in large if record.size * _HEAVIER >= heaviest]
+
+
+def _best_quality(records: Sequence[ImageRecord]) -> list[ImageRecord]:
+    """Those with the most pixels; of these, lossless ones; of one format, as `_largest`."""
+    most = max(_pixels(record) for record in records)
+    large = [record for record in records if _pixels(record) * _LARGER >= most]
+    return _largest([record for record in large if _format(record) in _LOSSLESS] or large)
+
+
+def _oldest(records: Sequence[ImageRecord]) -> list[ImageRecord]:
+    first = min(record.modified for record in records)
+    return [record for record in records if record.modified <= first + _SECONDS]
+
+
+def _newest(records: Sequence[ImageRecord]) -> list[ImageRecord]:
+    last = max(record.modified for record in records)
+    return [record for record in records if record.modified >= last - _SECONDS]
+
+
+_RULES: dict[str, Narrow] = {
+    "largest": _largest,
+    "best-quality": _best_quality,
+    "oldest": _oldest,
+    "newest": _newest,
+}
+
+
+def _pixels(record: ImageRecord) -> int:
+    return record.width * record.height
+
+
+def _format(record: ImageRecord) -> str:
+    ending = PurePath(record.uri).suffix.lower()
+    return ".jpg" if ending in (".jpeg", ".jpe", ".jfif") else ending
+
+
+def _plainest(record: ImageRecord) -> tuple[int, int, str]:
+    return record.uri.count("/"), len(record.uri), record.uri

@@ -42,6 +42,16 @@ class Exclusion:
         self._left_out.append(below)
         return True
 
+    def target(self, path: str) -> bool:
+        """Whether a link leads to what is left out, or below it: it does not bring that back."""
+        real = os.path.realpath(path)
+        while real.startswith(self._root + "/"):
+            below = self._above + os.path.relpath(real, self._root)
+            if self(os.path.basename(real), below):  # noqa: PTH119
+                return True
+            real = os.path.dirname(real)  # noqa: PTH120
+        return False
+
     def idle(self) -> list[str]:
         """The globs that have matched nothing, nor can have: of what is below a folder left out."""
         return [

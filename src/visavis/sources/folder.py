@@ -1,5 +1,6 @@
 """A folder of pictures, walked lazily and about as fast as the operating system can list it."""
 
+import contextlib
 import os
 import stat
 from collections.abc import Iterator, Sequence
@@ -113,6 +114,9 @@ class FolderSource:
             walk = _FolderWalk(path, below, self._excluded, self._left_out)
             with listing:
                 yield from walk.files(listing)
+            for folder in walk.excluded_folders:  # no link leads back into them either
+                with contextlib.suppress(OSError):
+                    _first_visit(folder, visited)
             if not walk.count:
                 self.empty.append(path_text(path))
             waiting += reversed(walk.folders)
@@ -152,6 +156,7 @@ class _FolderWalk:
         self.count = 0  # of all that is there, pictures or not
         self.folders: list[tuple[str, str]] = []
         self.links: list[tuple[str, str]] = []
+        self.excluded_folders: list[str] = []
 
     def files(self, listing: Iterator[os.DirEntry[str]]) -> Iterator[Entry | Failure]:
         while True:
@@ -177,7 +182,7 @@ class _FolderWalk:
         make, is_regular = Entry._make, stat.S_ISREG
         for item in chunk:
             name = item.name
-            if excluded and excluded(name, self._below + name):
+            if excluded and self._leaves_out(item, excluded):
                 continue
             if name[0] == ".":
                 continue
@@ -201,6 +206,13 @@ class _FolderWalk:
             else:
                 found.append(Failure(prefix + name, what_instead(status.st_mode)))
         return found
+
+    def _leaves_out(self, item: os.DirEntry[str], excluded: Exclusion) -> bool:
+        if excluded(item.name, self._below + item.name):
+            if item.is_dir(follow_symlinks=False):
+                self.excluded_folders.append(item.path)
+            return True
+        return item.is_symlink() and excluded.target(item.path)
 
     def _add_folder(self, item: os.DirEntry[str]) -> None:
         name, below = item.name, self._below + item.name

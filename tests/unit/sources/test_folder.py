@@ -150,6 +150,16 @@ def test_links_to_folders_are_followed_but_never_in_circles(tmp_path: Path) -> N
     assert not failures(source)
 
 
+@pytest.mark.parametrize("glob", ["private", "private/**", "*/private", "private/deep"])
+def test_links_do_not_bring_back_what_is_excluded(tmp_path: Path, glob: str) -> None:
+    root = tmp_path / "root"
+    tree(root, ["private/deep/x.jpg", "near.jpg"])
+    (root / "album").symlink_to(root / "private", target_is_directory=True)
+    (root / "best").symlink_to(root / "private" / "deep", target_is_directory=True)
+    (root / "one.jpg").symlink_to(root / "private" / "deep" / "x.jpg")
+    assert ids(FolderSource(root, exclude=[glob])) == ["near.jpg"]
+
+
 def test_a_link_to_a_picture_is_a_picture_and_a_broken_one_a_failure(tmp_path: Path) -> None:
     target = write(tmp_path / "elsewhere" / "x.jpg", b"12345")
     root = tmp_path / "root"

@@ -25,6 +25,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.matching.pixel_check import pixel_checks
+from visavis.matching.signature import Signature
 from visavis.store.base import Page, VectorStore
 from visavis.store.capabilities import has_evidence, has_facets
 from visavis.types import FALSE_MATCH, FieldValue, ImageRecord
@@ -36,6 +38,7 @@ _NOTE = "background"  # under which name it is kept with the index
 _AT_ONCE = 20_000  # records: of larger indexes it is made by runs that write, not by a search
 _ASKED = 500
 _DEPTH = 96
+_NEAR = 8  # of each question, the neighbours that may turn out to be copies of it
 _LEAST_SHARE = 0.03  # of the index: for smaller ones the depth does not suffice
 _GROWN = 1.5
 _SEED = 20_261
@@ -173,18 +176,37 @@ def measure(store: VectorStore) -> Background | None:
         for record in asked
     ]
     nearest = [[match.record for match in matches] for matches in found]
+    copies = [_copies(store, one, others) for one, others in zip(asked, nearest, strict=True)]
     field = _telling_field(asked, nearest)
     scores = np.full((len(asked), _DEPTH), -1.0, np.float32)
     for row, (record, matches) in enumerate(zip(asked, found, strict=True)):
         unrelated = [
             match.score
             for match in matches
-            if not (match.record.sha256 == record.sha256 or _related(record, match.record, field))
+            if match.record.sha256 not in copies[row] and not _related(record, match.record, field)
         ]
         scores[row, : len(unrelated)] = unrelated[:_DEPTH]
         if not unrelated:  # all that was looked at is related; the others score no higher
             scores[row, 0] = matches[-1].score
     return Background(store.model().fingerprint, total, field, scores)
+
+
+def _copies(store: VectorStore, record: ImageRecord, nearest: Sequence[ImageRecord]) -> set[str]:
+    """The contents that show a record's own picture: it, and its copies among the nearest.
+
+    In a folder with copies in it, they would pass for unrelated records that look just the same.
+    """
+    found = {record.sha256}
+    hashes = [other.sha256 for other in nearest[:_NEAR] if other.sha256 != record.sha256]
+    kept = store.evidence.signatures([record.sha256, *hashes]) if has_evidence(store) else {}
+    known = {digest: Signature.unpacked(data) for digest, data in kept.items()}
+    mine = known.pop(record.sha256, None)
+    if mine is not None:
+        checks = pixel_checks(mine, list(known.values()))
+        found |= {
+            digest for digest, check in zip(known, checks, strict=True) if check.verdict == "same"
+        }
+    return found
 
 
 def _related(one: ImageRecord, other: ImageRecord, field: str) -> bool:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from visavis.flows.relation.background import Background, Cuts, measure, renew
+from visavis.matching.signature import BYTES
 from visavis.store.base import ModelFacts
 from visavis.store.capabilities import has_evidence
 from visavis.store.sqlite.store import SqliteStore
@@ -29,7 +30,7 @@ def filled(folder: Path, vectors: Vectors, *, named: bool) -> SqliteStore:
     store = SqliteStore.create(folder, ModelFacts("fake", "fake", "1", DIM))
     records = [
         ImageRecord(
-            f"{place}.png", f"/pictures/{place}.png", 1, 0.0, f"{place:064x}", 9, 9,
+            f"{place}.png", f"/pictures/{place}.png", 1, 0.0, f"{place:032x}" * 2, 9, 9,
             {"thing": f"t{place // VIEWS}", "side": "left"} if named else {},
         )
         for place in range(len(vectors))
@@ -92,6 +93,29 @@ def test_without_such_a_field_the_cut_is_rather_too_high(
     assert other.related_by == ""
     assert other.cut(600) >= one.cut(600)
     nameless.close()
+
+
+def test_copies_do_not_raise_the_cut(tmp_path: Path, vectors: Vectors) -> None:
+    chance = np.random.default_rng(3)
+    things = vectors[::VIEWS]
+    with_copies = np.concatenate([things, things[:50]])
+    pictures = [chance.integers(0, 256, BYTES, np.uint8).tobytes() for _ in things]
+    alone = filled(tmp_path / "alone.index", things, named=False)
+    copied = filled(tmp_path / "copied.index", with_copies, named=False)
+    assert has_evidence(copied)
+    before = measure(copied)
+    copied.evidence.keep(
+        {f"{place:032x}" * 2: made for place, made in enumerate(pictures + pictures[:50])}
+    )
+    expected, after = measure(alone), measure(copied)
+    assert before is not None
+    assert after is not None
+    assert expected is not None
+    cuts = [one.cut(one.records) for one in (before, after, expected)]
+    assert cuts[0] > 0.99
+    assert cuts[1] == pytest.approx(cuts[2], abs=0.06)
+    alone.close()
+    copied.close()
 
 
 def test_it_is_kept_and_made_again_when_the_index_has_grown(

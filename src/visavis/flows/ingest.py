@@ -295,6 +295,8 @@ class _Run:
 
     def _already_embedded(self, loaded: LoadedImage, held: Mapping[str, StoredVector]) -> bool:
         """Whether the store has a vector for this content; then the record is ready."""
+        if self._options.refresh and self._lacks_signature(loaded):
+            return False
         entry = loaded.entry
         before = self._flying[entry.id]
         same = before is not None and before.sha256 == bytes.fromhex(loaded.sha256)
@@ -311,6 +313,11 @@ class _Run:
         record = record_of(loaded, vector.width, vector.height)
         self._pending.rows.append(_Row(record, vector.vector))
         return True
+
+    def _lacks_signature(self, loaded: Loaded) -> bool:
+        """Whether the content was indexed by a version that kept no signatures."""
+        store = self._store
+        return has_evidence(store) and not store.evidence.signatures([loaded.sha256])
 
     def _send_batch(self) -> None:
         if self._batch:

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sqlite3
 from pathlib import Path
 
 import numpy as np
@@ -190,6 +191,21 @@ def test_refreshing_finds_what_size_and_time_do_not_tell(
     assert store.get("red.bmp") == held
     assert counts(run(FolderSource(photos), refresh=True)) == (1, 3, 0, 0, 0)
     assert store.get("red.bmp").sha256 != held.sha256
+
+
+def test_refreshing_looks_again_at_what_an_older_version_kept_no_signatures_of(
+    store: SqliteStore, run: Run, photos: Path
+) -> None:
+    run(FolderSource(photos))
+    digest = store.get("red.png").sha256
+    kept = store.evidence.signatures([digest])
+    with sqlite3.connect(Path(store.facts.place) / "index.sqlite") as older:
+        older.execute("DELETE FROM signatures")
+    run(FolderSource(photos))
+    assert not store.evidence.signatures([digest])
+    run(FolderSource(photos), refresh=True)
+    assert store.evidence.signatures([digest]) == kept
+    assert len(records(store)) == 3
 
 
 def test_a_deleted_file_leaves_the_store(store: SqliteStore, run: Run, photos: Path) -> None:

@@ -63,6 +63,13 @@ def test_an_edited_copy_is_a_near_duplicate(index: ImageIndex, tmp_path: Path, e
     assert found.matches[0].record.id == "09.png"
 
 
+def test_what_a_relation_leaves_out_is_said(index: ImageIndex, tmp_path: Path) -> None:
+    scene(9).resize((80, 60)).save(tmp_path / "copy.png")
+    found = index.search(tmp_path / "copy.png", relation="exact")
+    assert (found.matches, found.verdict) == ((), "near_duplicate")
+    assert found.reason == "no match is exact; the best is near_duplicate"
+
+
 @pytest.mark.parametrize("edit", ["border", "crop", "caption"])
 def test_a_copy_moved_in_its_frame_needs_local_features(
     index: ImageIndex, tmp_path: Path, edit: str

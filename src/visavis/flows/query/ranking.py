@@ -168,16 +168,18 @@ def _reason(
     cut: float | None,
 ) -> str | None:
     """Why there are no matches, or none that is similar."""
-    related = verdict(candidates) is not None
-    if related and matches:
+    best = verdict(candidates)
+    if best is not None and matches:
         return None
+    if best is not None and not at_least(candidates, query.relation):
+        return f"no match is {query.relation}; the best is {best}"
     asked_for_scores = query.min_score not in (None, "auto") and not matches
-    if not candidates or related or query.limit == 0 or asked_for_scores:
+    if not candidates or best is not None or query.limit == 0 or asked_for_scores:
         return reason_for_nothing(query, total)
-    best = max(match.score for match in candidates)
+    nearest = max(match.score for match in candidates)
     if cut is None:
         return (
             f"nothing that is the same picture; {total} records are too few to decide by scores "
             "what is similar"
         )
-    return f"nothing similar: the nearest scores {best:.2f}, similar is from {cut:.2f} on"
+    return f"nothing similar: the nearest scores {nearest:.2f}, similar is from {cut:.2f} on"

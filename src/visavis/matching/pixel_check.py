@@ -88,7 +88,9 @@ class Compared:
         if not self._kept:
             return None
         turned = _turned(asked.light)
-        forms = (_unit(turned) @ self._rows[: min(self._count, self._most)].T).T
+        rows = self._rows[: min(self._count, self._most)]
+        # By turns: as one product it would wait for other threads, on a busy machine for long.
+        forms = np.stack([rows @ turn for turn in _unit(turned)], axis=1)
         for at, other in self._kept.items():
             form = forms[at % self._most]
             way = int(form.argmax())

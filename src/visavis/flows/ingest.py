@@ -314,7 +314,7 @@ class _Run:
         self._pending.rows.append(_Row(record, vector.vector))
         return True
 
-    def _lacks_signature(self, loaded: Loaded) -> bool:
+    def _lacks_signature(self, loaded: LoadedImage) -> bool:
         """Whether the content was indexed by a version that kept no signatures."""
         store = self._store
         return has_evidence(store) and not store.evidence.signatures([loaded.sha256])

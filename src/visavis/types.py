@@ -41,9 +41,9 @@ class Entry(NamedTuple):
     uri: str
     """Absolute path, or http(s) URL, where the bytes can be read."""
     size: int
-    """Bytes; -1 when the source cannot tell without reading."""
+    """Bytes; -1 when the source does not know without reading."""
     modified: float
-    """Seconds since the epoch; 0.0 when the source cannot tell."""
+    """Seconds since the epoch; 0.0 when the source does not know."""
     fields: Fields
 
 
@@ -337,7 +337,7 @@ class IndexReport:
     """Records that were given tags; they are counted above as well."""
     failed: list[Failure] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    """Things worth telling that are no failures, such as a duplicate id."""
+    """Things worth reporting that are not failures, such as a duplicate id."""
     seconds: float = 0.0
 
     def to_dict(self) -> dict[str, Any]:

@@ -252,7 +252,7 @@ def _opened(
 
 
 def show(report: "IndexReport", index: "ImageIndex", json_output: bool) -> None:
-    """Tell what a run did."""
+    """Report what a run did."""
     if json_output:
         terminal.echo_json(report.to_dict())
         return

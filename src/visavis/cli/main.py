@@ -98,7 +98,7 @@ def run(arguments: list[str]) -> int:
 
 
 def _ended_by(error: BaseException) -> int:
-    """Tell what is to be told of an error; its exit code. Raises it again when it is a bug."""
+    """Report an error; returns its exit code. Raises it again when it is a bug."""
     match error:
         case typer.Exit():
             return error.exit_code

@@ -168,7 +168,7 @@ def _make_key(file: Path | None, name: str, scopes: list[str], until: str | None
 
 
 def _run(chosen: "ServerOptions", port: int) -> None:
-    """Listen first, so that a port that is taken is told before anything is loaded."""
+    """Listen first, so that a port that is taken is reported before anything is loaded."""
     from visavis.image_index import ImageIndex
     from visavis.server import running
     from visavis.server.options import check_exposure

@@ -102,7 +102,7 @@ def reads_words(embedder: Embedder) -> TypeGuard[TextEmbedder]:
 def text_notes(embedder: Embedder, text: str) -> tuple[str, ...]:
     """What of a text a model passes over, in sentences for people; () from models that do not say.
 
-    A `TextEmbedder` tells by a method of this name.
+    A `TextEmbedder` says so by a method of this name.
     """
     tell = getattr(embedder, "text_notes", None)
     return tuple(tell(text)) if callable(tell) else ()
@@ -111,7 +111,7 @@ def text_notes(embedder: Embedder, text: str) -> tuple[str, ...]:
 def good_from(embedder: Embedder, text: str) -> float | None:
     """The score from which on pictures are good answers to a text; None where it is not known.
 
-    A `TextEmbedder` tells by a method of this name.
+    A `TextEmbedder` says so by a method of this name.
     """
     tell = getattr(embedder, "good_from", None)
     return tell(text) if callable(tell) else None
@@ -120,7 +120,7 @@ def good_from(embedder: Embedder, text: str) -> float | None:
 def class_notes(side: ClassSide, name: str) -> tuple[str, ...]:
     """What to know of a class name, in sentences for people; () from sides that do not say.
 
-    A `ClassSide` tells by a method `notes`.
+    A `ClassSide` says so by a method `notes`.
     """
     tell = getattr(side, "notes", None)
     return tuple(tell(name)) if callable(tell) else ()

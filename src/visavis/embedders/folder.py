@@ -58,7 +58,7 @@ class OnnxEmbedder:
         self.threads, self.device = threads, device
         verify(self.folder / self.spec.file, self.spec.sha256)
         if not self.lazy:
-            self.open()  # so that what is wrong is told now
+            self.open()  # so that what is wrong is reported now
 
     def open(self) -> None:
         """Open the network, unless it is open. Raises ModelError."""

@@ -90,7 +90,7 @@ def as_kept(base: Embedder, folder: Path, fingerprint: str) -> Embedder:
         with np.load(path) as kept:
             mean, axes = kept["mean"], kept["axes"]
         if axes.shape[1:] != (base.dim,):
-            return base  # the model has become another one, which its index will tell
+            return base  # the model has become another one, which its index will report
         return ReducedEmbedder(base, mean, axes)
     except (OSError, ValueError, KeyError) as error:
         raise IndexDamagedError(

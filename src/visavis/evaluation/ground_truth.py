@@ -53,7 +53,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class GroundTruth:
-    """Questions, and what should be told about them."""
+    """Questions, and what should be reported about them."""
 
     questions: tuple[Question, ...]
     left_out: int = 0

@@ -62,7 +62,7 @@ def _measures(
 ) -> dict[str, Callable[[QueryAnswer], float]]:
     """The measures of one answer, by the names that reports use."""
     measures: dict[str, Callable[[QueryAnswer], float]] = {}
-    first = {1} if task.kind == "copies" else set()  # what is told of every edit
+    first = {1} if task.kind == "copies" else set()  # what is reported of every edit
     for k in sorted(first | set(ks)):
         measures[f"recall@{k}"] = lambda a, k=k: metrics.recall_at(a.ranks, k)  # type: ignore[misc]
     most = max(ks)

@@ -36,7 +36,7 @@ def evaluate(
 ) -> tuple[Report, Run]:
     """Ask every question of a task and report; the run holds the single answers, to be shown.
 
-    `asked` is told now and then how many questions are answered.
+    `asked` is called now and then with how many questions are answered.
     """
     started = time.perf_counter()
     run = run_all(task.gallery, task.questions, task.vectors, asked)

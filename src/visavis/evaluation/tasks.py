@@ -87,7 +87,7 @@ class _Queries:
     """Whether they are records of the index."""
     notes: list[str] = field(default_factory=list)
     lost: frozenset[str] = frozenset()
-    """Ids of pictures that could not be read, or not by the model; the notes tell them."""
+    """Ids of pictures that could not be read, or not by the model; the notes name them."""
 
 
 def same_task(
@@ -294,7 +294,7 @@ def data_hash(
 
 
 def sources(index: ImageIndex) -> str:
-    """What was indexed, by the last part of each name: reports should not tell of this machine."""
+    """What was indexed, by the last part of each name: reports should not reveal this machine."""
     return ", ".join(_last_part(source.uri) for source in index.info().sources)
 
 

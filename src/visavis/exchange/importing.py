@@ -40,7 +40,7 @@ _READING = {
     ".csv": flat.reading_csv,
     ".faiss": flat.reading_faiss,
 }
-_UNEVEN = 0.01  # lengths further than this from 1 are told
+_UNEVEN = 0.01  # lengths further than this from 1 are reported
 
 
 class ImportOptions(TypedDict, total=False):
@@ -279,7 +279,7 @@ def _is_fact(name: str, value: FieldValue | None) -> bool:
 
 
 def _uri(values: Mapping[str, FieldValue], path: Path) -> str | None:
-    """Where a row's picture is, if one of the usual columns tells."""
+    """Where a row's picture is, if one of the usual columns says so."""
     for name in IMAGE_COLUMNS:
         value = values.get(name)
         if isinstance(value, str):

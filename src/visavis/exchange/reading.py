@@ -31,7 +31,7 @@ class Found:
     path: Path
     count: int
     dim: int | None
-    """None: the first row tells."""
+    """None: the first row decides."""
     note: str | bytes | None
     """What visavis wrote into it."""
     parts: Callable[[], Iterator[Rough]]

@@ -163,7 +163,7 @@ def _named(sources: Sequence[Source]) -> Iterator[tuple[Source, Entry]]:
 
 
 def _rows(batch: Sequence[tuple[Source, Entry]], base: Embedder) -> list[Vectors]:
-    """On a worker thread; what cannot be read is told when it is indexed."""
+    """On a worker thread; what cannot be read is reported when it is indexed."""
     pictures: list[RGB] = []
     for source, entry in batch:
         try:

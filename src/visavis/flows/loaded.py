@@ -14,7 +14,7 @@ class LoadedImage(NamedTuple):
 
 
 def facts_of(entry: Entry, data: bytes) -> tuple[int, float]:
-    """Size and time of an entry, the size counted where the source could not tell."""
+    """Size and time of an entry, the size counted where the source did not know."""
     return (len(data) if entry.size < 0 else entry.size), entry.modified
 
 

@@ -17,7 +17,7 @@ from visavis.sources.folder import FolderSource
 from visavis.store.base import SourceRow, VectorStore
 from visavis.types import Entry
 
-_LOOKED_AT = 500  # images that are to tell whether a source has moved
+_LOOKED_AT = 500  # images that decide whether a source has moved
 
 
 class Place(NamedTuple):

@@ -75,7 +75,7 @@ def _there(id: str, uri: str) -> bool:
 
 
 class _Spared:
-    """Tells which records stay although the run did not meet them: those it failed to read.
+    """Decides which records stay although the run did not meet them: those it failed to read.
 
     A file that is there and cannot be read now, a catalogue's picture on an unplugged disk, a row
     that is damaged, a folder without permission or without anything in it: none of them is a reason

@@ -62,7 +62,7 @@ class Twins:
 
 
 def repeated(source: str, ids: Sequence[str]) -> list[str]:
-    """What is told of ids that came again; the first counts: a second run has nothing to do."""
+    """What is reported of ids that came again; the first counts: a second run has nothing to do."""
     if not ids:
         return []
     what = "an image names" if len(ids) == 1 else f"{len(ids)} images name"

@@ -63,7 +63,7 @@ def decode(
 ) -> Picture:
     """Decode the bytes of an image file (JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF, HEIC, JPEG XL).
 
-    The format is told from the content; of a camera raw file it is the preview. The pixels are sRGB
+    The content says the format; of a camera raw file it is the preview. The pixels are sRGB
     and upright, on white where the picture is transparent, or on black where white would hide it;
     of an animation it is the first frame that shows something. With `min_side` a large picture may
     come smaller, but never with a shorter side below `min_side`. A JPEG that lacks its last part is
@@ -84,7 +84,7 @@ def decode(
 
 
 class Cost(NamedTuple):
-    """What decoding a picture takes, told from its header."""
+    """What decoding a picture takes, by its header."""
 
     pixels: int
     memory: int

@@ -1,4 +1,4 @@
-"""What a file is, told from its first bytes and never from its name."""
+"""What a file is, by its first bytes and never by its name."""
 
 import re
 from typing import Literal, get_args
@@ -73,7 +73,7 @@ def sniff(head: bytes) -> Format | None:
 
 
 def _sniff_iso_container(head: bytes) -> Format | None:
-    """AVIF and HEIF share a container; brands tell them apart, the main one first."""
+    """AVIF and HEIF share a container; brands distinguish them, the main one first."""
     major = head[8:12]
     length = int.from_bytes(head[:4], "big")
     listed = head[16 : min(length, len(head))]

@@ -1,4 +1,4 @@
-"""What a picture tells of its making, taken out without touching its pixels.
+"""A picture's metadata, taken out without touching its pixels.
 
 Where and when it was taken, by which device and whom: EXIF, XMP and IPTC. Blocks are overwritten
 where they stand, so nothing else in the file moves; of EXIF the orientation stays.

@@ -80,7 +80,7 @@ def has_opencv() -> bool:
 
 
 def same_by_features(pixels: RGB) -> Callable[[RGB], bool]:
-    """Tells of further pictures whether they show the same, moved or in part, as this one."""
+    """Decides of further pictures whether they show the same, moved or in part, as this one."""
     mine = features(pixels)
     flipped = cache(lambda: features(pixels, mirrored=True))
 

@@ -31,7 +31,7 @@ class Abilities:
     text_models: tuple[str, ...]
     """Models that do, when this one does not."""
     classes: int
-    """How many classes it tells."""
+    """How many classes its classifier has."""
     class_names: tuple[str, ...]
     """All their names, of which a class may have several, in the order of the classes."""
     class_search: bool

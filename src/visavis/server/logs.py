@@ -19,7 +19,7 @@ _EACH_SECOND = 1.0  # and in the long run
 
 @dataclass(slots=True)
 class LoggedRequest:
-    """A request as the log tells it."""
+    """A request as the log shows it."""
 
     request_id: str
     client: str
@@ -30,7 +30,7 @@ class LoggedRequest:
     error: str = ""
     """The kind of error that was answered."""
     reason: str = ""
-    """What the client is not told of it."""
+    """What the client does not get to know."""
 
 
 class Refused:
@@ -46,7 +46,7 @@ REFUSED: ContextVar[Refused | None] = ContextVar("refused", default=None)
 
 
 def note_refusal(error: str, reason: str = "") -> None:
-    """Tell the log which error a request is answered with."""
+    """Note in the log which error a request is answered with."""
     if (refused := REFUSED.get()) is not None:
         refused.error = error
         refused.reason = reason

@@ -89,7 +89,7 @@ class Metrics:
         }
 
     def note_process(self) -> None:
-        """Note what this process takes just now; Linux tells."""
+        """Note what this process takes just now; on Linux alone."""
         try:
             status = Path("/proc/self/statm").read_text().split()
             files = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - counted, and faster

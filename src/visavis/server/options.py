@@ -30,7 +30,7 @@ class ServerOptions:
     workers: int = 1
     """Processes that serve the index together."""
     host: str = "127.0.0.1"
-    """Where it listens; told so that requests for other names can be refused on loopback."""
+    """Where it listens, so that requests for other names can be refused on loopback."""
     key_file: Path | None = None
     """API keys (see keys.py); without it anyone may read and nobody may write."""
     public: bool = False
@@ -46,9 +46,9 @@ class ServerOptions:
     allow_private: bool = False
     """Whether such URLs may lie in private networks."""
     keep_metadata: bool = False
-    """Whether files are served with what they tell of their making: place, time, device."""
+    """Whether files are served with their metadata: place, time, device."""
     hidden: frozenset[str] = frozenset()
-    """Fields of the records that nobody is told."""
+    """Fields of the records that are never shown."""
     cors_origins: tuple[str, ...] = ()
     """Origins whose pages may use the API."""
     max_upload_bytes: int = 32_000_000
@@ -58,7 +58,7 @@ class ServerOptions:
     burst: float = 200.0
     """Requests that a client may send at once after a pause."""
     queue: int = 64
-    """Requests that may wait for a thread; one more is told to come back."""
+    """Requests that may wait for a thread; one more is refused."""
     work_seconds: float = 30.0
     """A request that has no answer by then is given up."""
     write_seconds: float = 300.0

@@ -16,7 +16,7 @@ class Exclusion:
     """
 
     def __init__(self, root: str, globs: Sequence[str], above: str = "") -> None:
-        """`above` is where the root lies below the folder that paths are told from."""
+        """`above` is where the root lies below the folder that paths start from."""
         self._root = root
         self._above = above + "/" if above else ""
         self._named = os.path.basename(root) + "/"  # noqa: PTH119

@@ -107,7 +107,7 @@ class FolderSource:
                     continue
                 listing = os.scandir(path)
             except OSError as error:
-                if path == self._root:  # not a failure among others: nothing at all can be told
+                if path == self._root:  # not a failure among others: nothing at all is known
                     raise SourceError(f"{self.uri}: {_folder_refusal(error)}") from error
                 yield Failure(path_text(path), _folder_refusal(error))
                 continue

@@ -48,7 +48,7 @@ class Table(Protocol):
 
 
 def open_table(path: Path) -> Table:
-    """The table in a file, told by its suffix; raises SourceError when it cannot be opened."""
+    """The table in a file, by its suffix; raises SourceError when it cannot be opened."""
     match path.suffix.lower():
         case ".csv":
             return _CsvTable(path, None)
@@ -168,7 +168,7 @@ def _kept(file: Iterable[str], lines: list[str]) -> Iterator[str]:
 
 
 _STATED = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
-_LOOKED_AT = 20  # lines that tell the delimiter
+_LOOKED_AT = 20  # lines that show the delimiter
 
 
 def _delimiter(lines: Sequence[str]) -> str:
@@ -177,7 +177,7 @@ def _delimiter(lines: Sequence[str]) -> str:
     def fit(mark: str) -> tuple[float, int]:
         try:
             counts = [len(cells) for cells in csv.reader(lines, delimiter=mark) if cells]
-        except csv.Error:  # told with its place when the rows are read
+        except csv.Error:  # reported with its place when the rows are read
             counts = []
         if not counts or counts[0] < 2:
             return 0.0, 0

@@ -15,7 +15,7 @@ IMPORTED = "imported:"
 
 
 class KnownRecord(NamedTuple):
-    """What a store says of an id it has: enough to tell whether the image changed."""
+    """What a store says of an id it has: enough to see whether the image changed."""
 
     own: bool
     """Whether the record is of the source that is swept."""

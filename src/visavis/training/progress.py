@@ -1,4 +1,4 @@
-"""What a training tells while it goes on."""
+"""What a training reports while it goes on."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -27,4 +27,4 @@ Tell = Callable[[Progress], None]
 
 
 def silent(progress: Progress) -> None:
-    """Tells nobody."""
+    """Reports nothing."""

@@ -1,4 +1,4 @@
-"""What several recipes let people choose. Nothing here imports torch: mistakes are told before that
+"""What several recipes let people choose. Nothing here imports torch: mistakes are reported before
 is loaded.
 """
 

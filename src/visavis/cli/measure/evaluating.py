@@ -230,7 +230,7 @@ def _opened(
 ) -> "AbstractContextManager[ImageIndex]":
     """The index that is asked, or one made of a source, in a folder that is gone afterwards.
 
-    `skipped` is told which pictures of a source could not be used.
+    `skipped` is called with the pictures of a source could not be used.
     """
     from visavis.cli.measure.temporary import temporary_index
     from visavis.errors import UsageError

@@ -31,7 +31,7 @@ def temporary_index(
 ) -> "Iterator[ImageIndex]":
     """The pictures of a source as a model sees them.
 
-    `skipped` is told which of them could not be used. Raises UsageError when none is left.
+    `skipped` is called with those that could not be used. Raises UsageError when none is left.
     """
     from visavis.cli.progress.indexing import IndexProgress
     from visavis.errors import UsageError

@@ -80,7 +80,7 @@ class IndexProgress(Bar):
         self._bar.update(self._task, total=total)
 
     def _count_one(self, location: str) -> int | None:
-        """How many images a source names; None when that cannot be told, or nobody asks."""
+        """How many images a source names; None when that is unknown, or nobody asks."""
         if location == "-":
             return None
         image, id = self._columns

@@ -14,7 +14,7 @@ _NAMES = {"map": "mAP"}
 
 
 class TrainingProgress(Bar):
-    """Shows what a training tells, on standard error."""
+    """Shows what a training reports, on standard error."""
 
     def __init__(self) -> None:
         super().__init__(

@@ -172,7 +172,7 @@ class Common:
         elif stop.is_set():
             terminal.tell(f"stopped; go on with the same command and --resume ({self.out})")
             raise KeyboardInterrupt
-        # Else this is one of several processes: the first one writes the model and tells of it.
+        # Else this is one of several processes: the first one writes the model and reports it.
 
     def _say(self, result: "Result") -> None:
         from visavis.cli.progress.training import described, gained
@@ -200,7 +200,7 @@ def recipe_command(command: Callable[..., None]) -> Callable[..., None]:
     """Decorates a command that takes `common`, a Common, besides options of its own.
 
     On the command line it has the options of both. What is missing of the extra `train` while it
-    runs is told in one sentence.
+    runs is reported in one sentence.
     """
 
     @wraps(command)

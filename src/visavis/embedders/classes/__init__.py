@@ -1,1 +1,1 @@
-"""The classes that a model tells, by name, and where each lies among its vectors."""
+"""The classes of a model's classifier, by name, and where each lies among its vectors."""

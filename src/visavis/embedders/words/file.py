@@ -31,7 +31,7 @@ _BLOCK = 2_000  # words that are handed on together
 _LONGEST_LINE = 1 << 20
 _LONGEST_WORD = 1_000  # bytes
 _LARGEST_DIM = 10_000
-_PROBED = 50  # lines that tell how long a vector is
+_PROBED = 50  # lines that show how long a vector is
 _CHUNK = 1 << 20
 _PEEKED = 4_096
 _GZIP = b"\x1f\x8b"
@@ -272,7 +272,7 @@ def _split_otherwise(line: bytes, dim: int) -> tuple[bytes, bytes]:
 def _numbers(text: bytes) -> NDArray[np.float32] | None:
     """The numbers of a text with spaces between; None where something else is among them."""
     with warnings.catch_warnings():
-        warnings.simplefilter("error", DeprecationWarning)  # how numpy tells of what is no number
+        warnings.simplefilter("error", DeprecationWarning)  # how numpy reports what is no number
         try:
             return np.fromstring(text.decode("ascii"), np.float32, sep=" ")
         except (ValueError, DeprecationWarning):

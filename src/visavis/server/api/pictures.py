@@ -70,7 +70,7 @@ class _File(NamedTuple):
     kind: str
     version: str
     data: bytes | None
-    """What is sent in its place: the same without what it tells of its making."""
+    """What is sent in its place: the same without its metadata."""
 
 
 async def get_thumbnail(

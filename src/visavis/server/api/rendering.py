@@ -78,7 +78,7 @@ def search_shape(
 
 
 def visible(where: Sequence[str], hidden: Collection[str]) -> Filter | None:
-    """The filter of a request. Raises FilterError, also for fields that nobody is told of."""
+    """The filter of a request. Raises FilterError, also for hidden fields."""
     found = parse_all(where)
     for condition in found.conditions if found else ():
         if condition.field in hidden:

@@ -91,7 +91,7 @@ def add(app: FastAPI) -> None:
 
 
 def describe_keys(app: FastAPI) -> None:
-    """Tell in the OpenAPI document how a key is sent."""
+    """Say in the OpenAPI document how a key is sent."""
     plain = app.openapi
 
     @functools.cache

@@ -70,7 +70,7 @@ async def search(request: Request) -> Response:
 
 
 def _wanted(asked: SearchIn | SimilarParams, state: State) -> _Wanted:
-    """Raises FilterError for a field that nobody is told of."""
+    """Raises FilterError for a hidden field."""
     if asked.group_by in state.options.hidden:
         raise FilterError(f"no record has a field {asked.group_by!r}")
     return _Wanted(

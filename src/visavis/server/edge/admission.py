@@ -101,7 +101,7 @@ class LimitedBody:
 
     async def __call__(self) -> Message:
         """The next message. Raises BodyTooLargeError, SlowBodyError and BusyError."""
-        if self._complete:  # from here on it only tells when the client leaves
+        if self._complete:  # from here on it only reports when the client leaves
             return await self._receive()
         message = await self._timely()
         if message["type"] == "http.request":

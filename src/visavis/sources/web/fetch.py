@@ -24,7 +24,7 @@ MAX_BYTES = 50_000_000
 MAX_REDIRECTS = 5
 TIMEOUT = 10.0  # seconds to connect, and between two pieces of an answer
 DEADLINE = 120.0  # seconds for connecting, redirects and the whole answer: some send byte by byte
-LONGEST_WAIT = 60.0  # seconds; a server that wants more is told about instead of waited for
+LONGEST_WAIT = 60.0  # seconds; a server that wants more is reported instead of waited for
 
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
 _HEADERS = {

@@ -137,7 +137,7 @@ class Codes:
         return np.asarray(at[self.numbers[at] == numbers])
 
     def decoded(self, positions: NDArray[np.intp] | slice) -> Vectors:
-        """The vectors at some positions, as exactly as the codes tell."""
+        """The vectors at some positions, as exactly as the codes have them."""
         scales = self._scales[positions, None]
         return np.asarray(self._codes[positions].astype(np.float32) * scales)
 

@@ -198,7 +198,7 @@ class Snapshots:
                     not none and floats <= self._sizes.exact_floats // 2
                 )  # has shrunk: in memory again
             if none:
-                return True  # told without a snapshot: after a first run it would read all vectors
+                return True  # known without a snapshot: after a first run it would read all vectors
             snapshot = self.fresh(connection)
         if snapshot.base is None or not snapshot.base.whole:
             return True
@@ -215,7 +215,7 @@ class Snapshots:
             count = self._row_count(connection)
             log = connection.execute("SELECT max(seq) FROM removed").fetchone()[0] or 0
             small = count * self._dim <= self._sizes.exact_floats
-            # Told apart from the one before: readers start anew, as the log is emptied below.
+            # Distinct from the one before: readers start anew, as the log is emptied below.
             name = f"none-{uuid.uuid4().hex[:8]}" if small else self._build(connection, count)
         try:
             with self._db.writing() as writer:

@@ -2,7 +2,7 @@
 question's words stand in them.
 
 A record's text is its fields that are texts for people, its file's name, and the names of its
-folders. Left out are fields that hold URLs, paths, ids or hashes, told by their name or by
+folders. Left out are fields that hold URLs, paths, ids or hashes, known by their name or by
 what is in them. Words are compared without case, accents and English plurals; a word with a hyphen
 is also one without, and East Asian writing is cut into its characters.
 

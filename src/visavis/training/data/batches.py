@@ -128,7 +128,7 @@ class _Deck:
 class Batches(Generic[Batch]):
     """What the loop iterates over: each batch is made when its turn comes.
 
-    It can be stopped within an epoch and go on there: `state_dict` tells how far it is. Several
+    It can be stopped within an epoch and go on there: `state_dict` says how far it is. Several
     processes share an epoch, each taking every `world`th batch.
     """
 
@@ -140,7 +140,7 @@ class Batches(Generic[Batch]):
 
     @property
     def sampler(self) -> "Batches[Batch]":
-        """What Lightning tells the epoch to."""
+        """What Lightning passes the epoch to."""
         return self
 
     def set_epoch(self, epoch: int) -> None:

@@ -76,7 +76,7 @@ class Checkpoints(Checkpoint):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Between two steps: the moment to tell, and to stop within an epoch."""
+        """Between two steps: the moment to report, and to stop within an epoch."""
         assert isinstance(pl_module, Learner)
         epoch, loss = trainer.current_epoch, pl_module.mean_loss()
         self._say(trainer, batch_idx + 1, epoch, {"loss": loss} | pl_module.latest)

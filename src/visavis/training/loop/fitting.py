@@ -164,7 +164,7 @@ def _content(checkpoint: Path) -> dict[str, Any]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep Lightning's notes to itself: what matters is told by us, in our words."""
+    """Keep Lightning's notes to itself: what matters is reported by us, in our words."""
     log = logging.getLogger("lightning.pytorch")
     before = log.level
     log.setLevel(logging.ERROR)

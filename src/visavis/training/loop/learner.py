@@ -91,7 +91,7 @@ class Learner(LightningModule):
         return figures
 
     def on_train_epoch_end(self) -> None:
-        """Measure, and tell Lightning what may end the training."""
+        """Measure, and report to Lightning what may end the training."""
         if not math.isfinite(self.mean_loss()):
             raise ModelError(
                 f"the loss is no number after epoch {self.current_epoch + 1}; train again with a "

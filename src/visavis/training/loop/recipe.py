@@ -107,7 +107,7 @@ class Recipe(ABC, Generic[AnyLearner]):
 
     @property
     def made_of(self) -> Sequence[str]:
-        """What else is told of where the model comes from."""
+        """What else is recorded of where the model comes from."""
         return (f"base {self.base['name']}",) if self.base else ()
 
     @property
@@ -178,7 +178,7 @@ def read(
     cache: Path | None = None,
     tell: Tell = silent,
 ) -> tuple[Inputs, list[str]]:
-    """What is kept of these pictures, made now where it is not there, and what to tell of them.
+    """What is kept of these pictures, made now where it is not there, and what to report of them.
 
     Args:
         source: Of the pictures.

@@ -112,7 +112,7 @@ def model_name(out: Path) -> str:
 
 
 def last_part(uri: str) -> str:
-    """The last part of a source's name, two of a file's: records should not tell of a machine."""
+    """The last part of a source's name, two of a file's: records should not reveal a machine."""
     parts = [part for part in uri.split("/") if part]
     return "/".join(parts[-2:] if Path(uri).suffix else parts[-1:])
 

@@ -165,7 +165,7 @@ class Bench:
     ) -> JointRecipe:
         said = WordFields(self.words, "label", captions)
         made = prepare(open_source(catalogue), said, base, settings, cache=self.out / "cache")
-        print("\n".join([*made.notes, made.told]), flush=True)
+        print("\n".join([*made.notes, made.summary]), flush=True)
         return made
 
     def _solved(self, name: str, settings: JointSettings, captions: str | None) -> None:

@@ -24,8 +24,8 @@ def status(index: options.Index = None, json_output: options.Json = False) -> No
         place = str(target.path)
     if json_output:
         shape = info.to_dict()
-        for told, source in zip(shape["sources"], info.sources, strict=True):
-            told["problems"] = _problems(source)
+        for shown, source in zip(shape["sources"], info.sources, strict=True):
+            shown["problems"] = _problems(source)
         terminal.echo_json(shape)
         return
     _print_pairs(_status_lines(place, info))
@@ -52,11 +52,11 @@ def _described(source: "SourceInfo") -> str:
     """How many records, from when, and what is wrong."""
     from datetime import datetime
 
-    told = ["1 record" if source.records == 1 else f"{source.records:,} records"]
+    shown = ["1 record" if source.records == 1 else f"{source.records:,} records"]
     if source.run is not None:
         when = datetime.fromtimestamp(source.run.ended or source.run.began).astimezone()
-        told.append(f"last run {when:%Y-%m-%d %H:%M}")
-    return f"{source.uri}: {', '.join([*told, *_problems(source)])}"
+        shown.append(f"last run {when:%Y-%m-%d %H:%M}")
+    return f"{source.uri}: {', '.join([*shown, *_problems(source)])}"
 
 
 def _problems(source: "SourceInfo") -> list[str]:

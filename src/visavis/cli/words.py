@@ -78,8 +78,8 @@ def _opened(place: str) -> "Words":
     try:
         model = load_embedder(place)
     except ModelNotFoundError as error:
-        told = f"{place} is neither a file of vectors nor a model: {error}"
-        raise ModelNotFoundError(told) from error
+        reason = f"{place} is neither a file of vectors nor a model: {error}"
+        raise ModelNotFoundError(reason) from error
     found = model.words() if isinstance(model, TwoSidedEmbedder) else None
     if found is None:
         raise UsageError(f"{place} is a model without a table of words; give a file of vectors")

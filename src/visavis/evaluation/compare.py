@@ -101,12 +101,14 @@ def _test(difference: Difference) -> str:
 def _check_comparable(ours: Report, theirs: Report, name: str) -> None:
     if ours["protocol"] != theirs["protocol"]:
         keys = ours["protocol"].keys() | theirs["protocol"].keys()
-        told = ", ".join(
+        changed = ", ".join(
             f"{key} {theirs['protocol'].get(key)!r} there and {ours['protocol'].get(key)!r} here"
             for key in sorted(keys)
             if ours["protocol"].get(key) != theirs["protocol"].get(key)
         )
-        raise UsageError(f"{name}: it was made by another protocol ({told}); nothing was compared")
+        raise UsageError(
+            f"{name}: it was made by another protocol ({changed}); nothing was compared"
+        )
     if ours["data"]["hash"] != theirs["data"].get("hash"):
         raise UsageError(
             f"{name}: it is about other data ({theirs['data'].get('records')} records, "

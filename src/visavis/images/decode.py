@@ -70,7 +70,7 @@ def decode(
     taken, with a note.
 
     Raises ImageUnreadableError (empty, truncated, no picture), ImageFormatError (a format that
-    this installation cannot decode), ImageTooLargeError (more than `max_pixels`, told from the
+    this installation cannot decode), ImageTooLargeError (more than `max_pixels`, by the
     header; a JPEG that is decoded smaller may have up to ten times as many) and UsageError
     (`min_side` below 1). Safe to call from many threads.
     """
@@ -276,10 +276,10 @@ def _previewed(data: bytes, uri: str) -> bytes:
 def _what_is_wrong(name: Format, error: Exception) -> str:
     if isinstance(error, Image.DecompressionBombError):  # GIF, TIFF and WebP readers have a limit
         return f"the {name} reader takes no picture of that many pixels; convert it to JPEG or PNG"
-    told = " ".join(str(error).split())
-    if "truncated" in told.lower() or isinstance(error, EOFError):
+    message = " ".join(str(error).split())
+    if "truncated" in message.lower() or isinstance(error, EOFError):
         return f"the {name} file is truncated; fetch or copy it again"
-    return f"the {name} file is damaged ({told[:200] or type(error).__name__})"
+    return f"the {name} file is damaged ({message[:200] or type(error).__name__})"
 
 
 @functools.cache

@@ -17,7 +17,7 @@ from starlette.responses import Response
 from visavis import __version__
 from visavis.errors import FilterError, VisavisError
 from visavis.server.api import routes
-from visavis.server.api.bodies import told
+from visavis.server.api.bodies import described
 from visavis.server.edge.guard import Guard, methods_at
 from visavis.server.edge.keys import KeyFile
 from visavis.server.edge.outer import OuterMiddleware
@@ -111,7 +111,7 @@ def _add_handlers(app: FastAPI, options: ServerOptions) -> None:
 
     async def invalid(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)  # as above
-        return json_error("InvalidError", told(error.errors()), 422)
+        return json_error("InvalidError", described(error.errors()), 422)
 
     async def other(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # as above

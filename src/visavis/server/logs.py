@@ -81,8 +81,8 @@ class RequestLog:
             return
         more = self._left_out.pop(kind, 0)
         level = logging.ERROR if answered.status >= 500 else logging.WARNING
-        told = f"and {more} like it before" if more else ""
-        _LOG.log(level, "%s", told, extra={"request": answered})
+        repeated = f"and {more} like it before" if more else ""
+        _LOG.log(level, "%s", repeated, extra={"request": answered})
 
     def _may(self, kind: str) -> bool:
         now = self._clock()

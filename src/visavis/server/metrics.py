@@ -84,8 +84,8 @@ class Metrics:
         )
 
         self._process = {
-            name: Gauge(f"visavis_process_{name}", told, registry=kept, multiprocess_mode="liveall")
-            for name, told in _PROCESS.items()
+            name: Gauge(f"visavis_process_{name}", text, registry=kept, multiprocess_mode="liveall")
+            for name, text in _PROCESS.items()
         }
 
     def note_process(self) -> None:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 from visavis.errors import VisavisError
-from visavis.server.refusals import NotReadyError, told
+from visavis.server.refusals import NotReadyError, described
 
 _KEPT = 1.0  # seconds
 
@@ -26,7 +26,7 @@ class Readiness:
                     await look()
                     self._why_not = None
                 except VisavisError as error:
-                    self._why_not = told(error)
+                    self._why_not = described(error)
                 self._until = time.monotonic() + _KEPT
         if self._why_not is not None:
             raise NotReadyError(self._why_not, Retry_After="1")

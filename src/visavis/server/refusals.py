@@ -119,7 +119,7 @@ class NotReadyError(Refusal):
 def error_response(error: VisavisError) -> Response:
     """The answer for an error: `{"error": {"type", "message", "status"}}`."""
     status = _status(error)
-    response = json_error(type(error).__name__, told(error), status)
+    response = json_error(type(error).__name__, described(error), status)
     headers = MutableHeaders(raw=response.raw_headers)
     if isinstance(error, Refusal):
         headers.update(error.headers)
@@ -149,7 +149,7 @@ def _status(error: VisavisError) -> int:
     return error.http_status
 
 
-def told(error: VisavisError) -> str:
+def described(error: VisavisError) -> str:
     """The sentence for the caller.
 
     Where the server keeps its files is not for them, and what its owner could change neither.

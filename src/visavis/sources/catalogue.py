@@ -105,12 +105,12 @@ class CatalogueSource:
             return Entry(str(id), cell, -1, 0.0, values)
         path = self._local(cell)
         if path is None:
-            told = f"{cell} is a URL of a kind that visavis cannot read"
-            return Failure(here, told, (str(id),))
+            reason = f"{cell} is a URL of a kind that visavis cannot read"
+            return Failure(here, reason, (str(id),))
         status = stat_file(path)
         if isinstance(status, str):
-            told = f"{status} (row {row.number} of {self._path.name})"
-            return Failure(path_text(path), told, (str(id),))
+            reason = f"{status} (row {row.number} of {self._path.name})"
+            return Failure(path_text(path), reason, (str(id),))
         return Entry(str(id), path_text(path), status.st_size, status.st_mtime, values)
 
     def _local(self, cell: str) -> str | None:

@@ -113,17 +113,17 @@ class Column:
             return _plain_reader(self.whole == self.plain), self._remark(self.plain, odd)
         style = preferred if preferred in styles else styles[0]
         reader = _quantity_reader(self.units.pop(), style)
-        told = f", such as {reader(self.shown)} for {self.shown!r}"
-        return reader, self._remark(self.numbers, self.odd, told)
+        remark = f", such as {reader(self.shown)} for {self.shown!r}"
+        return reader, self._remark(self.numbers, self.odd, remark)
 
-    def _remark(self, numbers: int, odd: str, told: str = "") -> str:
+    def _remark(self, numbers: int, odd: str, remark: str = "") -> str:
         others = self.cells - numbers
         if others:
-            told += (
+            remark += (
                 f"; {others} of {self.cells} cells are not numbers and stay text, "
                 f"such as {odd[:40]!r}"
             )
-        return f"was read as numbers{told}" if told else ""
+        return f"was read as numbers{remark}" if remark else ""
 
 
 def preferred_style(columns: Iterable[Column], delimiter: str) -> Style:

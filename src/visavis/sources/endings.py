@@ -40,5 +40,5 @@ class LeftOut:
         """What was left out, in a sentence, if anything."""
         if not self._kinds:
             return []
-        told = ", ".join(f"{count} .{kind}" for kind, count in self._kinds.most_common())
-        return [f"{place}: left out {told}: visavis reads no files of these kinds"]
+        counts = ", ".join(f"{count} .{kind}" for kind, count in self._kinds.most_common())
+        return [f"{place}: left out {counts}: visavis reads no files of these kinds"]

@@ -194,8 +194,8 @@ class _FolderWalk:
                     continue
                 status = item.stat()
             except OSError as error:
-                told = _BROKEN if item.is_symlink() else why_not(error)
-                found.append(Failure(self._text_prefix + path_text(name), told))
+                reason = _BROKEN if item.is_symlink() else why_not(error)
+                found.append(Failure(self._text_prefix + path_text(name), reason))
                 continue
             if not name.isascii() or "\\" in name:
                 name = path_text(name)

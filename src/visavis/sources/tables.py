@@ -231,11 +231,11 @@ class _JsonLinesTable:
                 try:
                     found = json.loads(line, parse_constant=lambda _: None)  # NaN counts as null
                 except (ValueError, RecursionError) as error:
-                    told = f"the line is not valid JSON ({error})"
-                    yield number, _BadLine(told, tuple(_JSON_SCALAR.findall(line)))
+                    reason = f"the line is not valid JSON ({error})"
+                    yield number, _BadLine(reason, tuple(_JSON_SCALAR.findall(line)))
                     continue
-                told = "the line is no JSON object"
-                yield number, found if isinstance(found, dict) else _BadLine(told, ())
+                reason = "the line is no JSON object"
+                yield number, found if isinstance(found, dict) else _BadLine(reason, ())
 
 
 # ----- Parquet

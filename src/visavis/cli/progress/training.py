@@ -8,7 +8,7 @@ from rich.progress import TextColumn
 from visavis.cli.progress.bar import Bar
 
 if TYPE_CHECKING:
-    from visavis.training.progress import Progress as Told
+    from visavis.training.progress import Progress
 
 _NAMES = {"map": "mAP"}
 
@@ -21,19 +21,19 @@ class TrainingProgress(Bar):
             "reading pictures", after=(TextColumn("{task.fields[figures]}"),), figures=""
         )
 
-    def update(self, told: "Told") -> None:
+    def update(self, progress: "Progress") -> None:
         """Show how far it is."""
         description, figures = "reading pictures", ""
-        if told.stage == "training":
-            description = f"epoch {min(told.epoch + 1, told.epochs)} of {told.epochs}"
-            figures = described(told.figures)
-            if told.done == 0:
-                self.say(f"epoch {told.epoch} of {told.epochs}: {figures}")
+        if progress.stage == "training":
+            description = f"epoch {min(progress.epoch + 1, progress.epochs)} of {progress.epochs}"
+            figures = described(progress.figures)
+            if progress.done == 0:
+                self.say(f"epoch {progress.epoch} of {progress.epochs}: {figures}")
         self._bar.update(
             self._task,
             description=description,
-            completed=told.done,
-            total=told.total,
+            completed=progress.done,
+            total=progress.total,
             figures=figures,
         )
 

@@ -159,7 +159,7 @@ class Common:
 
         def prepared() -> "Recipe[Any]":
             made = prepare(seed=self.seed, cache=self.cache, tell=shown.update)
-            for line in (*made.notes, made.told) if is_first() else ():
+            for line in (*made.notes, made.summary) if is_first() else ():
                 shown.say(line)
             stack.enter_context(_asking(stop))  # reading can be broken off at any moment
             return made

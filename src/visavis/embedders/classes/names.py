@@ -49,8 +49,8 @@ class ClassNames:
         labels = [self.labels[number] for number in self.find(name)]
         if len(labels) < 2:
             return ()
-        told = "; ".join(map(repr, labels))
-        return (f"the model has {len(labels)} classes called {name!r}, and all count: {told}",)
+        shown = "; ".join(map(repr, labels))
+        return (f"the model has {len(labels)} classes called {name!r}, and all count: {shown}",)
 
     def _near(self, key: str) -> list[str]:
         """Names that hold the wanted one as a word, then names that are spelled like it."""

@@ -54,22 +54,22 @@ class Oddities:
 
     def sentences(self) -> list[str]:
         """A sentence for each kind."""
-        told = []
+        notes = []
         if self.ragged:
-            told.append(
+            notes.append(
                 f"lines ignored, as they are not a word and its numbers: {self.ragged}, the first "
                 f"being line {self.first_ragged}"
             )
         if self.duplicates:
-            told.append(f"words that occur again: {self.duplicates}; the first of each counts")
+            notes.append(f"words that occur again: {self.duplicates}; the first of each counts")
         if self.undecodable:
-            told.append(f"words ignored, as they are not UTF-8: {self.undecodable}")
+            notes.append(f"words ignored, as they are not UTF-8: {self.undecodable}")
         if self.missing:
-            told.append(
+            notes.append(
                 f"lines that its first line promises and that are not there: {self.missing}; "
                 "see that the file is complete"
             )
-        return told
+        return notes
 
 
 class WordFile:
@@ -123,16 +123,16 @@ class WordFile:
     def _text(self, file: BinaryIO) -> Iterator[Block]:
         lines = iter(lambda: file.readline(_LONGEST_LINE), b"")
         first = next(lines, b"").removeprefix(codecs.BOM_UTF8)
-        promised, told = _header(first)
-        number = 1 if told else 0
-        probed = [] if told else [first]
+        promised, stated = _header(first)
+        number = 1 if stated else 0
+        probed = [] if stated else [first]
         while len(probed) < _PROBED and (line := next(lines, b"")):
             probed.append(line)
-        dim = told or _commonest_width(probed)
+        dim = stated or _commonest_width(probed)
         if not 1 <= dim <= _LARGEST_DIM:
             return
-        if told and probed:
-            self._check_width(told, probed)
+        if stated and probed:
+            self._check_width(stated, probed)
         words: list[bytes] = []
         texts: list[bytes] = []
         places: list[int] = []
@@ -156,13 +156,13 @@ class WordFile:
             yield self._parsed(words, texts, dim, places)
         self.oddities.missing = max(0, promised - (number - 1))
 
-    def _check_width(self, told: int, lines: list[bytes]) -> None:
+    def _check_width(self, stated: int, lines: list[bytes]) -> None:
         """That some line is as wide as the header says."""
         there = _commonest_width(lines)
-        if there > 1 and all(len(line.split()) - 1 != told for line in lines):
+        if there > 1 and all(len(line.split()) - 1 != stated for line in lines):
             raise WordVectorsError(
-                f"{self.path}: its first line promises vectors of {told} dimensions, but the lines "
-                f"below have {there}; correct that line or delete it"
+                f"{self.path}: its first line promises vectors of {stated} dimensions, but the "
+                f"lines below have {there}; correct that line or delete it"
             )
 
     def _parsed(

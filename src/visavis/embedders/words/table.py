@@ -78,8 +78,8 @@ class WordTable:
         self._ends = view[place["ends"]].cast("I")
         self._order = view[place["sorted"]].cast("I")
         self._names = view[place["words"]]
-        told = bytes(view[place["notes"]]).decode("utf-8", "replace")
-        self.notes = tuple(told.splitlines())
+        text = bytes(view[place["notes"]]).decode("utf-8", "replace")
+        self.notes = tuple(text.splitlines())
         if (count and self._ends[-1] != names) or not np.isfinite(self._scales).all():
             raise self._damaged()
 
@@ -234,7 +234,7 @@ class TableWriter:
 
     def finish(self, notes: Iterable[str] = ()) -> None:
         """Write what remains. WordVectorsError when there are more words than fit."""
-        told = "\n".join(notes).encode()
+        notes_bytes = "\n".join(notes).encode()
         ends = np.cumsum([len(word) for word in self._words], dtype=np.int64)
         if len(ends) and ends[-1] > _MOST_BYTES:
             raise WordVectorsError(f"{self._file.name}: too many words; keep fewer")
@@ -244,14 +244,14 @@ class TableWriter:
             ends.astype("<u4").tobytes(),
             np.array(order, "<u4").tobytes(),
             b"".join(self._words),
-            told,
+            notes_bytes,
         ):
             self._file.write(bytes(-self._file.tell() % _STEP))
             self._file.write(part)
         names = int(ends[-1]) if len(ends) else 0
         magic, size = next(key for key, kind in _KINDS.items() if kind == self._kind)
         self._file.seek(0)
-        self._file.write(_HEADER.pack(magic, len(ends), self.dim, size, names, len(told)))
+        self._file.write(_HEADER.pack(magic, len(ends), self.dim, size, names, len(notes_bytes)))
         self._file.flush()
         os.fsync(self._file.fileno())
 
@@ -290,7 +290,7 @@ def copy_table(
 
     Centred, the mean of the vectors is taken away from each before it is made unit length again.
     All word vectors share a direction that says nothing (Mu and Viswanath, "All-but-the-Top",
-    2018), and phrases are told apart better without it.
+    2018), and phrases are distinguished better without it.
     """
     count = len(source) if keep is None else min(keep, len(source))
     blocks = [slice(start, min(start + _BLOCK, count)) for start in range(0, count, _BLOCK)]

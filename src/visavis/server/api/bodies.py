@@ -92,12 +92,12 @@ def parsed(model: type[M], text: str | bytes) -> M:
     try:
         return model.model_validate_json(text)
     except ValidationError as error:
-        raise InvalidError(told(error.errors(include_url=False))) from error
+        raise InvalidError(described(error.errors(include_url=False))) from error
     except (ValueError, json.JSONDecodeError) as error:
         raise InvalidError(f"the JSON is not understood ({error})") from error
 
 
-def told(errors: Sequence[Any]) -> str:
+def described(errors: Sequence[Any]) -> str:
     """Validation errors in one sentence: where, and what."""
     parts = []
     for error in errors[:5]:

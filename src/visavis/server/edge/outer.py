@@ -124,9 +124,9 @@ class OuterMiddleware:
         self._metrics.latency.labels(route).observe(seconds)
         if not self._log.wants(status):
             return
-        told = refused.error, refused.reason
+        refusal = refused.error, refused.reason
         self._log.note(
-            LoggedRequest(id, client_of(scope), method, route, status, seconds * 1000, *told)
+            LoggedRequest(id, client_of(scope), method, route, status, seconds * 1000, *refusal)
         )
 
 

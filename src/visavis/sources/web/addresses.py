@@ -68,17 +68,17 @@ class PublicOnly(httpcore.NetworkBackend):
 
 def _looked_up(host: str, port: int, timeout: float | None, deadline: Deadline) -> list[Any]:
     """What the resolver says; its own waiting cannot be broken off, so a thread does it."""
-    told: SimpleQueue[list[Any] | Exception] = SimpleQueue()
+    answers: SimpleQueue[list[Any] | Exception] = SimpleQueue()
 
     def ask() -> None:
         try:
-            told.put(list(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)))
+            answers.put(list(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)))
         except Exception as error:  # raised below, where somebody waits for it
-            told.put(error)
+            answers.put(error)
 
     def step(seconds: float) -> list[Any] | Exception:
         try:
-            return told.get(timeout=seconds)
+            return answers.get(timeout=seconds)
         except Empty:
             raise TimeoutError from None
 

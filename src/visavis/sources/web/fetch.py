@@ -259,11 +259,11 @@ class Fetcher:
             return _Answer(b"", response.headers, location=response.headers["location"])
         if status == 304 and {"if-none-match", "if-modified-since"} & set(response.request.headers):
             return _Answer(b"", response.headers, unchanged=True)
-        told = f"the server answered {status} {response.reason_phrase}".rstrip()
+        reason = f"the server answered {status} {response.reason_phrase}".rstrip()
         if status in (408, 429) or status >= 500:
-            raise _Busy(told, _retry_after(response.headers.get("retry-after")))
+            raise _Busy(reason, _retry_after(response.headers.get("retry-after")))
         if status != 200:
-            raise FetchError(url, told)
+            raise FetchError(url, reason)
         return _Answer(self._body(response, url), response.headers)
 
     def _body(self, response: "httpx.Response", url: str) -> bytes:
@@ -279,10 +279,10 @@ class Fetcher:
         return bytes(body)
 
     def _told_private(self, host: str, error: Exception) -> str:
-        told = f"{host} is not on the public internet"
+        reason = f"{host} is not on the public internet"
         if self._for_strangers:  # where names of this network lead is not for them
-            return f"{told}, and this server fetches from nowhere else"
-        return f"{told} ({error}); use --allow-private if that is meant"
+            return f"{reason}, and this server fetches from nowhere else"
+        return f"{reason} ({error}); use --allow-private if that is meant"
 
     @contextmanager
     def _turn(self, host: str, time_left: _Time) -> Iterator[None]:

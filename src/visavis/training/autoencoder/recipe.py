@@ -88,7 +88,7 @@ def prepare(
         known: What `named` gave, where it was asked already.
         seed: Of all chance.
         cache: Where decoded pictures are kept; None: `default_cache()`.
-        tell: Is told how far it is.
+        tell: Called with how far it is.
 
     Raises:
         UsageError: there are too few pictures, or no two of the validation share a label.

@@ -77,8 +77,8 @@ class FileRows:
         for at, place in enumerate(places.tolist()):
             found = self._file.execute(_READ, (place,)).fetchone()
             if found is None:
-                told = "another training of other pictures has cleared it; go on with --resume"
-                raise OSError(errno.ESTALE, told, str(self._path))
+                reason = "another training of other pictures has cleared it; go on with --resume"
+                raise OSError(errno.ESTALE, reason, str(self._path))
             rows[at] = np.frombuffer(found[0], maker.dtype).reshape(maker.shape)
         return rows
 
@@ -127,8 +127,8 @@ def cache_rows(
             with closing(_opened(path)) as file:
                 return _filled(file, path, samples, source, maker, tell)
         except sqlite3.Error as error:
-            told = "it cannot be written (is its disk full?); name another folder with --cache"
-            raise OSError(errno.EIO, told, str(path)) from error
+            reason = "it cannot be written (is its disk full?); name another folder with --cache"
+            raise OSError(errno.EIO, reason, str(path)) from error
 
 
 def _opened(path: Path) -> sqlite3.Connection:

@@ -37,7 +37,7 @@ class NamedSamples(NamedTuple):
 def named(source: Source, field: str | None, *, optional: bool = False) -> NamedSamples:
     """The pictures of a source with their labels, in its order; no picture is opened.
 
-    A picture without a value of the field is reported and left out; where it is `optional` it stays,
+    A picture without a value of the field is reported and left out or, if `optional`, kept
     with an empty label. Of an id that occurs twice the last one counts. An id or a label with a NUL
     character is a failure. Raises SourceError when there is no picture, UsageError when none has
     the field.

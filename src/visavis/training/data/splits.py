@@ -25,7 +25,7 @@ _EACH = 16
 """A label whose pictures are drawn gives so many, where it has them."""
 
 _NEARLY = 0.25
-"""A share that is off by more than this part of the one that was asked for is told."""
+"""A share that is off by more than this part of the one that was asked for is reported."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,7 +47,7 @@ class Split:
     """What it came to, as exact copies that have several labels are one picture on one side."""
 
     @property
-    def told(self) -> str:
+    def summary(self) -> str:
         """One sentence for people."""
         if self.by == "none":
             return f"trained on all {len(self.train):,} pictures, nothing was kept for validation"
@@ -98,7 +98,7 @@ def split(
     """Draw the validation: about this share of the labels, or of the pictures.
 
     With a share of 0 there is none. A validation has two labels at least, and by image two pictures
-    of each; `Split.told` says so where that makes it larger than it was to be. `sha256` are those
+    of each; `Split.summary` says where that makes it larger than asked for. `sha256` are those
     of the pictures, by which exact copies are known; None: there are none. Raises UsageError when
     there are fewer than two labels, no label with two pictures, too few of them for a validation,
     or, as copies under other labels go with those that are kept, none left to train on.

@@ -179,7 +179,7 @@ def prepare(
         device: As in LoopSettings; the base runs there too, where ONNX Runtime can.
         seed: Of all chance.
         cache: Where rows are kept; None: `default_cache()`.
-        tell: Is told how far it is.
+        tell: Called with how far it is.
 
     Raises:
         UsageError: fields or the split make no sense.
@@ -195,9 +195,9 @@ def prepare(
     known = known or named(source, said.field)
     phrases = phrases_of(known.samples, said.labels, said.captions, words)
     _check(phrases, known.samples, said)
-    told = [known.samples[number] for number in np.flatnonzero(phrases.told).tolist()]
+    usable = [known.samples[number] for number in np.flatnonzero(phrases.usable).tolist()]
     makers = {"rows": views_maker(on, settings.views)}
-    data, notes = read(source, known._replace(samples=told), makers, cache, tell)
+    data, notes = read(source, known._replace(samples=usable), makers, cache, tell)
     notes += [*table.notes, *_unsaid(phrases)]
     phrases = phrases_of(data.samples, said.labels, said.captions, words)
     contents = label_numbers(data.sha256)
@@ -232,7 +232,7 @@ def _check(phrases: Phrases, samples: Sequence[Sample], said: WordFields) -> Non
     for option, field in (("--captions", said.captions), ("--labels", said.labels)):
         if field is not None:
             check_field(samples, field, option)
-    if phrases.told.any():
+    if phrases.usable.any():
         return
     unknown = ", ".join(map(repr, phrases.unknown[:_SHOWN]))
     raise WordVectorsError(
@@ -250,7 +250,7 @@ def _unsaid(phrases: Phrases) -> list[str]:
             f"{len(unknown)} of {len(phrases.named)} labels have no known word and are ignored"
             f": {shown}; name other words for them with --aliases"
         )
-    if left_out := int((~phrases.told).sum()):
+    if left_out := int((~phrases.usable).sum()):
         notes.append(f"{left_out:,} pictures were left out: no word is known of them")
     return notes
 

@@ -35,7 +35,7 @@ class Phrases:
     """The words that stand for each label; none for a label without a known word."""
 
     @property
-    def told(self) -> NDArray[np.bool_]:
+    def usable(self) -> NDArray[np.bool_]:
         """(n,): whether anything is known of a sample."""
         pairs = zip(self.labels, self.captions, strict=True)
         return np.array([bool(label or captions) for label, captions in pairs], bool)

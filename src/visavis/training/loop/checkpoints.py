@@ -31,7 +31,7 @@ class Checkpoints(Checkpoint):
         folder: Of the checkpoints; curves go to the folder above.
         asked: How long it is to go on.
         stop: Asks to stop; None: nobody does.
-        tell: Is told of each step.
+        tell: Called with each step.
     """
 
     def __init__(

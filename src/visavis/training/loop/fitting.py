@@ -124,9 +124,9 @@ def _refusing(settings: LoopSettings) -> Iterator[None]:
     try:
         yield
     except (MisconfigurationException, ValueError) as error:
-        told = " ".join(str(error).split())[:300].rstrip(".")
+        why = " ".join(str(error).split())[:300].rstrip(".")
         raise UsageError(
-            f"cannot train with --device {settings.device} --devices {settings.devices} ({told}); "
+            f"cannot train with --device {settings.device} --devices {settings.devices} ({why}); "
             "leave them out to use what is there"
         ) from error
 

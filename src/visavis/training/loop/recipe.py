@@ -52,7 +52,7 @@ class Result:
     """What a training made."""
 
     spec: ModelSpec
-    told: str
+    summary: str
     """How it was validated, in one sentence."""
     metrics: dict[str, Any] = field(default_factory=dict)
     """What metrics.json says."""
@@ -81,7 +81,7 @@ class Recipe(ABC, Generic[AnyLearner]):
     validation: Numbers
 
     @property
-    def told(self) -> str:
+    def summary(self) -> str:
         """How it is validated, in one sentence."""
         if not len(self.validation):
             return f"trained on all {len(self.train):,} pictures, nothing was kept for validation"
@@ -185,7 +185,7 @@ def read(
         known: Its pictures, or some of them.
         makers: Of `rows`, of `pictures`, or of both.
         cache: Where they are kept; None: `default_cache()`.
-        tell: Is told how far it is.
+        tell: Called with how far it is.
 
     Raises:
         UsageError: none of them can be read.
@@ -264,7 +264,7 @@ def train(
     }
     records = {"recipe": record, "metrics": metrics}
     spec = write_model(out, exported, name=model_name(out), origin=recipe.origin, records=records)
-    return Result(spec, recipe.told, metrics, notes)
+    return Result(spec, recipe.summary, metrics, notes)
 
 
 def _check_finite(learner: Learner) -> None:

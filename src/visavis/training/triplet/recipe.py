@@ -45,9 +45,9 @@ class TripletRecipe(Recipe[TripletLearner]):
     """A number for each value of the field that is searched across."""
 
     @property
-    def told(self) -> str:
+    def summary(self) -> str:
         """How it is validated, in one sentence."""
-        return self.parts.told
+        return self.parts.summary
 
     @property
     def base(self) -> Mapping[str, Any]:
@@ -140,7 +140,7 @@ def prepare(
         device: As in LoopSettings; the base runs there too, where ONNX Runtime can.
         seed: Of all chance.
         cache: Where rows are kept; None: `default_cache()`.
-        tell: Is told how far it is.
+        tell: Called with how far it is.
 
     Raises:
         UsageError: labels, settings or the split make no sense.

@@ -203,7 +203,7 @@ def test_without_labels_the_drawing_itself_is_the_measure(folder: Path, tmp_path
     result = train(prepared(folder, tmp_path), tmp_path / "mine", LOOP)
     assert result is not None
     assert set(result.metrics["validation"]) == {"reconstruction"}
-    assert "by drawing them again" in result.told
+    assert "by drawing them again" in result.summary
 
 
 def test_broken_pictures_are_told_and_left_out(folder: Path, tmp_path: Path) -> None:

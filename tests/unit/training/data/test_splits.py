@@ -23,7 +23,7 @@ def test_by_label_no_label_is_on_both_sides() -> None:
     assert not set(found.validation_labels) & set(found.train_labels)
     assert len(found.train) + len(found.validation) == len(TWELVE)
     assert {TWELVE[n] for n in found.validation.tolist()} == set(found.validation_labels)
-    assert "labels that are never trained on" in found.told
+    assert "labels that are never trained on" in found.summary
 
 
 def test_by_image_every_label_is_trained_on_and_those_kept_back_can_be_asked_about() -> None:
@@ -58,25 +58,25 @@ def test_by_image_each_label_keeps_two_to_train_on_and_has_two_to_ask_or_none(
 def test_by_image_the_share_is_the_one_that_was_asked_for(share: float, each: int) -> None:
     found = split(labels(**{f"label-{n}": each for n in range(20)}), share, "image")
     assert len(found.validation) / (20 * each) == pytest.approx(share, abs=0.02)
-    assert found.told.endswith("never trained on")
+    assert found.summary.endswith("never trained on")
 
 
 def test_a_small_share_of_few_pictures_keeps_the_least_and_says_so() -> None:
     found = split(labels(**{f"label-{n}": 4 for n in range(9)}), 0.05)
     assert (len(found.validation), len(found.validation_labels)) == (4, 2)
-    assert found.told == (
+    assert found.summary == (
         "validated on 4 pictures of 2 labels, pictures that are never trained on (11% of them, "
         "not 5%: a validation takes two labels and two pictures of each)"
     )
     labelled = split(TWELVE, 0.05)
     assert len(labelled.validation_labels) == 2
-    assert labelled.told.endswith("(17% of them, not 5%: a validation takes two labels)")
+    assert labelled.summary.endswith("(17% of them, not 5%: a validation takes two labels)")
 
 
 def test_a_share_that_would_leave_nothing_to_train_on_is_cut_and_says_so() -> None:
     found = split(labels(a=5, b=5, c=3), 0.9, "image")
     assert len(found.validation) == 6
-    assert "(46% of them, not 90%: two pictures of each label are left" in found.told
+    assert "(46% of them, not 90%: two pictures of each label are left" in found.summary
 
 
 def test_exact_copies_are_on_one_side_whatever_their_labels() -> None:
@@ -116,11 +116,14 @@ def test_a_share_that_copies_make_larger_is_told_with_them_as_the_cause() -> Non
         found = split(names, 0.2, "image", seed, contents)
         if found.kept > 0.25:  # the labels drew different ones
             assert (
-                f"({found.kept:.0%} of them, not 20%: exact copies of a picture that" in found.told
+                f"({found.kept:.0%} of them, not 20%: exact copies of a picture that"
+                in found.summary
             )
         else:
-            assert found.told.endswith("never trained on")
-    assert "a validation takes" in split(labels(a=4, b=4), 0.2, "image", 0, list("stuvwxyz")).told
+            assert found.summary.endswith("never trained on")
+    assert (
+        "a validation takes" in split(labels(a=4, b=4), 0.2, "image", 0, list("stuvwxyz")).summary
+    )
 
 
 def test_copies_count_as_one_picture() -> None:
@@ -178,7 +181,7 @@ def test_labels_with_one_picture_are_trained_on() -> None:
 def test_a_share_of_nothing_trains_on_all() -> None:
     found = split(labels(a=2, b=1), 0)
     assert (found.by, len(found.train), len(found.validation)) == ("none", 3, 0)
-    assert "trained on all 3 pictures" in found.told
+    assert "trained on all 3 pictures" in found.summary
 
 
 @pytest.mark.parametrize(

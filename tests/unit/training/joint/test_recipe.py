@@ -83,7 +83,7 @@ def test_the_model_finds_pictures_by_their_words_and_by_words_like_them(
     catalogue: Path, words: Path, base: str, tmp_path: Path
 ) -> None:
     made = prepared(catalogue, words, base)
-    assert made.told == (
+    assert made.summary == (
         "validated on 12 pictures that are never trained on (33% of them, not 25%: each label "
         "gives whole pictures, and exact copies stay together), by searching for them by their "
         "words"
@@ -255,7 +255,7 @@ def test_labels_of_few_pictures_are_validated_too(tmp_path: Path, words: Path, b
     held = [made.data.samples[number].entry.fields["label"] for number in made.validation]
     assert len(held) == 10
     assert held.count("dog") == 2
-    assert "not 20%" not in made.told
+    assert "not 20%" not in made.summary
 
 
 def test_a_finished_folder_that_is_gone_on_with_keeps_the_words_that_a_server_has_mapped(
@@ -282,7 +282,7 @@ def test_no_words_are_written_beside_a_graph_that_says_something_else(
 
 def test_captions_alone_are_enough(catalogue: Path, words: Path, base: str, tmp_path: Path) -> None:
     made = prepared(catalogue, words, base, labels=None)
-    assert made.told.endswith("by searching for them by their captions")
+    assert made.summary.endswith("by searching for them by their captions")
     result = train(made, tmp_path / "mine", LOOP)
     assert result is not None
     assert result.metrics["validation"].keys() == {"recall@10"}
@@ -290,7 +290,7 @@ def test_captions_alone_are_enough(catalogue: Path, words: Path, base: str, tmp_
 
 def test_all_may_be_trained_on(catalogue: Path, words: Path, base: str, tmp_path: Path) -> None:
     made = prepared(catalogue, words, base, replace(TINY, validation=0, keep=3))
-    assert made.told == "trained on all 36 pictures, nothing was kept for validation"
+    assert made.summary == "trained on all 36 pictures, nothing was kept for validation"
     result = train(made, tmp_path / "mine", LOOP)
     assert result is not None
     assert result.metrics["validation"] == {}

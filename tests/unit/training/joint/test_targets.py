@@ -73,7 +73,7 @@ def test_known_words_are_found_and_unknown_labels_named(words: Words) -> None:
     assert found.labels == [["dog"], ["cat", "dog"], [], [], []]
     assert found.captions == [[[0, 2]], [], [], [[2, 2, 3]], []]
     assert found.unknown == ["xyzzy"]
-    assert found.told.tolist() == [True, True, False, True, False]
+    assert found.usable.tolist() == [True, True, False, True, False]
     assert found.used() == {0, 1, 2, 3}
     part = found.of(np.array([1]))
     assert part.named.keys() == {"cat", "dog"}

@@ -156,7 +156,7 @@ def test_a_base_can_be_trained_from_scratch(folder: Path, tmp_path: Path) -> Non
 def test_images_of_every_label_can_be_kept_back_instead(folder: Path, base: str) -> None:
     made = prepared(folder, base, replace(TINY, split="image"))
     assert made.parts.by == "image"
-    assert "pictures that are never trained on" in made.parts.told
+    assert "pictures that are never trained on" in made.parts.summary
 
 
 def test_broken_pictures_and_single_ones_are_told(folder: Path, base: str) -> None:

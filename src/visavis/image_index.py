@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -36,13 +35,16 @@ from visavis.flows.query.answer import (
 from visavis.flows.query.terms import Question
 from visavis.flows.relation.background import Cuts, settle
 from visavis.flows.removing import remove, sweep
+from visavis.flows.shelving import Shelving
 from visavis.flows.tagging import Tagging
 from visavis.images.decode import MAX_PIXELS
 from visavis.sources.base import Location, Source, SourceOptions, as_source, read_anywhere
+from visavis.sources.shelf import Shelf
 from visavis.sources.web.fetch import Fetcher, fetched
 from visavis.store.base import ModelFacts, StoreInfo, VectorStore
-from visavis.store.capabilities import is_local, local
+from visavis.store.capabilities import local
 from visavis.store.open import create_store, open_store, writing_to
+from visavis.store.repairing import CacheRepair
 from visavis.types import (
     ImageRecord,
     IndexReport,
@@ -86,7 +88,8 @@ class ImageIndex(Contents):
             store, self._model.embedder, self.writing, self._jobs, self._max_pixels
         )
         self.duplicates = Duplicates(store, self.writing, self._jobs, self._max_pixels)
-        self._repairing: threading.Thread | None = None
+        self._shelving = Shelving(store, options.get("files"))
+        self._caches = CacheRepair(store)
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], **options: Unpack[IndexOptions]) -> Self:
@@ -148,6 +151,11 @@ class ImageIndex(Contents):
     def path(self) -> Path:
         """The folder of the index."""
         return local(self._store, "be named as a folder").folder
+
+    @property
+    def shelf(self) -> Shelf:
+        """Where uploaded pictures and thumbnails lie. Raises StoreError, StoreUnsupportedError."""
+        return self._shelving.needed()
 
     @property
     def store(self) -> VectorStore:
@@ -215,8 +223,11 @@ class ImageIndex(Contents):
             RecordNotFoundError: no record has one of the ids; then nothing is removed.
             UsageError: nothing says which, or the index has no such source.
         """
+        shelf = self._shelving.found()
         with self.writing():
-            removed = remove(self._store, ids, as_filter(where), source, missing_ok=missing_ok)
+            removed = remove(
+                self._store, shelf, ids, as_filter(where), source, missing_ok=missing_ok
+            )
             settle(self._store)
         return removed
 
@@ -249,7 +260,8 @@ class ImageIndex(Contents):
         """
         with self.writing():
             self._store.settle(thorough=True)
-            sweep(self._store)
+            if (shelf := self._shelving.found()) is not None:
+                sweep(self._store, shelf)
 
     def answer(
         self,
@@ -280,12 +292,8 @@ class ImageIndex(Contents):
             observe,
         )
         result = answer(query, self._store, means)
-        self._care_for_caches()
+        self._caches.begin_if_wanted()
         return result
-
-    def _care_for_caches(self) -> None:
-        if is_local(self._store) and self._store.wants_caches():
-            self.repair()
 
     def search(
         self,
@@ -327,7 +335,7 @@ class ImageIndex(Contents):
         # One thread for each model: the queries are what runs side by side.
         means = Means(partial(self.embedder, 1), fetch, self._max_pixels)
         found = answer_many(asked, self._store, means, self._jobs)
-        self._care_for_caches()
+        self._caches.begin_if_wanted()
         return found
 
     def repair(self) -> None:
@@ -335,14 +343,12 @@ class ImageIndex(Contents):
 
         Searching does this by itself; `close` waits for the end of it.
         """
-        if self._repairing is None and is_local(self._store):
-            self._repairing = threading.Thread(target=self._store.repair, name="visavis-repair")
-            self._repairing.start()
+        self._caches.begin()
 
     @property
     def repairing(self) -> bool:
         """Whether the caches are being made again just now."""
-        return self._repairing is not None and self._repairing.is_alive()
+        return self._caches.running
 
     def similar(
         self, id: str, *, where: Where = None, **options: Unpack[SearchOptions]
@@ -371,8 +377,7 @@ class ImageIndex(Contents):
 
     def close(self) -> None:
         """Close the index; it cannot be used afterwards."""
-        if self._repairing is not None:
-            self._repairing.join()
+        self._caches.wait()
         self._store.close()
 
     def __enter__(self) -> Self:

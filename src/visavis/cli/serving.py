@@ -44,6 +44,14 @@ def serve(
     public: Annotated[
         bool, typer.Option("--public", help="Let anyone search without a key.")
     ] = False,
+    files: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Folder for uploads and thumbnails, remembered. [default: the index's folder]",
+            show_default=False,
+        ),
+    ] = None,
     title: Annotated[
         str,
         typer.Option(
@@ -131,6 +139,7 @@ def serve(
     _run(
         ServerOptions(
             index=Path(given.index).absolute(),
+            files=files.absolute() if files else None,
             device=given.device,
             max_pixels=given.max_pixels,
             max_query_pixels=int(max_query_megapixels * 1e6),
@@ -174,12 +183,13 @@ def _run(chosen: "ServerOptions", port: int) -> None:
     from visavis.server.options import check_exposure
 
     check_exposure(chosen)
-    with ImageIndex.open(chosen.index, device=chosen.device) as index:
+    with ImageIndex.open(chosen.index, device=chosen.device, files=chosen.files) as index:
         try:
             index.embedder(threads=1)  # a missing index or model is an exit code, no traceback
         except ModelUnknownError as error:  # what it holds can be looked at all the same
             terminal.tell(f"note: {error}")
         _check_fields(chosen, index.store.fields())
+        _ = index.shelf  # raises where its folder is away, or another index's
     with _listening(chosen.host, port) as listener:
         url = _url(chosen, listener)
         terminal.tell(f"serving {chosen.index} at {url} (stop with Ctrl-C)")

@@ -44,6 +44,9 @@ class IndexOptions(TypedDict, total=False):
     """Pictures with more pixels are refused before they are decoded; 100 million if not given."""
     lock_seconds: float
     """How long writing methods wait for another writer; 10 if not given."""
+    files: str | os.PathLike[str] | None
+    """A folder for uploaded pictures and thumbnails, for this index alone; an index in a folder
+    remembers it, and keeps them there itself if none was ever given."""
 
 
 class Binding:

@@ -6,15 +6,14 @@ from contextlib import suppress
 
 from visavis.errors import RecordNotFoundError, UsageError
 from visavis.images.files import path_text
-from visavis.sources.thumbnails import Thumbnails
-from visavis.sources.uploads import Uploads
+from visavis.sources.shelf import Shelf
 from visavis.store.base import VectorStore
-from visavis.store.capabilities import is_local
 from visavis.types import Filter
 
 
 def remove(
     store: VectorStore,
+    shelf: Shelf | None,
     ids: Sequence[str],
     where: Filter | None,
     source: str | None,
@@ -23,6 +22,7 @@ def remove(
 ) -> int:
     """Remove records by id, by filter, or all of a source; returns how many there were.
 
+    Their thumbnails leave the shelf, if there is one; uploads are the business of who took them in.
     Raises UsageError (RecordNotFoundError) before anything is removed.
     """
     if not ids and where is None and source is None:
@@ -36,16 +36,15 @@ def remove(
         removed += store.remove_where(where)
     if named is not None:
         removed += store.forget_source(named)
-    if removed:
-        _forget_thumbnails(store, digests)
+    if removed and shelf is not None:
+        _forget_thumbnails(store, shelf, digests)
     return removed
 
 
-def sweep(store: VectorStore) -> None:
+def sweep(store: VectorStore, shelf: Shelf) -> None:
     """Delete the uploaded pictures and the thumbnails that no record needs any more."""
-    if is_local(store):
-        Uploads(store.folder).sweep(record.uri for record in store.records())
-        Thumbnails(store.folder).sweep(record.sha256 for record in store.records())
+    shelf.uploads.sweep(record.uri for record in store.records())
+    shelf.thumbnails.sweep(record.sha256 for record in store.records())
 
 
 def _digests(store: VectorStore, ids: Sequence[str]) -> set[str]:
@@ -57,15 +56,12 @@ def _digests(store: VectorStore, ids: Sequence[str]) -> set[str]:
     return found
 
 
-def _forget_thumbnails(store: VectorStore, digests: set[str] | None) -> None:
+def _forget_thumbnails(store: VectorStore, shelf: Shelf, digests: set[str] | None) -> None:
     """Who has a picture removed may not want it shown any more, however small; None: of any."""
-    if not is_local(store):
-        return
-    thumbnails = Thumbnails(store.folder)
     if digests is None:
-        thumbnails.sweep(record.sha256 for record in store.records())
+        shelf.thumbnails.sweep(record.sha256 for record in store.records())
     else:
-        thumbnails.forget(digests - store.held(sorted(digests)).keys())
+        shelf.thumbnails.forget(digests - store.held(sorted(digests)).keys())
 
 
 def _check(store: VectorStore, ids: Sequence[str]) -> None:

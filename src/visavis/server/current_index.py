@@ -65,6 +65,7 @@ class CurrentIndex:
             jobs=self._options.pool_threads,
             max_pixels=self._options.max_pixels,
             lock_seconds=self._options.lock_seconds,
+            files=self._options.files,
         )
         return _Lease(index, identity)
 

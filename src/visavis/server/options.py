@@ -19,6 +19,8 @@ class ServerOptions:
 
     index: Path
     """Folder of the index."""
+    files: Path | None = None
+    """Folder of uploaded pictures and thumbnails; None: as before, at first that of the index."""
     device: str = "cpu"
     """Where networks run."""
     max_pixels: int = MAX_PIXELS

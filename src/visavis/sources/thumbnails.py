@@ -1,8 +1,10 @@
-"""Thumbnails: made once, kept beside the index."""
+"""Thumbnails: made once, and kept."""
 
 import hashlib
+import re
 from collections.abc import Iterable
 from contextlib import suppress
+from itertools import product
 from pathlib import Path
 
 from visavis.disk import write_whole
@@ -11,21 +13,23 @@ from visavis.images.thumbnail import encode_webp, thumbnail
 
 SIDES = (160, 320, 640)
 
+_OURS = re.compile(r"([0-9a-f]{64})-[0-9]+\.webp")
+
 
 class Thumbnails:
-    """WebP files in the index's folder `thumbnails`, which can be deleted at any time.
+    """WebP files in folders of one index, new ones in the first; they can be deleted at any time.
 
     A file is named after the content of its picture and its size, so a thumbnail is never that of
     another picture; it is written under another name and renamed, so it is never half.
     """
 
-    def __init__(self, index: Path) -> None:
-        self._folder = index / "thumbnails"
+    def __init__(self, *folders: Path) -> None:
+        self._folders = folders
 
     def kept(self, sha256: str, side: int) -> bytes | None:
         """The thumbnail of a content, if it was made before."""
         try:
-            return self._path(sha256, side).read_bytes()
+            return _path(self._folders[0], sha256, side).read_bytes()
         except OSError:
             return None
 
@@ -39,18 +43,19 @@ class Thumbnails:
         if kept is None:
             picture = decode(data, "the picture", min_side=side, max_pixels=max_pixels)
             kept = encode_webp(thumbnail(picture.pixels, side))
-            self._keep(self._path(sha256, side), kept)
+            self._keep(_path(self._folders[0], sha256, side), kept)
         return kept, sha256
 
     def forget(self, digests: Iterable[str]) -> None:
         """Delete those of contents that no record has any more."""
         for digest in digests:
-            for side in SIDES:
-                self._path(digest, side).unlink(missing_ok=True)
+            for folder, side in product(self._folders, SIDES):
+                _path(folder, digest, side).unlink(missing_ok=True)
 
     def sweep(self, digests: Iterable[str]) -> int:
         """Delete all but those of some contents; returns how many there were."""
-        found = {path: path.name[:64] for path in self._folder.rglob("*-*.webp")}
+        paths = (path for folder in self._folders for path in folder.rglob("*.webp"))
+        found = {path: ours[1] for path in paths if (ours := _OURS.fullmatch(path.name))}
         left_over = set(found.values())
         if left_over:
             left_over.difference_update(digests)
@@ -59,9 +64,10 @@ class Thumbnails:
             path.unlink(missing_ok=True)
         return len(gone)
 
-    def _path(self, sha256: str, side: int) -> Path:
-        return self._folder / sha256[:2] / f"{sha256}-{side}.webp"
-
     def _keep(self, path: Path, data: bytes) -> None:
         with suppress(OSError):  # a disk that is full or read-only: it is made again the next time
             write_whole(path, data)
+
+
+def _path(folder: Path, sha256: str, side: int) -> Path:
+    return folder / sha256[:2] / f"{sha256}-{side}.webp"

@@ -1,4 +1,4 @@
-"""Pictures that came without a place of their own: files in a folder beside the index."""
+"""Pictures that came without a place of their own: files in a folder of one index."""
 
 import os
 import re
@@ -18,21 +18,21 @@ _OURS = re.compile(r"\.?[0-9a-f]{32}\.[a-z]+")  # with a dot in front: being wri
 
 
 class Uploads:
-    """The folder `uploads` of an index: one file for each uploaded record.
+    """Folders of one index: one file for each uploaded record, new ones in the first.
 
     Files are named by chance. What a client calls a picture is never a name here, and two records
     never share a file, so that removing one cannot take the other's picture away. Whoever changes
-    the folder holds the index's write lock.
+    the folders holds the index's write lock.
     """
 
-    def __init__(self, index: Path) -> None:
-        self._folder = index / "uploads"
+    def __init__(self, *folders: Path) -> None:
+        self._folders = folders
 
     def keep(self, data: bytes, id: str, fields: Mapping[str, FieldValue]) -> Entry:
         """Write a picture to disk, and the entry that says so. Raises StorageFullError."""
         kind = sniff(data[:HEAD_BYTES]) or "JPEG"
         name = f"{uuid.uuid4().hex}.{_SUFFIXES.get(kind, kind.lower())}"
-        path = self._folder / name[:2] / name
+        path = self._folders[0] / name[:2] / name
         making = path.with_name(f".{name}")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -46,7 +46,7 @@ class Uploads:
                 making.unlink(missing_ok=True)
             if is_full(error):
                 raise StorageFullError(
-                    f"{self._folder}: there is no room for a picture of {len(data):,} bytes "
+                    f"{self._folders[0]}: there is no room for a picture of {len(data):,} bytes "
                     f"({error.strerror}); make room and send it again"
                 ) from error
             raise
@@ -59,7 +59,7 @@ class Uploads:
 
     def owns(self, uri: str) -> bool:
         """Whether a record's picture is kept here."""
-        return self._folder in local_path(uri).parents
+        return not set(self._folders).isdisjoint(local_path(uri).parents)
 
     def of(self, records: Iterable[ImageRecord]) -> dict[str, str]:
         """Ids and URIs of those records whose pictures are kept here."""
@@ -68,11 +68,11 @@ class Uploads:
     def sweep(self, uris: Iterable[str]) -> int:
         """Delete the files that none of the index's records names; returns how many there were.
 
-        They are compared by their names, which are unique: the folder may be spelled otherwise now,
+        They are compared by their names, which are unique: a folder may be spelled otherwise now,
         or lie elsewhere.
         """
-        found = (path for path in self._folder.rglob("*") if _OURS.fullmatch(path.name))
-        orphans = {path.name: path for path in found}
+        found = (path for folder in self._folders for path in folder.rglob("*"))
+        orphans = {path.name: path for path in found if _OURS.fullmatch(path.name)}
         if not orphans:
             return 0
         for uri in uris:

@@ -26,7 +26,6 @@ from visavis.server.api.schemas import FileParams, ThumbnailParams
 from visavis.server.pool import Job
 from visavis.server.refusals import PictureGoneError, told_reason
 from visavis.server.state import State, state_of
-from visavis.sources.thumbnails import Thumbnails
 from visavis.sources.web.fetch import is_url
 from visavis.types import ImageRecord
 
@@ -82,7 +81,7 @@ async def get_thumbnail(
 
     def look_up(index: ImageIndex) -> _Small | ImageRecord:
         record = index.get(wanted)
-        kept = Thumbnails(index.path).kept(record.sha256, asked.side)
+        kept = index.shelf.thumbnails.kept(record.sha256, asked.side)
         return record if kept is None else _Small(kept, record.sha256, True)
 
     small = await state.with_index(look_up)
@@ -104,7 +103,7 @@ def _made(
 ) -> _Small:
     try:
         with state.decoding.room(data, job):
-            made, sha256 = Thumbnails(index.path).made(data, side, state.options.max_pixels)
+            made, sha256 = index.shelf.thumbnails.made(data, side, state.options.max_pixels)
     except ImageError as error:
         raise gone(record, told_reason(error)) from error
     return _Small(made, sha256, sha256 == record.sha256)

@@ -21,8 +21,6 @@ from visavis.server.api.schemas import MOST_ID, FieldsIn, NoParams, UrlIn, Where
 from visavis.server.pool import Job
 from visavis.server.refusals import ForbiddenError, InvalidError, MediaTypeError, told_reason
 from visavis.server.state import State, state_of
-from visavis.sources.thumbnails import Thumbnails
-from visavis.sources.uploads import Uploads
 from visavis.types import Entry, Failure, IndexReport
 
 _MOST_LINES = 1_000
@@ -67,7 +65,7 @@ async def remove_image(request: Request, id: str, _: Annotated[NoParams, Query()
         with index.writing():
             record = index.get(wanted)
             removed = index.remove(wanted)
-            Uploads(index.path).forget(record.uri)
+            index.shelf.uploads.forget(record.uri)
         return {"removed": removed}
 
     return answer(await _written(state, work))
@@ -81,7 +79,7 @@ async def remove_images(request: Request, asked: Annotated[WhereParams, Query()]
         raise InvalidError("say which records to remove with where, such as ?where=category=shoes")
 
     def work(index: ImageIndex) -> dict[str, Any]:
-        uploads = Uploads(index.path)
+        uploads = index.shelf.uploads
         with index.writing():
             kept = uploads.of(index.records(where))
             removed = index.remove(where=where)
@@ -132,7 +130,7 @@ def _check(index: ImageIndex, upload: _Upload, state: State, job: Job) -> None:
 
 
 def _add_upload(index: ImageIndex, upload: _Upload) -> dict[str, Any]:
-    uploads = Uploads(index.path)
+    uploads = index.shelf.uploads
     with index.writing():  # what is looked up stays true until the end
         old = index.get(upload.id) if upload.id in index else None
         entry = uploads.keep(upload.data, upload.id, upload.fields)
@@ -143,7 +141,7 @@ def _add_upload(index: ImageIndex, upload: _Upload) -> dict[str, Any]:
             for uri in {old.uri if old else "", entry.uri} - {now, ""}:
                 uploads.forget(uri)
         if old is not None and not index.store.held([old.sha256]):
-            Thumbnails(index.path).forget([old.sha256])
+            index.shelf.thumbnails.forget([old.sha256])
     if report.failed:
         raise ImageUnreadableError("the picture", report.failed[0].reason)
     return _report_shape(index, report, [upload.id])

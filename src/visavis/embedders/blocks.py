@@ -105,5 +105,5 @@ def visual_part(embedder: object, vectors: Vectors) -> Vectors:
 
 
 def semantic_part(vectors: NDArray[Any], semantic: SemanticSpec) -> Vectors:
-    """What pictures show: the last numbers of (n, dim) vectors at unit length."""
+    """What pictures show: the last dimensions of (n, dim) vectors, at unit length."""
     return unit_rows(vectors[:, -semantic.dim :])

@@ -1,6 +1,6 @@
 """`classic`: colour and shape without any weights, for the minutes before a network is there.
 
-Two descriptors of 384 numbers together, each of unit length, joined with equal weight:
+Two descriptors of 384 dimensions together, each of unit length, joined with equal weight:
 
 * colour: a hue, saturation, value histogram (16 × 4 × 4), as square roots of its shares, so that
   the dot product of two is their Bhattacharyya coefficient. Each pixel is shared among the eight

@@ -116,7 +116,7 @@ def combined(parts: Sequence[Part]) -> CombinedEmbedder:
 
 
 class PartClasses:
-    """The classes of one part, among the numbers of the whole; a `ClassSide`."""
+    """The classes of one part, among the dimensions of the whole; a `ClassSide`."""
 
     def __init__(self, side: ClassSide, place: slice, dim: int) -> None:
         self._side, self._place, self._dim = side, place, dim

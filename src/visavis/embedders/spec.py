@@ -84,11 +84,11 @@ class TextSpec:
 
 @dataclass(frozen=True, slots=True)
 class SemanticSpec:
-    """The last `dim` numbers of a vector say what a picture shows, those before how it looks."""
+    """The last `dim` dimensions of a vector say what a picture shows, those before how it looks."""
 
     dim: int
     share: float
-    """The squared length of these numbers in every picture's vector, whose own length is 1."""
+    """The squared length of these in every picture's vector, whose own length is 1."""
 
 
 @dataclass(frozen=True, slots=True)

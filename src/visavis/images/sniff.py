@@ -1,12 +1,10 @@
 """What a file is, by its first bytes and never by its name."""
 
 import re
-from typing import Literal, get_args
+from typing import Literal
 
 Format = Literal["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF", "JXL", "RAW"]
 """The formats that visavis decodes; everything else is refused before a decoder sees it."""
-
-FORMATS: tuple[Format, ...] = get_args(Format)
 
 HEAD_BYTES = 64
 """How many first bytes `sniff` and `describe` want to see; 32 are enough for `sniff`."""

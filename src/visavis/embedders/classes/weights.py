@@ -16,7 +16,7 @@ at a mean similarity to the query of 0.50; the sum with λ = 1 brings 0.41 at 0.
 works against a class, without a picture, and where the classifier acts on something else:
 
 - The embedding is the feature, or a map that the feature is the mean of: d_c = w_c - mean(w).
-- The embedding, or its first numbers, is a linear layer A of the same feature: d_c is the least
+- The embedding, or its beginning, is a linear layer A of the same feature: d_c is the least
   squares solution of Aᵀ·d = w_c - mean(w), so that d_c · A·x follows w_c · x as closely as it can;
   the other numbers are 0. That parts of the embedding are brought to some length changes nothing.
 - After that a square matrix M may map the whole embedding, as a whitening does: M⁻ᵀ·d_c follows
@@ -155,7 +155,7 @@ class _Way:
         return found
 
     def _before(self, node: Node) -> str:
-        """The first input that depends on the picture: of a Concat, the first numbers."""
+        """The first input that depends on the picture: of a Concat, the first part."""
         return next((name for name in node.inputs if name in self._moving), "")
 
 

@@ -109,7 +109,7 @@ class SemanticWords(Words):
         return None if self._readings(text).colours else GOOD_FROM
 
     def vectors_of(self, texts: Sequence[str]) -> Vectors:
-        """What the words of each text mean, without its colours: (n, numbers of the part).
+        """What the words of each text mean, without its colours: (n, dimensions of the part).
 
         Raises UnknownWordError for a text without a word that says anything.
         """

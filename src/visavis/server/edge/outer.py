@@ -1,4 +1,4 @@
-"""What every request passes first: paths as they were sent, safe headers, numbers."""
+"""What every request passes first: paths as they were sent, safe headers, metrics."""
 
 import logging
 import re

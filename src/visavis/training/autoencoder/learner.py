@@ -22,7 +22,7 @@ _BLOCK = 64  # pictures looked at together outside of steps
 
 
 class AutoencoderLearner(Learner):
-    """Learns to draw pictures again from a few numbers.
+    """Learns to reconstruct pictures from a small vector.
 
     Args:
         settings: Of the recipe.

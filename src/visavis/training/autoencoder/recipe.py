@@ -1,6 +1,6 @@
 """The autoencoder recipe: an embedding from pictures alone, without labels.
 
-A network draws pictures again from a few numbers; these numbers are the embedding. What is
+A network reconstructs pictures from a small vector, which is the embedding. What is
 exported is the encoder.
 """
 

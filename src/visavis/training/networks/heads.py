@@ -76,7 +76,7 @@ class Head(nn.Module):
             self.straight.bias.copy_(-(mean @ matrix))
 
     def _narrowed(self, whitened: Tensor, axes: Tensor, seed: int) -> Tensor:
-        """(inputs, dim): from whitened rows, given along axes, to the numbers of the result."""
+        """(inputs, dim): from whitened rows, given along axes, to the dimensions of the result."""
         if self.dim == self.inputs:
             return torch.eye(self.dim, dtype=axes.dtype)
         return principal_components(whitened, self.dim, seed, axes)
@@ -108,9 +108,9 @@ def principal_components(
 ) -> Tensor:
     """(inputs, dim): a map of centred rows (n, inputs) that keeps the angles between pictures.
 
-    Half of the numbers are the directions of the largest variance; the other half is a random
+    Half of the dimensions are the directions of the largest variance; the other half is a random
     rotation of all other directions. Principal components alone would drop what the pictures of
-    the training do not differ in, and others may. (For 256 numbers of MobileNetV2's 1,280, fitted
+    the training do not differ in, and others may. (For 256 of MobileNetV2's 1,280, fitted
     to 300 pictures of ukbench or grocery, the cosines of others are off by 0.026; with the
     components alone by 0.033 and 0.059.) With `dim` above `inputs` nothing is lost, and the last
     columns are zero. With `along`, (m, inputs), rows are given by coordinates (n, m) along these

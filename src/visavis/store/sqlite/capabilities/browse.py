@@ -94,12 +94,6 @@ class Browse:
             order = np.argsort(_scattered(numbers, seed), kind="stable")
             return self._records(numbers[order[:limit]])
 
-    def passes(self, id: str, where: Filter) -> bool:
-        """Whether a record is there and passes a filter."""
-        with self._db.reading() as connection:
-            row = connection.execute("SELECT number FROM records WHERE id=?", (id,)).fetchone()
-            return row is not None and bool(np.isin(row[0], self._numbers(where)))
-
     def facets(self, where: Filter | None = None) -> tuple[Facet, ...]:
         """The records' fields in the catalogue's order. May lag up to a minute behind changes.
 

@@ -29,7 +29,7 @@ def duplicates(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="exact, near_duplicate or variant: how much the same. [default: near_duplicate]",
+            help="How alike: exact, near_duplicate or variant. [default: near_duplicate]",
             show_default=False,
         ),
     ] = None,
@@ -56,14 +56,14 @@ def duplicates(
     ] = None,
     json_output: options.Json = False,
     csv_output: Annotated[
-        bool, typer.Option("--csv", help="Print a table with commas, one line a record.")
+        bool, typer.Option("--csv", help="Print CSV, one line per record.")
     ] = False,
     keep: Annotated[
         list[str] | None,
         typer.Option(
             metavar="RULE",
             help="Which copy to keep: largest, best-quality, oldest, newest or path:GLOB; the "
-            "first rule that tells counts. May be repeated.",
+            "first rule that decides counts. May be repeated.",
         ),
     ] = None,
     plan: Annotated[
@@ -136,7 +136,7 @@ def duplicates(
 def have(
     files: Annotated[
         list[str],
-        typer.Argument(metavar="FILE...", help="Pictures: paths or addresses.", show_default=False),
+        typer.Argument(metavar="FILE...", help="Pictures: paths or URLs.", show_default=False),
     ],
     index: options.Index = None,
     json_output: options.Json = False,
@@ -144,7 +144,7 @@ def have(
     max_megapixels: options.MaxMegapixels = None,
     allow_private: options.AllowPrivate = False,
 ) -> int:
-    """Tell whether pictures are in an index already.
+    """Check whether pictures are already in an index.
 
     Prints what each is a copy of. Exits with 0 when all are there (the same, or the same edited),
     with 1 when one is not, and with 2 when one cannot be read.

@@ -49,13 +49,14 @@ def export(
             show_default=False,
         ),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
     json_output: options.Json = False,
 ) -> None:
     """Write records and vectors to a file that other tools open.
 
     HDF5 has the datasets image_ids, features and labels, Parquet a list of fixed size in each row;
-    all formats have the fields, .faiss in a CSV beside it. The file is whole or not there.
+    all formats have the fields, .faiss in a CSV beside it. The file is written completely or not
+    at all.
     """
     given = {"where": where or None, "vectors": vectors, "label": label, "dtype": dtype}
     wanted: Any = {name: value for name, value in given.items() if value is not None}
@@ -98,14 +99,14 @@ def import_(
         typer.Option(metavar="COLUMN", help="The column, dataset or array of the vectors."),
     ] = None,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Exit with 4 when rows were skipped.")
+        bool, typer.Option("--strict", help="Exit with code 4 if rows were skipped.")
     ] = False,
     json_output: options.Json = False,
 ) -> int:
     """Make vectors that were computed elsewhere searchable.
 
-    The index is made if need be. Records are found by record (id:ID) and by vector, and by picture
-    where visavis has the model. Rows without a sound vector are skipped and counted.
+    The index is created if needed. Records are found by record (id:ID) and by vector, and by
+    picture where visavis has the model. Rows without a valid vector are skipped and counted.
     """
     from visavis.cli import indexing
     from visavis.exchange.importing import import_vectors

@@ -24,7 +24,7 @@ _CLI = "visavis.cli"
 COMMANDS = {
     "index": Place(f"{_CLI}.indexing", "index", "Index pictures, or update an index."),
     "search": Place(f"{_CLI}.searching", "search", "Find pictures that look like the query."),
-    "have": Place(f"{_CLI}.duplicates", "have", "Tell whether pictures are in an index already."),
+    "have": Place(f"{_CLI}.duplicates", "have", "Check whether pictures are already in an index."),
     "duplicates": Place(
         f"{_CLI}.duplicates", "duplicates", "Find the copies in an index, and set them aside."
     ),

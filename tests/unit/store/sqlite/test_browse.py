@@ -64,10 +64,6 @@ def test_filtered_pages_hold_what_passes(filled: Filled) -> None:
     records, total = browse.page(10, 5, where)
     assert [record.id for record in records] == expected[5:15]
     assert total == len(expected) == browse.count(where)
-    assert where is not None
-    assert browse.passes(expected[0], where)
-    assert not browse.passes("r1", where)
-    assert not browse.passes("nobody", where)
 
 
 def test_samples_are_fair_repeatable_and_hardly_change_with_the_index(filled: Filled) -> None:

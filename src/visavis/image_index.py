@@ -20,6 +20,7 @@ from visavis.exchange.contents import Contents
 from visavis.filters import Where, as_filter
 from visavis.flows import reindex as flows
 from visavis.flows.binding import Binding, IndexOptions, reduced
+from visavis.flows.describing import describe
 from visavis.flows.duplicates.finding import Duplicates
 from visavis.flows.ingest import IngestOptions, Progress
 from visavis.flows.ingest_all import ingest_all
@@ -250,6 +251,16 @@ class ImageIndex(Contents):
             report = flows.reindex(self._store, embedder, read, options, progress)
             settle(self._store)
             forget_others(self.path, embedder.fingerprint)
+        return report
+
+    def describe(self, progress: Progress | None = None) -> IndexReport:
+        """Read when, where and with what all pictures were taken, off their headers alone.
+
+        Indexing does this by itself; this is for records that an older version made.
+        """
+        with self.writing():
+            report = describe(self._store, self._jobs, progress)
+            settle(self._store)
         return report
 
     def compact(self) -> None:

@@ -73,6 +73,14 @@ def index(
         ),
     ] = None,
     vocabulary: options.Vocabulary = None,
+    metadata: Annotated[
+        bool,
+        typer.Option(
+            "--metadata",
+            help="Read when, where and with what the pictures of an older index were taken, off "
+            "their headers alone.",
+        ),
+    ] = False,
     yes: Annotated[
         bool,
         typer.Option(
@@ -111,12 +119,7 @@ def index(
     from visavis.types import merged
 
     given = options.settings(index, device, jobs, max_megapixels, model)
-    if not sources and not rebuild and tag is None:
-        raise UsageError(
-            "nothing to index; give folders, catalogues or pictures, --rebuild or --tag"
-        )
-    if vocabulary is not None and not tag:
-        raise UsageError("--vocabulary is for --tag N")
+    _check_tasks(bool(sources or rebuild or metadata), tag, vocabulary)
     if reduce is not None and (rebuild or not sources or "-" in sources):
         raise UsageError("--reduce is for a new index, of sources that can be read twice")
     _refuse_idle_options(sources or [], image_column or id_column, exclude)
@@ -161,6 +164,7 @@ def index(
             reports.append(
                 _added(partial(add, *opened), lambda: add(*opening(again), remove_many=True), yes)
             )
+        reports += [target.describe(progress.update)] if metadata else []
         if tag is not None:
             tagged = target.tagging.write(
                 tag, vocabulary=words, allow_private=allow_private, progress=progress.tagging
@@ -171,6 +175,18 @@ def index(
         progress.stop()
         show(report, target, json_output)
     return SKIPPED if strict and report.failed else 0
+
+
+def _check_tasks(others: bool, tag: int | None, vocabulary: str | None) -> None:
+    """Raise UsageError where there is nothing to do."""
+    from visavis.errors import UsageError
+
+    if not others and tag is None:
+        raise UsageError(
+            "nothing to index; give folders, catalogues or pictures, --rebuild, --tag or --metadata"
+        )
+    if vocabulary is not None and not tag:
+        raise UsageError("--vocabulary is for --tag N")
 
 
 def _refuse_idle_options(sources: list[str], column: str | None, exclude: list[str] | None) -> None:

@@ -78,6 +78,12 @@ def serve(
             metavar="FIELD", help="A field of the records to keep private; may be repeated."
         ),
     ] = None,
+    show_gps: Annotated[
+        bool,
+        typer.Option(
+            "--show-gps", help="Do not hide latitude and longitude, as is done unless asked for."
+        ),
+    ] = False,
     cors_origin: Annotated[
         list[str] | None,
         typer.Option(metavar="ORIGIN", help="A site whose pages may use the API; may be repeated."),
@@ -128,6 +134,7 @@ def serve(
 
     Only this machine can reach it unless --host says otherwise, and that needs keys or --public.
     """
+    from visavis.images.metadata import GPS
     from visavis.server.options import ServerOptions
 
     if new_key is not None:
@@ -154,7 +161,7 @@ def serve(
             allow_urls=allow_urls,
             allow_private=allow_private,
             keep_metadata=keep_metadata,
-            hidden=frozenset(hide or ()),
+            hidden=frozenset(hide or ()) | (frozenset() if show_gps else GPS),
             cors_origins=tuple(cors_origin or ()),
             max_upload_bytes=int(max_upload_mb * 1e6),
             rate=rate_limit,
@@ -200,7 +207,11 @@ def _run(chosen: "ServerOptions", port: int) -> None:
 
 
 def _check_fields(chosen: "ServerOptions", fields: "Mapping[str, str]") -> None:
-    named = [("--hide", name) for name in sorted(chosen.hidden)]
+    from visavis.images.metadata import GPS
+
+    if GPS & chosen.hidden & fields.keys():
+        terminal.tell("note: latitude and longitude are hidden; show them with --show-gps")
+    named = [("--hide", name) for name in sorted(chosen.hidden - GPS)]
     for option, name in [*named, ("--title", chosen.title)]:
         if name and name not in fields:
             known = f"there are {', '.join(sorted(fields))}" if fields else "they have no fields"

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -37,11 +38,44 @@ def h5py() -> Any:
         raise ExtraMissingError("HDF5", "hdf5") from error
 
 
+class _Disk(FileIO):
+    """A file whose first failed write is kept and told by `check`, not to HDF5.
+
+    HDF5 that cannot flush can neither close: the process would die on a full disk.
+    """
+
+    failed: OSError | None = None
+
+    def write(self, data: Any) -> int:
+        """Write all of it, or pretend to."""
+        view = memoryview(data).cast("B")
+        try:
+            done = 0
+            while done < len(view) and self.failed is None:
+                done += super().write(view[done:])
+        except OSError as error:
+            self.failed = error
+        return len(view)
+
+    def check(self) -> None:
+        """Raise what failed."""
+        if self.failed is not None:
+            raise self.failed
+
+
 @contextmanager
 def writing(path: Path, layout: Layout) -> Iterator[Put]:
     """Write HDF5, checksums included, so that damage is found."""
+    with _Disk(path, "w+") as disk:
+        with _filled(disk, layout) as put:
+            yield put
+        disk.check()
+
+
+@contextmanager
+def _filled(disk: _Disk, layout: Layout) -> Iterator[Put]:
     library = h5py()
-    with library.File(path, "w", track_order=True) as file:
+    with library.File(disk, "w", track_order=True) as file:
         file.attrs[NOTE] = layout.note()
         made = {
             column.name: file.create_dataset(
@@ -67,6 +101,7 @@ def writing(path: Path, layout: Layout) -> Iterator[Put]:
             if features is not None:
                 features[at:end] = layout.vectors(rows)
             at = end
+            disk.check()
 
         yield put
 

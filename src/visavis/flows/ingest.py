@@ -24,7 +24,7 @@ import numpy as np
 from visavis.embedders.base import Embedder
 from visavis.errors import ImageError, SourceError
 from visavis.flows.ahead import BATCH
-from visavis.flows.loaded import LoadedImage, facts_of, record_of
+from visavis.flows.loaded import LoadedImage, about, facts_of, record_of
 from visavis.flows.looking import embedded, look_at
 from visavis.flows.placing import place
 from visavis.flows.pruning import drop_moved, prune, shown_to_be_there
@@ -34,7 +34,7 @@ from visavis.matching.signature import signature
 from visavis.sources.base import Noting, Source
 from visavis.store.base import Change, KnownRecord, SourceRun, StoredVector, VectorStore
 from visavis.store.capabilities import has_evidence
-from visavis.store.fields import as_text, kept_tags
+from visavis.store.fields import as_text, described, kept
 from visavis.types import Entry, Failure, Fields, ImageRecord, IndexReport, Vectors
 
 Progress = Callable[[IndexReport], None]
@@ -226,18 +226,17 @@ class _Run:
             return False
         self._sweep.seen([entry.id])
         self._pending.unchanged += 1
-        fields = self._with_tags(entry, before)
-        if self._source.has_fields and as_text(fields) != before.fields:
+        fields = self._kept(entry, before) if self._source.has_fields else None
+        if fields is not None and as_text(fields) != before.fields:
             self._pending.changes.append(
                 Change(entry.id, before.size, before.modified, entry.uri, fields)
             )
         return True
 
-    def _with_tags(self, entry: Entry, before: KnownRecord) -> Fields:
-        """The entry's fields, and the tags that its unchanged picture has."""
-        if not self._options.keep_tags:
-            return entry.fields
-        return {**entry.fields, **kept_tags(before.fields), **entry.fields}  # tags come last
+    def _kept(self, entry: Entry, before: KnownRecord) -> Fields:
+        """The entry's fields, and what else is known of its unchanged picture."""
+        more = kept(before.fields, tags=self._options.keep_tags)
+        return {**entry.fields, **more, **entry.fields}
 
     def _anothers(self, entry: Entry, before: KnownRecord) -> bool:
         """Whether a file's id is another source's: its picture is refused, and nobody's is lost.
@@ -303,7 +302,7 @@ class _Run:
         if before is not None and before.own and same:
             self._pending.unchanged += 1  # touched, not changed
             size, modified = facts_of(entry, loaded.data)
-            fields = self._with_tags(entry, before)
+            fields = described(self._kept(entry, before), about(loaded))
             self._pending.changes.append(Change(entry.id, size, modified, entry.uri, fields))
             return True
         vector = held.get(loaded.sha256)

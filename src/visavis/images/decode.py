@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from io import BytesIO
-from typing import NamedTuple, cast
+from typing import BinaryIO, NamedTuple, cast
 
 import numpy as np
 from PIL import Image, ImageFile
@@ -27,10 +27,11 @@ from visavis.images import raw
 from visavis.images.frames import show
 from visavis.images.jxl import jxl_size
 from visavis.images.mending import without_end
+from visavis.images.metadata import about, about_boxes
 from visavis.images.pixels import orientation, shrink, to_array, to_rgb, upright
 from visavis.images.profiles import to_srgb
 from visavis.images.sniff import HEAD_BYTES, Format, describe, is_other_picture, sniff, webp_size
-from visavis.types import RGB, Box
+from visavis.types import RGB, Box, Fields
 
 MAX_PIXELS = 100_000_000
 """The default pixel cap: 100 megapixels, which is 300 MB of RGB."""
@@ -81,6 +82,24 @@ def decode(
             show(opened.image, max_pixels)
             _check_size(opened.image.size, uri, max_pixels)
         return _decode_opened(opened, min_side)
+
+
+def read_about(file: BinaryIO) -> Fields:
+    """What a picture says of itself (see METADATA), read off its header; nothing of no picture."""
+    head = file.read(HEAD_BYTES)
+    name = sniff(head)
+    file.seek(0)
+    if name == "PNG" or name == "JXL":  # opening them may decode them
+        return about_boxes(file, name)
+    if name == "RAW" or (name == "TIFF" and raw.is_raw(head)):
+        name, file = "JPEG", BytesIO(raw.preview(file.read()) or b"")
+    if name is None:
+        return {}
+    try:
+        with _pillow_kept_quiet(), _opener(name)(cast(BytesIO, file)) as image:
+            return about(image)
+    except Exception:  # as in `_opened`; indexing says what is wrong with it
+        return {}
 
 
 class Cost(NamedTuple):

@@ -16,6 +16,7 @@ from starlette.responses import Response
 
 from visavis import __version__
 from visavis.errors import FilterError, VisavisError
+from visavis.images.metadata import GPS
 from visavis.server.api import routes
 from visavis.server.api.bodies import described
 from visavis.server.edge.guard import Guard, methods_at
@@ -105,8 +106,10 @@ def _add_layers(
 def _add_handlers(app: FastAPI, options: ServerOptions) -> None:
     async def ours(request: Request, error: Exception) -> Response:
         assert isinstance(error, VisavisError)  # narrows the type: it is registered for these
-        if options.hidden and isinstance(error, FilterError):
-            error = FilterError(str(error).partition(";")[0])  # without the names of all fields
+        if isinstance(error, FilterError):
+            told_of, _, names = str(error).partition(";")  # the nearest fields, or all
+            named = any(name in names for name in options.hidden & GPS)
+            error = FilterError(told_of) if options.hidden - GPS or named else error
         return error_response(error)
 
     async def invalid(request: Request, error: Exception) -> Response:

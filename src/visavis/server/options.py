@@ -9,6 +9,7 @@ from typing import Literal
 
 from visavis.errors import UsageError
 from visavis.images.decode import MAX_PIXELS
+from visavis.images.metadata import GPS
 
 _PREFIX = re.compile(r"(/[\w.~-]+)+", re.ASCII)
 
@@ -49,7 +50,7 @@ class ServerOptions:
     """Whether such URLs may lie in private networks."""
     keep_metadata: bool = False
     """Whether files are served with their metadata: place, time, device."""
-    hidden: frozenset[str] = frozenset()
+    hidden: frozenset[str] = GPS
     """Fields of the records that are never shown."""
     cors_origins: tuple[str, ...] = ()
     """Origins whose pages may use the API."""

@@ -4,6 +4,7 @@ import json
 import math
 
 from visavis.filters import normal
+from visavis.images.metadata import METADATA
 from visavis.types import Fields, FieldValue
 
 TAGS = "tags"
@@ -35,7 +36,15 @@ def _endless(value: FieldValue) -> bool:
     return isinstance(value, float) and not math.isfinite(value)
 
 
-def kept_tags(fields: str | None) -> dict[str, FieldValue]:
-    """The tags among fields that `as_text` wrote."""
-    found = json.loads(fields).get(TAGS) if fields else None
-    return {TAGS: found} if isinstance(found, str) else {}
+def described(fields: Fields, about: Fields) -> dict[str, FieldValue]:
+    """Fields with what a picture says of itself; what a source says counts before it, tags last."""
+    named = {name: value for name, value in fields.items() if name != TAGS}
+    added = {name: value for name, value in about.items() if name not in fields}
+    return named | added | ({TAGS: fields[TAGS]} if TAGS in fields else {})
+
+
+def kept(fields: str | None, *, tags: bool) -> dict[str, FieldValue]:
+    """What sources do not say, among fields that `as_text` wrote: of the picture, and its tags."""
+    found = json.loads(fields) if fields else {}
+    names = (*METADATA, TAGS) if tags else METADATA
+    return {name: found[name] for name in names if name in found}

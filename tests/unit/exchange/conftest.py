@@ -21,8 +21,8 @@ ODD_IDS = [
     "=1+1",
     "end\\x.jpg",
 ]
-COUNT = 4_500
-"""Records: more than two blocks of a walk."""
+COUNT = 2_100
+"""Records: more than one block of a walk."""
 
 
 def record(number: int) -> ImageRecord:

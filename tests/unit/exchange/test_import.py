@@ -78,8 +78,13 @@ FOREIGN = {
 }
 
 
-@pytest.mark.parametrize("name", ["out.h5", "out.hdf5", "out.parquet", "out.npz"])
-@pytest.mark.parametrize("dtype", ["float16", "float32"])
+@pytest.mark.parametrize(
+    ("name", "dtype"),
+    [
+        *(("out.h5", "float16"), ("out.hdf5", "float32"), ("out.npz", "float16")),
+        *(("out.parquet", "float32"), ("out.parquet", "float16")),
+    ],
+)
 def test_what_was_exported_comes_back_as_it_was(
     kept: ImageIndex, tmp_path: Path, name: str, dtype: Any
 ) -> None:
@@ -97,15 +102,15 @@ def test_what_was_exported_comes_back_as_it_was(
 def test_what_was_exported_without_its_model_comes_back_with_a_name(
     kept: ImageIndex, tmp_path: Path, name: str
 ) -> None:
-    kept.export(tmp_path / name, vectors=True, where="stock<3000")
+    kept.export(tmp_path / name, vectors=True, where="stock<1500")
     report = import_vectors(tmp_path / name, tmp_path / "new.index", model="mine")
-    assert (report.added, report.failed) == (3000, [])
+    assert (report.added, report.failed) == (1500, [])
     with ImageIndex.open(tmp_path / "new.index") as again:
         assert again.info().model == "mine"
-        before = list(kept.records("stock<3000"))
+        before = list(kept.records("stock<1500"))
         assert [r.id for r in again.records()] == [r.id for r in before]
         assert [r.fields["category"] for r in again] == [r.fields["category"] for r in before]
-        assert np.abs(again.vectors() - kept.vectors("stock<3000")).max() <= 2**-11
+        assert np.abs(again.vectors() - kept.vectors("stock<1500")).max() <= 2**-11
 
 
 @pytest.mark.parametrize("name", FOREIGN)
@@ -181,7 +186,7 @@ def test_damage_within_an_export_is_found(kept: ImageIndex, tmp_path: Path) -> N
     for name in ("out.h5", "out.npz", "out.parquet"):
         kept.export(tmp_path / name)
         data = bytearray((tmp_path / name).read_bytes())
-        middle = data.find(kept.vectors().astype(np.float16)[3000:3002].tobytes())
+        middle = data.find(kept.vectors().astype(np.float16)[1500:1502].tobytes())
         at = middle if middle > 0 else len(data) * 6 // 10
         data[at : at + 40] = bytes(byte ^ 0x55 for byte in data[at : at + 40])
         (tmp_path / name).write_bytes(data)

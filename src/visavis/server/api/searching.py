@@ -14,6 +14,7 @@ from starlette.responses import Response
 from visavis.embedders.base import Embedder
 from visavis.errors import FilterError
 from visavis.image_index import ImageIndex
+from visavis.images.metadata import GPS
 from visavis.server.api.bodies import read_search
 from visavis.server.api.rendering import answer, record_id, search_shape, visible
 from visavis.server.api.schemas import SearchIn, SimilarParams, TermIn
@@ -83,7 +84,7 @@ def _wanted(asked: SearchIn | SimilarParams, state: State) -> _Wanted:
 
 def _by(asked: SearchIn, state: State) -> By:
     """What answers words. Raises ForbiddenError where their text may not."""
-    if not state.options.hidden:
+    if not state.options.hidden - GPS:  # of which no record has words
         return asked.by
     if asked.by == "text":
         raise ForbiddenError("this server hides fields of the records and does not search them")

@@ -17,9 +17,10 @@ from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
+from visavis.images.metadata import METADATA
 from visavis.types import Fields, ImageRecord
 
-RULE = "1"
+RULE = "2"
 """The version of this file's rules; an index of another one has its words made again."""
 
 TITLE, FIELD, FILE, FOLDER = range(4)
@@ -171,7 +172,7 @@ def _may_hold(starts: frozenset[str], value: str) -> bool:
 def _column(name: str) -> int | None:
     """Where a field's words go, by its name; None: nowhere."""
     parts = parted(name).casefold().split() or [""]
-    if {parts[-1], name.casefold()} & _NO_TEXT:
+    if {parts[-1], name.casefold()} & _NO_TEXT or name in METADATA:
         return None
     return TITLE if parts[-1] in _TITLES else FIELD
 

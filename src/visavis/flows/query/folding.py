@@ -21,8 +21,8 @@ from visavis.types import Condition, FieldValue, Filter, ImageRecord, Kind, Matc
 FIRST = 32
 """Matches of the first block; each is twice as large as the one before."""
 
-FARTHEST = 20_000
-"""Matches that are looked through at most."""
+FARTHEST, FARTHEST_UNIQUE = 20_000, 2_000
+"""Matches that are looked through at most; comparing pictures takes half a millisecond each."""
 
 _LARGEST = 1_024
 _WINDOW = 200  # heads that a match is compared with
@@ -58,8 +58,9 @@ def folded(
     """
     heads = _Heads(query, store, filtered)
     heads.take(first)
+    farthest = FARTHEST_UNIQUE if query.unique else FARTHEST
     wanted, size, done, looked = query.offset + query.limit, FIRST, first.last, len(first.met)
-    while not done and len(heads.found) < wanted and looked < FARTHEST:
+    while not done and len(heads.found) < wanted and looked < farthest:
         size = min(2 * size, _LARGEST)
         block = fetch(size, heads.passed(), heads.others())
         heads.take(block)

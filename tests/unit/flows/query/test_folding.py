@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -116,3 +117,19 @@ def test_a_field_that_no_record_has_is_refused(store: SqliteStore) -> None:
 def test_records_can_be_grouped_by_what_all_have(store: SqliteStore) -> None:
     found = asked(store, limit=5, group_by="width")
     assert [match.views for match in found.matches] == [COUNT - 1]
+
+
+def test_an_answer_that_ends_before_the_matches_do_says_so(tmp_path: Path) -> None:
+    count = 2_600
+    large = SqliteStore.create(tmp_path / "large.index", ModelFacts("fake", "fake", "fake", DIM))
+    records = [some_record(f"r{number:04}", {"own": f"o{number}"}) for number in range(count)]
+    large.upsert(
+        large.source("catalogue", "all.csv").number, records, clustered(count, DIM, seed=4)
+    )
+    unique = asked(large, limit=10, offset=count - 10, unique=True)
+    assert unique.matches == ()
+    assert any("matches were looked through" in note for note in unique.notes)
+    grouped = asked(large, limit=10, offset=count - 10, group_by="own")
+    assert len(grouped.matches) == 10
+    assert not any("looked through" in note for note in grouped.notes)
+    large.close()

@@ -19,11 +19,11 @@ def duplicates_sheet(report: DuplicateReport) -> Sheet:
 
 
 def _row(number: int, group: DuplicateGroup) -> Row:
-    first, *others = (_card(record) for record in group.records)
+    cards = [_card(record) for record in group.records]
     words = _WORDS.get(group.relation, group.relation)
-    return Row([first], others, heading=f"{number} · {words}")
+    return Row([], cards, heading=f"{number} · {words}")
 
 
 def _card(record: ImageRecord) -> Card:
-    detail = f"{record.width} x {record.height} · {record.size / 1000:,.0f} kB"
+    detail = f"{record.width}×{record.height} · {record.size / 1000:,.0f} kB"
     return Card(read_picture(record.uri), record.id, detail, uri=record.uri)

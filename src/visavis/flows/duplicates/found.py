@@ -28,6 +28,8 @@ class Link:
     by: Means
     strength: float = 1.0
     """Of signatures: the correlation of their gradients."""
+    plain: bool = False
+    """Whether they also look alike as they are: neither turned, nor recoloured, nor written on."""
 
     @property
     def ends(self) -> frozenset[Content]:
@@ -98,6 +100,7 @@ def _link(link: Link) -> dict[str, Any]:
         "relation": link.relation,
         "by": link.by,
         "strength": round(link.strength, 4),
+        "plain": link.plain,
     }
 
 

@@ -190,7 +190,12 @@ def _chosen(
     named = [record for record in there if record.sha256 in best]
     if len({record.sha256 for record in named}) == 1:
         return named[0], "decided to be the best"
-    return choose(there, rules) or "no rule tells which one to keep"
+    plain = {frozenset((link.one.sha256, link.other.sha256)) for link in group.links if link.plain}
+
+    def alike(one: ImageRecord, other: ImageRecord) -> bool:
+        return one.sha256 == other.sha256 or frozenset((one.sha256, other.sha256)) in plain
+
+    return choose(there, rules, alike) or "no rule tells which one to keep"
 
 
 def _file(number: int, action: Action, record: ImageRecord, reason: str) -> PlannedFile:

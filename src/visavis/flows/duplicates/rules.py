@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from itertools import combinations
 from pathlib import PurePath
 
 from visavis.errors import UsageError
@@ -14,7 +15,10 @@ _LARGER, _HEAVIER = 1.02, 1.1
 
 _SECONDS = 2.0  # the grain of times on some disks
 
-Narrow = Callable[[Sequence[ImageRecord]], list[ImageRecord]]
+Alike = Callable[[ImageRecord, ImageRecord], bool]
+"""Whether two copies look alike as they are: bytes say nothing of one that is grey or mirrored."""
+
+Narrow = Callable[[Sequence[ImageRecord], Alike], list[ImageRecord]]
 """Those that a rule prefers; all, where it cannot tell."""
 
 
@@ -38,11 +42,13 @@ def as_rules(texts: Sequence[str]) -> list[Rule]:
     return [_rule(name) for name in names]
 
 
-def choose(records: Sequence[ImageRecord], rules: Sequence[Rule]) -> tuple[ImageRecord, str] | None:
+def choose(
+    records: Sequence[ImageRecord], rules: Sequence[Rule], alike: Alike
+) -> tuple[ImageRecord, str] | None:
     """The record to keep, and why; None where the rules cannot tell."""
     left = list(records)
     for rule in rules:
-        left = rule.narrow(left)
+        left = rule.narrow(left, alike)
         if len({record.sha256 for record in left}) == 1:
             kept = min(left, key=_plainest)
             same = len({record.uri for record in left}) > 1
@@ -57,7 +63,7 @@ def _parts(text: str) -> list[str]:
 def _rule(name: str) -> Rule:
     if name.startswith("path:") and len(name) > len("path:"):
         glob = name.removeprefix("path:")
-        return Rule(name, lambda records: _matching(records, glob))
+        return Rule(name, lambda records, _: _matching(records, glob))
     if name in _RULES:
         return Rule(name, _RULES[name])
     raise UsageError(f"no rule is called {name!r}; there are {', '.join(_RULES)} and path:GLOB")
@@ -75,29 +81,31 @@ def _matching(records: Sequence[ImageRecord], glob: str) -> list[ImageRecord]:
     return found or list(records)
 
 
-def _largest(records: Sequence[ImageRecord]) -> list[ImageRecord]:
+def _largest(records: Sequence[ImageRecord], alike: Alike) -> list[ImageRecord]:
     """Those with the most pixels; of one format, those with clearly the most bytes."""
     most = max(_pixels(record) for record in records)
     large = [record for record in records if _pixels(record) * _LARGER >= most]
-    if len({_format(record) for record in large}) > 1:
-        return large  # bytes of two formats say nothing of what is in them
+    if len({_format(record) for record in large}) > 1 or not _all(large, alike):
+        return large  # their bytes say nothing of what is in them
     heaviest = max(record.size for record in large)
     return [record for record in large if record.size * _HEAVIER >= heaviest]
 
 
-def _best_quality(records: Sequence[ImageRecord]) -> list[ImageRecord]:
+def _best_quality(records: Sequence[ImageRecord], alike: Alike) -> list[ImageRecord]:
     """Those with the most pixels; of these, lossless ones; of one format, as `_largest`."""
     most = max(_pixels(record) for record in records)
     large = [record for record in records if _pixels(record) * _LARGER >= most]
-    return _largest([record for record in large if _format(record) in _LOSSLESS] or large)
+    if not _all(large, alike):
+        return large
+    return _largest([record for record in large if _format(record) in _LOSSLESS] or large, alike)
 
 
-def _oldest(records: Sequence[ImageRecord]) -> list[ImageRecord]:
+def _oldest(records: Sequence[ImageRecord], _: Alike) -> list[ImageRecord]:
     first = min(record.modified for record in records)
     return [record for record in records if record.modified <= first + _SECONDS]
 
 
-def _newest(records: Sequence[ImageRecord]) -> list[ImageRecord]:
+def _newest(records: Sequence[ImageRecord], _: Alike) -> list[ImageRecord]:
     last = max(record.modified for record in records)
     return [record for record in records if record.modified >= last - _SECONDS]
 
@@ -108,6 +116,10 @@ _RULES: dict[str, Narrow] = {
     "oldest": _oldest,
     "newest": _newest,
 }
+
+
+def _all(records: Sequence[ImageRecord], alike: Alike) -> bool:
+    return all(alike(one, other) for one, other in combinations(records, 2))
 
 
 def _pixels(record: ImageRecord) -> int:

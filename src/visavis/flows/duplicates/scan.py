@@ -38,6 +38,7 @@ _FEATURES_KEPT = 256  # of pictures, 0.6 MB each: neighbours often come one afte
 
 FOLDER = "folder"
 _QUESTIONS = 1_024  # records that are searched for at once
+_LIGHT, _COLOUR = 16.0, 3.0  # levels of 256 by which copies that look alike may differ
 _SAME_PIXELS = 0.999  # correlation from which on all pixels may be the same
 
 Progress = Callable[[str, int, int], None]
@@ -192,7 +193,8 @@ class Scan:
                 mine, theirs = signatures[content.sha256], [signatures[one.sha256] for one in new]
                 checks = dict(zip(new, pixel_checks(mine, theirs), strict=True))
             for other, check in checks.items():
-                self._told(content, other, check)
+                plain = check.verdict == "same" and _look_alike(mine, signatures[other.sha256])
+                self._told(content, other, check, plain)
             self._seen.undecided.update(
                 frozenset((content, other)) for rank, other in open_ if rank < LAID_OVER
             )
@@ -201,12 +203,12 @@ class Scan:
         kept = self._store.evidence.signatures(list(hashes))
         return {digest: Signature.unpacked(data) for digest, data in kept.items()}
 
-    def _told(self, one: Content, other: Content, check: PixelCheck) -> None:
+    def _told(self, one: Content, other: Content, check: PixelCheck, plain: bool) -> None:
         ends = frozenset((one, other))
         self._seen.compared.add(ends)
         if check.verdict != "unknown":
             relation: Relation = "near_duplicate" if check.verdict == "same" else "variant"
-            self._seen.links[ends] = Link(one, other, relation, "signatures", check.form)
+            self._seen.links[ends] = Link(one, other, relation, "signatures", check.form, plain)
 
     def _forget_gone(self) -> None:
         """Pass over what was proposed and is no record any more: the index may be written to."""
@@ -301,7 +303,9 @@ class Scan:
                 self._seen.read += 1
                 self._known.put("p", one.sha256, other.sha256, same)
             if same:
-                self._seen.links[ends] = replace(link, relation="exact", by="pixels", strength=1.0)
+                self._seen.links[ends] = replace(
+                    link, relation="exact", by="pixels", strength=1.0, plain=True
+                )
 
     def _pixels(self, record: ImageRecord) -> RGB | None:
         return record_pixels(record, None, self._options.max_pixels)
@@ -349,3 +353,10 @@ class Scan:
     def _size(self, content: Content) -> int:
         record = self._seen.records[content][0]
         return record.width * record.height
+
+
+def _look_alike(one: Signature, other: Signature) -> bool:
+    """Whether two copies differ no more than by their size, compression or sharpness."""
+    light = np.abs(one.light - other.light)
+    colour = np.abs(one.colour - other.colour)
+    return bool(np.percentile(light, 98) <= _LIGHT and colour.mean() <= _COLOUR)

@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Self, Unpack
@@ -25,16 +25,19 @@ from visavis.flows.duplicates.finding import Duplicates
 from visavis.flows.ingest import IngestOptions, Progress
 from visavis.flows.ingest_all import ingest_all
 from visavis.flows.query.answer import (
+    Loads,
     Means,
     Observe,
     SearchOptions,
     answer,
     answer_many,
     as_queries,
+    explain,
     unobserved,
 )
 from visavis.flows.query.terms import Question
 from visavis.flows.relation.background import Cuts, settle
+from visavis.flows.relation.explaining import Explanation
 from visavis.flows.removing import remove, sweep
 from visavis.flows.shelving import Shelving
 from visavis.flows.tagging import Tagging
@@ -47,7 +50,6 @@ from visavis.store.capabilities import local
 from visavis.store.open import create_store, open_store, writing_to
 from visavis.store.repairing import CacheRepair
 from visavis.types import (
-    ImageRecord,
     IndexReport,
     Query,
     RecordTerm,
@@ -367,15 +369,13 @@ class ImageIndex(Contents):
         """The images most like a record, itself left out; options as for `search`."""
         return self.answer(Query((RecordTerm(id),), as_filter(where), without=id, **options))
 
-    def get(self, id: str) -> ImageRecord:
-        """The record with an id. Raises RecordNotFoundError."""
-        return self._store.get(id)
-
-    def __iter__(self) -> Iterator[ImageRecord]:
-        return self.records()
-
-    def __len__(self) -> int:
-        return self._store.count()
+    def explain(
+        self, question: Question, id: str, *, allow_private: bool = False, embedder: Loads = None
+    ) -> Explanation:
+        """What a record is to one picture or record, and why. Options and errors as of `answer`."""
+        fetch = partial(fetched, allow_private=allow_private)
+        means = Means(embedder or self._model.ready, fetch, self._max_pixels, self._cuts)
+        return explain(question, id, self._store, means)
 
     def __contains__(self, id: object) -> bool:
         with contextlib.suppress(RecordNotFoundError):

@@ -109,3 +109,51 @@ def test_words_lines_and_verdicts_are_for_everybody(
     check_access(page)
     wide: int = page.evaluate("document.documentElement.scrollWidth")
     assert wide <= page.evaluate("innerWidth")
+
+
+def test_why_lays_the_query_over_the_result_where_it_belongs(
+    open_page: OpenPage, site: Site, tmp_path: Path, shots: Path
+) -> None:
+    pytest.importorskip("cv2")
+    with Image.open(site.pictures / "mug-01-front.jpg") as picture:
+        assert picture.size == (320, 320)
+        picture.crop((64, 32, 288, 304)).save(tmp_path / "crop.png")
+    page = open_page("?seed=1")
+    ask(page, tmp_path / "crop.png")
+    page.locator(".card").first.click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("button", name="Why?").click()
+    over = dialog.get_by_role("img", name="The picture of the query")
+    expect(over).to_have_class("loaded")
+    expect(dialog.locator(".because")).to_contain_text("agree on one place")
+    [under] = dialog.locator(".large > img").all()
+    whole, part = under.bounding_box(), over.bounding_box()
+    assert whole is not None
+    assert part is not None
+    placed = [
+        (part["x"] - whole["x"]) / whole["width"],
+        (part["y"] - whole["y"]) / whole["height"],
+        part["width"] / whole["width"],
+        part["height"] / whole["height"],
+    ]
+    assert placed == pytest.approx([0.2, 0.1, 0.7, 0.85], abs=0.01)
+    for way in ("Flicker", "Difference", "Slider"):
+        button = dialog.get_by_role("button", name=way)
+        button.click()
+        expect(button).to_have_attribute("aria-pressed", "true")
+        page.screenshot(path=shots / f"why-{way}.png")
+    check_access(page)
+    page.keyboard.press("ArrowRight")  # the next picture begins without
+    expect(dialog.locator(".laid")).to_have_count(0)
+
+
+def test_why_is_offered_for_one_whole_picture_alone(open_page: OpenPage, grey: Path) -> None:
+    page = open_page("?q=text:mug&show=mug-01-front")
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("button", name="More like this")).to_be_visible()
+    expect(dialog.get_by_role("button", name="Why?")).to_have_count(0)
+    page.keyboard.press("Escape")
+    ask(page, grey)
+    page.locator("li:not(.held) > .card").last.click()
+    dialog.get_by_role("button", name="Why?").click()
+    expect(dialog.locator(".because")).to_contain_text("do not lie on one another")

@@ -20,6 +20,16 @@ class Contents:
 
     _store: VectorStore
 
+    def get(self, id: str) -> ImageRecord:
+        """The record with an id. Raises RecordNotFoundError."""
+        return self._store.get(id)
+
+    def __iter__(self) -> Iterator[ImageRecord]:
+        return self.records()
+
+    def __len__(self) -> int:
+        return self._store.count()
+
     def records(self, where: Where = None) -> Iterator[ImageRecord]:
         """All records (that pass a filter), in the order they were added."""
         return self._store.records(as_filter(where))

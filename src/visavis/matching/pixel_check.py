@@ -65,6 +65,13 @@ def pixel_checks(asked: Signature, others: Sequence[Signature]) -> list[PixelChe
     ]
 
 
+def turn_of(asked: Signature, other: Signature) -> tuple[int, bool]:
+    """How the picture lies best on the other: quarter turns against the clock, then mirrored."""
+    forms = _unit(_turned(asked.light)) @ _unit(other.light[None])[0]
+    way = int(forms.argmax())
+    return way % 4, way >= 4
+
+
 class Compared:
     """The last of many pictures, which further ones are compared with one by one."""
 

@@ -23,6 +23,7 @@ OPERATIONS = {
     ("GET", "/readyz"),
     ("GET", "/metrics"),
     ("POST", "/v1/search"),
+    ("POST", "/v1/explain"),
     ("POST", "/v1/tag"),
     ("POST", "/v1/images"),
     ("DELETE", "/v1/images"),
@@ -66,4 +67,4 @@ def test_no_request_gets_an_answer_that_is_not_documented(
         cwd=tmp_path,
     )
     assert done.returncode == 0, done.stdout[-6000:]
-    assert "Selected: 17/17" in done.stdout
+    assert "Selected: 18/18" in done.stdout

@@ -19,7 +19,7 @@ from visavis.errors import StoreUnsupportedError, UsageError
 from visavis.filters import Where, as_filter
 from visavis.flows.query import by_words
 from visavis.flows.query.by_words import Looks, asks_text
-from visavis.flows.query.ranking import Judging, as_result, first_page, rank
+from visavis.flows.query.ranking import Judging, as_result, explained, first_page, rank
 from visavis.flows.query.terms import Question, as_terms
 from visavis.flows.query.vector import (
     QueryVector,
@@ -28,16 +28,29 @@ from visavis.flows.query.vector import (
     term_notes,
 )
 from visavis.flows.relation.background import Cuts
+from visavis.flows.relation.explaining import Explanation
 from visavis.flows.relation.shown import Fetch
 from visavis.store.base import Answer, Page, VectorStore
 from visavis.store.capabilities import faceted, has_text
-from visavis.types import By, Condition, Filter, Query, Relation, SearchResult
+from visavis.types import (
+    By,
+    Condition,
+    Filter,
+    ImageTerm,
+    Query,
+    RecordTerm,
+    Relation,
+    SearchResult,
+)
 
 _TRIES = 4  # an index may get another model between the embedding of a query and its search
 _TOGETHER = 1_024  # queries that are searched for at once
 
 T = TypeVar("T")
 
+
+Loads = Callable[[], Embedder] | None
+"""Gives the model, where it is not to use all cores."""
 
 Observe = Callable[[str, float], None]
 """Takes the name of a stage and the seconds that it took."""
@@ -145,6 +158,23 @@ def _attempt_all(queries: Sequence[Query], store: VectorStore, means: Means) -> 
     ]
     took = (time.perf_counter() - started) * 1000 / max(1, len(queries))
     return [replace(result, took_ms=took) for result in results]
+
+
+def explain(question: Question, id: str, store: VectorStore, means: Means) -> Explanation:
+    """What a record is to a picture, and why. Raises as `answer` does, UsageError for others."""
+    terms = as_terms(question)
+    if len(terms) != 1:
+        raise UsageError(f"one picture is explained at a time, not {len(terms)}")
+    if not isinstance(terms[0], ImageTerm | RecordTerm) or terms[0].weight <= 0:
+        raise UsageError("only a picture or a record can be explained; give one as ./file.jpg")
+
+    def attempt() -> Explanation:
+        embedder = cache(means.embedder)
+        asked = query_vector(terms, store, embedder, means.fetch, means.max_pixels)
+        judging = Judging(store, means.cuts or Cuts(store), embedder, means.max_pixels)
+        return explained(asked, id, judging)
+
+    return with_one_model(store, attempt)
 
 
 def with_one_model(store: VectorStore, attempt: Callable[[], T]) -> T:

@@ -9,6 +9,7 @@ from visavis.embedders.base import Embedder
 from visavis.flows.query.folding import FIRST, Block, folded, folds
 from visavis.flows.query.vector import QueryVector, reason_for_nothing
 from visavis.flows.relation.background import Cuts
+from visavis.flows.relation.explaining import Explanation, explain
 from visavis.flows.relation.judge import CANDIDATES, Judge, at_least, verdict
 from visavis.flows.relation.shown import record_pixels
 from visavis.store.base import Answer, Page, VectorStore
@@ -64,6 +65,19 @@ def as_result(
     if query.offset == 0:
         notes += asked.weak(result.matches)
     return replace(result, model=judging.store.model().name, notes=notes)
+
+
+def explained(asked: QueryVector, id: str, judging: Judging) -> Explanation:
+    """What a record is to the one picture that was asked with, and why."""
+    shown, store = asked.shown, judging.store
+    assert shown is not None  # narrows the type: the caller asks with a picture
+    record = store.get(id)
+    judge = _judge(asked, Query(()), store.count(), judging)
+
+    def own() -> RGB | None:
+        return None if shown.record is None else _pixels(judging, store.get(shown.record))
+
+    return explain(judge, float(asked.vector @ store.vector(id)), record, own)
 
 
 def _compared(asked: QueryVector, query: Query, first: Answer, judging: Judging) -> SearchResult:

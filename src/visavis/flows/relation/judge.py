@@ -43,17 +43,19 @@ class Judge:
     """The score from which on matches are similar; None: the index has too few records."""
     store: VectorStore
     read: Read
+    features: bool = True
+    """Whether local features are compared as well."""
 
     def judged(self, matches: Sequence[Match]) -> list[Match]:
         """The candidates with their relations, copies first, else in the order they have."""
         found = self.by_score(matches)
         if self.shown is not None:
             found = self._by_pixels(self.shown, found)
-            if not any(_is_copy(match) for match in found):
+            if not any(is_copy(match) for match in found):
                 found = self._by_features(self.shown, found)
-        copies = [match for match in found if _is_copy(match)]
+        copies = [match for match in found if is_copy(match)]
         copies.sort(key=lambda match: RELATIONS.index(match.relation or "other"))
-        return copies + [match for match in found if not _is_copy(match)]
+        return copies + [match for match in found if not is_copy(match)]
 
     def by_score(self, matches: Sequence[Match]) -> list[Match]:
         """Matches with their relations, told by their scores alone."""
@@ -97,9 +99,12 @@ class Judge:
         kept = self.store.evidence.signatures(hashes) if has_evidence(self.store) else {}
         return {digest: Signature.unpacked(data) for digest, data in kept.items()}
 
+    def _warps(self, shown: Shown) -> bool:
+        return self.features and shown.record is None and has_opencv()
+
     def _by_features(self, shown: Shown, matches: Sequence[Match]) -> list[Match]:
         """Compare the first with local features, where OpenCV is installed and files are there."""
-        mine = shown.pixels() if has_opencv() and shown.record is None else None
+        mine = shown.pixels() if self._warps(shown) else None
         if mine is None:
             return list(matches)
         same = same_by_features(mine)
@@ -113,7 +118,8 @@ class Judge:
         return found
 
 
-def _is_copy(match: Match) -> bool:
+def is_copy(match: Match) -> bool:
+    """Whether the pictures were found to be the same, edited or in other colours."""
     return match.relation in ("exact", "near_duplicate", "variant") and match.verified
 
 

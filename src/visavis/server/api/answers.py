@@ -67,6 +67,30 @@ class MatchOut(RecordOut):
     )
 
 
+class ExplainOut(BaseModel):
+    """What a record is to a picture, and why."""
+
+    id: str
+    relation: Relation
+    verified: bool
+    score: float
+    form: float | None = Field(description="How far the outlines agree, whole on whole; -1…1.")
+    colour: float | None = Field(
+        description="The share of the colour that agrees; null where the outlines do not."
+    )
+    inliers: int | None = Field(
+        description="Points of both that agree on how they lie; null: not compared."
+    )
+    matched: int | None = Field(description="Points that look alike in both.")
+    mirrored: bool
+    box: list[float] | None = Field(description="The part of the record that the picture covers.")
+    corners: list[list[float]] = Field(
+        description="Where the picture's corners lie in the record, as fractions, from the left "
+        "top one clockwise; empty where they do not lie on one another."
+    )
+    took_ms: float
+
+
 class SearchOut(BaseModel):
     """The answer to a query, best matches first."""
 

@@ -10,7 +10,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from visavis.server.api.schemas import MOST_TERMS, SearchIn, TagIn
+from visavis.server.api.schemas import MOST_TERMS, ExplanationIn, SearchIn, TagIn
 from visavis.server.refusals import BadRequestError, InvalidError, MediaTypeError
 
 JSON = "application/json"
@@ -35,6 +35,11 @@ async def read_search(request: Request) -> tuple[SearchIn, list[bytes]]:
 async def read_tag(request: Request) -> tuple[TagIn, list[bytes]]:
     """The same for tags."""
     return await _read_query(request, TagIn)
+
+
+async def read_explain(request: Request) -> tuple[ExplanationIn, list[bytes]]:
+    """The same for an explanation."""
+    return await _read_query(request, ExplanationIn)
 
 
 async def _read_query(request: Request, model: type[M]) -> tuple[M, list[bytes]]:

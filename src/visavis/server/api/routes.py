@@ -11,7 +11,16 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from visavis.server import page
-from visavis.server.api import answers, browsing, pictures, schemas, searching, tags, writing
+from visavis.server.api import (
+    answers,
+    browsing,
+    explaining,
+    pictures,
+    schemas,
+    searching,
+    tags,
+    writing,
+)
 from visavis.server.api.bodies import JSON, LINES, MULTIPART
 from visavis.server.edge.guard import ASKING, OPEN
 
@@ -36,7 +45,7 @@ _ELSEWHERE: dict[int | str, dict[str, Any]] = {
     416: {"description": "The picture has no such part."},
 }
 _TAGS = {"images": "images", "fields": "images", "search": "search", "tag": "tags"}
-_TAGS |= {"classes": "tags"}
+_TAGS |= {"classes": "tags", "explain": "search"}
 _ALWAYS = (400, 401, 403, 429, 503)
 
 
@@ -61,6 +70,7 @@ def add(app: FastAPI) -> None:
     post = _Adder(app, "POST")
     for path, ask, shape, query in (
         ("/v1/search", searching.search, answers.SearchOut, "SearchIn"),
+        ("/v1/explain", explaining.explain, answers.ExplainOut, "ExplanationIn"),
         ("/v1/tag", tags.tag_picture, answers.TagsOut, "TagIn"),
     ):
         body = {
@@ -98,7 +108,7 @@ def describe_keys(app: FastAPI) -> None:
     def openapi() -> dict[str, Any]:
         shape = plain()
         components = shape.setdefault("components", {})
-        for model in (schemas.SearchIn, schemas.TagIn):
+        for model in (schemas.SearchIn, schemas.ExplanationIn, schemas.TagIn):
             query = model.model_json_schema(ref_template="#/components/schemas/{model}")
             components["schemas"] |= query.pop("$defs", {}) | {model.__name__: query}
         components["securitySchemes"] = {

@@ -198,6 +198,19 @@ class TagIn(_Typed):
     ] = None
 
 
+class ExplanationIn(_Typed):
+    """A picture (`term`, or the file of a multipart body), and the record to compare it with."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"id": "mug-01-front", "term": {"id": "mug-01-close"}}]}
+    )
+
+    id: Annotated[str, Field(max_length=4000, description="The record.")]
+    term: Annotated[
+        TermIn | None, Field(description="One picture or record; as for a search, without weight.")
+    ] = None
+
+
 class ClassesParams(_Strict):
     """Which names of classes."""
 

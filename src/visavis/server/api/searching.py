@@ -61,12 +61,12 @@ async def search(request: Request) -> Response:
         return _answered(index, query, state)
 
     def look(index: ImageIndex, job: Job) -> dict[str, Any]:
-        terms = [_term(term, files, fetched) for term in named]
+        terms = [query_term(term, files, fetched) for term in named]
         return rank(index, seen(index, terms, state, job))
 
     if any(term.is_picture for term in named):
         return answer(await state.with_pictures(request, look))
-    plain = [_term(term, files, fetched) for term in named]
+    plain = [query_term(term, files, fetched) for term in named]
     return answer(await state.with_index(lambda index: rank(index, plain)))
 
 
@@ -136,7 +136,8 @@ def _embedder(index: ImageIndex, terms: Sequence[Term], state: State) -> Embedde
     return index.embedder(state.cores_for_one())
 
 
-def _term(term: TermIn, files: Sequence[bytes], fetched: dict[str, bytes]) -> Term:
+def query_term(term: TermIn, files: Sequence[bytes], fetched: dict[str, bytes]) -> Term:
+    """A term as the library takes it. Raises InvalidError."""
     if term.id is not None:
         return RecordTerm(term.id, term.weight)
     if term.text is not None:

@@ -25,7 +25,7 @@ _COSTLY = frozenset(("/metrics", "/openapi.json"))
 OPEN = frozenset(("/", "/healthz", "/readyz", "/openapi.json", "/favicon.ico"))
 """What needs no key."""
 
-ASKING = frozenset(("/v1/search", "/v1/tag"))
+ASKING = frozenset(("/v1/search", "/v1/explain", "/v1/tag"))
 """What is sent a body and changes nothing: reading is enough for it."""
 
 _SAFE = frozenset(("GET", "HEAD", "OPTIONS"))

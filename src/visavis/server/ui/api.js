@@ -207,17 +207,18 @@ const listing = (given, where) => [
 ];
 
 /**
- * @param {object} query the JSON of POST /v1/search
+ * @param {"search"|"explain"} path
+ * @param {object} query the JSON of it
  * @param {Blob[]} uploads the files that its terms point to with `upload`
- * @param {AbortSignal} signal
- * @returns {Promise<Answer>}
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<any>} an Answer, or what later/why.js shows
  */
-export async function search(query, uploads, signal) {
-  if (!uploads.length) return post("search", query, signal);
+export async function ask(path, query, uploads, signal) {
+  if (!uploads.length) return post(path, query, signal);
   const body = new FormData();
   body.append("query", JSON.stringify(query));
   uploads.forEach((file, at) => body.append("image", file, `picture-${at}`));
-  return (await call("search", { method: "POST", body, signal })).json();
+  return (await call(path, { method: "POST", body, signal })).json();
 }
 
 /** @param {string} address @returns {Promise<Blob>} */

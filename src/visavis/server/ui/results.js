@@ -1,6 +1,6 @@
 /** Asks the server for what the state says, page after page, and remembers answers for "back". */
 
-import { getBlob, getRandom, getRecord, getSorted, search } from "./api.js";
+import { ask, getBlob, getRandom, getRecord, getSorted } from "./api.js";
 import { getPicture } from "./pictures.js";
 import { weightOf, writeState } from "./state.js";
 
@@ -127,7 +127,7 @@ async function searched(state, view, limit, signal) {
     ...(state.min && { min_score: state.min }),
     ...(counting && { count: true }),
   };
-  const answer = await search(query, uploads, signal);
+  const answer = await ask("search", query, uploads, signal);
   return {
     records: state.sort ? inOrder(answer.results, state.sort) : [...(view?.records ?? []), ...answer.results],
     total: answer.total_searched,
@@ -155,7 +155,7 @@ function inOrder(records, sort) {
 }
 
 /** @param {State} state @returns {Promise<{terms: object[], uploads: Blob[]}>} as the API has them */
-async function termsOf(state) {
+export async function termsOf(state) {
   /** @type {Blob[]} */
   const uploads = [];
   const terms = [];

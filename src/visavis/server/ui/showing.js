@@ -7,7 +7,7 @@ import { hideNotice, isOfPicture, problemOf, sentence, showNotice, showToast } f
 import { getPicture } from "./pictures.js";
 import { canBeSeen } from "./query.js";
 import { remember } from "./recent.js";
-import { forgetRecord, forgetViews, load, recordOf, rememberedView } from "./results.js";
+import { forgetRecord, forgetViews, load, recordOf, rememberedView, termsOf } from "./results.js";
 import { titleOf } from "./records.js";
 import { newSeed, term, writeState } from "./state.js";
 import { Toolbar } from "./toolbar.js";
@@ -79,6 +79,7 @@ export class Showing {
       closed: () => this.#closed(),
       tags,
       beside: () => this.#beside(),
+      asked: () => this.#asked(),
       change: () => this.change,
     }));
   }
@@ -301,6 +302,13 @@ export class Showing {
       if (one.kind === "up") image.src = getPicture(one.value)?.url ?? "";
       else showPicture(image, `${(await recordOf(one.value)).thumbnail}&side=640`);
     };
+  }
+
+  /** @returns {(() => Promise<{terms: object[], uploads: Blob[]}>)|null} the query, if it is one whole picture */
+  #asked() {
+    const { state } = this.page;
+    const [one, ...others] = state.terms;
+    return one && !others.length && !one.less && !one.box && canBeSeen(one) ? () => termsOf(state) : null;
   }
 
   /** From here on records can be changed. @param {() => void} changed */

@@ -18,6 +18,7 @@ export class Details {
   /**
    * @param {{more: (id: string) => void, add: (id: string, less: boolean) => void,
    *   step: (way: 1|-1) => void, closed: () => void, tags: import("./tags.js").Tags,
+   *   asked: () => (() => Promise<{terms: object[], uploads: Blob[]}>)|null,
    *   beside: () => ((image: HTMLImageElement) => void)|null,
    *   change: () => ((record: ImageRecord, how: "replace"|"remove") => void)|null}} acts
    */
@@ -140,6 +141,7 @@ export class Details {
         more,
         button("plus", "Add to the query", () => acts.add(record.id, false)),
         button("minus", "Less like this", () => acts.add(record.id, true)),
+        this.#why(record, button),
         change && button("upload", "Replace …", () => change(record, "replace")),
         change && button("bin", "Remove …", () => change(record, "remove")),
       ),
@@ -147,6 +149,20 @@ export class Details {
       facts(record, acts.tags),
       this.#link(record),
     );
+  }
+
+  /** @param {ImageRecord} record @param {(name: string, text: string, act: () => void) => HTMLElement} button */
+  #why(record, button) {
+    const [asked, draw] = [this.acts.asked(), this.acts.beside()];
+    if (!asked || !draw || !record.relation) return null;
+    const made = button("full", "Why?", async () => {
+      const { why } = await import("./why.js");
+      let place = this.dialog.querySelector(".because");
+      if (!place) made.parentElement?.after((place = el("section", { class: "because", "aria-live": "polite" })));
+      this.zoom?.to(1);
+      why(place, this.dialog.querySelector(".large"), record, await asked(), draw);
+    });
+    return made;
   }
 
   /** @param {"left"|"right"} name @param {string} label @param {1|-1} way @param {boolean} end */

@@ -5,6 +5,9 @@ import { byId, counted, el, say } from "../dom.js";
 import { sentence, showToast } from "../notice.js";
 import { titleOf } from "../records.js";
 import { csv, zip } from "./files.js";
+import { styled } from "./styles.js";
+
+await styled("selection.css");
 
 /** @typedef {import("../api.js").ImageRecord} ImageRecord */
 

@@ -1,0 +1,175 @@
+"""Why a record is called what it is: what its pixels and local features say, and where it lies."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+from visavis.flows.relation.judge import Judge, is_copy
+from visavis.flows.relation.shown import Shown
+from visavis.matching.local import Corners, LocalCheck, features, has_opencv, is_same, local_check
+from visavis.matching.pixel_check import PixelCheck, pixel_checks, turn_of
+from visavis.matching.signature import Signature, signature
+from visavis.types import RGB, Box, ImageRecord, Match, Relation
+
+_CORNERS: Corners = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What a record is to a picture, and what that was told from."""
+
+    record: ImageRecord
+    relation: Relation
+    verified: bool
+    """Whether the pictures were compared by local features, or agree already without."""
+    score: float
+    form: float | None
+    """How far the outlines agree, -1…1; None: one of the pictures cannot be read any more."""
+    colour: float | None
+    """The share of the colour that agrees, 0…1; None where the outlines do not."""
+    inliers: int | None
+    """Points of both pictures that agree on how they lie on one another; None: not compared."""
+    matched: int | None
+    """Points that look alike in both, of which these are some."""
+    mirrored: bool
+    corners: Corners
+    """Where the corners of the picture asked with (left top, right top, right bottom, left bottom)
+    lie in the record, as fractions of its sides; none where they do not lie on one another."""
+    took_ms: float
+
+    @property
+    def box(self) -> Box | None:
+        """The part of the record that the picture covers."""
+        if not self.corners:
+            return None
+        across, down = ([min(1.0, max(0.0, at)) for at in axis] for axis in zip(*self.corners))  # noqa: B905
+        return min(across), min(down), max(across), max(down)
+
+    @property
+    def facts(self) -> list[tuple[str, str]]:
+        """What there is to say to people, each with its name."""
+        told = [("score", f"{self.score:.3f}")]
+        if self.form is not None:
+            share = 100 * max(0.0, self.form)
+            told.append(("form", f"{share:.0f} % of the outlines agree, whole on whole"))
+        if self.colour is not None:
+            told.append(("colour", f"{100 * self.colour:.0f} % of the colour agrees"))
+        if self.inliers is not None:
+            told.append(("points", f"{self.inliers} of {self.matched} points agree on one place"))
+        if self.box is not None:
+            told.append(("part", ", ".join(f"{at:.2f}" for at in self.box)))
+            told.append(("mirrored", "yes" if self.mirrored else "no"))
+        return told
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON shape, the same in the CLI, the library and over HTTP."""
+        return {
+            "id": self.record.id,
+            "relation": self.relation,
+            "verified": self.verified,
+            "score": round(self.score, 6),
+            "form": _rounded(self.form),
+            "colour": _rounded(self.colour),
+            "inliers": self.inliers,
+            "matched": self.matched,
+            "mirrored": self.mirrored,
+            "box": None if self.box is None else [round(at, 4) for at in self.box],
+            "corners": [[round(at, 4) for at in corner] for corner in self.corners],
+            "took_ms": round(self.took_ms, 3),
+        }
+
+
+def explain(
+    judge: Judge, score: float, record: ImageRecord, own: Callable[[], RGB | None]
+) -> Explanation:
+    """Compare the picture that a judge was shown with a record, by everything that there is.
+
+    `own` gives the pixels of the picture where the judge has none, as of a record.
+    """
+    began = time.perf_counter()
+    shown = judge.shown
+    assert shown is not None  # narrows the type: callers ask with one picture
+    mine, theirs = shown.pixels(), judge.read(record)
+    if mine is None:
+        mine = own()
+    checked = _by_pixels(shown, mine, theirs)
+    [match] = replace(judge, features=False).judged([Match(record, score)])
+    placed = _by_features(mine, theirs)
+    relation, verified = match.relation or "other", match.verified
+    if placed is not None and not is_copy(match):
+        verified = True
+        relation = "near_duplicate" if is_same(placed.check) else relation
+    return Explanation(
+        record,
+        relation,
+        verified,
+        score,
+        None if checked is None else checked.check.form,
+        None if checked is None or checked.check.verdict == "unknown" else _agreeing(checked.check),
+        None if placed is None else placed.check.inliers,
+        None if placed is None else placed.matched,
+        *_place(checked, placed),
+        (time.perf_counter() - began) * 1000,
+    )
+
+
+class _Checked(NamedTuple):
+    check: PixelCheck
+    corners: Corners
+    mirrored: bool
+
+
+class _Placed(NamedTuple):
+    check: LocalCheck
+    matched: int
+
+
+def _by_pixels(shown: Shown, mine: RGB | None, theirs: RGB | None) -> _Checked | None:
+    asked = shown.signature or _signature(mine)
+    other = _signature(theirs)
+    if asked is None or other is None:
+        return None
+    [check] = pixel_checks(asked, [other])
+    quarters, flipped = turn_of(asked, other)
+    corners = _CORNERS
+    for _ in range(quarters):  # against the clock: the right edge comes up
+        corners = tuple((y, 1 - x) for x, y in corners)
+    if flipped:
+        corners = tuple((1 - x, y) for x, y in corners)
+    return _Checked(check, corners, flipped)
+
+
+def _signature(pixels: RGB | None) -> Signature | None:
+    return None if pixels is None else signature(pixels)
+
+
+def _by_features(mine: RGB | None, theirs: RGB | None) -> _Placed | None:
+    if mine is None or theirs is None or not has_opencv():
+        return None
+    other = features(theirs)
+    best = local_check(features(mine), other)
+    if not is_same(best):
+        flipped = local_check(features(mine, mirrored=True), other, mirrored=True)
+        best = max(best, flipped, key=lambda check: (is_same(check), check.inliers))
+    return _Placed(best, round(best.inliers / best.share) if best.share else 0)
+
+
+def _agreeing(check: PixelCheck) -> float:
+    return 1 - min(1.0, check.colour)
+
+
+def _place(checked: _Checked | None, placed: _Placed | None) -> tuple[bool, Corners]:
+    """Whether the picture is mirrored, and where it lies in the record."""
+    if placed is not None and is_same(placed.check):
+        corners = placed.check.corners
+        if placed.check.mirrored:  # these are the corners of the mirrored picture
+            corners = tuple(corners[at] for at in (1, 0, 3, 2))
+        return placed.check.mirrored, corners
+    if checked is not None and checked.check.verdict != "unknown":
+        return checked.mirrored, checked.corners
+    return False, ()
+
+
+def _rounded(share: float | None) -> float | None:
+    return None if share is None else round(share, 4)

@@ -158,3 +158,17 @@ def test_an_index_of_before_tells_what_it_can(index: ImageIndex, tmp_path: Path)
         connection.execute("DELETE FROM signatures")
     assert older.search(tmp_path / "20.png").verdict == "exact"
     older.close()
+
+
+def test_large_files_are_not_decoded_for_a_question(tmp_path: Path) -> None:
+    """Said of them: unverified. A question costs no more than it may."""
+    for seed in range(12):
+        scene(seed).save(tmp_path / f"{seed:02}.png")
+    scene(50).resize((7000, 6000)).save(tmp_path / "large.png", compress_level=1)
+    with ImageIndex.create(tmp_path / "i.index") as index:
+        index.add(tmp_path)
+        ImageOps.expand(scene(50), 30, "white").save(tmp_path / "query.bmp")
+        found = index.search(tmp_path / "query.bmp", limit=13)
+        told = {match.record.id: match.verified for match in found.matches}
+    assert not told["large.png"]
+    assert any(told.values())

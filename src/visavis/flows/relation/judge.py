@@ -29,6 +29,10 @@ CANDIDATES = 32
 WARPED = 5
 """The first of them that local features are compared with (they read the files)."""
 
+WARPED_PIXELS = 40_000_000
+"""What these five may have together; a JPEG counts an eighth, as it is decoded smaller. What is
+beyond is not compared, and said to be unverified: a question has a bound."""
+
 Read = Callable[[ImageRecord], RGB | None]
 """The pixels of a record's file, or None where it cannot be read any more."""
 
@@ -108,14 +112,21 @@ class Judge:
         if mine is None:
             return list(matches)
         same = same_by_features(mine)
-        found = list(matches)
+        found, left = list(matches), WARPED_PIXELS
         for place, match in enumerate(found[:WARPED]):
-            others = self.read(match.record)
+            cost = _to_decode(match.record)
+            others = self.read(match.record) if cost <= left else None
             if others is None:
                 continue
+            left -= cost
             relation: Relation | None = "near_duplicate" if same(others) else match.relation
             found[place] = replace(match, relation=relation, verified=True)
         return found
+
+
+def _to_decode(record: ImageRecord) -> int:
+    jpeg = record.uri.lower().endswith((".jpg", ".jpeg"))
+    return record.width * record.height // (8 if jpeg else 1)
 
 
 def is_copy(match: Match) -> bool:

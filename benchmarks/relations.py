@@ -196,17 +196,17 @@ def _false_match(data: Path, folder: Path, name: str) -> dict[str, Any]:
         field = SETS[name]
         groups = np.array([str(record.fields.get(field, record.id)) for record, _ in rows])
         cuts = Cuts(index.store)
-    scores = np.where(groups[:, None] == groups[None], -1.0, vectors @ vectors.T)
-    chance = np.random.default_rng(SEED)
-    report: dict[str, Any] = {"cut": cuts.cut(len(rows), 0.01)}
-    for share in (1.0, 0.5, 0.1):
-        rates = []
-        for _ in range(1 if share == 1.0 else _DRAWS):
-            kept = chance.random(len(rows)) < share
-            cut = cuts.cut(int(kept.sum()), 0.01)
-            assert cut is not None
-            rates.append(float((scores[:, kept].max(axis=1) >= cut).mean()))
-        report[f"{share:g}"] = float(np.mean(rates))
+        scores = np.where(groups[:, None] == groups[None], -1.0, vectors @ vectors.T)
+        chance = np.random.default_rng(SEED)
+        report: dict[str, Any] = {"cut": cuts.cut(len(rows), 0.01)}
+        for share in (1.0, 0.5, 0.1):
+            rates = []
+            for _ in range(1 if share == 1.0 else _DRAWS):
+                kept = chance.random(len(rows)) < share
+                cut = cuts.cut(int(kept.sum()), 0.01)
+                assert cut is not None
+                rates.append(float((scores[:, kept].max(axis=1) >= cut).mean()))
+            report[f"{share:g}"] = float(np.mean(rates))
     return report
 
 

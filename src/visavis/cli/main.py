@@ -28,7 +28,9 @@ COMMANDS = {
     "duplicates": Place(
         f"{_CLI}.duplicates", "duplicates", "Find the copies in an index, and set them aside."
     ),
-    "explain": Place(f"{_CLI}.explaining", "explain", "Say why a record is called what it is."),
+    "explain": Place(
+        f"{_CLI}.explaining", "explain", "Say what a record is to a picture, and why."
+    ),
     "tag": Place(f"{_CLI}.tagging", "tag", "Suggest tags for images."),
     "status": Place(f"{_CLI}.upkeep", "status", "Show what an index holds."),
     "remove": Place(f"{_CLI}.upkeep", "remove", "Remove records from an index."),

@@ -176,11 +176,12 @@ def test_a_full_disk_is_a_sentence_and_loses_nothing(
             with pytest.raises(StoreError, match=str(place)):
                 index.add(photos, progress=lambda report: told.append(report.added))
             assert len(index) >= 40 + max(told)
-            assert len(index.search(f"id:{some[0]}", limit=500).matches) == len(index)
+            known = next(index.records()).id  # the folder takes its pictures over, ids and all
+            assert len(index.search(f"id:{known}", limit=500).matches) == len(index)
     with ImageIndex.open(place / "an.index") as index:
         held = len(index)
         assert held >= 40 + max(told)
         (place / "ballast").unlink()
         local(index.store, "be checked").check()
         assert index.add(photos).failed == []
-        assert len(index) == 240
+        assert len(index) == 200

@@ -35,8 +35,12 @@ COMMANDS = {
     "status": Place(f"{_CLI}.upkeep", "status", "Show what an index holds."),
     "remove": Place(f"{_CLI}.upkeep", "remove", "Remove records from an index."),
     "compact": Place(f"{_CLI}.upkeep", "compact", "Check an index and tidy it up."),
-    "export": Place(f"{_CLI}.exchanging", "export", "Write records and vectors to a file."),
-    "import": Place(f"{_CLI}.exchanging", "import_", "Import vectors computed elsewhere."),
+    "export": Place(
+        f"{_CLI}.exchanging", "export", "Write records and vectors to a file that other tools open."
+    ),
+    "import": Place(
+        f"{_CLI}.exchanging", "import_", "Make vectors that were computed elsewhere searchable."
+    ),
     "doctor": Place(f"{_CLI}.upkeep", "doctor", "Check this installation."),
     "serve": Place(f"{_CLI}.serving", "serve", "Serve an index: an HTTP API and a web page."),
     "demo": Place(f"{_CLI}.demo", "demo", "Try visavis on drawn pictures, or on yours."),

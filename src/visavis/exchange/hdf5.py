@@ -1,5 +1,8 @@
 """HDF5: the datasets image_ids, features and labels, and one for each other column."""
 
+import errno
+import os
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
@@ -38,6 +41,9 @@ def h5py() -> Any:
         raise ExtraMissingError("HDF5", "hdf5") from error
 
 
+_SPARE = 1_000_000  # bytes that have to be free, besides the vectors
+
+
 class _Disk(FileIO):
     """A file whose first failed write is kept and told by `check`, not to HDF5.
 
@@ -66,6 +72,8 @@ class _Disk(FileIO):
 @contextmanager
 def writing(path: Path, layout: Layout) -> Iterator[Put]:
     """Write HDF5, checksums included, so that damage is found."""
+    vector = 0 if layout.dtype is None else layout.model.dim * np.dtype(layout.dtype).itemsize
+    _check_room(path, _SPARE + layout.count * vector)  # HDF5 itself may die on a full disk
     with _Disk(path, "w+") as disk:
         with _filled(disk, layout) as put:
             yield put
@@ -93,6 +101,7 @@ def _filled(disk: _Disk, layout: Layout) -> Iterator[Put]:
 
         def put(rows: Rows) -> None:
             nonlocal at
+            _check_room(Path(disk.name), _SPARE)
             end = at + len(rows.records)
             if end > layout.count:
                 raise changed()
@@ -104,6 +113,11 @@ def _filled(disk: _Disk, layout: Layout) -> Iterator[Put]:
             disk.check()
 
         yield put
+
+
+def _check_room(path: Path, wanted: int) -> None:
+    if shutil.disk_usage(path.parent).free < wanted:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
 
 def _features(file: Any, layout: Layout) -> Any:

@@ -38,7 +38,10 @@ def rank(
 def first_page(asked: QueryVector, query: Query) -> Page:
     """What the store is asked for first: of a picture, the candidates, whatever page is wanted."""
     if asked.shown is not None:
-        return Page(CANDIDATES, without=query.without)
+        # The first page is one look: between two, a writer may add records.
+        one_look = query.offset < CANDIDATES and not folds(query)
+        wanted = query.offset + query.limit if one_look else 0
+        return Page(max(CANDIDATES, wanted), without=query.without)
     if folds(query):
         least = None if asked.pictured else asked.least(query.min_score)
         return Page(FIRST, 0, None if least is None else asked.floor(least), query.without)
@@ -83,13 +86,14 @@ def explained(asked: QueryVector, id: str, judging: Judging) -> Explanation:
 def _compared(asked: QueryVector, query: Query, first: Answer, judging: Judging) -> SearchResult:
     """The candidates are the same for every page: pages neither repeat nor leave out a record."""
     judge = _judge(asked, query, first.total, judging)
-    candidates = judge.judged(first.matches)
-    kept = _kept(candidates, query)
+    candidates = judge.judged(first.matches[:CANDIDATES])
+    seen = candidates + judge.by_score(first.matches[CANDIDATES:])
+    kept = _kept(seen, query)
     stop = query.offset + query.limit
     matches = kept[query.offset : stop]
-    behind = len(candidates) - len(kept)  # left out already: later pages begin so much earlier
-    if stop > len(kept) and first.total > len(candidates):
-        start = max(query.offset + behind, len(candidates))
+    behind = len(seen) - len(kept)  # left out already: later pages begin so much earlier
+    if stop > len(kept) and first.total > len(seen):
+        start = max(query.offset + behind, len(seen))
         page = Page(stop + behind - start, start, without=query.without)
         [further] = judging.store.search(asked.vector[None], page, query.where)
         matches += _kept(judge.by_score(further.matches), query)

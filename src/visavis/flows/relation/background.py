@@ -25,6 +25,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.errors import RecordNotFoundError
 from visavis.matching.pixel_check import pixel_checks
 from visavis.matching.signature import Signature
 from visavis.store.base import Page, VectorStore
@@ -170,11 +171,14 @@ def measure(store: VectorStore) -> Background | None:
     total = store.count()
     if total < LEAST_RECORDS or not has_facets(store):
         return None
-    asked = store.browse.sample(_ASKED, _SEED)
-    found = [
-        store.search(store.vector(record.id)[None], Page(_DEPTH + 1, without=record.id))[0].matches
-        for record in asked
-    ]
+    asked, found = [], []
+    for record in store.browse.sample(_ASKED, _SEED):
+        with contextlib.suppress(RecordNotFoundError):  # a writer removed it meanwhile
+            page = Page(_DEPTH + 1, without=record.id)
+            found.append(store.search(store.vector(record.id)[None], page)[0].matches)
+            asked.append(record)
+    if len(asked) < LEAST_RECORDS:
+        return None
     nearest = [[match.record for match in matches] for matches in found]
     copies = [_copies(store, one, others) for one, others in zip(asked, nearest, strict=True)]
     field = _telling_field(asked, nearest)

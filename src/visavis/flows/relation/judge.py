@@ -98,7 +98,7 @@ class Judge:
         return others is not None and np.array_equal(mine, others)
 
     def _signatures(self, matches: Sequence[Match]) -> dict[str, Signature]:
-        """By content; those of an index of before are made from the files."""
+        """Those that are kept, by content; an older index has none until `index --refresh`."""
         hashes = [match.record.sha256 for match in matches]
         kept = self.store.evidence.signatures(hashes) if has_evidence(self.store) else {}
         return {digest: Signature.unpacked(data) for digest, data in kept.items()}

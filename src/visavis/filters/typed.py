@@ -27,6 +27,7 @@ _WHOLE = re.compile(r"[+-]?[0-9]{1,300}")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _ISO = re.compile(DATE)
 _LIKE_A_NUMBER = re.compile(r"[\W_]*[0-9]")  # $50, 12,50, 5 kg
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _YEAR = re.compile(r"[0-9]{4}")
 _TO_ITS_END = "~"  # sorts behind all that can follow in a date: 2024-05~ is the end of May
 _LETTERS = {"number": frozenset("0123456789.eE+-"), "date": frozenset("0123456789-:.TZ+ ")}
@@ -193,7 +194,7 @@ class _Asked(NamedTuple):
             case "<=":
                 return self._span(None, self._last(value))
             case ">":
-                return self._span(self._last(value), None, with_low=False)
+                return self._span(self._after(value), None, with_low=False)
         return self._span(self._end(value), None)
 
     def needle(self, text: str) -> str:
@@ -241,6 +242,13 @@ class _Asked(NamedTuple):
             f"compares texts with {text!r}, which looks like a number",
             f'{kind}; put quotes around what is to be compared as text: "{text}"',
         )
+
+    def _after(self, value: FieldValue) -> Value:
+        """What is greater lies behind this: a day's end, and a month's or a year's beginning.
+
+        As ISO dates sort: 2024-05-01 is more than 2024, and its own noon is no later day.
+        """
+        return self._last(value) if _DAY.fullmatch(str(value)) else self._end(value)
 
     def _last(self, value: FieldValue) -> Value:
         """The same for an end that is included: the end of the day, month or year."""

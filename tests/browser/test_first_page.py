@@ -231,6 +231,7 @@ def test_the_picture_of_the_readme_is_drawn(open_page: OpenPage, photo: Path) ->
     page.mouse.up()
     page.mouse.move(640, 20)
     expect(page).to_have_url(re.compile(r"\[|%5B"))
-    expect(page.locator(".card img.loaded").nth(7)).to_be_visible()
+    expect(page.locator("#grid")).to_have_attribute("aria-busy", "false", timeout=30_000)
+    expect(page.locator(".card img.loaded").nth(6)).to_be_visible()
     page.wait_for_timeout(500)
     page.screenshot(path=folder / "page.png")

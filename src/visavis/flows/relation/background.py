@@ -4,9 +4,10 @@ A cosine has no meaning of its own: unrelated shoes of a shop score higher than 
 building elsewhere. So some records of the index are asked for as if they were questions, and how
 their nearest *unrelated* records score is kept: a question that has nothing alike in the index
 fares as they do. Where records have a field that the nearest neighbours share far more often than
-chance (a product, a label, a folder), records with the same value count as related; without one,
-all but the record itself are taken for unrelated, and the cut comes out too high rather than too
-low.
+chance (a product, a label, a folder), records with the same value count as related; where they as
+good as never leave the values of a coarser field (sneakers among sneakers), that one says who is.
+Without such a field all but the record itself are taken for unrelated, and the cut comes out too
+high rather than too low.
 
 The cut for a share of the index (a filter) follows from the same figures: if c unrelated records
 score above it, the chance that a share f of all records holds none of them is (1 - f)^c.
@@ -35,7 +36,7 @@ from visavis.types import FALSE_MATCH, FieldValue, ImageRecord
 LEAST_RECORDS = 10
 """With fewer there is no background to speak of."""
 
-_NOTE = "background"  # under which name it is kept with the index
+_NOTE = "background-2"  # under which name it is kept with the index
 _AT_ONCE = 20_000  # records: of larger indexes it is made by runs that write, not by a search
 _ASKED = 500
 _DEPTH = 96
@@ -45,6 +46,7 @@ _GROWN = 1.5
 _SEED = 20_261
 _FOLDER = "\0folder"
 _TELLING = 0.3  # nearest neighbours that share a telling field's value, at least
+_NEVER_LEFT, _COARSE = 0.98, 0.25  # shared by nearly all of them, and by chance by no more
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -227,8 +229,12 @@ def _values(record: ImageRecord) -> Mapping[str, FieldValue]:
 
 
 def _telling_field(asked: Sequence[ImageRecord], nearest: Sequence[Sequence[ImageRecord]]) -> str:
-    """The field whose value the nearest neighbour shares most beyond chance; nothing: none."""
+    """The field whose value the nearest neighbour shares most beyond chance; nothing: none.
+
+    Or the coarsest of those whose values the nearest neighbour as good as never leaves.
+    """
     best, most = "", 0.0
+    coarsest, widest = "", 0.0
     for name in sorted({name for record in asked for name in _values(record)}):
         pairs = list(_pairs(name, asked, nearest))
         if len(pairs) < len(asked) / 2:
@@ -238,10 +244,12 @@ def _telling_field(asked: Sequence[ImageRecord], nearest: Sequence[Sequence[Imag
         chance = sum((count / len(pairs)) ** 2 for count in counts.values())
         if len(counts) < 2 or shared < _TELLING or shared < 2 * chance:
             continue
+        if shared >= _NEVER_LEFT and widest < chance <= _COARSE:
+            coarsest, widest = name, chance
         gain = shared * math.log(shared / chance)  # as in Kullback and Leibler 1951
         if gain > most:
             best, most = name, gain
-    return best
+    return coarsest or best
 
 
 def _pairs(

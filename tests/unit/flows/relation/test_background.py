@@ -123,26 +123,26 @@ def test_it_is_kept_and_made_again_when_the_index_has_grown(
 ) -> None:
     assert has_evidence(store)
     renew(store)
-    kept = store.evidence.noted("background")
+    kept = store.evidence.noted("background-2")
     assert kept is not None
     before = Background.unpacked(kept)
     assert before.records == len(vectors)
     renew(store)
-    assert store.evidence.noted("background") == kept
+    assert store.evidence.noted("background-2") == kept
     more = [
         ImageRecord(f"n{place}.png", f"/n/{place}.png", 1, 0.0, f"{place:063x}f", 9, 9)
         for place in range(len(vectors))
     ]
     store.upsert(store.source("folder", "/n").number, more, vectors)
     renew(store)
-    after = store.evidence.noted("background")
+    after = store.evidence.noted("background-2")
     assert after is not None
     assert Background.unpacked(after).records == 2 * len(vectors)
 
 
 def test_a_damaged_note_is_measured_again(store: SqliteStore) -> None:
     assert has_evidence(store)
-    store.evidence.note("background", b"garbage")
+    store.evidence.note("background-2", b"garbage")
     assert Cuts(store).cut(600, 0.01) is not None
 
 
@@ -151,3 +151,28 @@ def test_few_records_have_no_cut(tmp_path: Path, vectors: Vectors) -> None:
     assert measure(small) is None
     assert Cuts(small).cut(9, 0.01) is None
     small.close()
+
+
+def test_what_lies_within_a_class_that_neighbours_never_leave_is_alike(
+    tmp_path: Path, store: SqliteStore, vectors: Vectors
+) -> None:
+    """Sneakers of a shop are alike, be they several products."""
+    chance = np.random.default_rng(3)
+    kinds = np.repeat(chance.normal(size=(10, DIM)), 60, axis=0)
+    placed = kinds + 0.4 * vectors
+    shop = (placed / np.linalg.norm(placed, axis=1, keepdims=True)).astype(np.float32)
+    made = SqliteStore.create(tmp_path / "shop.index", ModelFacts("fake", "fake", "1", DIM))
+    records = [
+        ImageRecord(
+            f"{place}.png", f"/shop/{place}.png", 1, 0.0, f"{place:064x}", 9, 9,
+            {"product": f"p{place // VIEWS}", "category": f"c{place // 60}"},
+        )
+        for place in range(len(shop))
+    ]  # fmt: skip
+    made.upsert(made.source("folder", "/shop").number, records, shop)
+    background = measure(made)
+    assert background is not None
+    assert background.related_by == "category"
+    within = shop[:60] @ shop[:60].T
+    assert (np.sort(within, axis=1)[:, -2] >= background.cut(len(shop))).all()
+    made.close()

@@ -8,17 +8,22 @@ from PIL import Image, ImageDraw
 from visavis.types import RGB
 
 
-def scene(seed: int, size: tuple[int, int] = (320, 240)) -> RGB:
+def shapes(seed: int) -> Image.Image:
     """A picture full of shapes."""
     chance = random.Random(seed)
-    picture = Image.new("RGB", size, (chance.randrange(256),) * 3)
+    picture = Image.new("RGB", (320, 240), tuple(chance.randrange(256) for _ in range(3)))
     draw = ImageDraw.Draw(picture)
-    for _ in range(60):
-        left, top = chance.randrange(-20, size[0]), chance.randrange(-20, size[1])
-        box = (left, top, left + chance.randrange(10, 90), top + chance.randrange(10, 90))
+    for _ in range(70):
+        left, top = chance.randrange(-20, 320), chance.randrange(-20, 240)
+        box = (left, top, left + chance.randrange(8, 80), top + chance.randrange(8, 80))
         colour = tuple(chance.randrange(256) for _ in range(3))
         chance.choice((draw.ellipse, draw.rectangle))(box, fill=colour)
-    return np.asarray(picture)
+    return picture
+
+
+def scene(seed: int) -> RGB:
+    """The pixels of `shapes`."""
+    return np.asarray(shapes(seed))
 
 
 def page(seed: int) -> RGB:

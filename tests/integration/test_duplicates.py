@@ -3,14 +3,14 @@
 import hashlib
 import json
 import os
-import random
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image, ImageDraw, ImageOps
+from pictures import shapes as scene
+from PIL import Image, ImageOps
 
 from visavis import ImageIndex
 from visavis.errors import FilterError, UsageError
@@ -24,18 +24,6 @@ EDITS: dict[str, Callable[[Image.Image], Image.Image]] = {
     "grey": ImageOps.grayscale,
     "jpeg": lambda picture: picture,
 }
-
-
-def scene(seed: int) -> Image.Image:
-    chance = random.Random(seed)
-    picture = Image.new("RGB", (320, 240), tuple(chance.randrange(256) for _ in range(3)))
-    draw = ImageDraw.Draw(picture)
-    for _ in range(70):
-        left, top = chance.randrange(-20, 320), chance.randrange(-20, 240)
-        box = (left, top, left + chance.randrange(8, 80), top + chance.randrange(8, 80))
-        colour = tuple(chance.randrange(256) for _ in range(3))
-        chance.choice((draw.ellipse, draw.rectangle))(box, fill=colour)
-    return picture
 
 
 def original(name: str) -> str:

@@ -1,27 +1,15 @@
 """What a search says of a picture: the same, edited, recoloured, alike, or not there at all."""
 
 import json
-import random
 from pathlib import Path
 
 import pytest
+from pictures import shapes as scene
 from PIL import Image, ImageDraw, ImageOps
 
 from visavis import ImageIndex
 from visavis.errors import UsageError
 from visavis.types import Query, RecordTerm, TextTerm, VectorTerm
-
-
-def scene(seed: int) -> Image.Image:
-    chance = random.Random(seed)
-    picture = Image.new("RGB", (320, 240), tuple(chance.randrange(256) for _ in range(3)))
-    draw = ImageDraw.Draw(picture)
-    for _ in range(70):
-        left, top = chance.randrange(-20, 320), chance.randrange(-20, 240)
-        box = (left, top, left + chance.randrange(8, 80), top + chance.randrange(8, 80))
-        colour = tuple(chance.randrange(256) for _ in range(3))
-        chance.choice((draw.ellipse, draw.rectangle))(box, fill=colour)
-    return picture
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-PATH = f"{Path(sys.executable).parent}:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+PYTHON = Path(sys.executable).parents[1]  # the virtual environment that runs the tests
+PATH = f"{PYTHON / 'bin'}:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 def run(*command: str | Path) -> str:
@@ -101,6 +102,10 @@ class Container:
                 run("mount", "-o", "remount,ro,bind", running / place[1:])
         for place in service["tmpfs"]:
             run("mount", "-t", "tmpfs", "-o", "mode=1777", "tmp", running / place[1:])
+            if PYTHON.is_relative_to(place):  # this checkout lies in /tmp
+                kept = running / str(PYTHON)[1:]
+                kept.mkdir(parents=True)
+                run("mount", "--bind", self._root / str(PYTHON)[1:], kept)
         self._root = running
         self.environment = service["environment"]
 

@@ -18,6 +18,7 @@ from visavis.store.capabilities import local
 
 WRITER = """
 import sys
+import time
 from visavis.flows import ingest
 from visavis.image_index import ImageIndex
 ingest._COMMIT_ROWS = 8
@@ -27,6 +28,8 @@ def progress(report):
     sys.stdout.flush()
     if len(sys.argv) > 3:
         sys.stdin.readline()  # goes on when it is told to
+    else:
+        time.sleep(0.02)  # leaves the processor to readers, if there is only one
 index.add(sys.argv[2], progress=progress)
 index.remove(where='id>="0050"')
 """

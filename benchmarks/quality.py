@@ -158,7 +158,7 @@ def _task(chosen: Set, index: ImageIndex) -> Task:
 def _measured(index: ImageIndex, task: Task, peer: str | None = None) -> Report:
     """The report; of classes only the edits, which the page shows."""
     report = evaluate(index, task)[0]
-    if task.kind != "copies":
+    if task.units.unit == "query":
         report["intervals_by_value"] = _by_value(task, report["per_query"]["values"])
     del report["curves"], report["seconds"]
     if task.kind != "copies":

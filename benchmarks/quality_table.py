@@ -42,8 +42,9 @@ How well each model finds, measured on public sets of pictures.
 figure stands its 95 % interval. The whole set is the gallery, and a query is left out of its own
 ranking; [Measure an index](how-to/evaluate.md) says what the measures mean.
 
-Intervals are those of a bootstrap over single queries (over originals, for copies). Objects and
-classes are taken as fixed: on pictures of other things the figures would differ by more.{wider}
+Intervals are those of a bootstrap over {wholes}originals for copies, and elsewhere
+over single queries: a few classes are taken as fixed, and for others the figures would differ by
+more.{wider}
 That two intervals overlap does not say that two models are equal: they answered the same queries.
 {below}
 
@@ -56,7 +57,8 @@ _AGAINST = """
 ## {model} against the others
 
 The figure of {model} less that of the other model, on the same queries, and the 95 % interval of
-the difference (paired bootstrap). **Bold**: the whole interval is on one side of zero.
+the difference (paired bootstrap, over the same groups). **Bold**: the whole interval is on one side
+of zero, and a randomization test agrees, corrected for all measures of the set.
 
 """
 _SETS = """
@@ -96,7 +98,7 @@ def table(
     models = sorted({r["model"]["name"] for r in reports}, key=_place)
     against = _against(by_set, models)
     below = _BELOW if against else "`visavis evaluate --against` compares them query by query."
-    head = _HEAD.format(wider=_wider(by_set), below=below)
+    head = _HEAD.format(wholes=_wholes(by_set), wider=_wider(by_set), below=below)
     parts = [head, _main_table(by_set, models), against, _SETS, _sets(by_set)]
     of_copies = [*by_set["copies"].values(), *by_set["copies-eleven"].values()]
     if of_copies:
@@ -126,6 +128,16 @@ def _main_table(by_set: dict[str, dict[str, Report]], models: Sequence[str]) -> 
         cells += [_worst(by_set[name].get(model)) for name in _WORST]
         lines.append(_row([f"**{model}**", *cells]))
     return "\n".join(lines) + "\n"
+
+
+def _wholes(by_set: dict[str, dict[str, Report]]) -> str:
+    """The sets whose objects or products are drawn whole, and how many there are."""
+    told = []
+    for name in dict.fromkeys(column.set for column in COLUMNS):
+        drawn = next(iter(by_set[name].values()), {}).get("drawn", {})
+        if drawn.get("unit") == "value":
+            told.append(f"{drawn['groups']} in {name}")
+    return f"whole objects or products ({', '.join(told)}), over\n" if told else ""
 
 
 def _wider(by_set: dict[str, dict[str, Report]]) -> str:

@@ -182,12 +182,15 @@ def _joined(parts: list[dict[str, Report]]) -> dict[str, Report]:
             for name in first["per_query"]["values"]
         }
         report["metrics"] = {name: round(float(v.mean()), 6) for name, v in values.items()}
+        groups = _groups(every)
         report["intervals"] = {
-            name: [round(end, 6) for end in bootstrap_interval(v)] for name, v in values.items()
+            name: [round(end, 6) for end in bootstrap_interval(v, groups=groups)]
+            for name, v in values.items()
         }
         report["per_query"] = {
             "ids": [id for one in every for id in one["per_query"]["ids"]],
             "values": {name: v.tolist() for name, v in values.items()},
+            **({} if groups is None else {"groups": groups}),
         }
         report["data"] = first["data"] | {
             "hash": "+".join(one["data"]["hash"] for one in every),
@@ -196,6 +199,14 @@ def _joined(parts: list[dict[str, Report]]) -> dict[str, Report]:
         }
         joined[question] = report
     return joined
+
+
+def _groups(parts: list[Report]) -> list[int] | None:
+    """What is drawn whole, of all folds: no two share an object."""
+    every = [part["per_query"].get("groups") for part in parts]
+    if None in every:
+        return None
+    return [len(parts) * number + at for at, groups in enumerate(every) for number in groups]
 
 
 def _write(path: Path, rows: list[dict[str, str]], folder: Path) -> None:

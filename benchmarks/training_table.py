@@ -49,10 +49,10 @@ What [training](how-to/train-your-own.md) gains on objects that were never train
 two halves; each half is measured, and searched, with a head that was trained on the other. Of
 grocery {products} products are trained on (natural and iconic pictures), and the other {others}
 are measured. A fifth of what is trained on is the validation that ends the training. Below each
-figure stand its interval, the difference to its base on the same queries (**bold** where its whole
-interval is above zero), and the figure of another seed. Grocery's heads are trained with
-`--across kind`, so that photographs find catalogue pictures. Settings were chosen by validations
-within the objects that are trained on.
+figure stand its interval (of single queries), the difference to its base on the same queries
+(**bold** where its whole interval is above zero), and the figure of another seed. Grocery's heads
+are trained with `--across kind`, so that photographs find catalogue pictures. Settings were chosen
+by validations within the objects that are trained on.
 
 """
 _DRAWN = """

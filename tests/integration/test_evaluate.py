@@ -40,6 +40,7 @@ def test_without_a_terminal_figures_come_as_a_table_with_tabs(cli: Cli, drawn_in
     rows = [line.split("\t") for line in outcome.out.splitlines()]
     assert [row[0] for row in rows][:3] == ["recall@1", "recall@3", "map"]
     assert all(float(low) <= float(value) <= float(high) for _, value, low, high in rows)
+    assert f"The {COUNT // 4} values of product" in outcome.err  # too few to be drawn whole
 
 
 def test_a_folder_is_measured_without_an_index_of_its_own(
@@ -172,7 +173,9 @@ def test_the_page_holds_figures_charts_and_pictures_and_needs_nothing_beside_it(
     assert "script" not in page.tags
     assert all(address.startswith(("data:", "file:")) for address in page.addresses)
     assert "Where it fails" in page.text
-    assert "The values of category and the pictures searched are taken as fixed" in page.text
+    values = len(report["by_class"])
+    fixed = f"The {values} values of category and the pictures searched are taken as fixed"
+    assert fixed in page.text
 
 
 def test_the_page_of_copies_shows_the_edited_queries(

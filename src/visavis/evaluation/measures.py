@@ -34,7 +34,7 @@ class Figures:
 def measure(task: Task, run: Run, ks: Sequence[int]) -> Figures:
     """All measures that the protocol calls for; queries without positives count in µAP alone."""
     answers = [answer for answer in run.answers if answer.question.sought]
-    groups = task.groups
+    groups = task.units.numbers
     kept = None
     if groups is not None:
         kept = [group for group, a in zip(groups, run.answers, strict=True) if a.question.sought]
@@ -47,7 +47,7 @@ def measure(task: Task, run: Run, ks: Sequence[int]) -> Figures:
         name: metrics.bootstrap_interval(column, groups=kept, span=span(name))
         for name, column in values.items()
     }
-    if groups is not None:
+    if task.kind == "copies" and groups is not None:
         means["micro_ap"], intervals["micro_ap"] = micro_ap(run.answers, groups)
     return Figures(values, means, intervals, _by_class(task, run, answers, values))
 
@@ -148,7 +148,7 @@ def _add_edits(
     shape: dict[str, dict[str, float | int]],
 ) -> None:
     """µAP by edit, and the intervals of both: the table that this protocol is about."""
-    groups = task.groups or []
+    groups = task.units.numbers or []
     for name, figures in shape.items():
         pairs = [
             (answer, group)

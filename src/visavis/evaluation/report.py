@@ -20,9 +20,10 @@ from visavis.image_index import ImageIndex
 Report = dict[str, Any]
 """The JSON shape; see docs/how-to/evaluate.md.
 
-`metrics` (name → figure), `intervals` (name → [low, high]), `by_class`, `model`, `data`,
-`protocol`, `latency`, `curves`, `notes`, `visavis`, `machine`, `time`, `seconds`, and `per_query`:
-the values of every query, which make two reports comparable.
+`metrics` (name → figure), `intervals` (name → [low, high]), `drawn` (what they speak of; see
+`units`), `by_class`, `model`, `data`, `protocol`, `latency`, `curves`, `notes`, `visavis`,
+`machine`, `time`, `seconds`, and `per_query`: the values of every query, which make two reports
+comparable.
 """
 
 DEFAULT_KS = (1, 5, 10)
@@ -42,12 +43,13 @@ def evaluate(
     run = run_all(task.gallery, task.questions, task.vectors, asked)
     figures = measure(task, run, ks)
     latency = measure_latency(index, task.gallery, task.protocol.get("seed", 0))
-    info = index.info()
+    info, units = index.info(), task.units
     report: Report = {
         "metrics": {name: round(value, 6) for name, value in figures.means.items()},
         "intervals": {
             name: [round(low, 6), round(high, 6)] for name, (low, high) in figures.intervals.items()
         },
+        "drawn": {"unit": units.unit, "groups": units.groups},
         "by_class": _rounded(figures.by_class),
         "model": {"name": info.model, "fingerprint": info.fingerprint, "dim": info.dim},
         "data": {
@@ -154,7 +156,7 @@ def _per_query(task: Task, run: Run, figures: Figures) -> dict[str, Any]:
             for name, column in figures.values.items()
         },
     }
-    groups = task.groups
+    groups = task.units.numbers
     if groups is not None:
         shape["groups"] = [g for g, counted in zip(groups, asked, strict=True) if counted]
     return shape

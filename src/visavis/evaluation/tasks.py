@@ -15,6 +15,7 @@ from visavis.errors import UsageError
 from visavis.evaluation.copies import EditedSource, chosen_edits, draw_task
 from visavis.evaluation.gallery import Gallery, load_gallery
 from visavis.evaluation.ground_truth import GroundTruth, Question, from_file, same_value
+from visavis.evaluation.units import Units, by_answers, by_original, by_value
 from visavis.flows.ingest import Progress
 from visavis.image_index import ImageIndex
 from visavis.sources.base import Location, as_source
@@ -68,13 +69,11 @@ class Task:
     """Makes the pictures of edited copies again."""
 
     @property
-    def groups(self) -> list[int] | None:
-        """For copies: a number for each question, the same for all edits of one original."""
-        if self.kind != "copies":
-            return None
-        originals = [str(record.fields["original"]) for record in self.queries]
-        numbers = {id: number for number, id in enumerate(dict.fromkeys(originals))}
-        return [numbers[id] for id in originals]
+    def units(self) -> Units:
+        """What a sample is drawn of when an interval is made."""
+        if self.kind == "copies":
+            return by_original([str(record.fields["original"]) for record in self.queries])
+        return (by_value if self.kind == "same" else by_answers)(self.questions)
 
 
 @dataclass(slots=True)

@@ -107,19 +107,22 @@ def shown(name: str) -> str:
 
 def drawn(report: Report) -> str:
     """What intervals speak of: what was drawn again for them, and what was taken as it is."""
-    match report["protocol"]["kind"]:
-        case "copies":
-            return (
-                "Intervals: how far a figure moves when other originals are drawn from these, each "
-                "with all of its copies. The pictures searched are taken as fixed."
-            )
-        case "same":
-            field = report["protocol"]["field"]
-            fixed, others = f"The values of {field} and the pictures searched", "other values"
-        case _:
-            fixed, others = "The right answers and the pictures searched", "others"
+    unit, groups = report["drawn"]["unit"], report["drawn"]["groups"]
+    field = report["protocol"].get("field", "")
+    moved = "Intervals: how far a figure moves when"
+    wholes = {
+        "original": "other originals are drawn from these, each with all of its copies",
+        "value": f"whole values of {field} are drawn from these {groups:,}, each with its queries",
+        "set": f"whole sets of queries with common right answers are drawn from these {groups:,}",
+    }
+    if unit in wholes:
+        return f"{moved} {wholes[unit]}. The pictures searched are taken as fixed."
+    fixed, others = "The right answers and the pictures searched", "others"
+    if field:
+        values = f"{groups:,} values" if groups > 1 else "one value"
+        fixed, others = f"The {values} of {field} and the pictures searched", "other values"
     return (
-        "Intervals: how far a figure moves when other queries are drawn from these, one by one. "
+        f"{moved} other queries are drawn from these, one by one. "
         f"{fixed} are taken as fixed: for {others} the figures would differ by more."
     )
 

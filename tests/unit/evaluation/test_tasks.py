@@ -232,7 +232,7 @@ def test_twins_of_an_original_are_right_answers_and_twins_of_a_stranger_leave(
 def test_micro_ap_by_whole_originals_agrees_with_the_measure(shop: ImageIndex) -> None:
     task = copies_task(shop, 4, Options())
     run = run_all(task.gallery, task.questions, task.vectors)
-    groups = task.groups
+    groups = task.units.numbers
     assert groups is not None
     value, (low, high) = micro_ap(run.answers, groups)
     assert low <= value <= high

@@ -298,11 +298,12 @@ def _write_page(path: Path, found: "Report", comparison: "Comparison | None", ro
 
 def _print(found: "Report", comparison: "Comparison | None") -> None:
     """The table of figures; plain text with tabs when it is read by a program."""
-    from visavis.pages.report import described, explained, shown
+    from visavis.pages.report import described, drawn, explained, shown
 
     for note in found["notes"]:
         terminal.tell(f"note: {note}")
     if not sys.stdout.isatty():
+        terminal.tell(drawn(found))
         for name, value in found["metrics"].items():
             low, high = found["intervals"][name]
             terminal.row(name, f"{value:.6f}", f"{low:.6f}", f"{high:.6f}")
@@ -317,6 +318,7 @@ def _print(found: "Report", comparison: "Comparison | None") -> None:
         for name, value in found["metrics"].items()
     ]
     terminal.table(_COLUMNS, rows, above=f"{found['model']['name']}: {described(found)}")
+    terminal.echo(drawn(found))
     _print_classes(found)
     if comparison is not None:
         differences = [

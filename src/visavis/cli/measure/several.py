@@ -73,6 +73,8 @@ def _tell_skipped(models: Sequence[str], skipped: Sequence[Sequence[Failure]]) -
 
 
 def _show(models: Sequence[str], reports: Sequence[Report], *, json_output: bool) -> None:
+    from visavis.pages.report import drawn
+
     names = _names(models, reports)
     numbers = [*combinations(range(len(names)), 2)]
     every = together([compare(reports[b], reports[a], names[a]) for a, b in numbers])
@@ -87,8 +89,10 @@ def _show(models: Sequence[str], reports: Sequence[Report], *, json_output: bool
         for pair in pairs:
             for line in _sentences(pair):
                 terminal.echo(line)
+        terminal.echo(drawn(reports[0]))
         terminal.echo(_how_clear(sum(len(pair.differences) for pair in pairs)))
     else:
+        terminal.tell(drawn(reports[0]))
         _print_lines(names, reports, pairs)
 
 

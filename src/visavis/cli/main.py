@@ -41,6 +41,11 @@ COMMANDS = {
     "import": Place(
         f"{_CLI}.exchanging", "import_", "Make vectors that were computed elsewhere searchable."
     ),
+    "site": Place(
+        f"{_CLI}.publishing.site",
+        "site",
+        "Write a static site: pictures, and what is similar to each.",
+    ),
     "doctor": Place(f"{_CLI}.upkeep", "doctor", "Check this installation."),
     "serve": Place(f"{_CLI}.serving", "serve", "Serve an index: an HTTP API and a web page."),
     "demo": Place(f"{_CLI}.demo", "demo", "Try visavis on drawn pictures, or on yours."),

@@ -28,13 +28,13 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.globals["asset"] = _asset
+    made.globals["asset"] = asset
     made.filters["source"] = _source
     return made
 
 
 @cache
-def _asset(name: str) -> Markup:
+def asset(name: str) -> Markup:
     """A file of ours as it is; nothing of a user is in it."""
     environment = _environment()
     assert environment.loader is not None

@@ -1,0 +1,256 @@
+"""A static site's data, against what can be worked out by hand."""
+
+import json
+import re
+from base64 import b64decode
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from visavis.errors import UsageError
+from visavis.image_index import ImageIndex
+from visavis.pages.site.building import build_site, picture_name
+from visavis.pages.site.entries import Entry, captions, key_of, nearest
+from visavis.pages.site.facets import facet
+from visavis.pages.site.parts import PREFIX, SIZE
+from visavis.pages.site.place import MANIFEST
+from visavis.types import ImageRecord
+
+
+def data(site: Path) -> dict[str, Any]:
+    """All parts of a site by name, as the page reads them."""
+    [folder] = (site / "data").iterdir()
+    found = {}
+    for path in folder.glob("*.js"):
+        if path.name != "page.js":
+            text = path.read_text(encoding="utf-8")
+            match = re.fullmatch(r'part\("(\w+)",(.*)\);\n', text, re.DOTALL)
+            assert match is not None, path
+            assert match[1] == path.stem
+            found[match[1]] = json.loads(match[2])
+    return found
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+@pytest.fixture
+def colours(index: ImageIndex, tmp_path: Path) -> ImageIndex:
+    """Forty pictures of one colour each, with a catalogue; the model sees the mean colour."""
+    chance = np.random.default_rng(7)
+    lines = ["id,image,title,category,price,latitude,secret"]
+    for number in range(40):
+        colour = tuple(int(c) for c in chance.integers(0, 256, 3))
+        exif = Image.Exif()
+        exif[0x010E] = "taken at home"
+        Image.new("RGB", (60, 40), colour).save(tmp_path / f"{number}.jpg", exif=exif)
+        kind = "dark" if sum(colour) < 380 else "light"
+        lines.append(
+            f"n{number},{number}.jpg,Colour {number} <b>,{kind},{number * 1.5},48.1,s{number}"
+        )
+    (tmp_path / "colours.csv").write_text("\n".join(lines), encoding="utf-8")
+    assert index.add(tmp_path / "colours.csv").added == 40
+    return index
+
+
+def test_the_nearest_are_those_of_brute_force() -> None:
+    chance = np.random.default_rng(1)
+    vectors = chance.normal(size=(50, 8)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    near = nearest(vectors, 5)
+    for at, row in enumerate(vectors.astype(np.float64) @ vectors.T.astype(np.float64)):
+        row[at] = -9
+        assert near.numbers[at].tolist() == np.argsort(-row, kind="stable")[:5].tolist()
+        assert near.scores[at] == pytest.approx(np.sort(row)[::-1][:5], abs=1e-5)
+
+
+def test_one_picture_has_no_neighbours() -> None:
+    assert nearest(np.ones((1, 4), np.float32), 12).numbers.shape == (1, 0)
+
+
+def test_every_picture_leads_to_its_nearest_and_all_parts_agree(
+    colours: ImageIndex, tmp_path: Path
+) -> None:
+    made = build_site(colours, tmp_path / "site", neighbours=3, fields=["price"])
+    assert (made.pictures, made.failed) == (40, ())
+    parts = data(tmp_path / "site")
+    site = parts["site"]
+    assert (site["count"], site["near"], site["category"]) == (40, 3, True)
+    keys = [k for part in ("r0", "r1") for k in re.findall(".{10}", parts[part]["keys"])]
+    assert keys == sorted(key_of(f"n{number}") for number in range(40))
+    assert re.findall(f".{{{PREFIX}}}", site["firsts"]) == [keys[0][:PREFIX], keys[SIZE][:PREFIX]]
+    ids = {key_of(f"n{number}"): f"n{number}" for number in range(40)}
+    near = np.frombuffer(b64decode(parts["n0"]["near"]), "<u2").reshape(-1, 3)
+    for at in (0, 9, 31):
+        found = [match.record.id for match in colours.similar(ids[keys[at]], limit=3).matches]
+        assert [ids[keys[number]] for number in near[at]] == found
+    codes = b64decode(parts["f0"])
+    kinds = [kind for kind, _ in site["fields"][0]["values"]]
+    for at, key in enumerate(keys):
+        assert kinds[codes[at] - 1] == colours.get(ids[key]).fields["category"]
+        with Image.open(tmp_path / "site" / picture_name(key)) as picture:
+            assert picture.size == (60, 40)
+            assert not picture.getexif()
+
+
+def test_nothing_is_told_that_nobody_asked_for(colours: ImageIndex, tmp_path: Path) -> None:
+    build_site(colours, tmp_path / "site")
+    for name, content in files(tmp_path / "site").items():
+        assert b"secret" not in content, name
+        assert b"48.1" not in content, name
+        assert b"taken at home" not in content, name
+        assert str(tmp_path).encode() not in content, name
+        assert b"<b>" not in content or name.endswith("page.js"), name
+    with pytest.raises(UsageError, match="where somebody was"):
+        build_site(colours, tmp_path / "other", fields=["latitude"])
+    with pytest.raises(UsageError, match="where somebody was"):
+        build_site(colours, tmp_path / "other", caption="latitude")
+    assert not (tmp_path / "other").exists()
+
+
+def test_building_again_changes_nothing(colours: ImageIndex, tmp_path: Path) -> None:
+    build_site(colours, tmp_path / "one")
+    build_site(colours, tmp_path / "two")
+    build_site(colours, tmp_path / "two", force=True)
+    assert files(tmp_path / "one") == files(tmp_path / "two")
+
+
+def test_a_picture_that_is_gone_is_reported_and_the_rest_is_built(
+    colours: ImageIndex, tmp_path: Path
+) -> None:
+    (tmp_path / "7.jpg").unlink()
+    (tmp_path / "8.jpg").write_bytes(b"no picture any more")
+    made = build_site(colours, tmp_path / "site")
+    assert made.pictures == 38
+    assert sorted(Path(failure.uri).name for failure in made.failed) == ["7.jpg", "8.jpg"]
+    parts = data(tmp_path / "site")
+    assert key_of("n7") not in parts["r0"]["keys"] + parts["r1"]["keys"]
+    near = np.frombuffer(b64decode(parts["n0"]["near"]), "<u2")
+    assert near.max() < 38
+
+
+def test_a_filter_leaves_the_others_out_of_the_neighbours_too(
+    colours: ImageIndex, tmp_path: Path
+) -> None:
+    made = build_site(colours, tmp_path / "site", where="category=dark")
+    assert made.pictures == sum(1 for _ in colours.records("category=dark")) < 40
+    with pytest.raises(UsageError, match="no record passes the filter"):
+        build_site(colours, tmp_path / "none", where="category=plaid")
+
+
+def test_an_empty_index_and_lost_pictures_make_no_site(
+    index: ImageIndex, colours: ImageIndex, tmp_path: Path
+) -> None:
+    for number in range(40):
+        (tmp_path / f"{number}.jpg").unlink()
+    with pytest.raises(UsageError, match="none of the 40 pictures can be read"):
+        build_site(colours, tmp_path / "site")
+    index.remove(where="price>=0")
+    with pytest.raises(UsageError, match="the index is empty"):
+        build_site(index, tmp_path / "site")
+    assert not (tmp_path / "site").exists()
+
+
+@pytest.mark.parametrize("options", [{"neighbours": 0}, {"side": 300}, {"fields": ["colour"]}])
+def test_options_that_make_no_sense_are_refused(
+    options: Any, colours: ImageIndex, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError):
+        build_site(colours, tmp_path / "site", **options)
+    assert not (tmp_path / "site").exists()
+
+
+# -- where a site may be put -----------------------------------------------------------------------
+
+
+def test_files_of_others_are_never_replaced(colours: ImageIndex, tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "index.html").write_text("mine")
+    for force in (False, True):
+        with pytest.raises(UsageError, match="name a new folder"):
+            build_site(colours, site, force=force)
+    assert files(site) == {"index.html": b"mine"}
+    with pytest.raises(UsageError, match="it is a file"):
+        build_site(colours, tmp_path / "0.jpg", force=True)
+
+
+def test_a_site_is_replaced_only_by_force_and_what_lies_beside_it_stays(
+    colours: ImageIndex, tmp_path: Path
+) -> None:
+    site = tmp_path / "site"
+    build_site(colours, site)
+    with pytest.raises(UsageError, match="--force"):
+        build_site(colours, site)
+    (site / "CNAME").write_text("pictures.example")
+    (site / ".git" / "refs" / "tags").mkdir(parents=True)
+    (site / "pictures" / "mine.txt").write_text("kept")
+    old = set(json.loads((site / MANIFEST).read_text())["files"])
+    build_site(colours, site, force=True, where="category=dark", title="Dark ones")
+    new = set(json.loads((site / MANIFEST).read_text())["files"])
+    assert not {name for name in old - new if (site / name).exists()}
+    assert (site / "CNAME").read_text() == "pictures.example"
+    assert (site / "pictures" / "mine.txt").read_text() == "kept"
+    assert (site / ".git" / "refs" / "tags").is_dir()
+    assert "Dark ones" in (site / "index.html").read_text()
+    assert [path.name for path in tmp_path.glob(".making-*")] == []
+
+
+def test_a_stopped_build_leaves_the_old_site_whole(colours: ImageIndex, tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    build_site(colours, site)
+    before = files(site)
+
+    def stop(done: int, _: int) -> None:
+        if done > 20:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        build_site(colours, site, force=True, title="Other", progress=stop)
+    assert files(site) == before
+    assert [path.name for path in tmp_path.glob(".making-*")] == []
+
+
+# -- captions and fields ---------------------------------------------------------------------------
+
+
+def entry(id: str, **fields: Any) -> Entry:
+    return Entry(key_of(id), ImageRecord(id, f"/home/me/{id}", 1, 0.0, "", 4, 3, fields))
+
+
+def test_without_a_title_a_picture_is_called_as_its_file() -> None:
+    listed = [entry("2024/Rome/the forum.jpg"), entry("v1.2"), entry(".hidden")]
+    assert captions(listed, None) == ["the forum", "v1.2", ".hidden"]
+    assert captions([entry("a", title=" Two\nlines "), entry("b.png")], "title") == [
+        "Two lines",
+        "b",
+    ]
+
+
+def test_few_values_are_chosen_by_name_many_numbers_by_range() -> None:
+    texts = facet("kind", "text", ["b", "a", "b", None, " b "])
+    assert texts.values == [("b", 3), ("a", 1)]
+    assert texts.codes.tolist() == [1, 2, 1, 0, 1]
+    years = facet("year", "number", [2011, 2009, 2011])
+    assert years.values == [("2009", 1), ("2011", 2)]
+    prices = facet("price", "number", [*range(1, 81), None])
+    assert [count for _, count in prices.values] == [10] * 8
+    assert prices.values[0] == ("1 – 10", 10)
+    assert prices.codes.tolist() == [*(1 + at // 10 for at in range(80)), 0]
+    same = facet("price", "number", [7.5] * 30 + [*range(30)])
+    assert sum(count for _, count in same.values) == 60
+
+
+def test_dates_are_chosen_by_year_and_texts_that_all_differ_not_at_all() -> None:
+    days = [f"20{20 + at % 3}-05-{at % 28 + 1:02}" for at in range(84)]
+    assert facet("taken", "date", days).values == [("2020", 28), ("2021", 28), ("2022", 28)]
+    assert facet("note", "text", [f"note {at}" for at in range(501)]).values == []
+    assert facet("sold", "number", [True, False, True]).values == [("no", 1), ("yes", 2)]

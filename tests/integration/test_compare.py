@@ -138,7 +138,7 @@ def test_the_answers_of_several_models_come_side_by_side(
     rows = [line.split("\t") for line in outcome.out.splitlines()]
     assert len(rows) == 2 * 2 * 3
     assert [row[1] for row in rows] == (["classic"] * 3 + ["fake"] * 3) * 2
-    assert rows[0][4] == "lamp-01-close"
+    assert rows[0][4] == "lamp-01-turned"  # without itself
     assert {row[2] for row in rows} == {"1", "2", "3"}
     page = _Text(sheet.read_text("utf-8")).text
     assert page.count("classic") >= 2
@@ -211,13 +211,31 @@ def test_an_index_lends_its_records_and_its_own_vectors(
     )
     classic, fake = json.loads(outcome.out)
     assert (classic["model"], fake["model"]) == ("classic", "fake")
-    assert classic["total_searched"] == fake["total_searched"] == COUNT
+    assert classic["total_searched"] == fake["total_searched"] == COUNT - 1
     searched = json.loads(
-        cli("search", "id:mug-01-front", "--index", drawn_index, "-k", 2, "--json").out
+        cli("search", "id:mug-01-front", "--index", drawn_index, "-k", 3, "--json").out
     )
-    assert classic["results"] == searched["results"]
+    assert classic["results"] == searched["results"][1:]  # without itself
     with Image.open(sheet) as picture:
         assert picture.format == "PNG"
+
+
+def test_the_querys_own_picture_is_no_answer_under_any_name(
+    cli: Cli, drawn: Path, plug_in: None, tmp_path: Path
+) -> None:
+    folder, asked = tmp_path / "some", drawn / "images" / "mug-01-front.jpg"
+    folder.mkdir()
+    for path in (drawn / "images").glob("*-front.jpg"):
+        shutil.copy(path, folder)
+    for copy in range(4):
+        shutil.copy(asked, folder / f"copy-{copy}.jpg")
+    others = {p.name for p in folder.glob("*-front.jpg")} - {asked.name}
+    command = ("compare", asked, *TWO, "--source", folder, "--json", "-k")
+    for answer in json.loads(cli(*command, 50).out):
+        assert {match["id"] for match in answer["results"]} == others
+    for answer in json.loads(cli(*command, 1).out):
+        assert len(answer["results"]) == 1
+        assert answer["results"][0]["id"] in others
 
 
 @pytest.mark.parametrize(

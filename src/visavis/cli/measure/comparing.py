@@ -62,12 +62,11 @@ def compare(
     """Compare what several models find for the same queries.
 
     The pictures are indexed by each model in a place that is gone afterwards; an index that one of
-    the models made is used as it is.
+    the models made is used as it is. The query's own picture, which every model finds, is left out.
     """
     from visavis.errors import UsageError
     from visavis.flows.query.terms import parse_terms
     from visavis.pages.sheet import check_sheet_path
-    from visavis.types import Query
 
     if len(model or []) < 2:
         raise UsageError("name two models or more to compare: --model A --model B")
@@ -82,7 +81,7 @@ def compare(
         places = [_indexed(name, source, image_column, given, opened) for name in model or []]
         names = _names(model or [], places)
         answers = [
-            _Answer(query, terms, name, place.search(Query(terms, limit=top, by="looks")))
+            _Answer(query, terms, name, _others(place, terms, top))
             for query, terms in asked
             for name, place in zip(names, places, strict=True)
         ]
@@ -94,6 +93,25 @@ def compare(
         )
     else:
         _print(answers)
+
+
+def _others(index: "ImageIndex", terms: "tuple[Term, ...]", top: int) -> "SearchResult":
+    """What is found beside the query's own picture, under whatever names it is there."""
+    from dataclasses import replace
+
+    from visavis.types import Query, RecordTerm
+
+    own = next((term.id for term in terms if isinstance(term, RecordTerm)), None)
+    limit = top
+    while True:
+        asked = Query(terms, limit=limit, by="looks", without=own if len(terms) == 1 else None)
+        found = index.search(asked)
+        others = [match for match in found.matches if match.relation != "exact"]
+        if len(others) >= top or len(found.matches) < limit:
+            alone = "nothing is there but the picture itself" if found.matches else found.reason
+            reason = found.reason if others else alone
+            return replace(found, matches=tuple(others[:top]), reason=reason)
+        limit += max(limit, 10)
 
 
 def _indexed(

@@ -214,7 +214,7 @@ class ImageIndex(Contents):
         source: str | None = None,
         missing_ok: bool = False,
     ) -> int:
-        """Remove records by id, by filter, or all of a source; returns how many there were.
+        """Remove records by id, by a filter, or all of a source; returns how many there were.
 
         Args:
             ids: Of single records.
@@ -224,7 +224,7 @@ class ImageIndex(Contents):
 
         Raises:
             RecordNotFoundError: no record has one of the ids; then nothing is removed.
-            UsageError: nothing says which, or the index has no such source.
+            UsageError: nothing says which, or two of the three do; the index has no such source.
         """
         shelf = self._shelving.found()
         with self.writing():

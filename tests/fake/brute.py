@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -119,10 +120,10 @@ def _within(held: Any, span: Span) -> bool:
 
 def _contains(held: FieldValue, needle: str) -> bool:
     text = str(int(held)) if isinstance(held, bool) else str(held)
-    if needle.isascii():
-        return _ascii_lower(needle) in _ascii_lower(text)
-    return needle.casefold() in text.casefold()
+    return _bare(needle) in _bare(text)
 
 
-def _ascii_lower(text: str) -> str:
-    return "".join(letter.lower() if letter.isascii() else letter for letter in text)
+def _bare(text: str) -> str:
+    """Without case and marks."""
+    apart = unicodedata.normalize("NFD", text.casefold())
+    return "".join(letter for letter in apart if not unicodedata.combining(letter))

@@ -65,7 +65,7 @@ def test_status_says_what_is_wrong_with_a_source(cli: Cli, photos: Path) -> None
 
 def test_records_are_removed_by_id_and_by_filter(cli: Cli, photos: Path) -> None:
     cli("index", photos)
-    assert cli("remove", "mug-01-front.jpg").out == "removed 1 records\n"
+    assert cli("remove", "mug-01-front.jpg").out == "removed 1 record\n"
     assert json.loads(cli("remove", "--where", "id~lamp", "--json").out) == {"removed": 4}
     assert json.loads(cli("status", "--json").out)["records"] == 3
     assert len(list(photos.iterdir())) == 8
@@ -83,7 +83,7 @@ def test_an_unknown_id_is_refused_and_a_sources_path_is_recognised(cli: Cli, pho
     assert (ran.code, ran.out) == (2, "")
     assert "no record has the id 'mug.jpg'" in ran.err
     assert "--source" in cli("remove", photos).err
-    assert cli("remove", "mug.jpg", "mug-01-front.jpg", "--missing-ok").out == "removed 1 records\n"
+    assert cli("remove", "mug.jpg", "mug-01-front.jpg", "--missing-ok").out == "removed 1 record\n"
     assert "none was given" in cli("remove", "--missing-ok", "--source", photos).err
 
 

@@ -168,6 +168,19 @@ def test_removing_nothing_in_particular_is_refused(filled: ImageIndex) -> None:
         filled.remove()
     with pytest.raises(UsageError, match=r"no such source; it has .*photos"):
         filled.remove(source="/nowhere")
+
+
+def test_two_ways_to_say_which_records_are_refused_before_anything_leaves(
+    filled: ImageIndex, album: Path
+) -> None:
+    before = list(filled)
+    with pytest.raises(UsageError, match="not two of them; nothing was removed"):
+        filled.remove("red.png", where="width>0")
+    with pytest.raises(UsageError, match="not two of them"):
+        filled.remove("red.png", source=str(album))
+    with pytest.raises(UsageError, match="not two of them"):
+        filled.remove(where="width>0", source=str(album))
+    assert list(filled) == before
     assert len(filled) == 5
 
 

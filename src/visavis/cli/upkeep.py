@@ -95,7 +95,8 @@ def remove(
 ) -> None:
     """Remove records from an index.
 
-    The pictures themselves are never touched.
+    By ids, by filters (which all have to hold), or by a source. The pictures themselves are never
+    touched.
     """
     from visavis.errors import UsageError
 
@@ -104,7 +105,8 @@ def remove(
     given = options.settings(index)
     with options.open_index(given) as target:
         removed = target.remove(*(ids or []), where=where, source=source, missing_ok=missing_ok)
-    terminal.echo(json.dumps({"removed": removed}) if json_output else f"removed {removed} records")
+    told = "removed 1 record" if removed == 1 else f"removed {removed:,} records"
+    terminal.echo(json.dumps({"removed": removed}) if json_output else told)
 
 
 def compact(index: options.Index = None, json_output: options.Json = False) -> None:

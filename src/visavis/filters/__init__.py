@@ -3,7 +3,7 @@
     =   any of the values            brand=acme,umbra     price=5..15
     !=  none of the values           brand!=acme     (records without the field pass)
     <  <=  >  >=                     price<50        (numbers, or dates and texts in their order)
-    ~   contains, whatever the case  title~lamp
+    ~   contains, whatever the case  title~lamp      (and accents: title~creme)
 
 A value that holds a comma, or looks like something else than it is, is quoted: `brand="A, B"`.
 Besides the catalogue's own fields there are `id`, `width`, `height`, `size` (bytes) and `modified`
@@ -22,6 +22,7 @@ from visavis.filters.typed import (
     Value,
     as_number,
     check_field,
+    folded,
     kinds_of,
     normal,
     resolve,
@@ -39,6 +40,7 @@ __all__ = [
     "as_number",
     "check_field",
     "described",
+    "folded",
     "kinds_of",
     "normal",
     "parse",

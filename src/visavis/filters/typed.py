@@ -29,6 +29,7 @@ _ISO = re.compile(DATE)
 _LIKE_A_NUMBER = re.compile(r"[\W_]*[0-9]")  # $50, 12,50, 5 kg
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _YEAR = re.compile(r"[0-9]{4}")
+_ACCENTS = re.compile("[\u0300-\u036f]")  # on the letters of Latin, Greek and Cyrillic
 _TO_ITS_END = "~"  # sorts behind all that can follow in a date: 2024-05~ is the end of May
 _LETTERS = {"number": frozenset("0123456789.eE+-"), "date": frozenset("0123456789-:.TZ+ ")}
 
@@ -60,7 +61,7 @@ class TypedCondition:
     any_of: tuple[Value, ...] = ()
     spans: tuple[Span, ...] = ()
     containing: str | None = None
-    """Text, whatever its case; a number counts as it is written."""
+    """Text as `folded` gives it, which a field's folded text holds; a number counts as written."""
     negated: bool = False
     """Turned round: the records that do not pass, and those without the field."""
 
@@ -110,6 +111,17 @@ def widened(one: Kind, other: Kind) -> Kind:
 def normal(text: str) -> str:
     """Text in the one form that is compared: é as one letter, however it was typed."""
     return text if text.isascii() else unicodedata.normalize("NFC", text)
+
+
+def folded(text: str) -> str:
+    """Text without case and accents, as ~ compares it: Crème is creme, Straße strasse.
+
+    Letters that are no letter with a mark stay (ø, ł), and so do the marks of other writings.
+    """
+    if text.isascii():
+        return text.lower()
+    apart = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
+    return unicodedata.normalize("NFC", _ACCENTS.sub("", apart))
 
 
 def as_number(value: FieldValue) -> int | float | None:
@@ -204,7 +216,7 @@ class _Asked(NamedTuple):
         letters = _LETTERS.get(self.kind)
         if letters is not None and not set(text) <= letters:
             raise self._wrong(f"looks for {text!r} in {self.kind}s", f"a {self.kind}")
-        return normal(text)
+        return folded(text) or normal(text)  # an accent by itself is looked for as such
 
     def _between(self, ends: Range) -> Span:
         low = None if ends.low is None else self._end(ends.low)

@@ -20,13 +20,20 @@ def remove(
     *,
     missing_ok: bool,
 ) -> int:
-    """Remove records by id, by filter, or all of a source; returns how many there were.
+    """Remove records by id, by a filter, or all of a source; returns how many there were.
 
     Their thumbnails leave the shelf, if there is one; uploads are the business of who took them in.
+    Only one of the three may be given: of two, some mean what both and others what either names.
     Raises UsageError (RecordNotFoundError) before anything is removed.
     """
-    if not ids and where is None and source is None:
+    given = bool(ids) + (where is not None) + (source is not None)
+    if given == 0:
         raise UsageError("say which records to remove: ids, a filter, or a source")
+    if given > 1:
+        raise UsageError(
+            "give ids, a filter or a source, not two of them; nothing was removed: a filter may "
+            "name ids itself, as in id=a,b"
+        )
     if ids and not missing_ok:
         _check(store, ids)
     named = None if source is None else _known(source, _uris(store))

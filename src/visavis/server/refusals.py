@@ -39,7 +39,7 @@ class Refusal(VisavisError):
 
 
 class BadRequestError(Refusal):
-    """A body that cannot be taken apart, or a name of a host that is not ours."""
+    """A body that cannot be taken apart, a parameter twice, or a name of a host not ours."""
 
     http_status = 400
 

@@ -1,8 +1,8 @@
-"""What the cells of a CSV column are: text, true and false, or numbers as people write them.
+"""What the cells of a CSV column are: text, true and false, numbers and dates as people write them.
 
 A column holds numbers where more than half of its cells do. With a currency or a unit, in groups of
 digits, or with a decimal comma they are read only where all of them agree: `$5` and `5 kg` in one
-column stay text.
+column stay text. Dates are those of `visavis.sources.dates`.
 """
 
 import math
@@ -11,8 +11,10 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal, NamedTuple
 
+from visavis.sources.dates import Dates, iso_date, no_dates
 from visavis.types import FieldValue
 
 LARGEST = 2**63
@@ -73,6 +75,7 @@ class Column:
     """The first number that a program would write in another way."""
     odd: str = ""
     """The first cell that is no number."""
+    dates: Dates = field(default_factory=no_dates)
 
     def add(self, cell: str) -> None:
         """Look at one more cell, which is not empty."""
@@ -81,6 +84,7 @@ class Column:
         self.plain += plain
         self.whole += plain and _is_whole(cell)
         self.truths += cell.lower() in ("true", "false")
+        self.dates.add(cell)
         found = _quantity(cell)
         if found is None and not plain:
             self.codes += bool(_CODE.match(cell))
@@ -103,6 +107,9 @@ class Column:
         """How to read a cell, and what has to be said of it, if anything."""
         if self.truths == self.cells:
             return _truth, ""
+        if told := self.dates.remark(self.cells):
+            order = self.dates.order()
+            return (str if order is None else partial(iso_date, order=order)), told
         if self.codes > self.cells * _CODES:
             return str, ""
         styles = self.styles()

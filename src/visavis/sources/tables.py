@@ -3,7 +3,6 @@
 import codecs
 import csv
 import json
-import math
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import chain, islice
@@ -11,7 +10,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from visavis.errors import ExtraMissingError, SourceError
-from visavis.sources.cells import LARGEST, Column, Reader, preferred_style
+from visavis.sources.cells import Column, Reader, preferred_style
+from visavis.sources.values import TypedColumns
 from visavis.types import FieldValue
 
 CATALOGUE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
@@ -205,10 +205,9 @@ class _BadLine(NamedTuple):
 
 
 class _JsonLinesTable:
-    notes = ()
-
     def __init__(self, path: Path) -> None:
         self._path = path
+        self.notes: list[str] = []
         self._encoding = _encoding(path)
         names: dict[str, None] = {}
         for _, found in islice(self._objects(), _SAMPLE):
@@ -216,11 +215,13 @@ class _JsonLinesTable:
         self.columns = tuple(names)
 
     def rows(self, text_columns: Collection[str]) -> Iterator[Row]:
+        typed = TypedColumns(self._path.name, text_columns)
         for number, found in self._objects():
             if isinstance(found, dict):
-                yield Row(number, _fields(found, text_columns))
+                yield Row(number, typed.fields(found))
             else:
                 yield Row(number, {}, found.problem, found.texts)
+        self.notes = typed.notes()
 
     def _objects(self) -> Iterator[tuple[int, "dict[str, Any] | _BadLine"]]:
         """Each line's object, or what is wrong with the line."""
@@ -229,7 +230,7 @@ class _JsonLinesTable:
                 if not line.strip():
                     continue
                 try:
-                    found = json.loads(line, parse_constant=lambda _: None)  # NaN counts as null
+                    found = json.loads(line)
                 except (ValueError, RecursionError) as error:
                     reason = f"the line is not valid JSON ({error})"
                     yield number, _BadLine(reason, tuple(_JSON_SCALAR.findall(line)))
@@ -242,72 +243,29 @@ class _JsonLinesTable:
 
 
 class _ParquetTable:
-    notes = ()
-
     def __init__(self, path: Path) -> None:
         try:
             import pyarrow.parquet
         except ModuleNotFoundError as error:
             raise ExtraMissingError("reading Parquet", "parquet") from error
         self._path = path
+        self.notes: list[str] = []
         self._open: Callable[[Path], Any] = pyarrow.parquet.ParquetFile
         with _readable(path), self._open(path) as file:
             self.columns = tuple(file.schema_arrow.names)
         _check_columns(self.columns, path)
 
     def rows(self, text_columns: Collection[str]) -> Iterator[Row]:
-        number = 0
+        number, typed = 0, TypedColumns(self._path.name, text_columns)
         with _readable(self._path), self._open(self._path) as file:
             for batch in file.iter_batches(batch_size=1024):
                 for found in batch.to_pylist():
                     number += 1
-                    yield Row(number, _fields(found, text_columns))
+                    yield Row(number, typed.fields(found))
+        self.notes = typed.notes()
 
 
 # ----- shared by all
-
-
-def _fields(found: dict[str, Any], text_columns: Collection[str]) -> dict[str, FieldValue]:
-    values: dict[str, FieldValue] = {}
-    for name, value in found.items():
-        kept = _value(value)
-        if kept is not None and kept != "" and name:
-            values[_text(name)] = str(kept) if name in text_columns else kept
-    return values
-
-
-def _value(value: Any) -> FieldValue | None:
-    """A cell of a typed file as a field: scalars as they are, dates as ISO, nested ones as JSON."""
-    match value:
-        case bool():
-            return value
-        case int():
-            return value if -LARGEST <= value < LARGEST else str(value)
-        case float():
-            return value if math.isfinite(value) else None
-        case str():
-            return _text(value).strip()
-        case None | bytes():
-            return None
-        case list() | dict() | tuple():
-            packed = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_plain)
-            return _text(packed)
-        case _:
-            return _plain(value)
-
-
-def _plain(value: object) -> str | float:
-    import datetime
-    from decimal import Decimal
-
-    if isinstance(value, datetime.date | datetime.datetime | datetime.time):
-        return value.isoformat()
-    return float(value) if isinstance(value, Decimal) else str(value)
-
-
-def _text(value: str) -> str:
-    """Text that is valid UTF-8: JSON can smuggle half characters in, SQLite takes none."""
-    return value if value.isascii() else value.encode("utf-8", "replace").decode()
 
 
 def _check_columns(columns: Iterable[str], path: Path) -> None:

@@ -34,6 +34,31 @@ def test_pages_can_be_filtered_by_several_conditions(client: TestClient) -> None
     assert {record["fields"]["category"] for record in shape["images"]} == {"mug", "lamp"}
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/images?limit=1&limit=2",
+        "/v1/images/random?seed=1&seed=1",
+        "/v1/images/mug-01-front/similar?offset=0&limit=1&offset=5",
+        "/v1/images/mug-01-front/thumbnail?side=160&side=640",
+    ],
+)
+def test_a_parameter_that_is_there_twice_is_refused(client: TestClient, path: str) -> None:
+    answer = client.get(path)
+    assert answer.status_code == 400
+    told = answer.json()["error"]["message"]
+    assert "is in the URL 2 times" in told
+    assert client.get("/v1/images?where=category=mug&where=price>0").status_code == 200
+
+
+def test_options_in_the_url_of_a_request_with_a_body_are_refused(client: TestClient) -> None:
+    query = {"terms": [{"id": "mug-01-front"}]}
+    answer = client.post("/v1/search?limit=1", json=query)
+    assert answer.status_code == 422
+    assert "takes its options in the body" in answer.json()["error"]["message"]
+    assert client.post("/v1/search", json={"limit": 1, **query}).status_code == 200
+
+
 def test_a_record_tells_everything_but_where_it_lies(client: TestClient, drawn: Path) -> None:
     answer = client.get("/v1/images/mug-01-front")
     shape = answer.json()

@@ -349,6 +349,53 @@ def test_json_values_keep_their_types_and_nested_ones_become_json(shop: Path) ->
     }
 
 
+def test_what_no_field_can_hold_is_counted_for_each_column(shop: Path) -> None:
+    lines = [
+        '{"path": "img/a.jpg", "id": true, "price": NaN, "size": -Infinity, "x": [NaN, "NaN"]}',
+        '{"path": "img/b.jpg", "id": false, "price": 1e999, "size": 5}',
+        '{"path": "img/c.jpg", "id": 7, "price": null, "day": "2021-1-5"}',
+    ]
+    source = catalogue(shop, "\n".join(lines), "shop.jsonl")
+    found = images(source)
+    assert [entry.id for entry in found] == ["true", "false", "7"]
+    assert [dict(entry.fields) for entry in found] == [
+        {"x": '[null,"NaN"]'},
+        {"size": 5},
+        {"day": "2021-1-5"},
+    ]
+    assert source.notes() == [
+        "shop.jsonl: 2 values in the column 'price' are NaN or infinite, which no number is; "
+        "left out",
+        "shop.jsonl: 1 value in the column 'size' is NaN or infinite, which no number is; left out",
+        "shop.jsonl: 1 value in the column 'x' is NaN or infinite, which no number is; left out",
+        "shop.jsonl: the column 'day' holds dates such as '2021-1-5', which stay text; write dates "
+        "as 2024-05-31",
+    ]
+    assert list(source.entries())  # read again, counted anew
+    assert len(source.notes()) == 4
+
+
+def test_pictures_within_parquet_are_no_fields(shop: Path) -> None:
+    rows = [
+        {"path": "img/a.jpg", "price": float("nan"), "raw": b"\xff", "image": {"bytes": b"\xff"}},
+        {"path": "img/b.jpg", "price": 2.5, "raw": None, "image": {"bytes": None}},
+    ]
+    pytest.importorskip("pyarrow")
+    source = CatalogueSource(written(shop, "parquet", rows), image_column="path")
+    assert fields(source) == [
+        {"image": '{"bytes":null}'},
+        {"price": 2.5, "image": '{"bytes":null}'},
+    ]
+    assert sorted(source.notes()) == [
+        "shop.parquet: 1 value in the column 'image' is binary data, which no field can hold; "
+        "left out",
+        "shop.parquet: 1 value in the column 'price' is NaN or infinite, which no number is; "
+        "left out",
+        "shop.parquet: 1 value in the column 'raw' is binary data, which no field can hold; "
+        "left out",
+    ]
+
+
 def test_parquet_values_become_plain_fields(shop: Path) -> None:
     row = {
         "path": "img/a.jpg",

@@ -1,6 +1,7 @@
 """Bodies of requests taken apart: JSON, multipart, lines of JSON."""
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
@@ -13,6 +14,9 @@ from starlette.requests import Request
 from visavis.server.api.schemas import MOST_TERMS, ExplanationIn, SearchIn, TagIn
 from visavis.server.refusals import BadRequestError, InvalidError, MediaTypeError
 
+REPEATABLE = frozenset(("where",))
+"""The parameters of URLs that may be there several times."""
+
 JSON = "application/json"
 MULTIPART = "multipart/form-data"
 LINES = "application/x-ndjson"
@@ -20,6 +24,25 @@ LINES = "application/x-ndjson"
 _MOST_TEXTS = 8
 
 M = TypeVar("M", bound=BaseModel)
+
+
+async def check_parameters(request: Request) -> None:
+    """Raise BadRequestError for a parameter in the URL that is there twice: which one counts?"""
+    times = Counter(name for name, _ in request.query_params.multi_items())
+    for name, count in times.items():
+        if count > 1 and name not in REPEATABLE:
+            raise BadRequestError(
+                f"the parameter {name[:100]!r} is in the URL {count} times, and only where may be; "
+                "send it once"
+            )
+
+
+def refuse_parameters(request: Request) -> None:
+    """Raise InvalidError for parameters in the URL where the options belong in the body."""
+    if names := sorted(request.query_params.keys()):
+        raise InvalidError(
+            f"{names[0][:100]}: it is in the URL; this path takes its options in the body"
+        )
 
 
 def media_type(request: Request) -> str:
@@ -43,6 +66,7 @@ async def read_explain(request: Request) -> tuple[ExplanationIn, list[bytes]]:
 
 
 async def _read_query(request: Request, model: type[M]) -> tuple[M, list[bytes]]:
+    refuse_parameters(request)
     kind = media_type(request)
     if kind == JSON:
         return parsed(model, await request.body()), []

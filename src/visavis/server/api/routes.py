@@ -4,7 +4,7 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from pydantic import BaseModel
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -21,11 +21,11 @@ from visavis.server.api import (
     tags,
     writing,
 )
-from visavis.server.api.bodies import JSON, LINES, MULTIPART
+from visavis.server.api.bodies import JSON, LINES, MULTIPART, check_parameters
 from visavis.server.edge.guard import ASKING, OPEN
 
 _REASONS = {
-    400: "The body cannot be taken apart, or the host is not ours.",
+    400: "The body cannot be taken apart, a parameter is there twice, or the host is not ours.",
     401: "A key is needed, or this one is not known.",
     403: "The key does not allow it, or this server does not.",
     404: "There is no such record, or its picture is gone.",
@@ -46,6 +46,7 @@ _ELSEWHERE: dict[int | str, dict[str, Any]] = {
 }
 _TAGS = {"images": "images", "fields": "images", "search": "search", "tag": "tags"}
 _TAGS |= {"classes": "tags", "explain": "search"}
+_CHECKED = (Depends(check_parameters),)
 _ALWAYS = (400, 401, 403, 429, 503)
 
 
@@ -180,6 +181,9 @@ class _Adder:
             response_class=JSONResponse if json else Response,
             responses=documented,
             openapi_extra=extra,
+            dependencies=_CHECKED,
         )
         if self._method == "GET":
-            self._app.add_api_route(path, handler, methods=["HEAD"], include_in_schema=False)
+            self._app.add_api_route(
+                path, handler, methods=["HEAD"], include_in_schema=False, dependencies=_CHECKED
+            )

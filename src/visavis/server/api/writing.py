@@ -14,7 +14,14 @@ from starlette.responses import Response
 from visavis.errors import FetchError, ImageError, ImageUnreadableError
 from visavis.image_index import ImageIndex
 from visavis.images.decode import decode
-from visavis.server.api.bodies import LINES, MULTIPART, media_type, parsed, read_form
+from visavis.server.api.bodies import (
+    LINES,
+    MULTIPART,
+    media_type,
+    parsed,
+    read_form,
+    refuse_parameters,
+)
 from visavis.server.api.rendering import answer, record_id, visible
 from visavis.server.api.request_source import RequestSource
 from visavis.server.api.schemas import MOST_ID, FieldsIn, NoParams, UrlIn, WhereParams
@@ -38,6 +45,7 @@ class _Upload:
 
 async def add_images(request: Request) -> Response:
     """Add a picture with its fields, or pictures at URLs; an id that is there is replaced."""
+    refuse_parameters(request)
     state = state_of(request)
     kind = media_type(request)
     if kind == MULTIPART:

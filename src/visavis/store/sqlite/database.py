@@ -18,7 +18,7 @@ from visavis.errors import (
     StoreError,
     UsageError,
 )
-from visavis.filters import normal
+from visavis.filters import folded
 from visavis.store.sqlite.opening import OpenedDatabase, open_file
 
 DATABASE = "index.sqlite"
@@ -83,7 +83,7 @@ class Database:
         opened = file.connection
         # FULL: a commit that returned survives a power cut, not only the death of the process.
         opened.executescript("PRAGMA synchronous=FULL; PRAGMA cache_size=-16384;")
-        opened.create_function("casefold", 1, _casefold, deterministic=True)
+        opened.create_function("folded", 1, _folded, deterministic=True)
         self._local.held = _Owned(file)
         return opened
 
@@ -225,8 +225,8 @@ class translated:
             ) from error
 
 
-def _casefold(value: object) -> str | None:
-    return None if value is None else normal(str(value)).casefold()
+def _folded(value: object) -> str | None:
+    return None if value is None else folded(str(value))
 
 
 def _damaged(path: Path, detail: str) -> IndexDamagedError:

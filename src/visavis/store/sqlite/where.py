@@ -6,6 +6,7 @@ from visavis.filters import Span, TypedCondition, TypedFilter, Value
 from visavis.types import FieldValue
 
 _DATES = "[0-9][0-9][0-9][0-9]-[0-9][0-9]*"
+_NOT_ASCII = "*[^\x01-\x7f]*"
 _PLAIN_NAME = re.compile(r"[\w .:/-]+")
 
 
@@ -45,8 +46,8 @@ def _compiled(condition: TypedCondition) -> tuple[str, list[FieldValue]]:
         parts.append(sql)
         parameters += values
     if condition.containing is not None:
-        sql, needle = _contains(expression, condition.containing)
-        parts, parameters = [sql], [needle]
+        sql, needles = _contains(expression, condition.containing)
+        parts, parameters = [sql], [*needles]
     sql = " OR ".join(parts)
     return (f"{expression} IS NULL OR NOT ({sql})" if condition.negated else sql), parameters
 
@@ -69,11 +70,14 @@ def _within(expression: str, span: Span) -> tuple[str, list[FieldValue]]:
     return f"({' AND '.join(parts)})", [_bound(end) for end, _ in ends]
 
 
-def _contains(expression: str, needle: str) -> tuple[str, str]:
-    if not needle.isascii():  # SQLite folds the case of ASCII alone
-        return f"instr(casefold({expression}), ?) > 0", needle.casefold()
+def _contains(expression: str, needle: str) -> tuple[str, list[str]]:
+    """Texts of ASCII alone, which are most, are left to SQLite: it folds their case by itself."""
+    slow = f"instr(folded({expression}), ?) > 0"
+    if not needle.isascii():
+        return slow, [needle]
     escaped = re.sub(r"([%_\\])", r"\\\1", needle)
-    return f"{expression} LIKE ? ESCAPE '\\'", f"%{escaped}%"
+    quick = f"{expression} LIKE ? ESCAPE '\\'"
+    return f"{quick} OR ({expression} GLOB ? AND {slow})", [f"%{escaped}%", _NOT_ASCII, needle]
 
 
 def _bound(value: Value) -> FieldValue:

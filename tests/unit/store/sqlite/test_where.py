@@ -81,6 +81,7 @@ SHOP: list[Fields] = [
         (["new=1"], [0]),
         (["title~lamp"], [0]),
         (["title~éclair"], [1]),
+        (["title~ECLAIR"], [1]),
         (["title~0%"], [4]),
         (["title~_"], []),
         (["price~9"], [1, 3]),

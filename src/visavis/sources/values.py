@@ -1,0 +1,118 @@
+"""The values of typed files (JSON Lines, Parquet) as fields, and what has to be said of them."""
+
+import json
+import math
+import re
+from collections import Counter, defaultdict
+from collections.abc import Collection
+from typing import Any
+
+from visavis.sources.cells import LARGEST
+from visavis.sources.dates import Dates, no_dates
+from visavis.types import FieldValue
+
+_CONSTANT = re.compile(r'"(?:[^"\\]|\\.)*"|-?Infinity|NaN')
+
+
+class TypedColumns:
+    """Turns rows of typed values into fields, and counts what cannot be one.
+
+    Args:
+        file: The file's name, for the notes.
+        text_columns: The columns whose values stay text, whatever they are.
+    """
+
+    def __init__(self, file: str, text_columns: Collection[str]) -> None:
+        self._file = file
+        self._text_columns = text_columns
+        self._endless: Counter[str] = Counter()
+        self._binary: Counter[str] = Counter()
+        self._texts: Counter[str] = Counter()
+        self._dates: defaultdict[str, Dates] = defaultdict(no_dates)
+
+    def fields(self, found: dict[str, Any]) -> dict[str, FieldValue]:
+        """The fields of one row; empty values are left out."""
+        values: dict[str, FieldValue] = {}
+        for name, value in found.items():
+            kept = self._value(name, value)
+            if kept is None or kept == "" or not name:
+                continue
+            if name in self._text_columns:
+                kept = str(kept).lower() if isinstance(kept, bool) else str(kept)
+            elif isinstance(kept, str):
+                self._texts[name] += 1
+                self._dates[name].add(kept)
+            values[_text(name)] = kept
+        return values
+
+    def notes(self) -> list[str]:
+        """What was left out, and what may be meant otherwise: one sentence for each column."""
+        what = {
+            "NaN or infinite, which no number is": self._endless,
+            "binary data, which no field can hold": self._binary,
+        }
+        told = [
+            f"{self._file}: {count:,} value{'s' * (count > 1)} in the column {_text(name)!r} "
+            f"{'are' if count > 1 else 'is'} {kind}; left out"
+            for kind, counts in what.items()
+            for name, count in counts.items()
+        ]
+        for name, dates in self._dates.items():
+            if dates.odd and dates.cells * 2 > self._texts[name]:
+                told.append(
+                    f"{self._file}: the column {_text(name)!r} holds dates such as {dates.odd!r}, "
+                    "which stay text; write dates as 2024-05-31"
+                )
+        return told
+
+    def _value(self, name: str, value: Any) -> FieldValue | None:
+        """Scalars as they are, dates as ISO, nested values as JSON."""
+        match value:
+            case None | bool():
+                return value
+            case int():
+                return value if -LARGEST <= value < LARGEST else str(value)
+            case float():
+                if math.isfinite(value):
+                    return value
+                self._endless[name] += 1
+                return None
+            case str():
+                return _text(value).strip()
+            case bytes():
+                self._binary[name] += 1
+                return None
+            case list() | dict() | tuple():
+                return self._packed(name, value)
+        plain = _plain(value)
+        return self._value(name, plain) if isinstance(plain, float) else plain
+
+    def _packed(self, name: str, value: Any) -> str:
+        def default(part: object) -> str | float | None:
+            if isinstance(part, bytes):
+                self._binary[name] += 1
+                return None
+            return _plain(part)
+
+        def constant(found: re.Match[str]) -> str:
+            if found[0].startswith('"'):
+                return found[0]
+            self._endless[name] += 1
+            return "null"
+
+        packed = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=default)
+        return _text(_CONSTANT.sub(constant, packed) if _CONSTANT.search(packed) else packed)
+
+
+def _plain(value: object) -> str | float:
+    import datetime
+    from decimal import Decimal
+
+    if isinstance(value, datetime.date | datetime.datetime | datetime.time):
+        return value.isoformat()
+    return float(value) if isinstance(value, Decimal) else str(value)
+
+
+def _text(value: str) -> str:
+    """Text that is valid UTF-8: JSON can smuggle half characters in, SQLite takes none."""
+    return value if value.isascii() else value.encode("utf-8", "replace").decode()

@@ -13,6 +13,7 @@ from starlette.requests import ClientDisconnect
 from visavis.server.edge.limits import CHARGE
 from visavis.server.metrics import Metrics
 from visavis.server.refusals import BusyError
+from visavis.store.stopping import stoppable
 
 T = TypeVar("T")
 
@@ -53,7 +54,8 @@ class Pool:
 
     At most `threads` pieces run and `queue` wait; one more is refused with 503 at once, so that
     waiting never grows. Work that takes longer than `seconds`, or whose client leaves, is given
-    up: if it had not begun it never does, otherwise it keeps its thread until it asks its `Job`.
+    up: if it had not begun it never does, otherwise it keeps its thread until it asks its `Job`,
+    or the index asks for it (see `visavis.store.stopping`).
     """
 
     def __init__(
@@ -89,8 +91,13 @@ class Pool:
         `receive` is that of a request whose body was read. Raises ClientDisconnect as well.
         """
         job = Job(self._seconds)
+
+        def stopping() -> T:
+            with stoppable(job.check):
+                return work(job)
+
         try:
-            return await self._awaited(job, lambda: work(job), receive)
+            return await self._awaited(job, stopping, receive)
         finally:
             job.leave()
             if paid:
@@ -147,6 +154,9 @@ def _pay(job: Job) -> None:
 
 async def _first_of(work: "asyncio.Future[Any]", receive: Receive) -> None:
     """Returns when some work is done. Raises ClientDisconnect when its client leaves before."""
+    await asyncio.wait({work}, timeout=_QUICK)
+    if work.done():
+        return
     leaving = asyncio.ensure_future(_left(receive))
     try:
         await asyncio.wait({work, leaving}, return_when=asyncio.FIRST_COMPLETED)
@@ -192,4 +202,5 @@ class Room:
                 self._changed.notify_all()
 
 
+_QUICK = 0.02  # seconds before it is worth a look whether the client has left
 _LOOK_EVERY = 0.1  # seconds between two looks at whether somebody still waits

@@ -97,8 +97,20 @@ class State:
             titles=KnownTitles(options.title, options.hidden),
         )
 
-    async def with_index(self, work: Callable[[ImageIndex], T]) -> T:
-        """What some work on the index gives that decodes nothing, done on a thread."""
+    async def with_index(self, request: Request, work: Callable[[ImageIndex], T]) -> T:
+        """What some work on the index gives that decodes nothing, done on a thread.
+
+        It stops soon after its client has left. The body of the request was read, if it has one.
+        """
+
+        def leased(_: Job) -> T:
+            with self.current.use() as index:
+                return work(index)
+
+        return await self.lookups.run_for(request.receive, leased)
+
+    async def without_client(self, work: Callable[[ImageIndex], T]) -> T:
+        """The same for no client, or for several."""
 
         def leased() -> T:
             with self.current.use() as index:
@@ -144,7 +156,7 @@ class State:
             self.abilities.of(index)
 
         try:
-            await self.with_index(work)
+            await self.without_client(work)
         except VisavisError as error:
             # The index may be away for a moment, when a worker is replaced; requests say so.
             _LOG.warning("not ready yet: %s", error)

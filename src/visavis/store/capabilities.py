@@ -74,6 +74,12 @@ class Browsing(Protocol):
         """The commonest values of a field with their counts."""
         ...
 
+    def counts(
+        self, name: str, values: Sequence[FieldValue], where: Filter | None = None
+    ) -> Mapping[FieldValue, int]:
+        """How many records (that pass the filter) have each of some values of a field."""
+        ...
+
     def reaching(self, vector: Vectors, min_score: float, where: Filter | None = None) -> int:
         """How many records have at least a score against a unit vector; exact."""
         ...

@@ -239,7 +239,7 @@ def test_a_stop_does_not_wait_for_other_peoples_servers(
 
 
 def test_an_address_that_takes_too_long_frees_its_thread(clients: Clients, shop: str) -> None:
-    client = clients(allow_urls=True, allow_private=True, work_seconds=0.5)
+    client = clients(allow_urls=True, allow_private=True, work_seconds=2.0)
     query = {"terms": [{"url": f"{shop}/20/a"}]}
     started = time.monotonic()
     with ThreadPoolExecutor(16) as pool:

@@ -11,6 +11,7 @@ from starlette.requests import ClientDisconnect
 from visavis.server.metrics import Metrics
 from visavis.server.pool import Job, Pool, Room
 from visavis.server.refusals import BusyError
+from visavis.store.stopping import go_on
 
 
 def test_what_does_not_fit_is_refused_at_once_and_room_comes_back() -> None:
@@ -88,6 +89,35 @@ def test_work_stops_when_its_client_leaves() -> None:
         pool.close()
         assert len(steps) < 100
         assert never == []  # nobody was there any more when its turn came
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("leaves", [True, False])
+def test_what_works_inside_the_index_stops_as_well(leaves: bool) -> None:
+    async def story() -> None:
+        steps: list[int] = []
+        begun = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        pool = Pool("work", threads=1, queue=1, seconds=9 if leaves else 0.1, metrics=Metrics())
+
+        def work(_: Job) -> None:
+            loop.call_soon_threadsafe(begun.set)
+            while len(steps) < 500:
+                go_on()
+                steps.append(1)
+                time.sleep(0.01)
+
+        async def receive() -> dict[str, str]:
+            await begun.wait()
+            if not leaves:
+                await asyncio.Event().wait()
+            return {"type": "http.disconnect"}
+
+        with pytest.raises(ClientDisconnect if leaves else BusyError):
+            await pool.run_for(receive, work)
+        pool.close()
+        assert len(steps) < 200
 
     asyncio.run(story())
 

@@ -1,13 +1,14 @@
 """One hit for many: the best view of each value of a field, copies behind what they are copies of.
 
 Matches are taken in their order, in blocks whose sizes depend on nothing but how far one has come:
-so every page sees the same heads, and pages neither repeat nor leave out one. Once a value has its
-head, a filter leaves out the other records that have it, so that ten hits take few blocks also
-where the nearest thousand records are of one value.
+so every page sees the same heads, and pages neither repeat nor leave out one. Each is four times
+as large as the one before, as a block is found by ranking all that lies before it. Where most of a
+block stood behind heads, a filter leaves out the values that have one, so that ten hits take few
+blocks also where the nearest thousand records are of one value.
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -15,16 +16,16 @@ from visavis.filters import check_field, normal
 from visavis.matching.pixel_check import Compared
 from visavis.matching.signature import Signature
 from visavis.store.base import VectorStore
-from visavis.store.capabilities import has_evidence
+from visavis.store.capabilities import has_evidence, has_facets
+from visavis.store.stopping import go_on
 from visavis.types import Condition, FieldValue, Filter, ImageRecord, Kind, Match, Query
 
 FIRST = 32
-"""Matches of the first block; each is twice as large as the one before."""
+"""Matches of the first block; each is four times as large as the one before."""
 
 FARTHEST, FARTHEST_UNIQUE = 20_000, 2_000
 """Matches that are looked through at most; comparing pictures takes half a millisecond each."""
 
-_LARGEST = 1_024
 _WINDOW = 200  # heads that a match is compared with
 
 
@@ -61,7 +62,7 @@ def folded(
     farthest = FARTHEST_UNIQUE if query.unique else FARTHEST
     wanted, size, done, looked = query.offset + query.limit, FIRST, first.last, len(first.met)
     while not done and len(heads.found) < wanted and looked < farthest:
-        size = min(2 * size, _LARGEST)
+        size = min(4 * size, farthest - looked)
         block = fetch(size, heads.passed(), heads.others())
         heads.take(block)
         done, looked = block.last, looked + len(block.met)
@@ -86,6 +87,7 @@ class _Heads:
         self._excludes = filtered and self._kind in ("text", "number")
         self.found: list[Match] = []
         self._values: set[FieldValue] = set()  # that have a head
+        self._left_out: frozenset[FieldValue] = frozenset()  # of these, by the filter
         self._met: Counter[FieldValue | None] = Counter()
         self._copies: dict[int, list[str]] = {}
         self._files: dict[str, int] = {}  # by digest
@@ -94,9 +96,11 @@ class _Heads:
 
     def take(self, block: Block) -> None:
         """Find the heads among further matches."""
+        before = len(self.found)
         self._met.update(self._value(match.record) for match in block.met)
         known = self._signatures(block.kept)
         for match in block.kept:
+            go_on()
             value = self._value(match.record)
             if value is not None and value in self._values:
                 continue
@@ -109,30 +113,29 @@ class _Heads:
                 self._files[match.record.sha256] = len(self.found)
                 self._compared.add(signature)
             self.found.append(match)
+        # Each block's filter is a look at all records: only where it spares more than it costs.
+        if self._excludes and (len(self.found) - before) * 2 < len(block.met):
+            self._left_out = frozenset(self._values)
 
     def passed(self) -> int:
         """How many of the matches that `others` lets through have been met: the first of them."""
-        if not self._excludes:
-            return self._met.total()
-        return sum(met for value, met in self._met.items() if value not in self._values)
+        return sum(met for value, met in self._met.items() if value not in self._left_out)
 
     def others(self) -> Filter | None:
-        """The filter of the query, and of what has no head yet."""
+        """The filter of the query, and of what has no head yet, as far as it is to leave it out."""
         where = self._query.where
-        if not self._excludes or not self._values or self._field is None:
+        if not self._left_out or self._field is None:
             return where
-        headed = Condition(self._field, "!=", tuple(self._values), quoted=True)
+        headed = Condition(self._field, "!=", tuple(self._left_out), quoted=True)
         return Filter((*(where.conditions if where else ()), headed))
 
     def told(self, start: int, stop: int) -> tuple[Match, ...]:
         """Some of the heads, with what stands behind them."""
+        shown = self.found[start:stop]
+        views = self._views([self._value(match.record) for match in shown])
         return tuple(
-            replace(
-                self.found[at],
-                views=self._views(self.found[at].record),
-                copies=tuple(self._copies.get(at, ())),
-            )
-            for at in range(start, min(stop, len(self.found)))
+            replace(match, views=views[at], copies=tuple(self._copies.get(start + at, ())))
+            for at, match in enumerate(shown)
         )
 
     def notes(self) -> tuple[str, ...]:
@@ -150,7 +153,7 @@ class _Heads:
             return None
         own = self._field in self._kinds
         value = record.fields.get(self._field) if own else getattr(record, self._field)
-        if isinstance(value, str):
+        if isinstance(value, str) and (own or self._field != "id"):  # is kept as it was written
             return normal(value) or None
         return value
 
@@ -172,26 +175,33 @@ class _Heads:
         self._unknown |= len(kept) < len(hashes)
         return {digest: Signature.unpacked(data) for digest, data in kept.items()}
 
-    def _views(self, record: ImageRecord) -> int | None:
-        """How many more records have the same value, and pass the filter."""
+    def _views(self, values: Sequence[FieldValue | None]) -> list[int | None]:
+        """How many more records have each of the values, and pass the filter."""
         if self._field is None:
-            return None
-        value = self._value(record)
-        if value is None:
-            return 0
-        same = Condition(self._field, "=", (value,), quoted=True)
-        where = self._query.where
-        alone = Filter((*(where.conditions if where else ()), same))
-        if self._kind in ("text", "number"):
-            count = self._store.count(alone)
-        else:  # the filter lets others through as well
-            count = sum(self._value(one) == value for one in self._store.records(alone))
-        return count - 1 - self._left_out(alone, value)
+            return [None] * len(values)
+        counts = self._counts([value for value in values if value is not None])
+        own = self._own_value()
+        return [
+            0 if value is None else counts.get(value, 0) - 1 - (value == own) for value in values
+        ]
 
-    def _left_out(self, alone: Filter, value: FieldValue) -> int:
-        """Whether the record that is asked with, and is no match of itself, has the value too."""
-        id = self._query.without
-        if id is None or self._value(self._store.get(id)) != value:
-            return 0
-        itself = Filter((*alone.conditions, Condition("id", "=", (id,))))
-        return self._store.count(itself)
+    def _counts(self, values: Sequence[FieldValue]) -> Mapping[FieldValue, int]:
+        """How many records that pass the filter have each of the values."""
+        assert self._field is not None  # narrows the type: `_views` asked
+        if has_facets(self._store):
+            return self._store.browse.counts(self._field, values, self._query.where)
+        passing = self._store.records(self._query.where)
+        return Counter(value for record in passing if (value := self._value(record)) is not None)
+
+    def _own_value(self) -> FieldValue | None:
+        """What the record has that is asked with, and is no match of itself; None: it counts not.
+
+        It counts where it passes the filter.
+        """
+        if self._query.without is None:
+            return None
+        conditions = self._query.where.conditions if self._query.where else ()
+        itself = Condition("id", "=", (self._query.without,))
+        if not self._store.count(Filter((*conditions, itself))):
+            return None
+        return self._value(self._store.get(self._query.without))

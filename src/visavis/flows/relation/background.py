@@ -31,6 +31,7 @@ from visavis.matching.pixel_check import pixel_checks
 from visavis.matching.signature import Signature
 from visavis.store.base import Page, VectorStore
 from visavis.store.capabilities import has_evidence, has_facets
+from visavis.store.stopping import unstoppable
 from visavis.types import FALSE_MATCH, FieldValue, ImageRecord
 
 LEAST_RECORDS = 10
@@ -136,7 +137,8 @@ class Cuts:
         if self._held is None or not self._held.fits(fingerprint, records):
             kept = _kept(self._store)
             if kept is None or not kept.fits(fingerprint, records):
-                kept = measure(self._store) if records <= _AT_ONCE else None
+                with unstoppable():  # of use to all who ask later
+                    kept = measure(self._store) if records <= _AT_ONCE else None
             self._held, self._known = kept, {}
         return self._held
 

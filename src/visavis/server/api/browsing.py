@@ -37,7 +37,7 @@ async def list_images(request: Request, asked: Annotated[PageParams, Query()]) -
             "total": total,
         }
 
-    return answer(await state.with_index(work))
+    return answer(await state.with_index(request, work))
 
 
 async def random_images(request: Request, asked: Annotated[RandomParams, Query()]) -> Response:
@@ -53,7 +53,7 @@ async def random_images(request: Request, asked: Annotated[RandomParams, Query()
         shapes = [record_shape(record, options, titles) for record in records]
         return {"images": shapes, "total": index.store.count(where)}
 
-    return answer(await state.with_index(work))
+    return answer(await state.with_index(request, work))
 
 
 async def get_image(request: Request, id: str, _: Annotated[NoParams, Query()]) -> Response:
@@ -68,7 +68,7 @@ async def get_image(request: Request, id: str, _: Annotated[NoParams, Query()]) 
         found = record.fields.get(TAGS) if told else None
         return shape if found is None else shape | {"tags": split_tags(str(found))}
 
-    return answer(await state.with_index(work))
+    return answer(await state.with_index(request, work))
 
 
 async def list_fields(request: Request, asked: Annotated[WhereParams, Query()]) -> Response:
@@ -78,7 +78,9 @@ async def list_fields(request: Request, asked: Annotated[WhereParams, Query()]) 
     """
     state = state_of(request)
     where = visible(asked.where, state.options.hidden)
-    facets = await state.with_index(lambda index: faceted(index.store).browse.facets(where))
+    facets = await state.with_index(
+        request, lambda index: faceted(index.store).browse.facets(where)
+    )
     shown = [facet for facet in facets if facet.name not in state.options.hidden]
     return answer({"fields": [_facet_shape(facet) for facet in shown]})
 
@@ -117,7 +119,7 @@ async def show_info(request: Request, _: Annotated[NoParams, Query()]) -> Respon
             "fields": len(store.fields().keys() - options.hidden),
         }
 
-    return answer(await state.with_index(work))
+    return answer(await state.with_index(request, work))
 
 
 async def health() -> Response:
@@ -134,7 +136,7 @@ async def readiness(request: Request) -> Response:
         with suppress(ModelUnknownError):  # then its records can be asked with
             index.embedder(threads=1)
 
-    await state.readiness.check(lambda: state.with_index(work))
+    await state.readiness.check(lambda: state.without_client(work))
     return answer({"status": "ready"})
 
 

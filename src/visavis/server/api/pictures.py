@@ -84,7 +84,7 @@ async def get_thumbnail(
         kept = index.shelf.thumbnails.kept(record.sha256, asked.side)
         return record if kept is None else _Small(kept, record.sha256, True)
 
-    small = await state.with_index(look_up)
+    small = await state.with_index(request, look_up)
     if isinstance(small, ImageRecord):
         small = await with_picture(
             request,
@@ -145,7 +145,7 @@ async def get_file(request: Request, id: str, asked: Annotated[FileParams, Query
     """A record's picture itself, or a redirect to its URL."""
     state = state_of(request)
     wanted = record_id(request)
-    found = await state.with_index(lambda index: _file(index, wanted, state))
+    found = await state.with_index(request, lambda index: _file(index, wanted, state))
     if isinstance(found, str):
         return RedirectResponse(found, 307)
     etag = f'"{found.version}"'

@@ -67,7 +67,7 @@ async def search(request: Request) -> Response:
     if any(term.is_picture for term in named):
         return answer(await state.with_pictures(request, look))
     plain = [query_term(term, files, fetched) for term in named]
-    return answer(await state.with_index(lambda index: rank(index, plain)))
+    return answer(await state.with_index(request, lambda index: rank(index, plain)))
 
 
 def _wanted(asked: SearchIn | SimilarParams, state: State) -> _Wanted:
@@ -116,7 +116,7 @@ async def similar_images(
         )
         return _answered(index, query, state)
 
-    return answer(await state.with_index(work))
+    return answer(await state.with_index(request, work))
 
 
 def _answered(index: ImageIndex, query: Query, state: State) -> dict[str, Any]:

@@ -61,7 +61,7 @@ async def _of_record(request: Request, id: str, asked: TagIn, state: State) -> d
             return record
         return _tagged(index, RecordTerm(id), asked, state)
 
-    shape = await state.with_index(look_up)
+    shape = await state.with_index(request, look_up)
     if not isinstance(shape, ImageRecord):
         return shape
     return await with_picture(
@@ -113,4 +113,4 @@ async def list_classes(request: Request, asked: Annotated[ClassesParams, Query()
             "total": len(names),
         }
 
-    return answer(await state.with_index(work))
+    return answer(await state.with_index(request, work))

@@ -24,6 +24,7 @@ from visavis.store.nearest.ann import one_thread
 from visavis.store.nearest.caches import Base
 from visavis.store.nearest.codes import ROUNDING, dots, possibly_best
 from visavis.store.nearest.sizes import Sizes
+from visavis.store.stopping import go_on
 from visavis.types import Vectors
 
 Numbers = NDArray[np.int64]
@@ -48,10 +49,7 @@ class Ranking:
     def of(parts: list[tuple[Numbers, Vectors]]) -> "Ranking":
         """Parts put together and sorted."""
         filled = [part for part in parts if len(part[0])] or parts[:1]
-        numbers, scores = filled[0]
-        if len(filled) > 1:
-            numbers = np.concatenate([part[0] for part in filled])
-            scores = np.concatenate([part[1] for part in filled])
+        numbers, scores = _joined(filled) if len(filled) > 1 else filled[0]
         scores = rounded(scores)
         order = np.lexsort((numbers, -scores))
         return Ranking(numbers[order], scores[order])
@@ -253,8 +251,25 @@ class Snapshot:
         if positions is None and len(self._removed):
             coded[self._removed] = -np.inf
         kept = np.flatnonzero(possibly_best(coded, codes.errors(positions), need))
-        numbers, vectors = fetch(codes.numbers[kept if positions is None else positions[kept]])
-        return numbers, dots(vectors, vector)
+        found = codes.numbers[kept if positions is None else positions[kept]]
+        return exact_scores(found, vector, fetch)
+
+
+def exact_scores(numbers: Numbers, vector: Vectors, fetch: Fetch) -> tuple[Numbers, Vectors]:
+    """Numbers that still exist with their scores, in full precision.
+
+    Some thousand vectors are held at a time: of a page that lies deep, all before it are fetched.
+    """
+    parts = []
+    for start in range(0, max(1, len(numbers)), _MOST_CANDIDATES):
+        go_on()
+        found, vectors = fetch(numbers[start : start + _MOST_CANDIDATES])
+        parts.append((found, dots(vectors, vector)))
+    return parts[0] if len(parts) == 1 else _joined(parts)
+
+
+def _joined(parts: list[tuple[Numbers, Vectors]]) -> tuple[Numbers, Vectors]:
+    return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
 
 
 def rounded(scores: Vectors) -> Vectors:

@@ -12,7 +12,15 @@ from numpy.typing import NDArray
 from visavis.store.base import DEPTH
 from visavis.store.nearest.ann import one_thread
 from visavis.store.nearest.codes import ROUNDING, dots, possibly_best, products
-from visavis.store.nearest.ranking import Fetch, Numbers, Ranking, Snapshot, among, rounded
+from visavis.store.nearest.ranking import (
+    Fetch,
+    Numbers,
+    Ranking,
+    Snapshot,
+    among,
+    exact_scores,
+    rounded,
+)
 from visavis.types import Vectors
 
 _PROPOSED = 64  # questions whose candidates are scored together, some MB
@@ -76,9 +84,9 @@ def _exactly(
     rankings = []
     for vector, scores in zip(vectors, coded, strict=True):
         kept = np.flatnonzero(possibly_best(scores, errors, need))
-        numbers, exact = fetch(codes.numbers[kept if positions is None else positions[kept]])
+        found = codes.numbers[kept if positions is None else positions[kept]]
         tail = snapshot.rank_tail(vector, need, selected)
-        rankings.append(Ranking.of([tail, (numbers, dots(exact, vector))]))
+        rankings.append(Ranking.of([tail, exact_scores(found, vector, fetch)]))
     return rankings
 
 

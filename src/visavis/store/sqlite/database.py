@@ -20,11 +20,16 @@ from visavis.errors import (
 )
 from visavis.filters import folded
 from visavis.store.sqlite.opening import OpenedDatabase, open_file
+from visavis.store.stopping import go_on, unstoppable
 
 DATABASE = "index.sqlite"
 """The file in the folder of an index."""
 
 SCHEMA_VERSION = 1
+
+# Of SQLite's machine, some 20 ms, between two looks at whether to go on: each look waits for its
+# turn with Python, so what is quick should do without.
+_STEPS = 400_000
 
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -84,6 +89,7 @@ class Database:
         # FULL: a commit that returned survives a power cut, not only the death of the process.
         opened.executescript("PRAGMA synchronous=FULL; PRAGMA cache_size=-16384;")
         opened.create_function("folded", 1, _folded, deterministic=True)
+        opened.set_progress_handler(_stopped, _STEPS)
         self._local.held = _Owned(file)
         return opened
 
@@ -113,7 +119,7 @@ class Database:
     def writing(self) -> Iterator[sqlite3.Connection]:
         """One transaction: all of it, or nothing."""
         connection = self.connection
-        with self.translated():
+        with self.translated(), unstoppable():
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
@@ -218,11 +224,22 @@ class translated:
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, sqlite3.DatabaseError):
+            if str(error) == "interrupted":
+                go_on()  # raises again what `_stopped` has seen
             raise _translate(self._path, error) from error
         if isinstance(error, UnicodeEncodeError):
             raise UsageError(
                 f"{error.object!r} is no valid text: it holds half a character"
             ) from error
+
+
+def _stopped() -> bool:
+    """Whether SQLite is to give up what it is doing; it asks this in the thread that waits."""
+    try:
+        go_on()
+    except Exception:
+        return True
+    return False
 
 
 def _folded(value: object) -> str | None:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.errors import IndexDamagedError
-from visavis.types import ImageRecord, Kind, Vectors
+from visavis.types import FieldValue, ImageRecord, Kind, Vectors
 
 RECORD_COLUMNS = (
     "r.id, r.uri, r.size, r.modified, r.sha256, r.width, r.height, r.fields, s.uri, s.prefix"
@@ -33,8 +33,14 @@ def record(row: Sequence[Any]) -> ImageRecord:
         sha256=sha256.hex(),
         width=width,
         height=height,
-        fields=_JSON.raw_decode(fields)[0] if fields else {},
+        fields=fields_of(fields),
     )
+
+
+def fields_of(text: str | None) -> dict[str, FieldValue]:
+    """A record's fields, as the column of that name has them."""
+    found: dict[str, FieldValue] = _JSON.raw_decode(text)[0] if text else {}
+    return found
 
 
 def stored_uri(uri: str, id: str, folder: str, prefix: str) -> str | None:

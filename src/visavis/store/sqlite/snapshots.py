@@ -25,6 +25,7 @@ from visavis.store.sqlite import edits, rows
 from visavis.store.sqlite.database import Database
 from visavis.store.sqlite.lock import writer_lock
 from visavis.store.sqlite.where import compile_filter
+from visavis.store.stopping import unstoppable
 from visavis.types import Filter, Vectors
 
 _BLOCK, _BLOCK_FLOATS = 8_192, 2**23  # rows read at once, and numbers in them
@@ -74,7 +75,8 @@ class Snapshots:
                 self._db.see_anew(connection)
                 generation, cache = self._marks(connection)
             if held is None or held.generation != generation:
-                held = self._snapshot = self._advanced(connection, generation, cache)
+                with unstoppable():  # of use to all, and a large one may take its time
+                    held = self._snapshot = self._advanced(connection, generation, cache)
             return held
 
     def fresh_for(self, connection: sqlite3.Connection, vector: Vectors) -> Snapshot:

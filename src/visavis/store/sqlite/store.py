@@ -270,12 +270,15 @@ class SqliteStore:
             snapshot = self._snapshots.fresh_for(connection, vectors[0])
             selected = self._snapshots.selected(connection, where, snapshot.generation)
             total = len(snapshot) if selected is None else len(selected)
+            if page.without is not None:
+                number = self._number(connection, page.without)
+                total -= selected is None or number in selected
+            if page.offset >= total:
+                return [Answer((), total)] * len(vectors)
             need = page.offset + page.limit + int(page.without is not None)
             rankings = rank_all(snapshot, vectors, need, selected, self._fetch)
             if page.without is not None:
-                number = self._number(connection, page.without)
                 rankings = [ranking.without(number) for ranking in rankings]
-                total -= selected is None or number in selected
             if page.min_score is not None:
                 rankings = [ranking.reaching(page.min_score) for ranking in rankings]
             found = pages(connection, rankings, page.offset, page.limit)

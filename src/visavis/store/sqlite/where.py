@@ -1,6 +1,8 @@
 """Filters, resolved by visavis.filters, as SQL over the `records` table."""
 
 import re
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from visavis.filters import Span, TypedCondition, TypedFilter, Value
 from visavis.types import FieldValue
@@ -14,7 +16,7 @@ def compile_filter(where: TypedFilter) -> tuple[str, list[FieldValue]]:
     """SQL for a WHERE clause over `records`, and its parameters."""
     parts: list[str] = []
     parameters: list[FieldValue] = []
-    for condition in where.conditions:
+    for condition in dict.fromkeys(where.conditions):
         sql, values = _compiled(condition)
         parts.append(f"({sql})")
         parameters += values
@@ -40,9 +42,9 @@ def _compiled(condition: TypedCondition) -> tuple[str, list[FieldValue]]:
     parameters: list[FieldValue] = []
     if condition.any_of or not condition.spans:
         parts.append(f"{expression} IN ({','.join('?' * len(condition.any_of))})")
-        parameters += map(_bound, condition.any_of)
-    for span in condition.spans:
-        sql, values = _within(expression, span)
+        parameters += map(bound, condition.any_of)
+    for spans in _merged(condition.spans):
+        sql, values = _within(expression, spans)
         parts.append(sql)
         parameters += values
     if condition.containing is not None:
@@ -52,7 +54,29 @@ def _compiled(condition: TypedCondition) -> tuple[str, list[FieldValue]]:
     return (f"{expression} IS NULL OR NOT ({sql})" if condition.negated else sql), parameters
 
 
-def _within(expression: str, span: Span) -> tuple[str, list[FieldValue]]:
+def _within(expression: str, spans: Sequence[Span]) -> tuple[str, list[FieldValue]]:
+    """Whether a value lies in one of some spans of a kind, which are apart and in their order."""
+    test, values = _test(expression, spans)
+    # SQLite sorts every text above every number, so the types are kept apart.
+    types = "'text'" if _of_texts(spans[0]) else "'integer','real'"
+    parts = [f"typeof({expression}) IN ({types})", test]
+    if spans[0].dates:
+        parts.insert(1, f"{expression} GLOB '{_DATES}'")
+    return f"({' AND '.join(parts)})", values
+
+
+def _test(expression: str, spans: Sequence[Span]) -> tuple[str, list[FieldValue]]:
+    """Halving: of three hundred ranges, a value is compared with the ends of nine."""
+    if len(spans) > 1:
+        middle = len(spans) // 2
+        low = spans[middle].low
+        assert low is not None  # of the first span alone, as they are apart
+        left, less = _test(expression, spans[:middle])
+        right, more = _test(expression, spans[middle:])
+        way = ">" + "=" * spans[middle].with_low
+        sql = f"CASE WHEN {expression} {way} ? THEN {right} ELSE {left} END"
+        return sql, [bound(low), *more, *less]
+    [span] = spans
     ends = [
         (end, operator + "=" * included)
         for end, operator, included in (
@@ -61,13 +85,47 @@ def _within(expression: str, span: Span) -> tuple[str, list[FieldValue]]:
         )
         if end is not None
     ]
-    parts = [f"{expression} {operator} ?" for _, operator in ends]
-    # SQLite sorts every text above every number, so the types are kept apart.
-    types = "'text'" if isinstance(ends[0][0], str) else "'integer','real'"
-    parts.append(f"typeof({expression}) IN ({types})")
-    if span.dates:
-        parts.append(f"{expression} GLOB '{_DATES}'")
-    return f"({' AND '.join(parts)})", [_bound(end) for end, _ in ends]
+    return " AND ".join(f"{expression} {way} ?" for _, way in ends), [bound(end) for end, _ in ends]
+
+
+def _merged(spans: Iterable[Span]) -> list[list[Span]]:
+    """The same values in as few spans as can be, apart and in their order, for each kind."""
+    kinds: dict[tuple[bool, bool], list[Span]] = {}
+    for span in spans:
+        kinds.setdefault((_of_texts(span), span.dates), []).append(span)
+    return [_joined(sorted(of_kind, key=_begin)) for of_kind in kinds.values()]
+
+
+def _joined(spans: Sequence[Span]) -> list[Span]:
+    apart = [spans[0]]
+    for span in spans[1:]:
+        last = apart[-1]
+        if not _reaches(last, span):
+            apart.append(span)
+        elif _end(last) < _end(span):
+            apart[-1] = last._replace(high=span.high, with_high=span.with_high)
+    return apart
+
+
+def _reaches(one: Span, other: Span) -> bool:
+    """Whether nothing lies between the end of one span and the beginning of another."""
+    if one.high is None or other.low is None:
+        return True
+    if one.high == other.low:
+        return one.with_high or other.with_low
+    return bool(_begin(other)[1] < _end(one)[1])
+
+
+def _of_texts(span: Span) -> bool:
+    return isinstance(span.high if span.low is None else span.low, str)
+
+
+def _begin(span: Span) -> tuple[Any, ...]:
+    return (0,) if span.low is None else (1, span.low, not span.with_low)
+
+
+def _end(span: Span) -> tuple[Any, ...]:
+    return (2,) if span.high is None else (1, span.high, span.with_high)
 
 
 def _contains(expression: str, needle: str) -> tuple[str, list[str]]:
@@ -80,6 +138,6 @@ def _contains(expression: str, needle: str) -> tuple[str, list[str]]:
     return f"{quick} OR ({expression} GLOB ? AND {slow})", [f"%{escaped}%", _NOT_ASCII, needle]
 
 
-def _bound(value: Value) -> FieldValue:
+def bound(value: Value) -> FieldValue:
     """A value as SQLite takes it: its integers have 64 bits."""
     return float(value) if isinstance(value, int) and abs(value) >= 2**63 else value

@@ -184,6 +184,32 @@ def test_an_order_follows_changes_and_those_without_the_field_come_last(filled: 
         store.browse.page(1, 0, None, "shelff")
 
 
+def test_chosen_values_are_counted_at_once(filled: Filled) -> None:
+    browse, left = filled[0].browse, _left()
+    found = browse.counts("shelf", [1, 2, 99], parse_all(["kind=k0"]))
+    assert found == Counter(n % 7 for n in left if n % 3 == 0 and n % 7 in (1, 2))
+    assert browse.counts("id", ["r1", "r0"]) == {"r1": 1}  # r0 is gone
+    assert browse.counts("title", [f"t {n}" for n in left]) == {f"t {n}": 1 for n in left}
+    assert browse.counts("shelf", []) == {}
+    with pytest.raises(FilterError, match="did you mean 'shelf'"):
+        browse.counts("shelff", [1])
+
+
+def test_numbers_that_nearly_all_differ_keep_their_ends_under_a_filter(tmp_path: Path) -> None:
+    store = SqliteStore.create(tmp_path / "i", ModelFacts("m", "m", "f", DIM))
+    fields: list[Fields] = [{"price": n / 4, "kind": n % 3} for n in range(300)]
+    fields += [{"price": "ask us", "kind": 1}, {"kind": 1}]
+    records = [some_record(f"r{at}", named) for at, named in enumerate(fields)]
+    store.upsert(store.source("list", "list").number, records, clustered(302, DIM))
+    [price, _] = store.browse.facets()
+    assert (price.values, price.count, price.min, price.max) == (None, 301, 0, 299 / 4)
+    [price, _] = store.browse.facets(parse_all(["kind=1"]))
+    assert (price.values, price.count, price.min, price.max) == (None, 101, 1 / 4, 298 / 4)
+    [price, _] = store.browse.facets(parse_all(["kind=7"]))
+    assert (price.count, price.min, price.max) == (0, None, None)
+    store.close()
+
+
 def test_values_of_a_field_come_with_their_counts(tmp_path: Path) -> None:
     store = SqliteStore.create(tmp_path / "i", ModelFacts("m", "m", "f", DIM))
     source = store.source("list", "list").number

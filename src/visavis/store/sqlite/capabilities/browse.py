@@ -2,48 +2,24 @@
 
 import json
 import threading
-import time
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.filters import TypedFilter, check_field, resolve
+from visavis.filters import check_field, resolve
 from visavis.store.capabilities import Facet
 from visavis.store.nearest.ranking import Fetch, Numbers
 from visavis.store.sqlite import rows
+from visavis.store.sqlite.capabilities.facets import Facets
 from visavis.store.sqlite.database import Database
 from visavis.store.sqlite.snapshots import Snapshots
-from visavis.store.sqlite.where import column, compile_filter, field_expression
+from visavis.store.sqlite.where import bound, column, compile_filter, field_expression
 from visavis.types import FieldValue, Filter, ImageRecord, Vectors
 
-_LISTED = 50  # values of a field that are named, the commonest first
-_FEW = 12  # so many different values are always worth naming
-_STALE_FACTOR = 10.0  # counting may take a tenth of the time while an index is being written
-_STALEST = 60.0  # seconds
-_KEPT = 64  # counts under filters that are remembered
 _ORDERS = 4  # orders by a field that are remembered: 8 bytes a record each
-_SAMPLED = 100  # records that say in which order the catalogue has its fields
-
-_NUMBER_TYPES = "('integer','real')"
-
-
-@dataclass(frozen=True, slots=True)
-class _CountedFacets:
-    """Facets with the generation they are of, and when they were counted in how many seconds."""
-
-    facets: tuple[Facet, ...]
-    generation: int
-    at: float
-    took: float
-
-    def fits(self, generation: int) -> bool:
-        """Whether they may still be shown: the newest, or recent ones that were costly."""
-        age = time.monotonic() - self.at
-        return generation == self.generation or age < min(self.took * _STALE_FACTOR, _STALEST)
 
 
 class Browse:
@@ -53,9 +29,7 @@ class Browse:
         self._db = db
         self._snapshots = snapshots
         self._fetch = fetch
-        self._counting = threading.Lock()
-        self._counted: _CountedFacets | None = None
-        self._narrowed: OrderedDict[Filter, tuple[int, tuple[Facet, ...]]] = OrderedDict()
+        self._facets = Facets(db)
         self._ordering = threading.Lock()
         self._orders: OrderedDict[tuple[str, bool], tuple[int, Numbers]] = OrderedDict()
 
@@ -100,30 +74,7 @@ class Browse:
         Under a filter, each field's counts are those of the records that pass the conditions on the
         *other* fields: what choosing another of its values would lead to.
         """
-        with self._counting:  # one thread counts, the others wait for its result
-            generation = self.generation()
-            held = self._counted
-            if held is None or not held.fits(generation):
-                started = time.monotonic()
-                facets = tuple(self._facets())
-                ended = time.monotonic()
-                held = self._counted = _CountedFacets(facets, generation, ended, ended - started)
-            if where is None:
-                return held.facets
-            known = self._narrowed.get(where)
-            if known is None or known[0] != held.generation:
-                known = held.generation, tuple(self._under(where, held.facets))
-                _remember(self._narrowed, where, known, _KEPT)
-            return known[1]
-
-    def _under(self, where: Filter, whole: Sequence[Facet]) -> list[Facet]:
-        with self._db.translated(), self._db.reading() as connection:
-            typed = resolve(where, rows.kinds(connection))
-            found = []
-            for facet in whole:
-                others = tuple(c for c in typed.conditions if c.field != facet.name)
-                found.append(self._left(facet, *compile_filter(TypedFilter(others))))
-            return found
+        return self._facets.of(where)
 
     def reaching(self, vector: Vectors, min_score: float, where: Filter | None = None) -> int:
         """How many records have at least a score against a unit vector; exact."""
@@ -171,71 +122,33 @@ class Browse:
                 _remember(self._orders, (name, descending), known, _ORDERS)
             return known[1]
 
-    def _facets(self) -> list[Facet]:
+    def counts(
+        self, name: str, values: Sequence[FieldValue], where: Filter | None = None
+    ) -> dict[FieldValue, int]:
+        """How many records (that pass the filter) have each of some values of a field.
+
+        Raises FilterError for a field that no record has.
+        """
         with self._db.reading() as connection:
             named = rows.kinds(connection)
-            sample = connection.execute(
-                "SELECT fields FROM records WHERE fields IS NOT NULL LIMIT ?", (_SAMPLED,)
+            check_field(name, named)
+            sql, given = compile_filter(resolve(where, named)) if where else ("1", [])
+            asked = {bound(value): value for value in values}
+            found = connection.execute(
+                f"SELECT {column(name, name in named)} AS value, count(*) FROM records WHERE"
+                f" value IN ({','.join('?' * len(asked))}) AND ({sql}) GROUP BY value",
+                (*asked, *given),
             ).fetchall()
-            first = dict.fromkeys(name for (text,) in sample for name in json.loads(text))
-            ordered = dict.fromkeys([*(n for n in first if n in named), *sorted(named)])
-            found = [self._facet(Facet(name, named[name])) for name in ordered]
-            return [facet for facet in found if facet.count]
-
-    def _facet(self, of: Facet) -> Facet:
-        """A field's facts, of all records."""
-        value, number = _expressions(of.name)
-        count, distinct, least, most = self._db.connection.execute(
-            f"SELECT count({value}), count(DISTINCT {value}), min({number}), max({number})"
-            " FROM records"
-        ).fetchone()
-        listed = distinct <= _FEW or distinct * 2 <= count
-        values = tuple(self._values(of.name, _LISTED)) if listed else None
-        return Facet(of.name, of.type, count, distinct, values, least, most)
-
-    def _left(self, of: Facet, where: str, given: Sequence[FieldValue]) -> Facet:
-        """The same of the records that pass a filter, in one look at them.
-
-        A field is a list or is none whatever the filter, so that nothing jumps.
-        """
-        if of.values is None:  # to count different titles would cost more than all the rest
-            value, number = _expressions(of.name)
-            count, least, most = self._db.connection.execute(
-                f"SELECT count({value}), min({number}), max({number}) FROM records WHERE {where}",
-                given,
-            ).fetchone()
-            return Facet(of.name, of.type, count, min(of.distinct, count), None, least, most)
-        values = self._values(of.name, of.count, where, given)
-        numbers = [value for value, _ in values if isinstance(value, int | float)]
-        return Facet(
-            of.name,
-            of.type,
-            sum(count for _, count in values),
-            len(values),
-            tuple(values[:_LISTED]),
-            min(numbers, default=None),
-            max(numbers, default=None),
-        )
+        return {asked[value]: count for value, count in found}
 
     def values(self, name: str, limit: int) -> list[tuple[FieldValue, int]]:
         """The commonest values of a field with their counts."""
         with self._db.translated():
-            return self._values(name, limit)
-
-    def _values(
-        self, name: str, limit: int, where: str = "1", given: Sequence[FieldValue] = ()
-    ) -> list[tuple[FieldValue, int]]:
-        return self._db.connection.execute(
-            f"SELECT {field_expression(name)} AS value, count(*) AS n FROM records"
-            f" WHERE value IS NOT NULL AND ({where}) GROUP BY value ORDER BY n DESC, value LIMIT ?",
-            (*given, limit),
-        ).fetchall()
-
-
-def _expressions(name: str) -> tuple[str, str]:
-    """The SQL that reads a field, and the same where it is a number."""
-    value = field_expression(name)
-    return value, f"CASE WHEN typeof({value}) IN {_NUMBER_TYPES} THEN {value} END"
+            return self._db.connection.execute(
+                f"SELECT {field_expression(name)} AS value, count(*) AS n FROM records"
+                " WHERE value IS NOT NULL GROUP BY value ORDER BY n DESC, value LIMIT ?",
+                (limit,),
+            ).fetchall()
 
 
 def _remember(known: OrderedDict[Any, Any], key: Any, value: Any, most: int) -> None:

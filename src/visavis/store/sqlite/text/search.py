@@ -18,6 +18,7 @@ from visavis.store.sqlite.paging import PlacedRecord, placed
 from visavis.store.sqlite.snapshots import Snapshots
 from visavis.store.sqlite.text import table as text_table
 from visavis.store.sqlite.text.hits import Hits, Matching
+from visavis.store.stopping import unstoppable
 from visavis.store.text.fusion import fused, ranked
 from visavis.store.text.own import Words, pieces, where_they_stand
 from visavis.types import Filter, Match, Vectors
@@ -72,7 +73,7 @@ class TextSearch:
         """
         if self._current():
             return True
-        with self._making:
+        with self._making, unstoppable():
             if not self._tried and not self._current() and self._snapshots.count() <= _SMALL:
                 self._tried = True
                 try:

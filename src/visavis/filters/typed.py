@@ -219,6 +219,8 @@ class _Asked(NamedTuple):
         return folded(text) or normal(text)  # an accent by itself is looked for as such
 
     def _between(self, ends: Range) -> Span:
+        if ends.low is None and ends.high is None:
+            raise FilterError(f"a range of {self.condition.field!r} has neither beginning nor end")
         low = None if ends.low is None else self._end(ends.low)
         high = None if ends.high is None else self._last(ends.high)
         span = self._span(low, high)

@@ -222,8 +222,8 @@ class VectorStore(Protocol):
     """Keeps records with their vectors and finds the nearest.
 
     Implementations are safe to use from several threads; of several processes one writes at a time.
-    Everything acknowledged (a call that returned) survives the death of the process. What takes long
-    looks between its steps whether to go on (see `visavis.store.stopping`).
+    Everything acknowledged (a call that returned) survives the death of the process. What takes
+    long looks between its steps whether to go on (see `visavis.store.stopping`).
     """
 
     @property

@@ -234,6 +234,8 @@ def test_among_other_texts_dates_are_compared_with_dates_alone(
         ("day=31.05.2024", "every day is a date: write 2024-05-01"),
         ("day~May", "every day is a date"),
         ("width=wide", "every width is a number"),
+        ("modified>2024", "seconds with '2024', which seems to be a year; .* 1704067200"),
+        ("modified=2023..2024", "seems to be a year"),
         ("price=15..5", "ends before it begins"),
         ("day=2024..2023", "ends before it begins"),
         ("seen=1..2024-05-01", "from a number to a text"),

@@ -288,4 +288,5 @@ def show(report: "IndexReport", index: "ImageIndex", json_output: bool) -> None:
         f"{', '.join(counts)}, {len(report.failed)} skipped in {report.seconds:.1f} s{pace}"
     )
     info = index.info()
-    terminal.echo(f"{info.records} records in {index.path}, model {info.model}")
+    what = "record" if info.records == 1 else "records"
+    terminal.echo(f"{info.records} {what} in {index.path}, model {info.model}")

@@ -140,6 +140,8 @@ def as_number(value: FieldValue) -> int | float | None:
 def _resolved(condition: Condition, kinds: Mapping[str, Kind]) -> TypedCondition:
     name, operator, values = normal(condition.field), condition.operator, condition.values
     asked = _Asked(condition, check_field(name, kinds))
+    if name == "modified" and name not in kinds:
+        asked.refuse_years()
     typed = partial(TypedCondition, name, name in kinds)
     if operator in ("=", "!="):
         meant = [form for value in values for form in asked.forms(value)]
@@ -171,9 +173,14 @@ def check_field(name: str, kinds: Mapping[str, Kind]) -> Kind:
     raise FilterError(f"no record has a field {name!r}; {hint}")
 
 
+def is_date(text: str) -> bool:
+    """Whether a text is a date as ISO 8601 has it, a month or a year."""
+    return bool(_ISO.fullmatch(text) or _YEAR.fullmatch(text))
+
+
 def _as_date(text: str) -> str | None:
     """The text when it is a date, or a year."""
-    return text if _ISO.fullmatch(text) or _YEAR.fullmatch(text) else None
+    return text if is_date(text) else None
 
 
 class _Asked(NamedTuple):
@@ -181,6 +188,16 @@ class _Asked(NamedTuple):
 
     condition: Condition
     kind: Kind
+
+    def refuse_years(self) -> None:
+        """Raise FilterError where seconds since 1970 are compared with a year: all are later."""
+        for value in self.condition.values:
+            for end in (value.low, value.high) if isinstance(value, Range) else (value,):
+                if end is not None and _YEAR.fullmatch(str(end)):
+                    raise self._wrong(
+                        f"compares seconds with {end!r}, which seems to be a year",
+                        "a number of seconds since 1970, such as 1704067200 for 2024-01-01",
+                    )
 
     def forms(self, value: FieldValue | Range) -> Sequence[Value | Span]:
         """What equals a value: itself, or all within a range, a day, a month or a year."""

@@ -92,7 +92,7 @@ def iso_date(cell: str, order: Order) -> str:
     """A date as ISO 8601 has it; a cell that is none as it is.
 
     >>> iso_date("5.1.2021 9:30", "day"), iso_date("unknown", "day")
-    ('2021-01-05T09:30', 'unknown')
+    ('2021-01-05 09:30', 'unknown')
     """
     parts = _parts(cell)
     if parts is None or order not in _orders(parts):

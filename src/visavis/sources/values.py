@@ -28,6 +28,8 @@ class TypedColumns:
         self._endless: Counter[str] = Counter()
         self._binary: Counter[str] = Counter()
         self._texts: Counter[str] = Counter()
+        self._numbers: Counter[str] = Counter()
+        self._shown: dict[str, str] = {}
         self._dates: defaultdict[str, Dates] = defaultdict(no_dates)
 
     def fields(self, found: dict[str, Any]) -> dict[str, FieldValue]:
@@ -41,7 +43,10 @@ class TypedColumns:
                 kept = str(kept).lower() if isinstance(kept, bool) else str(kept)
             elif isinstance(kept, str):
                 self._texts[name] += 1
+                self._shown.setdefault(name, kept)
                 self._dates[name].add(kept)
+            else:
+                self._numbers[name] += 1
             values[_text(name)] = kept
         return values
 
@@ -56,6 +61,13 @@ class TypedColumns:
             f"{'are' if count > 1 else 'is'} {kind}; left out"
             for kind, counts in what.items()
             for name, count in counts.items()
+        ]
+        told += [
+            f"{self._file}: the column {_text(name)!r} holds texts ({count:,}, such as "
+            f"{self._shown[name][:40]!r}) beside numbers or true and false "
+            f"({self._numbers[name]:,}); filters compare numbers with numbers alone"
+            for name, count in self._texts.items()
+            if self._numbers[name]
         ]
         for name, dates in self._dates.items():
             if dates.odd and dates.cells * 2 > self._texts[name]:

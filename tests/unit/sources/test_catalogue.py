@@ -375,6 +375,19 @@ def test_what_no_field_can_hold_is_counted_for_each_column(shop: Path) -> None:
     assert len(source.notes()) == 4
 
 
+def test_numbers_among_texts_are_reported(shop: Path) -> None:
+    rows = [
+        {"path": "img/a.jpg", "price": 5, "title": "a", "new": True},
+        {"path": "img/b.jpg", "price": "7", "title": "b", "new": False},
+    ]
+    source = CatalogueSource(written(shop, "jsonl", rows))
+    assert [row["price"] for row in fields(source)] == [5, "7"]
+    assert source.notes() == [
+        "shop.jsonl: the column 'price' holds texts (1, such as '7') beside numbers or true and "
+        "false (1); filters compare numbers with numbers alone"
+    ]
+
+
 def test_pictures_within_parquet_are_no_fields(shop: Path) -> None:
     rows = [
         {"path": "img/a.jpg", "price": float("nan"), "raw": b"\xff", "image": {"bytes": b"\xff"}},

@@ -19,8 +19,9 @@ from visavis.errors import StoreUnsupportedError, UsageError
 from visavis.filters import Where, as_filter
 from visavis.flows.query import by_words
 from visavis.flows.query.by_words import Looks, asks_text
+from visavis.flows.query.hints import hint
 from visavis.flows.query.ranking import Judging, as_result, explained, first_page, rank
-from visavis.flows.query.terms import Question, as_terms
+from visavis.flows.query.terms import Question, as_terms, spelled_out
 from visavis.flows.query.vector import (
     QueryVector,
     check,
@@ -107,6 +108,7 @@ def answer(query: Query, store: VectorStore, means: Means) -> SearchResult:
     the model nor the records' own text can answer.
     """
     check(query)
+    query = replace(query, terms=spelled_out(query.terms))
     return with_one_model(store, partial(_attempt, query, store, means))
 
 
@@ -119,6 +121,7 @@ def answer_many(
     """
     for query in queries:
         check(query)
+    queries = [replace(query, terms=spelled_out(query.terms)) for query in queries]
     size = max(1, min(_TOGETHER, math.ceil(len(queries) / jobs)))
     parts = [queries[start : start + size] for start in range(0, len(queries), size)]
     ask = partial(_answer_part, store=store, means=means)
@@ -218,6 +221,8 @@ def _attempt(query: Query, store: VectorStore, means: Means) -> SearchResult:
     if query.count:
         result = replace(result, total_matching=_matching(query, store, seen, result))
     means.observe("search", time.perf_counter() - searched)
+    if query.where is not None and not result.total_searched:
+        result = replace(result, reason=f"{result.reason}{hint(query.where, store)}")
     return result
 
 

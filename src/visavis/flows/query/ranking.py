@@ -196,8 +196,8 @@ def _reason(
         return reason_for_nothing(query, total)
     nearest = max(match.score for match in candidates)
     if cut is None:
+        few = "1 record is" if total == 1 else f"{total} records are"
         return (
-            f"nothing that is the same picture; {total} records are too few to decide by scores "
-            "what is similar"
+            f"nothing that is the same picture; {few} too few to decide by scores what is similar"
         )
     return f"nothing similar: the nearest scores {nearest:.2f}, similar is from {cut:.2f} on"

@@ -28,6 +28,7 @@ NOTHING = "nothing to search for; give a picture, id:ID, or words"
 
 _WEIGHTED = re.compile(r"(?P<weight>\d+(?:\.\d*)?|\.\d+):(?P<rest>.+)", re.DOTALL)
 _STANDARD_INPUT = re.compile(r"(?:(?P<weight>\d+(?:\.\d*)?|\.\d+):)?-")
+_LEFT_OUT = re.compile(r"(?:(?<=\s)|\A)-(?=[^\W\d_])(\S+)")
 _WORDS = "text:"
 _PATH = re.compile(r"\.{0,2}[/\\]|~[\w.-]*/|[A-Za-z]:[/\\]")  # ./ ../ / ~/ ~anna/ C:\ \\server\
 _OTHER_URL = re.compile(r"[a-z][a-z0-9+.-]*://\S|data:image/", re.IGNORECASE)
@@ -141,6 +142,24 @@ def parse_terms(
     if not terms:
         raise UsageError(NOTHING)
     return tuple(terms if box is None else _with_box(terms, box))
+
+
+def spelled_out(terms: Sequence[Term]) -> tuple[Term, ...]:
+    """The same, a word with a minus before it being a term of its own, as people know it.
+
+    >>> spelled_out([TextTerm("red mug -blue")])
+    (TextTerm(text='red mug', weight=1.0), TextTerm(text='blue', weight=-1.0))
+    """
+    spelled: list[Term] = []
+    for term in terms:
+        unwanted = _LEFT_OUT.findall(term.text) if isinstance(term, TextTerm) else []
+        rest = _LEFT_OUT.sub(" ", term.text).split() if isinstance(term, TextTerm) else []
+        if unwanted and rest:
+            spelled.append(TextTerm(" ".join(rest), term.weight))
+            spelled += [TextTerm(word, -term.weight) for word in unwanted]
+        else:
+            spelled.append(term)
+    return tuple(spelled)
 
 
 def _stands_for_a_term(words: Sequence[str], at: int) -> bool:

@@ -158,3 +158,14 @@ def test_an_index_that_cannot_get_its_words_is_answered_by_looks_and_says_so(
             ask("red", model=FakeEmbedder)
         with pytest.raises(UsageError, match="visavis compact adds it"):
             ask("mug", by="text")
+
+
+def test_a_word_with_a_minus_is_left_out_as_on_the_web(ask: Ask) -> None:
+    apart = ask(TextTerm("red green"), TextTerm("blue", -1.0))
+    together = ask("red green -blue")
+    assert together.matches == apart.matches
+    assert [match.record.id for match in together.matches][-1] == "c"
+    twice = ask(TextTerm("red", 0.5), TextTerm("blue", -0.5), TextTerm("green", -0.5))
+    assert ask(TextTerm("red -blue -green", 0.5)).matches == twice.matches
+    hyphens = ask("T-shirt red -", by="text"), ask("T shirt red", by="text")
+    assert [m.record.id for m in hyphens[0].matches] == [m.record.id for m in hyphens[1].matches]

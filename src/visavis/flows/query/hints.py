@@ -1,0 +1,63 @@
+"""What may have been meant by a filter that no record passes."""
+
+import difflib
+import re
+from collections.abc import Sequence
+
+from visavis.filters import folded, is_date
+from visavis.store.base import VectorStore
+from visavis.store.capabilities import faceted, has_facets
+from visavis.types import Condition, Filter, Range
+
+_VALUES = 1_000  # of a field, the commonest, that are looked at
+_RECORDS = 200_000  # above these, counting values takes too long for a hint
+_NEAR = 0.8
+
+
+def hint(where: Filter, store: VectorStore) -> str:
+    """A clause to put behind the reason, or nothing; for the first condition that it fits."""
+    if not has_facets(store) or store.count(None) > _RECORDS:
+        return ""
+    kinds = store.fields()
+    for condition in where.conditions:
+        if kinds.get(condition.field) not in ("text", "mixed") or condition.operator in ("!=", "~"):
+            continue
+        if store.count(Filter((condition,))):
+            continue
+        if _asks_dates(condition):
+            return f"; no {condition.field} is a date such as 2024-05-31"
+        if condition.operator == "=":
+            return _meant(condition, store)
+    return ""
+
+
+def _asks_dates(condition: Condition) -> bool:
+    ends = [
+        end
+        for value in condition.values
+        for end in ((value.low, value.high) if isinstance(value, Range) else (value,))
+        if isinstance(value, Range) or condition.operator != "="
+    ]
+    return not condition.quoted and any(is_date(str(end)) for end in ends if end is not None)
+
+
+def _meant(condition: Condition, store: VectorStore) -> str:
+    held = faceted(store).browse.values(condition.field, _VALUES)
+    names = {folded(str(value)): str(value) for value, _ in held}
+    for value in condition.values:
+        text = str(value)
+        parts = [part.strip() for part in re.split(r"[|;]", text)]
+        if len(parts) > 1 and (known := [names[p] for p in map(folded, parts) if p in names]):
+            return _did_you_mean(condition, known)
+        if "*" in text and (plain := text.strip("*")) and "*" not in plain:
+            return f"; * has no meaning of its own: {condition.field}~{plain} finds parts"
+        wanted = folded(text.strip("'"))
+        near = difflib.get_close_matches(wanted, names, n=1, cutoff=_NEAR)
+        if near:
+            return _did_you_mean(condition, [names[near[0]]])
+    return ""
+
+
+def _did_you_mean(condition: Condition, values: Sequence[str]) -> str:
+    quoted = (f'"{value}"' if "," in value or '"' in value else value for value in values)
+    return f"; did you mean {condition.field}={','.join(quoted)}?"

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from visavis.types import Vectors
 
-_SCORED_FLOATS = 2**20  # turned into float32 at a time, 4 MB: what the processor's caches hold
+_SCORED_FLOATS = 2**20  # turned into float32 at a time for many vectors, 4 MB
 _AT_ONCE = 16  # vectors in a product of matrices
 _ONE_THREAD = 2**18  # multiplications; OpenBLAS takes several threads from here on
 _BLOCK_FLOATS = 2**22  # in a block of `blocks`
@@ -34,11 +34,7 @@ def dots(vectors: Vectors, vector: Vectors) -> Vectors:
     machine), and may give equal rows scores that differ in the last bit.
     """
     part = asked_part(vector)
-    return _dots(vectors[:, part], vector[part])
-
-
-def _dots(vectors: Vectors, vector: Vectors) -> Vectors:
-    return np.asarray(np.einsum("ij,j->i", vectors, vector))
+    return np.asarray(np.einsum("ij,j->i", vectors[:, part], vector[part]))
 
 
 def products(rows: Vectors, vectors: Vectors) -> Vectors:
@@ -127,7 +123,7 @@ class Codes:
         return int(numbers[-1]) if rows else 0
 
     def positions(self, numbers: NDArray[np.int64]) -> NDArray[np.intp]:
-        """Where these sorted numbers stand; those that are not here are left out."""
+        """Where these numbers stand; those that are not here are left out."""
         if len(self.numbers) and self.numbers[-1] - self.numbers[0] == len(self.numbers) - 1:
             at = numbers - self.numbers[0]  # none is missing in between: no need to look for them
             return np.asarray(at[(at >= 0) & (at < len(self.numbers))])
@@ -153,13 +149,14 @@ class Codes:
         total = len(self.numbers) if positions is None else len(positions)
         scores = np.empty(total, np.float32)
         asked = asked_part(vector)
-        codes, vector = self._codes[:, asked], vector[asked]
-        step = max(1, _SCORED_FLOATS // max(1, len(vector)))
+        vector = vector[asked]
+        step = max(1, (_ONE_THREAD - 1) // max(1, len(vector)))
         for start in range(0, total, step):
-            part = slice(start, min(start + step, total))
-            rows = part if positions is None else positions[part]
-            scores[part] = _dots(codes[rows].astype(np.float32), vector)
-            scores[part] *= self._scales[rows]
+            part = slice(start, start + step)
+            # take() needs half of the time of brackets; of some columns alone it would copy all.
+            codes = self._codes[part] if positions is None else self._codes.take(positions[part], 0)
+            scores[part] = codes[:, asked].astype(np.float32) @ vector
+        scores *= self._scales if positions is None else self._scales[positions]
         return scores
 
     def places(self, numbers: NDArray[np.int64]) -> NDArray[np.intp]:

@@ -225,7 +225,7 @@ class Snapshot:
             return None
         one_thread()
         count, codes = self.depth(selected), self.base.codes
-        positions = codes.positions(np.sort(self.base.ann.candidates(vector, count)))
+        positions = codes.positions(self.base.ann.candidates(vector, count))
         coded = codes.scores(vector, positions)
         if len(coded) < DEPTH or _tenth(coded) < self.base.ann.trusted:
             return None

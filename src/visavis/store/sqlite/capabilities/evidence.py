@@ -13,6 +13,7 @@ _MAKE = (
     "CREATE TABLE IF NOT EXISTS signatures (content BLOB PRIMARY KEY, signature BLOB NOT NULL)",
     "CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID",
 )
+_AT_ONCE = 500  # signatures in one statement
 _KEY = 16  # bytes of the digest: two images with the same ones will not be met
 
 
@@ -24,17 +25,19 @@ class Evidence:
 
     def signatures(self, hashes: Sequence[str]) -> dict[str, bytes]:
         """The signatures of content with these SHA-256 digests (hex), where there are any."""
-        found: dict[str, bytes] = {}
+        digests = {_key(digest): digest for digest in hashes}
+        keys, found = list(digests), dict[bytes, bytes]()
         with self._db.translated():
-            if not hashes or not self._has("signatures"):
-                return found
-            for digest in dict.fromkeys(hashes):
-                row = self._db.connection.execute(
-                    "SELECT signature FROM signatures WHERE content=?", (_key(digest),)
-                ).fetchone()
-                if row is not None:
-                    found[digest] = bytes(row[0])
-        return found
+            if not keys or not self._has("signatures"):
+                return {}
+            for start in range(0, len(keys), _AT_ONCE):
+                block = keys[start : start + _AT_ONCE]
+                found |= self._db.connection.execute(
+                    "SELECT content, signature FROM signatures"
+                    f" WHERE content IN ({','.join('?' * len(block))})",
+                    block,
+                )
+        return {digests[key]: found[key] for key in keys if key in found}
 
     def keep(self, signatures: Mapping[str, bytes]) -> None:
         """Keep signatures of content, in one transaction; what is known stays."""

@@ -18,9 +18,8 @@ import io
 import math
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import PurePath
 from typing import Self
 
 import numpy as np
@@ -175,23 +174,31 @@ def measure(store: VectorStore) -> Background | None:
     total = store.count()
     if total < LEAST_RECORDS or not has_facets(store):
         return None
-    asked, found = [], []
+    asked, vectors = [], []
     for record in store.browse.sample(_ASKED, _SEED):
         with contextlib.suppress(RecordNotFoundError):  # a writer removed it meanwhile
-            page = Page(_DEPTH + 1, without=record.id)
-            found.append(store.search(store.vector(record.id)[None], page)[0].matches)
+            vectors.append(store.vector(record.id))
             asked.append(record)
     if len(asked) < LEAST_RECORDS:
         return None
+    # All in one search, which reads each record once however many questions it is an answer to;
+    # so each gets its own record as well.
+    answers = store.search(np.stack(vectors), Page(_DEPTH + 2))
+    found = [
+        [match for match in answer.matches if match.record.id != record.id][: _DEPTH + 1]
+        for record, answer in zip(asked, answers, strict=True)
+    ]
     nearest = [[match.record for match in matches] for matches in found]
     copies = [_copies(store, one, others) for one, others in zip(asked, nearest, strict=True)]
     field = _telling_field(asked, nearest)
     scores = np.full((len(asked), _DEPTH), -1.0, np.float32)
     for row, (record, matches) in enumerate(zip(asked, found, strict=True)):
+        value = _value(record, field) if field else None
         unrelated = [
             match.score
             for match in matches
-            if match.record.sha256 not in copies[row] and not _related(record, match.record, field)
+            if match.record.sha256 not in copies[row]
+            and (value is None or _value(match.record, field) != value)
         ]
         scores[row, : len(unrelated)] = unrelated[:_DEPTH]
         if not unrelated:  # all that was looked at is related; the others score no higher
@@ -217,17 +224,9 @@ def _copies(store: VectorStore, record: ImageRecord, nearest: Sequence[ImageReco
     return found
 
 
-def _related(one: ImageRecord, other: ImageRecord, field: str) -> bool:
-    if not field:
-        return False
-    value = _values(one).get(field)
-    return value is not None and _values(other).get(field) == value
-
-
-def _values(record: ImageRecord) -> Mapping[str, FieldValue]:
-    """A record's fields, and the folder that it lies in."""
-    folder = str(PurePath(record.id).parent)
-    return {**record.fields, _FOLDER: folder} if folder != "." else record.fields
+def _value(record: ImageRecord, name: str) -> FieldValue | None:
+    """A record's value of a field, or the folder that it lies in; not by Path, which is slow."""
+    return record.id.rpartition("/")[0] or None if name == _FOLDER else record.fields.get(name)
 
 
 def _telling_field(asked: Sequence[ImageRecord], nearest: Sequence[Sequence[ImageRecord]]) -> str:
@@ -237,8 +236,13 @@ def _telling_field(asked: Sequence[ImageRecord], nearest: Sequence[Sequence[Imag
     """
     best, most = "", 0.0
     coarsest, widest = "", 0.0
-    for name in sorted({name for record in asked for name in _values(record)}):
-        pairs = list(_pairs(name, asked, nearest))
+    firsts = [
+        (record, next((other for other in others if other.sha256 != record.sha256), record))
+        for record, others in zip(asked, nearest, strict=True)
+    ]
+    for name in sorted({_FOLDER, *(name for record in asked for name in record.fields)}):
+        both = ((_value(a, name), _value(b, name)) for a, b in firsts if a is not b)
+        pairs = [(one, other) for one, other in both if one is not None and other is not None]
         if len(pairs) < len(asked) / 2:
             continue
         shared = sum(one == other for one, other in pairs) / len(pairs)
@@ -252,14 +256,3 @@ def _telling_field(asked: Sequence[ImageRecord], nearest: Sequence[Sequence[Imag
         if gain > most:
             best, most = name, gain
     return coarsest or best
-
-
-def _pairs(
-    name: str, asked: Sequence[ImageRecord], nearest: Sequence[Sequence[ImageRecord]]
-) -> Iterator[tuple[FieldValue, FieldValue]]:
-    for record, others in zip(asked, nearest, strict=True):
-        value = _values(record).get(name)
-        first = next((other for other in others if other.sha256 != record.sha256), None)
-        other = None if first is None else _values(first).get(name)
-        if value is not None and other is not None:
-            yield value, other

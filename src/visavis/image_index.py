@@ -346,7 +346,7 @@ class ImageIndex(Contents):
         asked = as_queries(queries, where, options)
         fetch = partial(fetched, allow_private=allow_private)
         # One thread for each model: the queries are what runs side by side.
-        means = Means(partial(self.embedder, 1), fetch, self._max_pixels)
+        means = Means(partial(self.embedder, 1), fetch, self._max_pixels, self._cuts)
         found = answer_many(asked, self._store, means, self._jobs)
         self._caches.begin_if_wanted()
         return found

@@ -31,7 +31,7 @@ from visavis.flows.query.vector import (
 from visavis.flows.relation.background import Cuts
 from visavis.flows.relation.explaining import Explanation
 from visavis.flows.relation.shown import Fetch
-from visavis.store.base import Answer, Page, VectorStore
+from visavis.store.base import Answer, ModelFacts, Page, VectorStore
 from visavis.store.capabilities import faceted, has_text
 from visavis.types import (
     By,
@@ -140,11 +140,13 @@ def _answer_part(queries: Sequence[Query], store: VectorStore, means: Means) -> 
     ]
 
 
-def _attempt_all(queries: Sequence[Query], store: VectorStore, means: Means) -> list[SearchResult]:
+def _attempt_all(
+    queries: Sequence[Query], store: VectorStore, means: Means, made_by: ModelFacts
+) -> list[SearchResult]:
     started = time.perf_counter()
     embedder = cache(means.embedder)
     vectors = [
-        query_vector(query.terms, store, embedder, means.fetch, means.max_pixels)
+        query_vector(query.terms, store, made_by, embedder, means.fetch, means.max_pixels)
         for query in queries
     ]
     groups: dict[tuple[Page, str], list[int]] = {}  # of those that ask the store for the same
@@ -154,7 +156,7 @@ def _attempt_all(queries: Sequence[Query], store: VectorStore, means: Means) -> 
     for (page, _), places in groups.items():
         rows = np.stack([vectors[at].vector for at in places])
         answers |= zip(places, store.search(rows, page, queries[places[0]].where), strict=True)
-    judging = Judging(store, means.cuts or Cuts(store), embedder, means.max_pixels)
+    judging = Judging(store, made_by, means.cuts or Cuts(store), embedder, means.max_pixels)
     results = [
         as_result(asked, query, answers[at], judging, term_notes(query.terms, embedder))
         for at, (asked, query) in enumerate(zip(vectors, queries, strict=True))
@@ -171,38 +173,41 @@ def explain(question: Question, id: str, store: VectorStore, means: Means) -> Ex
     if not isinstance(terms[0], ImageTerm | RecordTerm) or terms[0].weight <= 0:
         raise UsageError("only a picture or a record can be explained; give one as ./file.jpg")
 
-    def attempt() -> Explanation:
+    def attempt(made_by: ModelFacts) -> Explanation:
         embedder = cache(means.embedder)
-        asked = query_vector(terms, store, embedder, means.fetch, means.max_pixels)
-        judging = Judging(store, means.cuts or Cuts(store), embedder, means.max_pixels)
+        asked = query_vector(terms, store, made_by, embedder, means.fetch, means.max_pixels)
+        judging = Judging(store, made_by, means.cuts or Cuts(store), embedder, means.max_pixels)
         return explained(asked, id, judging)
 
     return with_one_model(store, attempt)
 
 
-def with_one_model(store: VectorStore, attempt: Callable[[], T]) -> T:
-    """What an attempt gives that saw one model, be the index rebuilt with another meanwhile."""
+def with_one_model(store: VectorStore, attempt: Callable[[ModelFacts], T]) -> T:
+    """What an attempt gives that saw one model, be the index rebuilt with another meanwhile.
+
+    It is called with the model that it has to see.
+    """
     for _ in range(_TRIES - 1):
         made_by = store.model()
         try:
-            found = attempt()
+            found = attempt(made_by)
         except Exception:
             if store.model() == made_by:
                 raise
             continue  # vectors of two models were compared: of another length, as a rule
         if store.model() == made_by:
             return found
-    return attempt()
+    return attempt(store.model())
 
 
-def _attempt(query: Query, store: VectorStore, means: Means) -> SearchResult:
+def _attempt(query: Query, store: VectorStore, means: Means, made_by: ModelFacts) -> SearchResult:
     started = time.perf_counter()
     embedder = cache(means.embedder)
     seen: list[QueryVector] = []  # by looks, if it comes to that
 
     def looks() -> Looks:
         began = time.perf_counter()
-        asked = query_vector(query.terms, store, embedder, means.fetch, means.max_pixels)
+        asked = query_vector(query.terms, store, made_by, embedder, means.fetch, means.max_pixels)
         notes = term_notes(query.terms, embedder)
         means.observe("embed", time.perf_counter() - began)
         seen.append(asked)
@@ -216,7 +221,7 @@ def _attempt(query: Query, store: VectorStore, means: Means) -> SearchResult:
             raise StoreUnsupportedError(store.facts.place, "search the records' own text")
         asked, notes = looks()
         searched = time.perf_counter()
-        judging = Judging(store, means.cuts or Cuts(store), embedder, means.max_pixels)
+        judging = Judging(store, made_by, means.cuts or Cuts(store), embedder, means.max_pixels)
         result = rank(asked, query, judging, started, notes)
     if query.count:
         result = replace(result, total_matching=_matching(query, store, seen, result))

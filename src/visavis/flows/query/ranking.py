@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from visavis.embedders.base import Embedder
@@ -12,7 +12,7 @@ from visavis.flows.relation.background import Cuts
 from visavis.flows.relation.explaining import Explanation, explain
 from visavis.flows.relation.judge import CANDIDATES, Judge, at_least, verdict
 from visavis.flows.relation.shown import record_pixels
-from visavis.store.base import Answer, Page, VectorStore
+from visavis.store.base import Answer, ModelFacts, Page, VectorStore
 from visavis.types import RGB, Filter, ImageRecord, Match, Query, SearchResult
 
 
@@ -21,9 +21,18 @@ class Judging:
     """What a ranking is made and judged with."""
 
     store: VectorStore
+    model: ModelFacts
     cuts: Cuts
     embedder: Callable[[], Embedder]
     max_pixels: int
+    _known: dict[tuple[int, float], float | None] = field(default_factory=dict)
+
+    def cut(self, searched: int, false_match: float) -> float | None:
+        """The score from which on matches are similar; many questions may have the same."""
+        key = searched, false_match
+        if key not in self._known:
+            self._known[key] = self.cuts.cut(searched, false_match)
+        return self._known[key]
 
 
 def rank(
@@ -67,7 +76,7 @@ def as_result(
         result = SearchResult(matches, answer.total, "", 0.0, reason)
     if query.offset == 0:
         notes += asked.weak(result.matches)
-    return replace(result, model=judging.store.model().name, notes=notes)
+    return replace(result, model=judging.model.name, notes=notes)
 
 
 def explained(asked: QueryVector, id: str, judging: Judging) -> Explanation:
@@ -147,7 +156,7 @@ def _told_by_score(
 
 
 def _judge(asked: QueryVector, query: Query, searched: int, judging: Judging) -> Judge:
-    cut = judging.cuts.cut(searched, query.false_match)
+    cut = judging.cut(searched, query.false_match)
     return Judge(asked.shown, cut, judging.store, partial(_pixels, judging))
 
 

@@ -24,7 +24,7 @@ from visavis.errors import TextUnsupportedError, UsageError
 from visavis.filters import described
 from visavis.flows.query.terms import NOTHING
 from visavis.flows.relation.shown import Fetch, Shown, of_record, shown, term_picture
-from visavis.store.base import VectorStore
+from visavis.store.base import ModelFacts, VectorStore
 from visavis.types import (
     ClassTerm,
     ImageTerm,
@@ -125,6 +125,7 @@ def reason_for_nothing(query: Query, total: int) -> str:
 def query_vector(
     terms: Iterable[Term],
     store: VectorStore,
+    made_by: ModelFacts,
     embedder: Callable[[], Embedder],
     fetch: Fetch,
     max_pixels: int,
@@ -139,7 +140,12 @@ def query_vector(
     if not terms:
         raise UsageError(NOTHING)
     largest = max(abs(term.weight) for term in terms) or 1.0  # so that no weight is too much
-    found = [_seen(term, store, embedder, fetch, max_pixels) for term in terms]
+    found = [
+        _Seen(_given(term.vector, made_by.dim))
+        if isinstance(term, VectorTerm)
+        else _seen(term, store, embedder, fetch, max_pixels)
+        for term in terms
+    ]
     weighted = [
         one.vector * (term.weight / largest) for one, term in zip(found, terms, strict=True)
     ]
@@ -185,13 +191,15 @@ class _Seen(NamedTuple):
 
 
 def _seen(
-    term: Term, store: VectorStore, embedder: Callable[[], Embedder], fetch: Fetch, max_pixels: int
+    term: ImageTerm | RecordTerm | TextTerm | ClassTerm,
+    store: VectorStore,
+    embedder: Callable[[], Embedder],
+    fetch: Fetch,
+    max_pixels: int,
 ) -> _Seen:
     if isinstance(term, RecordTerm):
         vector = np.asarray(store.vector(term.id), np.float64)
         return _Seen(vector, of_record(store.get(term.id), store))
-    if isinstance(term, VectorTerm):
-        return _Seen(_given(term.vector, store.model().dim))
     model = embedder()
     if isinstance(term, ImageTerm):
         pixels, sha256 = term_picture(term, model.side, fetch, max_pixels)

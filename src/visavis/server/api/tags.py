@@ -18,6 +18,7 @@ from visavis.server.api.searching import fetch_all, from_base64, seen
 from visavis.server.pool import Job
 from visavis.server.refusals import InvalidError, NotReadyError, told_reason
 from visavis.server.state import State, state_of
+from visavis.store.base import ModelFacts
 from visavis.types import ImageRecord, ImageTerm, RecordTerm
 
 
@@ -84,7 +85,7 @@ def _seen(
 def _tagged(
     index: ImageIndex, term: ImageTerm | RecordTerm, asked: TagIn, state: State
 ) -> dict[str, Any]:
-    def attempt() -> dict[str, Any]:
+    def attempt(made_by: ModelFacts) -> dict[str, Any]:
         started = time.perf_counter()
         state.abilities.of(index).check_tags()
         if isinstance(term, RecordTerm) and index.tagging.needs_pictures(state.cores_for_one()):
@@ -94,7 +95,7 @@ def _tagged(
         state.metrics.stage("embed", took)
         return {
             "tags": [tag.to_dict() for tag in tags],
-            "model": index.store.model().name,
+            "model": made_by.name,
             "took_ms": round(took * 1000, 3),
         }
 

@@ -6,7 +6,7 @@ database is only ever a checkpoint or a reader's snapshot, and SQLite's own wait
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -56,6 +56,8 @@ CREATE TABLE removed (seq INTEGER PRIMARY KEY AUTOINCREMENT, number INTEGER NOT 
 CREATE TABLE fields (name TEXT PRIMARY KEY, type TEXT NOT NULL) WITHOUT ROWID;
 """
 
+_GENERATION = "SELECT value FROM meta WHERE key='generation'"
+
 
 class Database:
     """The SQLite file of an index, opened once a thread.
@@ -68,6 +70,7 @@ class Database:
         self.path = path
         self._local = threading.local()
         self._closed = False
+        self._facts: Mapping[str, str] = {}
         try:
             with self.translated():
                 self._prepare(self.connection)
@@ -156,6 +159,18 @@ class Database:
         """Let a view that `reading` opened show the newest state."""
         connection.execute("COMMIT")
         connection.execute("BEGIN")
+
+    def facts(self) -> Mapping[str, str]:
+        """What the index remembers of itself, as it is in this thread's view.
+
+        One statement as a rule: every change of these facts counts the generation up.
+        """
+        connection = self.connection
+        with self.translated():
+            facts, found = self._facts, connection.execute(_GENERATION).fetchone()
+            if found is None or found[0] != facts.get("generation"):
+                facts = self._facts = dict(connection.execute("SELECT key, value FROM meta"))
+        return facts
 
     def meta(self, key: str) -> str | None:
         """A remembered fact, or None."""

@@ -62,8 +62,8 @@ def _records(
 ) -> dict[int, tuple[ImageRecord, str]]:
     """Records with the URIs of their sources, by number."""
     found = {
-        row[0]: (rows.record(row[1:]), row[1:][rows.SOURCE])
-        for row in connection.execute(
+        number: (rows.record(row), row[rows.SOURCE])
+        for number, *row in connection.execute(
             f"SELECT r.number, {rows.RECORD_COLUMNS} FROM json_each(?) j"
             " JOIN records r ON r.number = j.value JOIN sources s ON s.number = r.source",
             (str(list(numbers)),),

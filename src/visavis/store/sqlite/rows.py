@@ -80,7 +80,7 @@ def vectors(rows: Sequence[Sequence[Any]], dim: int) -> tuple[NDArray[np.int64],
     halves = np.frombuffer(b"".join(blobs), np.float16)
     whole = halves.reshape(len(rows), -1).astype(np.float32)
     squares = np.einsum("ij,ij->i", whole, whole)
-    if not np.isfinite(squares).all():  # a half that is finite has no larger square than 2**32
+    if not np.isfinite(squares.sum()):  # a half that is finite has no larger square than 2**32
         raise damaged_vectors()
     whole /= np.maximum(np.sqrt(squares), 1e-12)[:, None]
     return np.array(numbers, np.int64), whole

@@ -65,7 +65,7 @@ class Snapshots:
         Where another thread has gone on to a later generation meanwhile, the transaction is begun
         again, so that the snapshot and the rows read after it are always of one moment.
         """
-        generation, cache = self._marks(connection)
+        generation, cache = self._marks()
         held = self._snapshot
         if held is not None and held.generation == generation:
             return held
@@ -73,7 +73,7 @@ class Snapshots:
             held = self._snapshot
             if held is not None and held.generation > generation:
                 self._db.see_anew(connection)
-                generation, cache = self._marks(connection)
+                generation, cache = self._marks()
             if held is None or held.generation != generation:
                 with unstoppable():  # of use to all, and a large one may take its time
                     held = self._snapshot = self._advanced(connection, generation, cache)
@@ -89,12 +89,9 @@ class Snapshots:
             )
         return snapshot
 
-    @staticmethod
-    def _marks(connection: sqlite3.Connection) -> tuple[int, str]:
-        marks = dict(
-            connection.execute("SELECT key, value FROM meta WHERE key IN ('generation', 'cache')")
-        )
-        return int(marks.get("generation", 0)), str(marks.get("cache", ""))
+    def _marks(self) -> tuple[int, str]:
+        facts = self._db.facts()
+        return int(facts.get("generation", 0)), facts.get("cache", "")
 
     def _advanced(self, connection: sqlite3.Connection, generation: int, cache: str) -> Snapshot:
         held = self._snapshot
@@ -164,6 +161,9 @@ class Snapshots:
 
     def count(self) -> int:
         """How many records there are now."""
+        held = self._snapshot
+        if held is not None and held.generation == self._marks()[0]:
+            return len(held)
         with self._db.reading() as connection:
             return self._row_count(connection)
 
@@ -193,7 +193,7 @@ class Snapshots:
         """Whether making the caches (again) would pay."""
         with self._db.reading() as connection:
             floats = self._row_count(connection) * self._dim
-            _, cache = self._marks(connection)
+            _, cache = self._marks()
             none = not cache or cache.startswith("none")
             if floats <= self._sizes.exact_floats:
                 return (

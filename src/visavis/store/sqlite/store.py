@@ -41,7 +41,6 @@ from visavis.types import Filter, ImageRecord, Kind, Vectors
 
 _CAN: frozenset[Capability] = frozenset({"evidence", "facets", "local", "tags", "text"})
 _MODEL_KEYS = ("model", "model_ref", "fingerprint")
-_MODEL = "SELECT key, value FROM meta WHERE key IN ('model', 'model_ref', 'fingerprint', 'dim')"
 _FROM = "FROM records r JOIN sources s ON s.number = r.source"
 _FEW = 5_000  # records whose fields are looked through after every run, in some 20 ms
 _ENOUGH_TO_INDEX = 5_000  # records before an index on a field is worth its space
@@ -77,9 +76,8 @@ class SqliteStore:
 
     def model(self) -> ModelFacts:
         """The model that made the vectors, as of one moment."""
-        with self._db.translated():
-            found = dict(self._db.connection.execute(_MODEL))
-        name, ref, fingerprint = (str(found.get(key, "")) for key in _MODEL_KEYS)
+        found = self._db.facts()
+        name, ref, fingerprint = (found.get(key, "") for key in _MODEL_KEYS)
         return ModelFacts(name, ref, fingerprint, int(found.get("dim", 0)))
 
     @classmethod

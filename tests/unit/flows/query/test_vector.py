@@ -129,7 +129,7 @@ def test_weights_are_those_of_a_sum_of_unit_vectors(
         RecordTerm("blue.png", -0.75),
         RecordTerm("green.png", 0.25),
     )
-    found = query_vector(terms, store, lambda: fake, fetched, 10**6).vector
+    found = query_vector(terms, store, store.model(), lambda: fake, fetched, 10**6).vector
     expected = 2 * unit(200, 100, 50) - 0.75 * unit(*BLUE) + 0.25 * unit(*GREEN)
     assert found == pytest.approx(expected / np.linalg.norm(expected), abs=0.003)
     assert np.linalg.norm(found) == pytest.approx(1, abs=1e-6)
@@ -139,7 +139,7 @@ def test_weights_are_those_of_a_sum_of_unit_vectors(
 def test_only_the_ratio_of_weights_counts(store: SqliteStore, fake: FakeEmbedder) -> None:
     def vector(scale: float) -> Vectors:
         terms = (RecordTerm("red.png", scale), RecordTerm("blue.png", -scale / 3))
-        return query_vector(terms, store, lambda: fake, fetched, 10**6).vector
+        return query_vector(terms, store, store.model(), lambda: fake, fetched, 10**6).vector
 
     for scale in (1e-300, 1e-9, 7.0, 1e30, 1e300):
         assert vector(scale) == pytest.approx(vector(1.0), abs=1e-6)

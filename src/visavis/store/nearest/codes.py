@@ -171,8 +171,8 @@ class Codes:
         step = max(1, _SCORED_FLOATS // max(1, positions.shape[1] * vectors.shape[1]))
         for start in range(0, len(vectors), step):
             part = slice(start, start + step)
-            decoded = self._codes[positions[part]].astype(np.float32)
-            scores[part] = np.einsum("qnd,qd->qn", decoded, vectors[part])
+            decoded = self._codes.take(positions[part], 0).astype(np.float32)
+            scores[part] = (decoded @ vectors[part, :, None])[:, :, 0]
         scores *= self._scales[positions]
         return scores
 
@@ -183,13 +183,12 @@ class Codes:
         """
         total = len(self.numbers) if positions is None else len(positions)
         scores = np.empty((len(vectors), total), np.float32)
-        step = max(1, _SCORED_FLOATS // vectors.shape[1])
+        step = max(1, (_ONE_THREAD - 1) // vectors.shape[1])
         for start in range(0, total, step):
-            part = slice(start, min(start + step, total))
-            rows = part if positions is None else positions[part]
-            decoded = self._codes[rows].astype(np.float32)
-            scores[:, part] = products(decoded, vectors).T
-            scores[:, part] *= self._scales[rows]
+            part = slice(start, start + step)
+            codes = self._codes[part] if positions is None else self._codes.take(positions[part], 0)
+            scores[:, part] = products(codes.astype(np.float32), vectors).T
+        scores *= self._scales if positions is None else self._scales[positions]
         return scores
 
     def errors(self, positions: NDArray[np.intp] | None = None) -> Vectors:

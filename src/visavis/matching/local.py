@@ -81,12 +81,13 @@ def has_opencv() -> bool:
 
 def same_by_features(pixels: RGB) -> Callable[[RGB], bool]:
     """Decides of further pictures whether they show the same, moved or in part, as this one."""
-    mine = features(pixels)
+    # Only when there is another: to import OpenCV takes as long as a search.
+    mine = cache(lambda: features(pixels))
     flipped = cache(lambda: features(pixels, mirrored=True))
 
     def same(others: RGB) -> bool:
         theirs = features(others)
-        return is_same(local_check(mine, theirs)) or is_same(local_check(flipped(), theirs, True))
+        return is_same(local_check(mine(), theirs)) or is_same(local_check(flipped(), theirs, True))
 
     return same
 

@@ -103,7 +103,9 @@ def features(pixels: RGB, mirrored: bool = False) -> Features:
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
     scale = SIDE / max(grey.shape)
     if scale < 1:
-        grey = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        thin = min(grey.shape) * scale < 1  # a hair, whose thickness OpenCV would round to nothing
+        size = [max(1, round(side * scale)) for side in grey.shape[::-1]] if thin else None
+        grey = cv2.resize(grey, size, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     elif scale > 2:
         grey = cv2.resize(grey, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
     if mirrored:

@@ -106,6 +106,7 @@ class Pool:
     async def _awaited(self, job: Job, work: Callable[[], T], receive: Receive | None) -> T:
         future = self._submitted(job, work)
         waited: asyncio.Future[T] = asyncio.wrap_future(future)
+        waited.add_done_callback(_heard)
         try:
             async with asyncio.timeout(self._seconds):
                 if receive is not None:
@@ -113,7 +114,7 @@ class Pool:
                 return await waited
         except TimeoutError:
             if waited.done() and not waited.cancelled():
-                raise  # the work's own
+                return waited.result()  # or its own error: both ended at one time
             raise job.late() from None
         finally:
             future.cancel()  # what waits in the queue leaves it
@@ -145,6 +146,12 @@ class Pool:
     def close(self) -> None:
         """Wait for what runs; what waits is dropped."""
         self._executor.shutdown(wait=True, cancel_futures=True)
+
+
+def _heard(work: "asyncio.Future[Any]") -> None:
+    """Take note of an error that may come when nobody waits any more, so that nothing warns."""
+    if not work.cancelled():
+        work.exception()
 
 
 def _pay(job: Job) -> None:

@@ -177,11 +177,19 @@ def test_a_body_without_a_length_is_cut_off_as_well(serve: Serve, drawn_index: P
         json.dumps({"terms": [{"id": "x" * 10_000}]}).encode(),
         json.dumps({"terms": [{"id": "a"}], "where": ["a=b" * 5000]}).encode(),
         json.dumps({"terms": [{"id": "a"}], "where": ["category=b"] * 100}).encode(),
+        json.dumps(dict.fromkeys(map(str, range(60_000)), 1)).encode(),
     ],
 )
 def test_json_that_is_none_or_too_much_is_422(client: TestClient, body: bytes) -> None:
     answer = client.post("/v1/search", content=body, headers={"Content-Type": "application/json"})
     assert answer.status_code == 422
+
+
+def test_the_longest_filters_and_texts_are_not_too_many_values(client: TestClient) -> None:
+    where = ["category!=" + "a," * 490 + "b"] * 20
+    query = {"terms": [{"text": "mug " + ":" * 990}] * 8, "where": where, "by": "text"}
+    answer = client.post("/v1/search", json=query)
+    assert answer.status_code == 200, answer.text
 
 
 @pytest.mark.parametrize(

@@ -64,3 +64,9 @@ def test_it_tells_where_a_crop_was() -> None:
     corners = local_check(features(crop), features(original)).corners
     assert np.allclose(corners[0], (80 / 320, 60 / 240), atol=0.02)
     assert np.allclose(corners[2], (240 / 320, 180 / 240), atol=0.02)
+
+
+@pytest.mark.parametrize("shape", [(60_000, 1, 3), (1, 60_000, 3)])
+def test_a_picture_as_thin_as_a_hair_is_like_nothing(shape: tuple[int, int, int]) -> None:
+    hair = np.random.default_rng(1).integers(0, 255, shape, np.uint8)
+    assert not same_by_features(hair)(rich(1))

@@ -62,6 +62,26 @@ def test_errors_of_the_work_come_out_as_they_are() -> None:
     asyncio.run(story())
 
 
+def test_an_error_that_comes_as_the_time_ends_is_the_answer() -> None:
+    async def story() -> None:
+        pool = Pool("work", 4, 9, 0.05, Metrics())
+
+        def work(job: Job) -> None:
+            while True:
+                job.check()
+
+        async def never() -> dict[str, str]:
+            await asyncio.Event().wait()
+            return {}
+
+        for _ in range(8):  # which of the two is first is left to chance
+            with pytest.raises(BusyError, match="no answer within"):
+                await pool.run_for(never, work)
+        pool.close()
+
+    asyncio.run(story())
+
+
 def test_work_stops_when_its_client_leaves() -> None:
     async def story() -> None:
         steps: list[int] = []

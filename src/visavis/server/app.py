@@ -19,6 +19,7 @@ from visavis.errors import FilterError, VisavisError
 from visavis.images.metadata import GPS
 from visavis.server.api import routes
 from visavis.server.api.bodies import described
+from visavis.server.duplicates import table
 from visavis.server.edge.guard import Guard, methods_at
 from visavis.server.edge.keys import KeyFile
 from visavis.server.edge.outer import OuterMiddleware
@@ -67,6 +68,8 @@ def create_app(options: ServerOptions) -> FastAPI:
     )
     app.state.page = Page(Path(__file__).parent / "ui")
     routes.add(app)
+    table.add(app)
+    routes.describe(app, table.BODIES)
     _add_layers(app, options, keys, metrics, memory)
     _add_handlers(app, options)
     return app

@@ -1,4 +1,4 @@
-"""The page and its files: known by name before anyone asks, so a request names no path."""
+"""The pages and their files: known by name before anyone asks, so a request names no path."""
 
 import hashlib
 import threading
@@ -71,6 +71,11 @@ def _loaded(path: Path) -> _File:
 async def show_page(request: Request) -> Response:
     """The page."""
     return _served(request, "index.html")
+
+
+async def show_duplicates(request: Request) -> Response:
+    """The page on which duplicates are decided on."""
+    return _served(request, "duplicates/index.html")
 
 
 async def page_file(request: Request, name: str) -> Response:

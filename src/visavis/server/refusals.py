@@ -80,6 +80,12 @@ class SlowBodyError(Refusal):
     http_status = 408
 
 
+class ConflictError(Refusal):
+    """It does not fit how things are by now, or are still."""
+
+    http_status = 409
+
+
 class BodyTooLargeError(Refusal):
     """The body is larger than the server takes."""
 

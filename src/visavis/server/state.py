@@ -15,6 +15,7 @@ from visavis.image_index import ImageIndex
 from visavis.server.abilities import KnownAbilities, bends, class_side
 from visavis.server.current_index import CurrentIndex
 from visavis.server.decoding import Decoding
+from visavis.server.duplicates.scanning import Scanner
 from visavis.server.memory import Memory
 from visavis.server.metrics import Metrics
 from visavis.server.options import ServerOptions
@@ -67,6 +68,8 @@ class State:
     """What the model of the index can."""
     titles: KnownTitles
     """What its records are called."""
+    scanner: Scanner
+    """Looks for duplicates, in the background."""
 
     @classmethod
     def opened(cls, options: ServerOptions, metrics: Metrics, memory: Memory) -> "State":
@@ -95,6 +98,7 @@ class State:
             readiness=Readiness(),
             abilities=KnownAbilities(),
             titles=KnownTitles(options.title, options.hidden),
+            scanner=Scanner(current, keep=not options.read_only),
         )
 
     async def with_index(self, request: Request, work: Callable[[ImageIndex], T]) -> T:
@@ -133,6 +137,15 @@ class State:
 
         return await self.pictures.run_for(request.receive, leased, paid=paid)
 
+    async def with_writing(self, work: Callable[[ImageIndex], T]) -> T:
+        """What some work on the index gives, done by the one thread that writes."""
+
+        def leased() -> T:
+            with self.current.use() as index:
+                return work(index)
+
+        return await self.writes.run(leased)
+
     def cores_for_one(self) -> int | None:
         """How many threads a model may use for one picture: None, all, while nobody else asks.
 
@@ -169,6 +182,7 @@ class State:
     def close(self) -> None:
         """Let what runs end, then close the index."""
         self.stop_waiting()
+        self.scanner.close()
         for pool in (self.fetches, self.gathers, self.pictures, self.lookups, self.writes):
             pool.close()
         self.current.close()

@@ -47,7 +47,7 @@ class Browsing(Protocol):
     """Pages, random picks, fields and their values, and counts. Safe to use from threads."""
 
     def generation(self) -> int:
-        """A number that grows with every change of the index."""
+        """A number that grows with every change of the records."""
         ...
 
     def page(

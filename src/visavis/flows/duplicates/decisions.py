@@ -52,6 +52,10 @@ class Decisions:
         """Keep them with the index; needs its lock."""
         _evidence(store).evidence.note(_NOTE, json.dumps(self.made).encode())
 
+    def about(self, one: str, other: str) -> Decision | None:
+        """What was decided about just these two; what follows from others is not among it."""
+        return next((made for made in self.made if {made.one, made.other} == {one, other}), None)
+
     def outcome(self) -> "Outcome":
         """What follows from all of them."""
         return Outcome(self.made)

@@ -23,7 +23,14 @@ from visavis.store.capabilities import WithEvidence, has_evidence, local
 from visavis.store.open import Writing
 from visavis.types import Relation
 
+SCANNED: tuple[Relation, ...] = ("exact", "near_duplicate", "variant")
+"""What duplicates may be to one another."""
+
 _IDENTITY = "identity"  # under which name an index keeps what tells it from others
+
+
+def unheard(stage: str, done: int, total: int) -> None:
+    """Where nobody wants to know how far a scan is."""
 
 
 class Duplicates:
@@ -51,7 +58,7 @@ class Duplicates:
         where: Where = None,
         within: str | None = None,
         read_files: bool = True,
-        progress: Progress = lambda stage, done, total: None,
+        progress: Progress = unheard,
     ) -> DuplicateReport:
         """All groups of records that show the same picture.
 
@@ -65,24 +72,57 @@ class Duplicates:
 
         Raises UsageError for what makes no sense (FilterError).
         """
-        if as_relation(relation) not in ("exact", "near_duplicate", "variant"):
+        if as_relation(relation) not in SCANNED:
             raise UsageError(
                 f"duplicates are exact, near_duplicate or variant, not {relation}: what is only "
                 "alike is what a search finds"
             )
         if within is not None and within != FOLDER:
             check_field(within, self._store.fields())
-        store = self._with_evidence()
         asked = ScanOptions(
-            relation, as_filter(where), within, read_files, self._jobs, self._max_pixels
+            as_filter(where),
+            within,
+            read_files,
+            read_files and relation != "exact",
+            self._jobs,
+            self._max_pixels,
         )
+        return self._scanned(asked, (relation,), progress)[relation]
+
+    def find_each(
+        self, *, jobs: int = 1, keep: bool = True, progress: Progress = unheard
+    ) -> dict[Relation, DuplicateReport]:
+        """What `find` finds for each of exact, near_duplicate and variant, by one scan.
+
+        Args:
+            jobs: Threads that read files.
+            keep: Whether what was compared is kept with the index, for the next scan.
+            progress: As for `find`; what it raises ends the scan.
+        """
+        asked = ScanOptions(jobs=jobs, max_pixels=self._max_pixels)
+        return self._scanned(asked, SCANNED, progress, keep=keep)
+
+    def _scanned(
+        self,
+        asked: ScanOptions,
+        relations: Sequence[Relation],
+        progress: Progress,
+        *,
+        keep: bool = True,
+    ) -> dict[Relation, DuplicateReport]:
+        store = self._with_evidence()
         known = ComparedPairs(store)
         scan = Scan(store, asked, Decisions.kept(store).outcome(), known, progress)
+        notes: list[str] = []
         try:
-            report = scan.run()
+            scan.run()
         finally:  # also on Ctrl-C: what was compared is not compared again
-            notes = self._keep(known, scan, whole=asked.where is None)
-        return replace(report, notes=(*report.notes, *notes))
+            if keep:
+                notes = self._keep(known, scan, whole=asked.where is None)
+        reports = {relation: scan.report(relation) for relation in relations}
+        return {
+            name: replace(report, notes=(*report.notes, *notes)) for name, report in reports.items()
+        }
 
     def decide(self, one: str, other: str, verdict: str) -> None:
         """Keep with the index what two images are to one another.
@@ -98,6 +138,10 @@ class Duplicates:
         digests = self._digest(one), self._digest(other)
         if digests[0] == digests[1]:
             raise UsageError(f"{one} and {other} have the same bytes; nothing is to be decided")
+        self.decide_contents(*digests, verdict)
+
+    def decide_contents(self, one: str, other: str, verdict: str) -> None:
+        """The same for two contents, by their SHA-256 digests (hex)."""
         known = next((word for word in VERDICTS if word == verdict), None)
         if known is None and verdict != TAKE_BACK:
             words = ", ".join((*VERDICTS, TAKE_BACK))
@@ -105,9 +149,17 @@ class Duplicates:
         with self._writing():
             kept = Decisions.kept(self._store)
             if known is None:
-                kept.without(*digests).keep(self._store)
+                kept.without(one, other).keep(self._store)
             else:
-                kept.with_one(Decision(*digests, known)).keep(self._store)
+                kept.with_one(Decision(one, other, known)).keep(self._store)
+
+    def decisions(self) -> Decisions:
+        """All that was decided so far."""
+        return Decisions.kept(self._store)
+
+    def preview(self, report: DuplicateReport, keep: Sequence[str]) -> Plan:
+        """What `plan` makes of a report, to look at: nothing is written, and it applies nowhere."""
+        return make_plan(report.groups, as_rules(keep), self.decisions().outcome(), "", "")
 
     def plan(self, report: DuplicateReport, keep: Sequence[str]) -> Plan:
         """Which file of each group to keep, by rules; nothing is moved.

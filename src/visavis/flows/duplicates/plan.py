@@ -79,12 +79,12 @@ class Plan:
     def write(self, path: str | os.PathLike[str]) -> None:
         """Write it; raises UsageError where it cannot be written."""
         check_place(Path(path), "plan")
-        write_named(Path(path), "plan", self._text())
+        write_named(Path(path), "plan", self.text())
 
     def write_again(self, path: Path) -> None:
         """Write it in its own place: whole, or not at all."""
         try:
-            write_whole(path, self._text())
+            write_whole(path, self.text())
         except OSError as error:
             raise UsageError(
                 f"{path}: the plan has to say where files were moved, and cannot be written "
@@ -108,7 +108,8 @@ class Plan:
             )
         return plan
 
-    def _text(self) -> bytes:
+    def text(self) -> bytes:
+        """The file that `write` writes."""
         shape: dict[str, Any] = {"visavis_plan": _FORMAT, **asdict(self)}
         return (json.dumps(shape, indent=1, ensure_ascii=False) + "\n").encode()
 
@@ -207,10 +208,10 @@ def _left(number: int, record: ImageRecord, reason: str) -> PlannedFile:
 
 
 def _of_record(record: ImageRecord) -> str | None:
-    return _changed(record.uri, record.size, record.modified)
+    return changed(record.uri, record.size, record.modified)
 
 
-def _changed(uri: str, size: int, modified: float | None = None) -> str | None:
+def changed(uri: str, size: int, modified: float | None = None) -> str | None:
     """Why a file cannot be told to be the one that was indexed; None: it can."""
     if uri.startswith(("http://", "https://")):
         return "it is no file of this machine"
@@ -235,7 +236,7 @@ def _sound(files: Sequence[PlannedFile]) -> Iterator[PlannedFile]:
     for file in files:
         if file.action == "move":
             path = local_path(file.path)
-            reason = _changed(file.path, file.size)
+            reason = changed(file.path, file.size)
             if path.is_symlink():
                 reason = "it is a link"
             elif _names(path) & needed:

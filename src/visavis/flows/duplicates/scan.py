@@ -42,19 +42,19 @@ _LIGHT, _COLOUR = 16.0, 3.0  # levels of 256 by which copies that look alike may
 _SAME_PIXELS = 0.999  # correlation from which on all pixels may be the same
 
 Progress = Callable[[str, int, int], None]
-"""Called with what is being done ("searched", "compared"), how many are done, and of how many."""
+"""Called with what is done ("searched", "compared", "checked"), how many, and of how many."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScanOptions:
     """What is looked for, and how."""
 
-    relation: Relation = "near_duplicate"
-    """Pairs that are less than this are left out."""
     where: Filter | None = None
     within: str | None = None
     """A field, or "folder": duplicates have to share its value."""
     read_files: bool = True
+    """Whether files may be read, of pairs that nothing is known of yet."""
+    features: bool = True
     """Whether pairs on which signatures say nothing are compared by local features."""
     jobs: int = 1
     max_pixels: int = 0
@@ -69,7 +69,11 @@ class _Seen:
     compared: set[Ends] = field(default_factory=set)
     undecided: set[Ends] = field(default_factory=set)
     """Nearest pairs, of which local features decide those that signatures leave open."""
+    unsigned: set[Content] = field(default_factory=set)
+    """What an older version has indexed: it is without a signature."""
     read: int = 0
+    scanned: int = 0
+    seconds: float = 0.0
 
 
 class Scan:
@@ -92,26 +96,39 @@ class Scan:
         self._features = lru_cache(_FEATURES_KEPT)(self._features_of)
         self._total = store.count(options.where)
 
-    def run(self) -> DuplicateReport:
+    def run(self) -> None:
         """Look at everything; files are read only where nothing is known of a pair yet."""
         started = time.monotonic()
-        scanned = 0
         for block in self._blocks():
             self._take(block)
-            scanned += len(block.records)
-            self._progress("searched", scanned, self._total)
+            self._seen.scanned += len(block.records)
+            self._progress("searched", self._seen.scanned, self._total)
         self._forget_gone()
         self._add_decisions()
         self._lay_over()
         self._complete()
         self._compare_pixels()
+        self._seen.seconds = time.monotonic() - started
+
+    def report(self, relation: Relation) -> DuplicateReport:
+        """What was found; pairs that are less than the relation are left out."""
         seen = self._seen
         return DuplicateReport(
-            tuple(self._groups()),
-            scanned,
+            tuple(self._groups(relation)),
+            seen.scanned,
             len(seen.compared),
             seen.read,
-            time.monotonic() - started,
+            seen.seconds,
+            self._notes(),
+        )
+
+    def _notes(self) -> tuple[str, ...]:
+        if not (unsigned := len(self._seen.unsigned)):
+            return ()
+        return (
+            f"{unsigned:,} pictures were indexed by an older version, which kept nothing to "
+            "compare them by: of these only files with the same bytes are found; index them again "
+            "with --refresh, or rebuild the index",
         )
 
     def contents(self) -> Iterable[str]:
@@ -189,7 +206,9 @@ class Scan:
                 and frozenset((content, other)) not in self._seen.compared
             ]
             checks: dict[Content, PixelCheck] = {}
-            if content.sha256 in signatures:
+            if content.sha256 not in signatures:
+                self._seen.unsigned.add(content)
+            else:
                 mine, theirs = signatures[content.sha256], [signatures[one.sha256] for one in new]
                 checks = dict(zip(new, pixel_checks(mine, theirs), strict=True))
             for other, check in checks.items():
@@ -245,14 +264,15 @@ class Scan:
 
     def _lay_over(self) -> None:
         """Compare by local features what signatures left open."""
-        if not self._options.read_files or not has_opencv() or self._options.relation == "exact":
+        if not self._options.features:
             return
+        may_read = self._options.read_files and has_opencv()
         open_ = []
         for ends in self._seen.undecided:
             one, other = sorted(ends)
             if ends not in self._seen.links:
                 same = self._known.get("f", one.sha256, other.sha256)
-                if same is None:
+                if same is None and may_read:
                     open_.append((one, other))
                 elif same:
                     self._seen.links[ends] = Link(one, other, "near_duplicate", "local features")
@@ -289,32 +309,39 @@ class Scan:
 
     def _compare_pixels(self) -> None:
         """Tell the links between images whose pixels are all the same: they are exact."""
-        for ends, link in self._seen.links.items():
-            one, other = (self._seen.records[end][0] for end in (link.one, link.other))
-            shapes = [(record.height, record.width) for record in (one, other)]
-            if link.by != "signatures" or link.strength < _SAME_PIXELS or shapes[0] != shapes[1]:
-                continue
-            same = self._known.get("p", one.sha256, other.sha256)
-            if same is None:
-                first, second = self._pixels(one), self._pixels(other)
-                if first is None or second is None:
-                    continue
-                same = np.array_equal(first, second)
-                self._seen.read += 1
-                self._known.put("p", one.sha256, other.sha256, same)
-            if same:
-                self._seen.links[ends] = replace(
+        alike = [link for link in self._seen.links.values() if self._may_be_exact(link)]
+        for done, link in enumerate(alike, 1):
+            if self._same_pixels(link):
+                self._seen.links[link.ends] = replace(
                     link, relation="exact", by="pixels", strength=1.0, plain=True
                 )
+            self._progress("checked", done, len(alike))
+
+    def _may_be_exact(self, link: Link) -> bool:
+        one, other = (self._seen.records[end][0] for end in (link.one, link.other))
+        same_size = (one.height, one.width) == (other.height, other.width)
+        return link.by == "signatures" and link.strength >= _SAME_PIXELS and same_size
+
+    def _same_pixels(self, link: Link) -> bool:
+        same = self._known.get("p", link.one.sha256, link.other.sha256)
+        if same is None and self._options.read_files:
+            first, second = (
+                self._pixels(self._seen.records[end][0]) for end in (link.one, link.other)
+            )
+            if first is not None and second is not None:
+                same = np.array_equal(first, second)
+                self._seen.read += 1
+                self._known.put("p", link.one.sha256, link.other.sha256, same)
+        return bool(same)
 
     def _pixels(self, record: ImageRecord) -> RGB | None:
         return record_pixels(record, None, self._options.max_pixels)
 
     # -- groups ----------------------------------------------------------------------------------
 
-    def _groups(self) -> Iterator[DuplicateGroup]:
+    def _groups(self, relation: Relation) -> Iterator[DuplicateGroup]:
         links = list(self._seen.links.values())
-        worst = RELATIONS.index(self._options.relation)
+        worst = RELATIONS.index(relation)
         wanted = [link for link in links if RELATIONS.index(link.relation) <= worst]
         apart = {link.ends for link in links if RELATIONS.index(link.relation) > worst}
         apart |= self._decided_apart(wanted)

@@ -30,6 +30,7 @@ _REASONS = {
     403: "The key does not allow it, or this server does not.",
     404: "There is no such record, or its picture is gone.",
     408: "The body did not arrive in time.",
+    409: "Somebody else has changed it meanwhile, or the scan for duplicates is not over.",
     413: "The body has too many bytes, or a picture too many pixels.",
     415: "The body or the picture is of a kind that is not taken.",
     422: "The request makes no sense: an unknown field, a bad filter, an unreadable picture.",
@@ -45,7 +46,7 @@ _ELSEWHERE: dict[int | str, dict[str, Any]] = {
     416: {"description": "The picture has no such part."},
 }
 _TAGS = {"images": "images", "fields": "images", "search": "search", "tag": "tags"}
-_TAGS |= {"classes": "tags", "explain": "search"}
+_TAGS |= {"classes": "tags", "explain": "search", "duplicates": "duplicates"}
 _CHECKED = (Depends(check_parameters),)
 _ALWAYS = (400, 401, 403, 429, 503)
 
@@ -55,7 +56,7 @@ def add(app: FastAPI) -> None:
     # Taken before FastAPI's own route of the same path below, which is there for the document:
     # a handler that reads its body itself needs none of its layers, and they cost 0.25 ms.
     app.router.routes.append(_Quick("/v1/search", searching.search, methods=["POST"]))
-    get = _Adder(app, "GET")
+    get = Adder(app, "GET")
     get("/v1/images", browsing.list_images, answers.PageOut, 422)
     get("/v1/images/random", browsing.random_images, answers.RandomOut, 422)
     get("/v1/images/{id}", browsing.get_image, answers.OneRecordOut, 404, 422)
@@ -68,7 +69,7 @@ def add(app: FastAPI) -> None:
     get("/healthz", browsing.health, answers.StateOut, always=(400,))
     get("/readyz", browsing.readiness, answers.StateOut, always=(400, 503))
     get("/metrics", browsing.show_metrics, ["text/plain"], what="Numbers for Prometheus.")
-    post = _Adder(app, "POST")
+    post = Adder(app, "POST")
     for path, ask, shape, query in (
         ("/v1/search", searching.search, answers.SearchOut, "SearchIn"),
         ("/v1/explain", explaining.explain, answers.ExplainOut, "ExplanationIn"),
@@ -89,10 +90,9 @@ def add(app: FastAPI) -> None:
             LINES: {"schema": {"type": "string"}, "example": _LINE},
         },
     )
-    delete = _Adder(app, "DELETE")
+    delete = Adder(app, "DELETE")
     delete("/v1/images", writing.remove_images, answers.RemovedOut, 422, 507)
     delete("/v1/images/{id}", writing.remove_image, answers.RemovedOut, 404, 422, 507)
-    describe_keys(app)
     for path, handler in (
         ("/", page.show_page),
         ("/ui/{name:path}", page.page_file),
@@ -101,15 +101,16 @@ def add(app: FastAPI) -> None:
         app.add_api_route(path, handler, methods=["GET", "HEAD"], include_in_schema=False)
 
 
-def describe_keys(app: FastAPI) -> None:
-    """Say in the OpenAPI document how a key is sent."""
+def describe(app: FastAPI, bodies: Sequence[type[BaseModel]]) -> None:
+    """Say in the OpenAPI document how a key is sent, and what further bodies look like."""
     plain = app.openapi
 
     @functools.cache
     def openapi() -> dict[str, Any]:
         shape = plain()
         components = shape.setdefault("components", {})
-        for model in (schemas.SearchIn, schemas.ExplanationIn, schemas.TagIn):
+        known: list[type[BaseModel]] = [schemas.SearchIn, schemas.ExplanationIn, schemas.TagIn]
+        for model in (*known, *bodies):
             query = model.model_json_schema(ref_template="#/components/schemas/{model}")
             components["schemas"] |= query.pop("$defs", {}) | {model.__name__: query}
         components["securitySchemes"] = {
@@ -142,7 +143,7 @@ class _Quick(Route):
         await super().handle(scope, receive, send)
 
 
-class _Adder:
+class Adder:
     """Adds routes of one method."""
 
     def __init__(self, app: FastAPI, method: str) -> None:

@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -53,7 +53,7 @@ async def add_images(request: Request) -> Response:
         await state.with_pictures(
             request, lambda index, job: _check(index, upload, state, job), paid=False
         )
-        return answer(await _written(state, lambda index: _add_upload(index, upload)))
+        return answer(await state.with_writing(lambda index: _add_upload(index, upload)))
     if kind != LINES:
         raise MediaTypeError(f"send {MULTIPART} or {LINES}, not {kind or 'a body without a type'}")
     if not state.options.allow_urls:
@@ -61,7 +61,7 @@ async def add_images(request: Request) -> Response:
     wanted = await _read_lines(request)
     # Other people's servers may be slow: nobody holds the index's lock while they are asked.
     had = await state.gathers.run(lambda: _downloaded(wanted, state))
-    return answer(await _written(state, lambda index: _add_downloads(index, had, state)))
+    return answer(await state.with_writing(lambda index: _add_downloads(index, had, state)))
 
 
 async def remove_image(request: Request, id: str, _: Annotated[NoParams, Query()]) -> Response:
@@ -76,7 +76,7 @@ async def remove_image(request: Request, id: str, _: Annotated[NoParams, Query()
             index.shelf.uploads.forget(record.uri)
         return {"removed": removed}
 
-    return answer(await _written(state, work))
+    return answer(await state.with_writing(work))
 
 
 async def remove_images(request: Request, asked: Annotated[WhereParams, Query()]) -> Response:
@@ -95,17 +95,7 @@ async def remove_images(request: Request, asked: Annotated[WhereParams, Query()]
                 uploads.forget(uri)
         return {"removed": removed}
 
-    return answer(await _written(state, work))
-
-
-async def _written(state: State, work: Callable[[ImageIndex], dict[str, Any]]) -> dict[str, Any]:
-    """What some work gives, done by the one thread that writes."""
-
-    def leased() -> dict[str, Any]:
-        with state.current.use() as index:
-            return work(index)
-
-    return await state.writes.run(leased)
+    return answer(await state.with_writing(work))
 
 
 async def _read_upload(request: Request) -> _Upload:

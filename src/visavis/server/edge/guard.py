@@ -22,10 +22,10 @@ from visavis.server.refusals import (
 )
 
 _COSTLY = frozenset(("/metrics", "/openapi.json"))
-OPEN = frozenset(("/", "/healthz", "/readyz", "/openapi.json", "/favicon.ico"))
+OPEN = frozenset(("/", "/duplicates", "/healthz", "/readyz", "/openapi.json", "/favicon.ico"))
 """What needs no key."""
 
-ASKING = frozenset(("/v1/search", "/v1/explain", "/v1/tag"))
+ASKING = frozenset(("/v1/search", "/v1/explain", "/v1/tag", "/v1/duplicates/scan"))
 """What is sent a body and changes nothing: reading is enough for it."""
 
 _SAFE = frozenset(("GET", "HEAD", "OPTIONS"))

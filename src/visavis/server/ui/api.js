@@ -83,7 +83,7 @@ const key = () => sessionStorage.getItem(KEY);
  * @param {RequestInit} [options]
  * @returns {Promise<Response>} a successful one; raises ApiError otherwise
  */
-async function call(path, options = {}) {
+export async function call(path, options = {}) {
   for (;;) {
     const used = key();
     const headers = { ...options.headers, ...(used && { Authorization: `Bearer ${used}` }) };
@@ -120,37 +120,25 @@ async function failure(response) {
 }
 
 /** @param {string} path @param {[string, string][]} query @param {AbortSignal} [signal] */
-async function get(path, query = [], signal = undefined) {
+export async function get(path, query = [], signal = undefined) {
   const asked = query.length ? `?${new URLSearchParams(query)}` : "";
   return (await call(path + asked, { signal })).json();
 }
 
 /** @param {string} path @param {object} given @param {AbortSignal} [signal] */
-async function post(path, given, signal = undefined) {
+export async function post(path, given, signal = undefined) {
   const headers = { "Content-Type": "application/json" };
   const body = JSON.stringify(given);
   return (await call(path, { method: "POST", headers, body, signal })).json();
 }
 
-/** @param {Blob} file @param {object} fields @param {string} [id] of the record to replace */
-export async function addRecord(file, fields, id) {
-  const body = new FormData();
-  body.append("image", file, "picture");
-  body.append("fields", JSON.stringify(fields));
-  if (id !== undefined) body.append("id", id);
-  return (await call("images", { method: "POST", body })).json();
-}
-
 /** An id as a part of a path; those that no path can name as a key, as in the links of records.
  * @param {string} id */
-function segment(id) {
+export function segment(id) {
   if (!/^(\.{0,2}|random|~.*)$/s.test(id)) return encodeURIComponent(id);
   const bytes = String.fromCharCode(...new TextEncoder().encode(id));
   return `~${btoa(bytes).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "")}`;
 }
-
-/** @param {string} id */
-export const removeRecord = (id) => call(`images/${segment(id)}`, { method: "DELETE" });
 
 /** @returns {Promise<boolean>} whether the key of this tab writes: a body of no kind is refused to others */
 export async function mayWrite() {

@@ -55,6 +55,16 @@ export function say(text) {
   if (live.textContent !== text) live.textContent = text;
 }
 
+export function turnTheme() {
+  const root = document.documentElement;
+  const dark = root.dataset.theme
+    ? root.dataset.theme === "dark"
+    : matchMedia("(prefers-color-scheme: dark)").matches;
+  root.dataset.theme = dark ? "light" : "dark";
+  localStorage.setItem("visavis.theme", root.dataset.theme);
+  say(`${dark ? "Light" : "Dark"} colours`);
+}
+
 /** @template {any[]} A @param {(...a: A) => void} act @param {number} ms @returns {(...a: A) => void} */
 export function debounced(act, ms) {
   let timer = 0;

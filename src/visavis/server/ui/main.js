@@ -2,7 +2,7 @@
 
 import { enterKey, getClasses, getFields, getInfo, mayWrite, whenKeyIsNeeded } from "./api.js";
 import { Asking, wordsOf } from "./asking.js";
-import { byId, debounced, el, say } from "./dom.js";
+import { byId, debounced, el, say, turnTheme } from "./dom.js";
 import { Filters } from "./filters.js";
 import { takeIn } from "./intake.js";
 import { askForKey } from "./notice.js";
@@ -128,16 +128,6 @@ function listen() {
     box.focus();
     box.select();
   });
-}
-
-function turnTheme() {
-  const root = document.documentElement;
-  const dark = root.dataset.theme
-    ? root.dataset.theme === "dark"
-    : matchMedia("(prefers-color-scheme: dark)").matches;
-  root.dataset.theme = dark ? "light" : "dark";
-  localStorage.setItem("visavis.theme", root.dataset.theme);
-  say(`${dark ? "Light" : "Dark"} colours`);
 }
 
 /** @param {import("./api.js").Info} info @returns {boolean} whether one types names of classes here */

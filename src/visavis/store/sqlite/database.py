@@ -119,17 +119,21 @@ class Database:
         return translated(self.path)
 
     @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
-        """One transaction: all of it, or nothing."""
+    def writing(self, *, records: bool = True) -> Iterator[sqlite3.Connection]:
+        """One transaction: all of it, or nothing.
+
+        `records` says whether they change, so that what was read of them has to be read again.
+        """
         connection = self.connection
         with self.translated(), unstoppable():
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
-                connection.execute(
-                    "INSERT INTO meta VALUES ('generation', 1)"
-                    " ON CONFLICT DO UPDATE SET value = value + 1"
-                )
+                if records:
+                    connection.execute(
+                        "INSERT INTO meta VALUES ('generation', 1)"
+                        " ON CONFLICT DO UPDATE SET value = value + 1"
+                    )
                 connection.execute("COMMIT")
             except BaseException:
                 if connection.in_transaction:

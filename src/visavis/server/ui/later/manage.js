@@ -1,6 +1,6 @@
 /** For those who have a key that writes: add pictures, give a record another picture, remove records. */
 
-import { addRecord, getFields, removeRecord } from "../api.js";
+import { call, getFields, segment } from "../api.js";
 import { counted, el } from "../dom.js";
 import { plainly } from "../notice.js";
 import { labelOf, titleOf } from "../records.js";
@@ -103,3 +103,15 @@ export function remove(records, changed) {
   };
   ask(`Remove ${what} from the index?`, [el("p", { class: "quiet", text })], "Remove", act, changed);
 }
+
+/** @param {Blob} file @param {object} fields @param {string} [id] of the record to replace */
+async function addRecord(file, fields, id) {
+  const body = new FormData();
+  body.append("image", file, "picture");
+  body.append("fields", JSON.stringify(fields));
+  if (id !== undefined) body.append("id", id);
+  return (await call("images", { method: "POST", body })).json();
+}
+
+/** @param {string} id */
+const removeRecord = (id) => call(`images/${segment(id)}`, { method: "DELETE" });

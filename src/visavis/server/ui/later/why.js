@@ -3,6 +3,7 @@
 import { ask } from "../api.js";
 import { el } from "../dom.js";
 import { plainly } from "../notice.js";
+import { lay } from "./lay.js";
 import { styled } from "./styles.js";
 
 /**
@@ -49,11 +50,8 @@ function figures({ form, colour, inliers, matched }) {
 /** @param {Explanation} found @param {HTMLElement} frame @param {import("../api.js").ImageRecord} record @param {(image: HTMLImageElement) => void} draw */
 function laidOver({ corners }, frame, record, draw) {
   const image = /** @type {HTMLImageElement} */ (frame.querySelector("img:not(.beside)"));
-  const [from, right, , down] = corners;
-  const ratio = record.width / record.height || 1;
-  const matrix = [right[0] - from[0], (right[1] - from[1]) / ratio, (down[0] - from[0]) * ratio, down[1] - from[1], 0, 0];
   const over = el("img", { alt: "The picture of the query", draggable: "false" });
-  over.style.transform = `translate(${100 * from[0]}%, ${100 * from[1]}%) matrix(${matrix.join(",")})`;
+  lay(over, corners, record.width / record.height || 1);
   over.addEventListener("load", () => over.classList.add("loaded"));
   draw(over);
   const layer = el("div", { class: "layer" }, over);

@@ -34,7 +34,7 @@ class Browse:
         self._orders: OrderedDict[tuple[str, bool], tuple[int, Numbers]] = OrderedDict()
 
     def generation(self) -> int:
-        """A number that grows with every change of the index."""
+        """A number that grows with every change of the records."""
         return int(self._db.meta("generation") or 0)
 
     def count(self, where: Filter | None = None) -> int:

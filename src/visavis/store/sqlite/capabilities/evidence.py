@@ -43,7 +43,7 @@ class Evidence:
         """Keep signatures of content, in one transaction; what is known stays."""
         if not signatures:
             return
-        with self._db.writing() as connection:
+        with self._db.writing(records=False) as connection:
             self._make(connection)
             connection.executemany(
                 "INSERT OR IGNORE INTO signatures VALUES (?, ?)",
@@ -62,13 +62,13 @@ class Evidence:
 
     def note(self, name: str, value: bytes) -> None:
         """Note something under a name, in place of what was there."""
-        with self._db.writing() as connection:
+        with self._db.writing(records=False) as connection:
             self._make(connection)
             connection.execute("INSERT OR REPLACE INTO notes VALUES (?, ?)", (name, value))
 
     def sweep(self) -> None:
         """Drop the signatures of content that no record has any more."""
-        with self._db.writing() as connection:
+        with self._db.writing(records=False) as connection:
             self._make(connection)
             connection.execute(
                 "DELETE FROM signatures WHERE NOT EXISTS (SELECT 1 FROM records r WHERE"

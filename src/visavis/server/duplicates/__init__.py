@@ -1,0 +1,1 @@
+"""Duplicates over HTTP: a scan in the background, its groups, decisions and plans."""

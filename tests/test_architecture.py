@@ -26,7 +26,7 @@ LAYERS = [  # a part may import lower layers only, and never its neighbours
     {"flows"},
     {"exchange"},
     {"image_index"},
-    {"settings", "evaluation", "training", "cluster"},
+    {"settings", "evaluation", "training", "watching", "cluster"},
     {"pages"},
     {"cli", "server"},
 ]

@@ -9,7 +9,7 @@ import pytest
 
 REPOSITORY = Path(__file__).parents[1]
 MOST_MEGABYTES = 245  # millions of bytes
-MOST_PACKAGES = 37  # visavis itself among them
+MOST_PACKAGES = 38  # visavis itself among them
 
 
 def megabytes(path: Path) -> float:

@@ -217,6 +217,27 @@ def test_what_would_lose_too_much_removes_what_moved_alone(store: VectorStore, s
     assert {record.id for record in store.records()} == {"new", *(r.id for r in numbered(4, 1))}
 
 
+def test_a_sweep_of_some_records_is_about_these_alone(store: VectorStore, source: int) -> None:
+    ids = ["a", "a/1", "a/b/2", "ab", "a0", "c", "d"]
+    records = [some_record(id) for id in ids]
+    store.upsert(source, records, clustered(len(ids), DIM))
+    renamed = replace(some_record("new"), sha256=records[5].sha256)
+    store.upsert(source, [renamed], clustered(1, DIM))  # by a run before this one
+    sweep = store.sweep(source, among=["a", "c", "nobody"])
+    assert sweep.count() == 4
+    sweep.seen(["a/1"])
+    assert sweep.gone(lambda id, uri: False, most=1) == Gone(1, 1, refused=2)
+    assert sweep.gone(lambda id, uri: False) == Gone(2, 0)
+    assert {record.id for record in store.records()} == {"a/1", "ab", "a0", "d", "new"}
+
+
+def test_two_that_go_together_are_no_move(store: VectorStore, source: int) -> None:
+    same = some_record("x")
+    store.upsert(source, [same, replace(same, id="y")], np.repeat(clustered(1, DIM), 2, axis=0))
+    sweep = store.sweep(source, among=["x", "y"])
+    assert sweep.gone(lambda id, uri: False, most=1) == Gone(0, 0, refused=2)
+
+
 # -- life ------------------------------------------------------------------------------------------
 
 

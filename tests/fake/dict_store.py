@@ -170,9 +170,11 @@ class DictStore:
             gone = [id for id, row in data.rows.items() if source and row.source == source.number]
             return self.remove(gone)
 
-    def sweep(self, source: int, below: str = "") -> "DictSweep":
+    def sweep(
+        self, source: int, below: str = "", among: Sequence[str] | None = None
+    ) -> "DictSweep":
         with self._held() as data:
-            return DictSweep(self, data, source, below)
+            return DictSweep(self, data, source, below, among)
 
     # -- reading -----------------------------------------------------------------------------------
 
@@ -290,8 +292,16 @@ def _nearest(rows: Sequence[_Row], vector: Vectors, page: Page) -> Answer:
 class DictSweep:
     """A run over one source."""
 
-    def __init__(self, store: DictStore, data: Kept, source: int, below: str) -> None:
+    def __init__(
+        self,
+        store: DictStore,
+        data: Kept,
+        source: int,
+        below: str,
+        among: Sequence[str] | None = None,
+    ) -> None:
         self._store, self._data, self._source, self._below = store, data, source, below
+        self._among = among
         self._began = data.clock
         self._seen: set[str] = set()
 
@@ -299,7 +309,11 @@ class DictSweep:
         return sum(self._swept(row) for row in self._data.rows.values())
 
     def _swept(self, row: _Row) -> bool:
-        return row.source == self._source and row.record.id.startswith(self._below)
+        id = row.record.id
+        named = self._among is None or any(
+            id == name or id.startswith(name + "/") for name in self._among
+        )
+        return row.source == self._source and id.startswith(self._below) and named
 
     def _met(self, row: _Row) -> bool:
         return row.written > self._began or row.record.id in self._seen
@@ -330,9 +344,24 @@ class DictSweep:
             if self._swept(row) and not self._met(row) and not spared(row.record.id, row.record.uri)
         ]
         new = Counter(row.record.sha256 for row in rows if row.written > self._began)
+        if self._among is not None:
+            new = self._newer(leaving)
         moved = (Counter(record.sha256 for record in leaving) & new).total()
         lost = len(leaving) - moved
         refused = lost if most is not None and lost > most else 0
         if refused:
             leaving = [record for record in leaving if record.sha256 in new]
         return Gone(self._store.remove([record.id for record in leaving]), moved, refused)
+
+    def _newer(self, leaving: Sequence[ImageRecord]) -> Counter[str]:
+        """Of the contents of records: how many of them have moved, as others have it since."""
+        going, rows = {record.id for record in leaving}, self._data.rows
+        others = [row for id, row in rows.items() if id not in going]
+        return Counter(
+            record.sha256
+            for record in leaving
+            if any(
+                row.record.sha256 == record.sha256 and row.written > rows[record.id].written
+                for row in others
+            )
+        )

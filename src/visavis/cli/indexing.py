@@ -122,7 +122,7 @@ def index(
     _check_tasks(bool(sources or rebuild or metadata), tag, vocabulary)
     if reduce is not None and (rebuild or not sources or "-" in sources):
         raise UsageError("--reduce is for a new index, of sources that can be read twice")
-    _refuse_idle_options(sources or [], image_column or id_column, exclude)
+    refuse_idle_options(sources or [], image_column or id_column, exclude)
     if (yes or refresh) and not sources:
         raise UsageError("--yes and --refresh are for sources; none was given")
     # Opened before the index is made: a wrong name must not leave an empty index behind.
@@ -189,7 +189,7 @@ def _check_tasks(others: bool, tag: int | None, vocabulary: str | None) -> None:
         raise UsageError("--vocabulary is for --tag N")
 
 
-def _refuse_idle_options(sources: list[str], column: str | None, exclude: list[str] | None) -> None:
+def refuse_idle_options(sources: list[str], column: str | None, exclude: list[str] | None) -> None:
     """An option that would do nothing is a mistake in the command."""
     from pathlib import Path
 

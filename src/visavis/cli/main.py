@@ -23,6 +23,9 @@ INTERRUPTED = 130
 _CLI = "visavis.cli"
 COMMANDS = {
     "index": Place(f"{_CLI}.indexing", "index", "Index pictures, or update an index."),
+    "watch": Place(
+        f"{_CLI}.watch.command", "watch", "Keep an index up to date while its folders change."
+    ),
     "search": Place(f"{_CLI}.searching", "search", "Find pictures that look like the query."),
     "have": Place(f"{_CLI}.duplicates", "have", "Check whether pictures are already in an index."),
     "duplicates": Place(

@@ -128,13 +128,14 @@ class _Run:
         options: IngestOptions,
         progress: Progress | None,
     ) -> None:
-        self._source, self.row, below, notes = place(source, store)
+        placed = place(source, store)
+        self._source, self.row = placed.source, placed.row
         self._store = store
         self._embedder = embedder
         self._options = options
         self._progress = progress
-        self._sweep = store.sweep(self.row.number, below)
-        self._had = self._sweep.count() if source.prunes else 0
+        self._sweep = placed.sweep(store)
+        self._had = placed.count(store)
         self._reused = 0  # images whose content the index had
         self._twins = Twins(store, self.row)
         self._readers = ThreadPoolExecutor(source.readers, "visavis-read")
@@ -147,7 +148,7 @@ class _Run:
         self._committed = time.monotonic()
         self._met = 0
         self._repeated: list[str] = []
-        self.report = IndexReport(notes=notes)
+        self.report = IndexReport(notes=placed.notes)
 
     def all_entries(self) -> None:
         try:

@@ -14,7 +14,8 @@ from typing import NamedTuple
 from visavis.images.files import local_path
 from visavis.sources.base import Source
 from visavis.sources.folder import FolderSource
-from visavis.store.base import SourceRow, VectorStore
+from visavis.sources.part import FolderPart
+from visavis.store.base import SourceRow, Sweep, VectorStore
 from visavis.types import Entry
 
 _LOOKED_AT = 500  # images that decide whether a source has moved
@@ -29,6 +30,19 @@ class Place(NamedTuple):
     below: str
     """The run is about records whose ids begin so; empty: about all of the source."""
     notes: list[str]
+
+    def sweep(self, store: VectorStore) -> Sweep:
+        """The beginning of a run over the records that it is about."""
+        if not isinstance(self.source, FolderPart):
+            return store.sweep(self.row.number, self.below)
+        among = [self.row.prefix + name for name in self.source.names]
+        return store.sweep(self.row.number, among=among)
+
+    def count(self, store: VectorStore) -> int:
+        """How many records the source has of which some may leave."""
+        if not self.source.prunes:
+            return 0
+        return store.sweep(self.row.number, self.below).count()
 
 
 def place(source: Source, store: VectorStore) -> Place:

@@ -2,13 +2,14 @@
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from visavis.errors import LargeRemovalError, SourceError
 from visavis.images.files import local_path
 from visavis.sources.base import Source
 from visavis.sources.folder import FolderSource
+from visavis.sources.part import FolderPart
 from visavis.sources.web.fetch import is_url
 from visavis.store.base import Gone, Sweep
 from visavis.types import Entry, Failure, IndexReport
@@ -32,14 +33,18 @@ def prune(
     SourceError, and removes nothing, when it showed none although the index has some of it;
     LargeRemovalError when they are more than a tenth, unless `remove_many`.
     """
-    if met == 0 and held:
+    unsettled: Collection[str] = ()
+    if isinstance(source, FolderPart):
+        source.check()
+        unsettled = source.unsettled
+    elif met == 0 and held:
         raise SourceError(
             f"{source.uri}: nothing is there now, and the index has {held} records of it (an "
             "unplugged disk?); nothing was removed - to drop them: visavis remove --source "
             f"{source.uri}"
         )
     empty = source.empty if isinstance(source, FolderSource) and not remove_many else ()
-    spared = _Spared(report.failed, empty)
+    spared = _Spared(report.failed, empty, unsettled)
     gone = sweep.gone(spared, None if remove_many else max(1, held // _SHARE))
     _count(gone, report)
     for folder, count in spared.in_empty.items():
@@ -66,7 +71,7 @@ def drop_moved(sweep: Sweep, report: IndexReport) -> None:
 def _count(gone: Gone, report: IndexReport) -> None:
     report.removed += gone.removed - gone.moved
     report.moved += gone.moved
-    report.added -= gone.moved
+    report.added -= min(gone.moved, report.added)  # of a part, the run before may have met them
 
 
 def _there(id: str, uri: str) -> bool:
@@ -82,8 +87,10 @@ class _Spared:
     to forget a record.
     """
 
-    def __init__(self, failed: Sequence[Failure], empty: Sequence[str]) -> None:
-        self._uris = {failure.uri for failure in failed}
+    def __init__(
+        self, failed: Sequence[Failure], empty: Sequence[str], others: Collection[str] = ()
+    ) -> None:
+        self._uris = {failure.uri for failure in failed} | set(others)
         self._ids = {id for failure in failed for id in failure.about}
         self._empty = set(empty)
         self.in_empty: Counter[str] = Counter()

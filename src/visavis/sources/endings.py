@@ -8,6 +8,12 @@ _INSIDE = re.compile(
 )
 """As in `pic.jpg?w=200`, `pic.jpg_large`, `pic.jpg~`, `pic.png (1)`."""
 
+_UNFINISHED = re.compile(
+    r"\.(?:part|partial|crdownload|download|opdownload|filepart|aria2|!ut|!qb|tmp|temp)(?![a-z])",
+    re.IGNORECASE,
+)
+"""As of what is being downloaded or saved, and gets another name in the end: `a.jpg.part`."""
+
 _NOT_READ = frozenset(
     # Pictures and drawings that visavis does not decode, and what may hold or show some.
     (
@@ -21,6 +27,8 @@ _NOT_READ = frozenset(
 
 def may_be_picture(name: str) -> bool:
     """Whether it is worth looking into a file whose name does not end as a picture's does."""
+    if _UNFINISHED.search(name):
+        return False
     return "." not in name or _INSIDE.search(name) is not None
 
 

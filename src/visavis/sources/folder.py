@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from operator import attrgetter
 from pathlib import Path
+from typing import Protocol
 
 from visavis.errors import SourceError
 from visavis.images.files import (
@@ -93,11 +94,17 @@ class FolderSource:
     def entries(self) -> Iterator[Entry | Failure]:
         """All pictures below the folder; no picture is opened."""
         self._check_root()
+        self._begin()
+        yield from self._walk([(self._root, self._below)])
+
+    def _begin(self) -> None:
         self._left_out = LeftOut()
+        self.empty.clear()
+
+    def _walk(self, waiting: list[tuple[str, str]]) -> Iterator[Entry | Failure]:
+        """All pictures below some folders: each with its path, and where it lies below the top."""
         visited: set[tuple[int, int] | str] = set()
         links: list[tuple[str, str]] = []
-        waiting = [(self._root, self._below)]
-        self.empty.clear()
         while waiting or links:
             if not waiting:  # real folders first: their pictures keep ids without links in them
                 waiting.append(links.pop(0))
@@ -111,7 +118,7 @@ class FolderSource:
                     raise SourceError(f"{self.uri}: {_folder_refusal(error)}") from error
                 yield Failure(path_text(path), _folder_refusal(error))
                 continue
-            walk = _FolderWalk(path, below, self._excluded, self._left_out)
+            walk = FolderWalk(path, below, self._excluded, self._left_out)
             with listing:
                 yield from walk.files(listing)
             for folder in walk.excluded_folders:  # no link leads back into them either
@@ -120,7 +127,7 @@ class FolderSource:
             if not walk.count:
                 self.empty.append(path_text(path))
             waiting += reversed(walk.folders)
-            links += walk.links
+            links += self._followed(walk.links)
 
     def notes(self) -> list[str]:
         """What the last walk has left out by its kind, and globs that nothing was left out for."""
@@ -137,12 +144,45 @@ class FolderSource:
     def close(self) -> None:
         """Nothing is held open."""
 
+    def _followed(self, links: list[tuple[str, str]]) -> list[tuple[str, str]]:
+        return links
+
     def _check_root(self) -> None:
         if not os.path.isdir(self._root):  # noqa: PTH112
             raise SourceError(f"{self.uri}: there is no such folder; {MISSING_ADVICE}")
 
 
-class _FolderWalk:
+class Listed(Protocol):
+    """What a listing says of a file or folder: a part of `os.DirEntry`."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        ...
+
+    @property
+    def path(self) -> str:
+        """Its path."""
+        ...
+
+    def is_dir(self, *, follow_symlinks: bool = True) -> bool:
+        """Whether it is a folder."""
+        ...
+
+    def is_file(self, *, follow_symlinks: bool = True) -> bool:
+        """Whether it is a file."""
+        ...
+
+    def is_symlink(self) -> bool:
+        """Whether it is a link."""
+        ...
+
+    def stat(self, *, follow_symlinks: bool = True) -> os.stat_result:
+        """Its facts. Raises OSError."""
+        ...
+
+
+class FolderWalk:
     """One folder of a walk: its pictures as they are listed, and the folders found on the way."""
 
     def __init__(self, path: str, below: str, excluded: Exclusion, left_out: LeftOut) -> None:
@@ -159,6 +199,7 @@ class _FolderWalk:
         self.excluded_folders: list[str] = []
 
     def files(self, listing: Iterator[os.DirEntry[str]]) -> Iterator[Entry | Failure]:
+        """The pictures in a listing of the folder."""
         while True:
             try:
                 chunk = sorted(islice(listing, _CHUNK), key=_by_name)
@@ -168,9 +209,10 @@ class _FolderWalk:
             if not chunk:
                 return
             self.count += len(chunk)
-            yield from self._chunk(chunk)
+            yield from self.pictures(chunk)
 
-    def _chunk(self, chunk: list[os.DirEntry[str]]) -> list[Entry | Failure]:
+    def pictures(self, chunk: Sequence[Listed]) -> list[Entry | Failure]:
+        """The pictures among what the folder has; folders and links to some are noted."""
         # The hot loop of a run over unchanged files: plain names, local variables, one stat a file.
         found: list[Entry | Failure] = []
         prefix, below, fields, excluded = (
@@ -207,21 +249,21 @@ class _FolderWalk:
                 found.append(Failure(prefix + name, what_instead(status.st_mode)))
         return found
 
-    def _leaves_out(self, item: os.DirEntry[str], excluded: Exclusion) -> bool:
+    def _leaves_out(self, item: Listed, excluded: Exclusion) -> bool:
         if excluded(item.name, self._below + item.name):
             if item.is_dir(follow_symlinks=False):
                 self.excluded_folders.append(item.path)
             return True
         return item.is_symlink() and excluded.target(item.path)
 
-    def _add_folder(self, item: os.DirEntry[str]) -> None:
+    def _add_folder(self, item: Listed) -> None:
         name, below = item.name, self._below + item.name
         if name.lower() in SYSTEM_FOLDERS:
             return
         where = self.links if item.is_symlink() else self.folders
         where.append((self._prefix + name, below))
 
-    def _maybe(self, item: os.DirEntry[str]) -> bool:
+    def _maybe(self, item: Listed) -> bool:
         """Whether a file without a picture's suffix is one by its content, if that is likely.
 
         Raises OSError for a link that leads nowhere: it may have led to a folder of pictures.

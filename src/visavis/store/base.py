@@ -258,10 +258,12 @@ class VectorStore(Protocol):
         """
         ...
 
-    def sweep(self, source: int, below: str = "") -> Sweep:
+    def sweep(self, source: int, below: str = "", among: Sequence[str] | None = None) -> Sweep:
         """The beginning of a run over a source, which is to find what has gone.
 
-        With `below`, it is about the records alone whose ids begin so.
+        With `below`, it is about the records alone whose ids begin so; with `among`, about those
+        that have one of these ids or lie below one, as in a folder. What is gone then has moved
+        where any record written after it has its content.
         """
         ...
 

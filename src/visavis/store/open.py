@@ -4,7 +4,7 @@ import os
 import re
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 from visavis.errors import IndexMissingError, UsageError
@@ -78,6 +78,18 @@ def writing_to(store: VectorStore, wait: float) -> Writing:
             yield
 
     return writing
+
+
+def alone(store: VectorStore, name: str, does: str) -> AbstractContextManager[None]:
+    """Keeps a second process from doing something to a local store, from now until it exits.
+
+    Raises IndexLockedError that says who it is that `does` it already.
+    """
+    if not is_local(store):
+        return nullcontext()
+    from visavis.store.sqlite.lock import named_lock
+
+    return named_lock(store.folder, name, 0.0, does)
 
 
 def _database(place: Place) -> Path:

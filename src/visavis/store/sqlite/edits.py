@@ -128,13 +128,20 @@ def count_moved(connection: sqlite3.Connection, numbers: Sequence[int], newer_th
     return sum(min(gone, newer) for gone, newer in found)
 
 
-def moved(connection: sqlite3.Connection, numbers: Sequence[int], newer_than: int) -> list[int]:
-    """Those of these records whose content has a newer number as well."""
+def moved(
+    connection: sqlite3.Connection, numbers: Sequence[int], newer_than: int | None = None
+) -> list[int]:
+    """Those of these records whose content another one has, which is newer than a number.
+
+    None: newer than the record itself.
+    """
+    chosen = json.dumps(list(numbers))
     found = connection.execute(
         "SELECT r.number FROM records r WHERE r.number IN (SELECT value FROM json_each(?))"
         " AND EXISTS (SELECT 1 FROM records n WHERE substr(n.sha256, 1, 8) = substr(r.sha256, 1, 8)"
-        " AND n.sha256 = r.sha256 AND n.number > ?)",
-        (json.dumps(list(numbers)), newer_than),
+        " AND n.sha256 = r.sha256 AND n.number > coalesce(?, r.number)"
+        " AND n.number NOT IN (SELECT value FROM json_each(?)))",
+        (chosen, newer_than, chosen),
     )
     return [row[0] for row in found]
 

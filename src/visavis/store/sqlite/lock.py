@@ -19,16 +19,21 @@ def writer_lock(folder: Path, wait: float = 10.0) -> Iterator[None]:
 
     Waits up to `wait` seconds. Raises IndexLockedError that says who holds it.
     """
+    with named_lock(folder, "write", wait, "is writing to this index; wait for it, or stop it"):
+        yield
+
+
+@contextmanager
+def named_lock(folder: Path, name: str, wait: float, does: str) -> Iterator[None]:
+    """Hold another lock of the index; `does` says what its holder is doing. As `writer_lock`."""
     from filelock import FileLock, Timeout  # 10 ms that searching can do without
 
-    lock = FileLock(folder / "write.lock")
-    holder = folder / "write.holder"
+    lock = FileLock(folder / f"{name}.lock")
+    holder = folder / f"{name}.holder"
     try:
         lock.acquire(timeout=wait, poll_interval=0.05)
     except Timeout:
-        raise IndexLockedError(
-            f"{folder}: {_named(holder)} is writing to this index; wait for it, or stop it"
-        ) from None
+        raise IndexLockedError(f"{folder}: {_named(holder)} {does}") from None
     except OSError as error:
         raise StoreError(f"{folder}: the index cannot be written ({error.strerror})") from error
     try:

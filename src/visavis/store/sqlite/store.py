@@ -145,9 +145,11 @@ class SqliteStore:
         with self._db.writing() as connection:
             return sources.move(connection, source, uri, below)
 
-    def sweep(self, source: int, below: str = "") -> SqliteSweep:
+    def sweep(
+        self, source: int, below: str = "", among: Sequence[str] | None = None
+    ) -> SqliteSweep:
         """The beginning of a run over a source, which is to find what has gone."""
-        return SqliteSweep(self._db, source, below)
+        return SqliteSweep(self._db, source, below, among)
 
     def remove(self, ids: Sequence[str]) -> int:
         """Remove records by id; returns how many there were."""

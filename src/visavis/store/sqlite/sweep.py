@@ -12,6 +12,11 @@ from visavis.store.sqlite.database import Database
 
 _BLOCK = 8_192
 _OWN = "source=? AND substr(id, 1, length(?))=?"
+_AMONG = (
+    "SELECT r.number FROM json_each(?) j JOIN records r ON r.id = j.value WHERE r.source=?"
+    " UNION SELECT r.number FROM json_each(?) j"
+    " JOIN records r ON r.id > j.value || '/' AND r.id < j.value || '0' WHERE r.source=?"
+)
 
 
 class SqliteSweep:
@@ -20,10 +25,13 @@ class SqliteSweep:
     Numbers only grow, and are never given twice: larger ones were written since.
     """
 
-    def __init__(self, db: Database, source: int, below: str = "") -> None:
+    def __init__(
+        self, db: Database, source: int, below: str = "", among: Sequence[str] | None = None
+    ) -> None:
         self._db = db
         self._source = source
         self._below = below
+        self._among = among
         with db.translated():
             row = db.connection.execute("SELECT max(number) FROM records").fetchone()
         self._newest = int(row[0] or 0)
@@ -33,8 +41,9 @@ class SqliteSweep:
     def count(self) -> int:
         """How many records the source has."""
         with self._db.translated():
+            among, given = self._own()
             row = self._db.connection.execute(
-                f"SELECT count(*) FROM records WHERE {_OWN}", self._own()
+                f"SELECT count(*) FROM records WHERE {among}", given
             ).fetchone()
         return int(row[0])
 
@@ -62,28 +71,36 @@ class SqliteSweep:
         leaving: list[int] = []
         moved = 0
         with self._db.reading() as connection:
+            among, given = self._own()
             cursor = connection.execute(
-                f"SELECT number FROM records WHERE {_OWN} AND number<=?",
-                (*self._own(), self._newest),
+                f"SELECT number FROM records WHERE {among} AND number<=?", (*given, self._newest)
             )
             numbers = np.fromiter((row[0] for row in cursor), np.int64)
             unseen = numbers[np.frombuffer(self._marks, np.uint8)[numbers] == 0].tolist()
             for start in range(0, len(unseen), _BLOCK):
                 part = edits.named(connection, unseen[start : start + _BLOCK])
                 going = [number for number, id, uri in part if not spared(id, uri)]
-                moved += edits.count_moved(connection, going, self._newest)
+                if self._among is None:
+                    moved += edits.count_moved(connection, going, self._newest)
                 leaving += going
+            if self._among is not None:  # the runs before may have met their new places
+                moved = len(edits.moved(connection, leaving))
             lost = len(leaving) - moved
             refused = lost if most is not None and lost > most else 0
             if refused:
-                leaving = edits.moved(connection, leaving, self._newest)
+                newer_than = self._newest if self._among is None else None
+                leaving = edits.moved(connection, leaving, newer_than)
         for start in range(0, len(leaving), _BLOCK):
             with self._db.writing() as connection:
                 edits.delete(connection, leaving[start : start + _BLOCK])
         return Gone(len(leaving), moved, refused)
 
-    def _own(self) -> tuple[int, str, str]:
-        return self._source, self._below, self._below
+    def _own(self) -> tuple[str, tuple[int | str, ...]]:
+        """SQL for the records that this run is about, and its parameters."""
+        if self._among is None:
+            return _OWN, (self._source, self._below, self._below)
+        ids = json.dumps(list(self._among))
+        return f"number IN ({_AMONG})", (ids, self._source, ids, self._source)
 
     def _met(self, number: int) -> bool:
         return number > self._newest or bool(self._marks[number])

@@ -1,0 +1,48 @@
+"""What is printed while places are watched: a line for each batch."""
+
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+from visavis.cli import terminal
+
+if TYPE_CHECKING:
+    from visavis.types import IndexReport
+
+_SHOWN = 5  # failures and notes of a batch
+
+
+def counts(report: "IndexReport") -> str:
+    """What a batch did, and how fast: `2 added, 1 removed in 0.4 s (5 a second)`."""
+    named = {
+        "added": report.added,
+        "moved": report.moved,
+        "removed": report.removed,
+        "skipped": len(report.failed),
+    }
+    told = ", ".join(f"{count} {name}" for name, count in named.items() if count)
+    done = report.added + report.moved + report.removed
+    rate = done / report.seconds if report.seconds > 0 else 0.0
+    pace = f" ({rate:.0f} a second)" if rate >= 1 else ""
+    return f"{told or f'{report.unchanged} unchanged'} in {report.seconds:.1f} s{pace}"
+
+
+def details(report: "IndexReport") -> list[str]:
+    """The first of its failures and notes, in sentences."""
+    told = [f"skipped {failure.uri}: {failure.reason}" for failure in report.failed]
+    told += [f"note: {note}" for note in report.notes]
+    more = len(told) - _SHOWN
+    return told[:_SHOWN] + ([f"… and {more} more"] if more > 0 else [])
+
+
+def show(report: "IndexReport", *, json_output: bool) -> None:
+    """Print a batch at once, also into a pipe."""
+    now = time.time()
+    if json_output:
+        shape: dict[str, Any] = {"at": round(now, 3)} | report.to_dict()
+        terminal.echo_json(shape)
+    else:
+        for line in details(report):
+            terminal.tell(line)
+        terminal.echo(f"{time.strftime('%H:%M:%S', time.localtime(now))}  {counts(report)}")
+    sys.stdout.flush()

@@ -1,0 +1,401 @@
+"""Folders and catalogues that change while they are watched: real files, real events."""
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from visavis.errors import IndexLockedError, SourceError, UsageError
+from visavis.image_index import ImageIndex
+from visavis.types import IndexReport
+from visavis.watching.watcher import Watcher, WatchOptions
+
+pytestmark = pytest.mark.usefixtures("plug_in")
+
+EVENTS, POLLED = WatchOptions(), WatchOptions(poll=0.3)
+DEADLINE = 60.0
+
+
+def draw(path: Path, mark: int) -> Path:
+    """A picture whose 24 pixels are the bits of a number."""
+    bits = [255 * (mark >> bit & 1) for bit in range(24)]
+    pixels = np.array(bits, np.uint8).reshape(4, 6).repeat(2, 0).repeat(2, 1)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path, compress_level=1)
+    return path
+
+
+def until(holds: Callable[[], bool]) -> None:
+    end = time.monotonic() + DEADLINE
+    while not holds():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)
+
+
+class Watched:
+    """A watcher at work on a thread, and what it told."""
+
+    def __init__(self, index: Path, model: str = "fake") -> None:
+        self.index = index
+        self.model = model
+        self.reports: list[IndexReport] = []
+        self.said: list[str] = []
+        self.stop = threading.Event()
+
+    def run(self, locations: list[Path], options: WatchOptions, exclude: list[str]) -> None:
+        with ImageIndex.create(self.index, self.model, lock_seconds=1) as index:
+            Watcher(
+                index,
+                [str(location) for location in locations],
+                options,
+                report=self.reports.append,
+                say=self.said.append,
+                exclude=exclude,
+            ).run(self.stop)
+
+    def ids(self) -> set[str]:
+        with ImageIndex.open(self.index) as index:
+            return {record.id for record in index.records()}
+
+    def has(self, *ids: str) -> None:
+        until(lambda: self.ids() == set(ids))
+
+    def says(self, text: str) -> None:
+        until(lambda: any(text in sentence for sentence in self.said))
+
+    def has_said(self, text: str, times: int) -> bool:
+        return sum(text in sentence for sentence in self.said) == times
+
+    def total(self, name: str) -> int:
+        return sum(getattr(report, name) for report in self.reports)
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    for mark in range(1, 4):
+        draw(tmp_path / "photos" / f"{mark}.png", mark)
+    return tmp_path / "photos"
+
+
+@contextlib.contextmanager
+def watching(
+    *locations: Path,
+    options: WatchOptions = EVENTS,
+    exclude: tuple[str, ...] = (),
+    model: str = "fake",
+) -> Iterator[Watched]:
+    """A watcher that has brought its index up to date."""
+    seen = Watched(locations[0].parent / "seen.index", model)
+    trouble: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            seen.run(list(locations), options, list(exclude))
+        except BaseException as error:
+            trouble.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        until(lambda: bool(seen.reports or trouble))
+        yield seen
+    finally:
+        seen.stop.set()
+        thread.join()
+        assert not trouble, (trouble, seen.said)
+
+
+@pytest.mark.parametrize("options", [EVENTS, POLLED], ids=["events", "polling"])
+def test_an_index_follows_what_happens_in_a_folder(photos: Path, options: WatchOptions) -> None:
+    with watching(photos, options=options, exclude=("private",)) as seen:
+        seen.has("1.png", "2.png", "3.png")
+        draw(photos / "new" / "deep" / "4.png", 4)
+        draw(photos / "private" / "5.png", 5)
+        draw(photos / ".hidden.png", 6)
+        seen.has("1.png", "2.png", "3.png", "new/deep/4.png")
+        (photos / "new").rename(photos / "renamed")
+        seen.has("1.png", "2.png", "3.png", "renamed/deep/4.png")
+        until(lambda: seen.total("moved") == 1)
+        before = ImageIndex.open(seen.index).get("2.png").sha256
+        draw(photos / "2.png", 77)
+        until(lambda: ImageIndex.open(seen.index).get("2.png").sha256 != before)
+        (photos / "1.png").unlink()
+        seen.has("2.png", "3.png", "renamed/deep/4.png")
+    assert seen.total("removed") == 1
+    assert ("every 0.3 s" if options is POLLED else "the system's events") in seen.said[0]
+
+
+def test_five_thousand_renames_keep_their_vectors(tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    drawn = [draw(tmp_path / "drawn.png", mark).read_bytes() for mark in range(100)]
+    for folder in range(7):
+        (photos / f"{folder}").mkdir(parents=True)
+    for mark in range(5000):
+        (photos / f"{mark % 7}" / f"{mark:04}.png").write_bytes(drawn[mark % 100])
+    with watching(photos, model="classic") as seen:
+        with ImageIndex.open(seen.index) as index:
+            before = {r.id: index.store.vector(r.id).tobytes() for r in index.records()}
+        assert len(before) == 5000
+        for folder in range(6):
+            for path in sorted((photos / f"{folder}").iterdir()):
+                path.rename(photos / f"{folder}" / f"renamed {path.name}")
+        (photos / "6").rename(photos / "six")
+        until(lambda: seen.total("moved") == 5000)
+        with ImageIndex.open(seen.index) as index:
+            after = {r.id: index.store.vector(r.id).tobytes() for r in index.records()}
+    renamed = {_renamed(id): vector for id, vector in before.items()}
+    assert after == renamed
+    assert (seen.total("added"), seen.total("removed")) == (5000, 0)  # added when it began
+
+
+def _renamed(id: str) -> str:
+    folder, name = id.split("/")
+    return f"six/{name}" if folder == "6" else f"{folder}/renamed {name}"
+
+
+def test_a_file_is_read_once_it_is_whole(photos: Path) -> None:
+    whole = draw(photos.parent / "whole.png", 9).read_bytes()
+    with watching(photos) as seen:
+        with (photos / "slow.png").open("wb") as file:
+            for at in range(0, len(whole), 20):
+                file.write(whole[at : at + 20])
+                file.flush()
+                time.sleep(0.2)
+            assert "slow.png" not in seen.ids()
+        (photos / "4.png.part").write_bytes(whole)
+        (photos / "5.jpg.crdownload").write_bytes(whole)
+        (photos / ".4.png.swp").write_bytes(whole)
+        seen.has("1.png", "2.png", "3.png", "slow.png")
+        (photos / "4.png.part").rename(photos / "4.png")
+        seen.has("1.png", "2.png", "3.png", "4.png", "slow.png")
+    assert [failure for report in seen.reports for failure in report.failed] == []
+
+
+def test_a_file_that_stays_broken_is_told_once(photos: Path) -> None:
+    (photos / "broken.png").write_bytes(b"no picture")
+    with watching(photos, options=POLLED) as seen:
+        time.sleep(1.5)  # some looks
+        draw(photos / "broken.png", 8)
+        seen.has("1.png", "2.png", "3.png", "broken.png")
+    assert sum(len(report.failed) for report in seen.reports) == 1
+
+
+@pytest.mark.parametrize("options", [EVENTS, POLLED], ids=["events", "polling"])
+def test_an_unplugged_folder_keeps_its_records(photos: Path, options: WatchOptions) -> None:
+    away = photos.parent / "away"
+    with watching(photos, options=options) as seen:
+        for turn in (1, 2):
+            photos.rename(away)
+            if turn == 2:
+                photos.mkdir()  # where a disk was mounted
+            until(partial(seen.has_said, "an unplugged disk", turn))
+            time.sleep(1)
+            assert len(seen.ids()) == 2 + turn
+            if turn == 2:
+                photos.rmdir()
+            draw(away / f"{turn + 10}.png", turn + 10)
+            away.rename(photos)
+            seen.has("1.png", "2.png", "3.png", *(f"{t + 10}.png" for t in range(1, turn + 1)))
+            draw(photos / "after.png", 20)
+            seen.has("1.png", "2.png", "3.png", "after.png", *seen.ids())
+            (photos / "after.png").unlink()
+            until(lambda: "after.png" not in seen.ids())
+    assert seen.has_said("an unplugged disk", 2)
+
+
+def test_a_folder_that_is_away_when_it_begins_is_waited_for(photos: Path) -> None:
+    with watching(photos):
+        pass
+    photos.rename(photos.parent / "away")
+    stop = threading.Event()
+    seen = Watched(photos.parent / "seen.index")
+    seen.stop = stop
+    thread = threading.Thread(target=seen.run, args=([photos], EVENTS, []))
+    thread.start()
+    try:
+        seen.says("an unplugged disk")
+        (photos.parent / "away").rename(photos)
+        seen.says("it is back")
+        draw(photos / "4.png", 4)
+        seen.has("1.png", "2.png", "3.png", "4.png")
+    finally:
+        stop.set()
+        thread.join()
+
+
+def test_more_than_a_tenth_stays_unless_told_otherwise(tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    for mark in range(20):
+        draw(photos / f"{mark}.png", mark)
+    with watching(photos, options=POLLED) as seen:
+        for mark in range(10):
+            (photos / f"{mark}.png").unlink()
+        seen.says("more than a tenth")
+        time.sleep(1)
+        assert len(seen.ids()) == 20
+    assert seen.has_said("more than a tenth", 1)
+    with watching(photos, options=WatchOptions(remove_many=True)) as seen:
+        until(lambda: len(seen.ids()) == 10)
+        for mark in range(10, 15):
+            (photos / f"{mark}.png").unlink()
+        until(lambda: len(seen.ids()) == 5)
+
+
+def test_a_catalogue_is_watched_as_a_file(photos: Path) -> None:
+    table = photos.parent / "all.csv"
+    rows = ["image,price", "photos/1.png,5", "photos/2.png,7"]
+    table.write_text("\n".join(rows))
+    with watching(table) as seen:
+        seen.has("photos/1.png", "photos/2.png")
+        table.write_text("\n".join([*rows[:2], "photos/2.png,9", "photos/3.png,1"]))
+        seen.has("photos/1.png", "photos/2.png", "photos/3.png")
+        until(lambda: ImageIndex.open(seen.index).get("photos/2.png").fields["price"] == 9)
+        table.write_text("a table without pictures\n1\n")
+        seen.says("which column")
+        table.unlink()
+        time.sleep(0.6)
+        assert len(seen.ids()) == 3
+        other = photos.parent / "other.csv"
+        other.write_text("\n".join(rows))
+        other.rename(table)  # as editors save
+        until(lambda: ImageIndex.open(seen.index).get("photos/2.png").fields["price"] == 7)
+
+
+def test_other_runs_get_in_between_batches(photos: Path, tmp_path: Path) -> None:
+    more = draw(tmp_path / "more" / "9.png", 9).parent
+    with watching(photos) as seen:
+        for mark in range(100, 200):
+            draw(photos / f"{mark}.png", mark)
+            if mark == 180:
+                with ImageIndex.open(seen.index) as index:
+                    index.add(more)
+        until(lambda: len(seen.ids()) == 104)
+        with ImageIndex.open(seen.index) as index, index.writing():
+            draw(photos / "late.png", 999)
+            seen.says("is writing to this index")
+        until(lambda: len(seen.ids()) == 105)
+
+
+def test_a_folder_of_a_hundred_thousand_files(photos: Path) -> None:
+    for part in range(3):  # a file has 65,000 names at most, on some file systems
+        (photos / f"{part}.txt").write_text("no picture")
+        for number in range(33_333):
+            os.link(photos / f"{part}.txt", photos / f"{part} {number}.txt")
+    with watching(photos) as seen:
+        draw(photos / "4.png", 4)
+        seen.has("1.png", "2.png", "3.png", "4.png")
+        (photos / "4.png").rename(photos / "5.png")
+        seen.has("1.png", "2.png", "3.png", "5.png")
+    shutil.rmtree(photos)
+
+
+def test_an_index_inside_what_is_watched_is_left_alone(photos: Path) -> None:
+    seen = Watched(photos / "own.index")
+    thread = threading.Thread(target=seen.run, args=([photos], EVENTS, []))
+    thread.start()
+    try:
+        until(lambda: bool(seen.reports))
+        draw(photos / "4.png", 4)
+        seen.has("1.png", "2.png", "3.png", "4.png")
+        time.sleep(1.5)
+    finally:
+        seen.stop.set()
+        thread.join()
+    assert len(seen.reports) == 2  # it does not follow its own writing
+
+
+@pytest.mark.parametrize("what", ["1.png", "https://example.com/a.jpg", "-"])
+def test_what_cannot_be_watched_is_refused(photos: Path, what: str) -> None:
+    location = str(photos / what) if what == "1.png" else what
+    with (
+        ImageIndex.create(photos.parent / "an.index", "fake") as index,
+        pytest.raises(UsageError, match="only folders and catalogues"),
+    ):
+        Watcher(index, [location], EVENTS, report=print, say=print)
+
+
+def test_a_wrong_name_is_refused(photos: Path) -> None:
+    with (
+        ImageIndex.create(photos.parent / "an.index", "fake") as index,
+        pytest.raises(SourceError, match="no such file or folder"),
+    ):
+        Watcher(index, [str(photos / "nowhere")], EVENTS, report=print, say=print)
+
+
+def test_a_second_watcher_of_the_same_folder_is_refused(photos: Path, tmp_path: Path) -> None:
+    other = draw(tmp_path / "other" / "9.png", 9).parent
+    with watching(photos) as seen, ImageIndex.open(seen.index) as index:
+        second = Watcher(index, [str(photos)], EVENTS, report=print, say=print)
+        with pytest.raises(IndexLockedError, match=r"photos already; stop it first"):
+            second.run(threading.Event())
+        third = Watched(seen.index)
+        thread = threading.Thread(target=third.run, args=([other], EVENTS, []))
+        thread.start()
+        try:
+            seen.has("1.png", "2.png", "3.png", "other/9.png")
+        finally:
+            third.stop.set()
+            thread.join()
+
+
+# -- the command ---------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def command(*arguments: object) -> Iterator["subprocess.Popen[str]"]:
+    line = [sys.executable, "-m", "visavis", "watch", *map(str, arguments)]
+    with subprocess.Popen(
+        line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as running:
+        try:
+            yield running
+        finally:
+            running.kill()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_the_command_prints_a_line_a_batch_and_ends_cleanly(
+    photos: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    with command(photos, "--index", tmp_path / "an.index", "--model", "classic") as running:
+        assert running.stdout is not None
+        assert running.stderr is not None
+        assert "3 added in" in running.stdout.readline()
+        draw(photos / "4.png", 4)
+        assert "1 added in" in running.stdout.readline()
+        running.send_signal(number)
+        assert running.wait(DEADLINE) == 0
+        said = running.stderr.read()
+    assert "photos: watched by the system's events" in said
+    assert "stopped; what was taken in is kept" in said
+
+
+def test_a_watcher_that_is_killed_begins_where_it_was(photos: Path, tmp_path: Path) -> None:
+    place = tmp_path / "an.index"
+    for turn in range(3):
+        with command(photos, "--index", place, "--model", "classic", "--json") as running:
+            assert running.stdout is not None
+            running.stdout.readline()
+            for mark in range(100):
+                draw(photos / f"{turn} {mark}.png", 1000 * (turn + 1) + mark)
+            time.sleep(0.3 + 0.5 * turn)
+            running.send_signal(signal.SIGKILL)
+    with command(photos, "--index", place) as running:
+        assert running.stdout is not None
+        running.stdout.readline()
+        with ImageIndex.open(place) as index:
+            assert len(index) == 303
+            index.compact()
+        (photos / "1.png").unlink()
+        assert "1 removed" in running.stdout.readline()

@@ -246,6 +246,8 @@ def test_decisions_that_make_no_sense_are_refused(owner: TestClient, drawn_copie
 
 
 def test_bodies_of_another_kind_are_refused(owner: TestClient) -> None:
+    for path in ("decisions", "plan", "scan"):
+        assert owner.post(f"{PATH}/{path}?verdict=same").status_code == 422
     assert owner.post(f"{PATH}/decisions", content=b"\0").status_code == 415
     kind = {"content-type": "application/json"}
     for body in (b"", b"[]", b"{", b'{"one": "\xff"}'):

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from visavis.server.api.schemas import MOST_TERMS, ExplanationIn, SearchIn, TagIn
 from visavis.server.refusals import BadRequestError, InvalidError, MediaTypeError
 
-REPEATABLE = frozenset(("where",))
+REPEATABLE = frozenset(("where", "keep"))
 """The parameters of URLs that may be there several times."""
 
 JSON = "application/json"
@@ -33,7 +33,7 @@ async def check_parameters(request: Request) -> None:
     for name, count in times.items():
         if count > 1 and name not in REPEATABLE:
             raise BadRequestError(
-                f"the parameter {name[:100]!r} is in the URL {count} times, and only where may be; "
+                f"the parameter {name[:100]!r} is in the URL {count} times, and only where and keep may be; "
                 "send it once"
             )
 

@@ -10,7 +10,7 @@ from visavis.flows.duplicates.decisions import TAKE_BACK, Decision
 from visavis.flows.duplicates.plan import Plan
 from visavis.flows.duplicates.rules import as_rules
 from visavis.image_index import ImageIndex
-from visavis.server.api.bodies import JSON, media_type, parsed
+from visavis.server.api.bodies import JSON, media_type, parsed, refuse_parameters
 from visavis.server.api.rendering import answer
 from visavis.server.duplicates.groups import groups_shape, shown_copy
 from visavis.server.duplicates.scanning import Looked
@@ -54,6 +54,7 @@ async def list_duplicates(
 async def scan_duplicates(request: Request) -> Response:
     """Look again, where records have changed since the last scan; nothing else begins one."""
     state = state_of(request)
+    refuse_parameters(request)
     await request.body()
 
     def work(index: ImageIndex) -> dict[str, Any]:
@@ -104,6 +105,7 @@ async def make_plan(request: Request) -> Response:
 
 
 async def _read(request: Request, model: type[M]) -> M:
+    refuse_parameters(request)
     kind = media_type(request)
     if kind != JSON:
         raise MediaTypeError(f"send {JSON}, not {kind or 'a body without a type'}")

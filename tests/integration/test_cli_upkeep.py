@@ -68,6 +68,9 @@ def test_records_are_removed_by_id_and_by_filter(cli: Cli, photos: Path) -> None
     assert cli("remove", "mug-01-front.jpg").out == "removed 1 record\n"
     assert json.loads(cli("remove", "--where", "id~lamp", "--json").out) == {"removed": 4}
     assert json.loads(cli("status", "--json").out)["records"] == 3
+    nothing = cli("remove", "--where", "id~nowhere")
+    assert nothing.out == "removed 0 records\n"
+    assert "no record passes the filter id~nowhere" in nothing.err
     assert len(list(photos.iterdir())) == 8
 
 

@@ -102,9 +102,16 @@ def remove(
 
     if missing_ok and not ids:
         raise UsageError("--missing-ok is for ids; none was given")
+    from visavis.filters import as_filter, described
+    from visavis.flows.query.hints import hint
+
     given = options.settings(index)
     with options.open_index(given) as target:
         removed = target.remove(*(ids or []), where=where, source=source, missing_ok=missing_ok)
+        passing = as_filter(where or None)
+        if passing is not None and not removed:
+            told = f"no record passes the filter {described(passing)}"
+            terminal.tell(told + hint(passing, target.store))
     told = "removed 1 record" if removed == 1 else f"removed {removed:,} records"
     terminal.echo(json.dumps({"removed": removed}) if json_output else told)
 

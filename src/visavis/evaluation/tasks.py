@@ -105,6 +105,11 @@ def same_task(
             f"{truth.left_out:,} records were not asked about: they have no {name!r}, or share it "
             "with nobody"
         )
+    if all(question.sought >= len(gallery) - question.itself for question in truth.questions):
+        queries.notes.append(
+            f"all pictures that are searched share one {name!r}: every answer is right, whatever "
+            "the model"
+        )
     return _task("same", {"field": name}, gallery, queries, truth, options)
 
 
@@ -132,11 +137,17 @@ def copies_task(
         chosen = index.records(_expression(options.queries))
         candidates = [record for record in chosen if record.id in ids]
     drawn = draw_task(gallery, candidates, originals, options.seed)
+    fewer = len(drawn.originals) < originals
     source = EditedSource([*drawn.originals, *drawn.strangers], options.seed, edits)
     queries = _visual(_embedded(index, source, options, progress), index.embedder())
     strangers = {record.id for record in drawn.strangers}
     if all(record.fields["original"] in strangers for record in queries.records):
         raise UsageError(f"{index.path}: no original could be read; index the pictures again")
+    if fewer:
+        queries.notes.append(
+            f"{len(drawn.originals):,} originals were drawn, not {originals:,}: there are "
+            f"{len(candidates):,} pictures, and a third of them are strangers"
+        )
     truth = GroundTruth(drawn.questions(queries.records))
     facts: dict[str, Any] = {"originals": len(drawn.originals), "strangers": len(drawn.strangers)}
     facts["edits"] = list(edits)

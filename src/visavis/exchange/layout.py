@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.errors import StoreError, UsageError
-from visavis.filters import as_number
+from visavis.filters import as_number, described
+from visavis.flows.query.hints import hint
 from visavis.store.base import ModelFacts, Rows, VectorStore
 from visavis.types import Fields, FieldValue, Filter, ImageRecord
 
@@ -160,7 +161,9 @@ def survey(
         for name, value in record.fields.items():
             found[name].add(value)
     if not count:
-        passing = "no record passes the filter" if where is not None else "the index is empty"
+        passing = "the index is empty"
+        if where is not None:
+            passing = f"no record passes the filter {described(where)}{hint(where, store)}"
         raise UsageError(f"{store.facts.place}: {passing}; nothing was written")
     if label is not None and label not in found:
         known = ", ".join(sorted(found)) or "no fields at all"

@@ -108,10 +108,10 @@ def shown(name: str) -> str:
 def drawn(report: Report) -> str:
     """What intervals speak of: what was drawn again for them, and what was taken as it is."""
     unit, groups = report["drawn"]["unit"], report["drawn"]["groups"]
-    field = report["protocol"].get("field", "")
+    field, originals = report["protocol"].get("field"), report["protocol"].get("originals", 0)
     moved = "Intervals: how far a figure moves when"
     wholes = {
-        "original": "other originals are drawn from these, each with all of its copies",
+        "original": f"other originals are drawn from these {originals:,}, each with all its copies",
         "value": f"whole values of {field} are drawn from these {groups:,}, each with its queries",
         "set": f"whole sets of queries with common right answers are drawn from these {groups:,}",
     }

@@ -237,3 +237,13 @@ def test_micro_ap_by_whole_originals_agrees_with_the_measure(shop: ImageIndex) -
     value, (low, high) = micro_ap(run.answers, groups)
     assert low <= value <= high
     assert measure(task, run, [1]).means["micro_ap"] == value
+
+
+def test_a_measure_that_says_nothing_is_noted(shop: ImageIndex) -> None:
+    """Where all that is searched is right, and where fewer pictures are edited than were asked."""
+    same = same_task(shop, "hue", Options(where=("hue=red",)))
+    assert "every answer is right, whatever the model" in same.notes[-1]
+    assert same_task(shop, "hue", Options()).notes == ()
+    few = copies_task(shop, 300, Options(edits=("flip",)))
+    assert "6 originals were drawn, not 300: there are 9 pictures" in few.notes[-1]
+    assert not any("were drawn" in note for note in copies_task(shop, 4, Options()).notes)

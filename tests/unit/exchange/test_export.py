@@ -157,7 +157,12 @@ def test_what_cannot_be_exported_is_refused_before_anything_is_written(
     wrong: list[tuple[str, dict[str, Any], type[Exception], str]] = [
         ("out.xlsx", {}, UsageError, "which format"),
         ("no/out.h5", {}, UsageError, "there is no folder"),
-        ("out.h5", {"where": "stock>1000000"}, UsageError, "no record passes the filter"),
+        (
+            "out.h5",
+            {"where": "stock>1000000"},
+            UsageError,
+            "no record passes the filter stock>1000000",
+        ),
         ("out.h5", {"where": "colour=red"}, FilterError, "colour"),
         ("out.h5", {"label": "colour"}, UsageError, "no record has a field 'colour'"),
         ("out.h5", {"dtype": "int8"}, UsageError, "float16 or float32"),

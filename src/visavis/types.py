@@ -272,6 +272,9 @@ class SearchResult:
     """The best relation in the index to the picture asked with; None: no picture was."""
     similar_from: float | None = None
     """The score from which on matches are similar, for this index, filter and rate."""
+    turned: int | None = None
+    """Degrees clockwise by which the picture was turned, because it was found so; None: it was not.
+    All scores are those of the turned picture."""
 
     as_html: ClassVar[Callable[["SearchResult"], str] | None] = None
     """Draws a result for notebooks. `visavis` sets it, as nothing here reads pictures."""
@@ -302,6 +305,8 @@ class SearchResult:
             shape["verdict"] = self.verdict
         if self.similar_from is not None:
             shape["similar_from"] = round(self.similar_from, 6)
+        if self.turned is not None:
+            shape["turned"] = self.turned
         if self.reason is not None:
             shape["reason"] = self.reason
         if self.notes:

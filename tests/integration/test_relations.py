@@ -107,6 +107,53 @@ def test_pages_repeat_and_lose_nothing(index: ImageIndex, tmp_path: Path) -> Non
         assert paged == whole, size
 
 
+@pytest.mark.parametrize(("left", "turned"), [(90, 90), (180, 180), (270, 270)])
+def test_a_picture_on_its_side_is_asked_upright(
+    index: ImageIndex, tmp_path: Path, left: int, turned: int
+) -> None:
+    upright = scene(13).resize((200, 150))
+    upright.save(tmp_path / "upright.png")
+    upright.rotate(left, expand=True).save(tmp_path / "turned.png")
+    wanted = index.search(tmp_path / "upright.png")
+    found = index.search(tmp_path / "turned.png")
+    assert wanted.turned is None
+    assert "turned" not in wanted.to_dict()
+    assert found.turned == found.to_dict()["turned"] == turned
+    assert found.verdict == "near_duplicate"
+    assert any(f"turned by {turned}°" in note for note in found.notes)
+    scores = [{match.record.id: match.score for match in one.matches} for one in (wanted, found)]
+    assert scores[1] == pytest.approx(scores[0], abs=1e-3)  # the very answer of the upright picture
+
+
+def test_pages_of_a_turned_picture_repeat_and_lose_nothing(
+    index: ImageIndex, tmp_path: Path
+) -> None:
+    scene(14).rotate(90, expand=True).save(tmp_path / "turned.png")
+    whole = [match.record.id for match in index.search(tmp_path / "turned.png", limit=60).matches]
+    paged: list[str] = []
+    for offset in range(0, 60, 25):
+        page = index.search(tmp_path / "turned.png", limit=25, offset=offset)
+        assert page.turned == 90
+        paged += [match.record.id for match in page.matches]
+    assert paged == whole
+    assert len(set(whole)) == 60
+    many = index.search_many([tmp_path / "turned.png"], limit=60)
+    assert [match.record.id for match in many[0].matches] == whole
+
+
+def test_a_turned_copy_counts_from_its_score_on(index: ImageIndex, tmp_path: Path) -> None:
+    scene(15).rotate(270, expand=True).save(tmp_path / "turned.png")
+    found = index.search(tmp_path / "turned.png", min_score=0.9, count=True)
+    assert found.matches[0].record.id == "15.png"
+    assert found.total_matching == len(found.matches)
+
+
+def test_upright_strangers_are_turned_in_vain(index: ImageIndex, tmp_path: Path) -> None:
+    for seed in range(200, 206):
+        scene(seed).save(tmp_path / "strange.png")
+        assert index.search(tmp_path / "strange.png").turned is None
+
+
 def test_a_record_is_told_from_its_twins(index: ImageIndex) -> None:
     found = index.answer(Query((RecordTerm("05.png"),), without="05.png", limit=3))
     assert found.verdict in ("similar", "none")

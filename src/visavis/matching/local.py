@@ -3,44 +3,53 @@
 For crops, borders, captions, writing, turns by a few degrees and screenshots, which
 `visavis.matching.pixel_check` cannot see. SIFT features (Lowe, "Distinctive image features from
 scale-invariant keypoints", 2004) are matched by the ratio test, an affine map is fitted (MAGSAC++,
-Barath et al. 2020), and one picture is laid over the other, part by part: what counts is the share
-of the matches that agree on one map, and how many parts are the same to the pixel. Other views of
-an object have matches enough, but an affine map does not lay them over one another; what was
-written or pasted over a picture spoils some parts and leaves the others as they were.
+Barath et al. 2020), and one picture is laid over the other, part by part. Second photographs of a
+flat thing have matches enough, and lie over one another as well. But a program moves every point
+exactly, keeps what was parallel, and changes light by one rule; a hand with a camera does neither.
+Photographs of screens and prints are told by their frame: see `visavis.matching.framed`.
 
 Needs OpenCV: pip install 'visavis[dups]'.
 """
 
 import importlib.util
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.matching import framed
+from visavis.matching.overlay import agreeing, opencv, overlay, unlike_light
 from visavis.types import RGB
 
-SIDE = 480
-"""Pixels: longer sides are made so small first."""
+SIDE = 304
+"""Pixels: longer sides are made so small first. What SIFT costs grows with the pixels."""
 FEATURES = 800
+FEW, FAINT = 100, 0.015
+"""Of a picture with fewer features, fainter ones are taken too (OpenCV's contrast threshold)."""
 RATIO = 0.8
 """Lowe's: the nearest descriptor is to be so much nearer than the second."""
 NEAR = 2.0
 """Pixels within which a match agrees with the map."""
 LEAST_MATCHES = 8
-PARTS = 10
-"""Parts a side of a square as large as the overlap."""
-VISIBLE = 2.0
-"""Grey levels: a part with weaker gradients shows nothing."""
-SAME_PART = 0.95
-"""Correlation of a part's gradients from which on it is the same."""
-
 SHARE = 0.6
 """Of the matches: from here on they agree on one map."""
-FINE, COARSE = 0.33, 0.8
-"""Parts that have to be the same: by fine gradients, or by smoothed ones, as after compression."""
+SAME_PART = 0.95
+"""Correlation of a part's gradients from which on it is the same."""
+EXACT, FINE = 0.3, 0.6
+"""Pixels by which matches are off, as a program moves them, and parts that are the same then."""
+PASTED_EXACT, PASTED_SHARE, PASTED_FINE = 0.2, 0.93, 0.25
+"""The same where something was written or pasted over: fewer parts, but none of them moved."""
+TO_THE_POINT, HARDLY_BENT = 0.05, 0.75
+"""Pixels; where matches are farther off than that, bending the map is not to bring them there."""
+ROUGH, COARSE = 0.9, 0.6
+"""The same by smoothed gradients, as after compression…"""
+STRAIGHT, LIGHT, LEAST_ROUGH = 0.93, 1.3, 15
+"""…where bending the map does not fit much better, and light changes by one rule."""
+
+_TRIES = 400  # of the robust fit: of three matches all are right in every fifth, at SHARE
 
 Corners = tuple[tuple[float, float], ...]
 
@@ -64,10 +73,18 @@ class LocalCheck:
     share: float
     """Of the matches, how many agree on one map; 0 where no map was found."""
     inliers: int
+    off: float
+    """Pixels by which the median of these misses its place, in the coarser of both pictures."""
+    straight: float
+    """How far they miss it by a map that may bend, of how far by the affine one; 1: no less."""
     fine: float
     """Of the parts that show anything, how many are the same to the pixel."""
     coarse: float
     """The same, by smoothed gradients."""
+    light: float
+    """Grey levels by which parts differ that no one rule explains."""
+    framed: bool
+    """Whether one is a photograph of the other, seen with its frame."""
     mirrored: bool
     corners: Corners
     """Where the first picture's corners fall in the second, as fractions of its sides."""
@@ -83,7 +100,7 @@ def same_by_features(pixels: RGB) -> Callable[[RGB], bool]:
     """Decides of further pictures whether they show the same, moved or in part, as this one."""
     # Only when there is another: to import OpenCV takes as long as a search.
     mine = cache(lambda: features(pixels))
-    flipped = cache(lambda: features(pixels, mirrored=True))
+    flipped = cache(lambda: mirrored(mine()))
 
     def same(others: RGB) -> bool:
         theirs = features(others)
@@ -94,12 +111,21 @@ def same_by_features(pixels: RGB) -> Callable[[RGB], bool]:
 
 def is_same(check: LocalCheck) -> bool:
     """Whether a picture lies on another one so well that both show the same."""
-    return check.share >= SHARE and (check.fine >= FINE or check.coarse >= COARSE)
+    if check.framed:
+        return True
+    if check.share < SHARE or check.inliers < LEAST_MATCHES:
+        return False
+    if check.off <= EXACT and check.fine >= FINE:
+        return True
+    if check.off <= PASTED_EXACT and check.share >= PASTED_SHARE and check.fine >= PASTED_FINE:
+        return check.off <= TO_THE_POINT or check.straight >= HARDLY_BENT
+    rough = check.off <= ROUGH and check.coarse >= COARSE and check.inliers >= LEAST_ROUGH
+    return rough and check.straight >= STRAIGHT and check.light <= LIGHT
 
 
-def features(pixels: RGB, mirrored: bool = False) -> Features:
+def features(pixels: RGB) -> Features:
     """The local features of a picture."""
-    cv2 = _opencv()
+    cv2 = opencv()
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
     scale = SIDE / max(grey.shape)
     if scale < 1:
@@ -108,9 +134,10 @@ def features(pixels: RGB, mirrored: bool = False) -> Features:
         grey = cv2.resize(grey, size, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     elif scale > 2:
         grey = cv2.resize(grey, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
-    if mirrored:
-        grey = np.ascontiguousarray(grey[:, ::-1])
     points, descriptors = cv2.SIFT_create(FEATURES).detectAndCompute(grey, None)
+    if len(points) < FEW:
+        faint = cv2.SIFT_create(FEW, contrastThreshold=FAINT)
+        points, descriptors = faint.detectAndCompute(grey, None)
     where = np.array([point.pt for point in points], np.float32).reshape(-1, 2)
     if descriptors is None:
         return Features(grey, where, np.empty((0, 128), np.float32))
@@ -119,20 +146,76 @@ def features(pixels: RGB, mirrored: bool = False) -> Features:
     return Features(grey, where, root)
 
 
+def mirrored(one: Features) -> Features:
+    """The features that the picture has in a mirror, without looking for them again.
+
+    A descriptor is 4 by 4 cells of 8 directions, along and across its own; across is turned round.
+    """
+    cells = one.descriptors.reshape(-1, 4, 4, 8)[:, ::-1][..., -np.arange(8) % 8]
+    points = one.points * (-1, 1) + (one.grey.shape[1] - 1, 0)
+    grey = np.ascontiguousarray(one.grey[:, ::-1])
+    return Features(grey, points.astype(np.float32), cells.reshape(-1, 128))
+
+
 def local_check(one: Features, other: Features, mirrored: bool = False) -> LocalCheck:
     """Lay one picture over another; `mirrored` says that the first was."""
-    cv2 = _opencv()
     first, second = _matched(one, other)
-    nothing = LocalCheck(0.0, 0, 0.0, 0.0, mirrored, ())
+    found = _laid_over(one, other, first, second, mirrored)
+    if is_same(found):
+        return found
+    seen = framed.fitted(first, second)
+    if seen is None:
+        return found
+    how, share = seen
+    back = np.asarray(np.linalg.pinv(how), np.float64)
+    if framed.shows(one.grey, other.grey, how) or framed.shows(other.grey, one.grey, back):
+        corners = _corners(how, one.grey.shape, other.grey.shape)
+        inliers = round(share * len(first))
+        return replace(found, share=share, inliers=inliers, framed=True, corners=corners)
+    return found
+
+
+def _laid_over(
+    one: Features,
+    other: Features,
+    first: NDArray[np.float32],
+    second: NDArray[np.float32],
+    mirrored: bool,
+) -> LocalCheck:
+    """By an affine map, as programs edit."""
+    nothing = LocalCheck(0.0, 0, np.inf, 0.0, 0.0, 0.0, 255.0, False, mirrored, ())
     if len(first) < LEAST_MATCHES:
         return nothing
-    affine, kept = cv2.estimateAffine2D(first, second, None, cv2.USAC_MAGSAC, NEAR, 2000, 0.999)
+    cv2 = opencv()
+    affine, kept = cv2.estimateAffine2D(first, second, None, cv2.USAC_MAGSAC, NEAR, _TRIES, 0.999)
     if affine is None or not _is_sound(affine):
         return nothing
-    fine, coarse = _laid_over(affine, one.grey, other.grey)
-    inliers = int(kept.sum())
-    corners = _corners(affine, one.grey.shape, other.grey.shape)
-    return LocalCheck(inliers / len(first), inliers, fine, coarse, mirrored, corners)
+    agree = kept.ravel() > 0
+    inliers = int(agree.sum())
+    share, corners = inliers / len(first), _corners(affine, one.grey.shape, other.grey.shape)
+    if share < SHARE:
+        return replace(nothing, share=share, inliers=inliers, corners=corners)
+    off, straight = _exactness(first[agree], second[agree])
+    laid = overlay(affine, one.grey, other.grey)
+    fine, coarse = agreeing(laid, 1.0, SAME_PART), agreeing(laid, 2.0, SAME_PART)
+    light = unlike_light(laid)
+    return LocalCheck(share, inliers, off, straight, fine, coarse, light, False, mirrored, corners)
+
+
+def _exactness(first: NDArray[np.float32], second: NDArray[np.float32]) -> tuple[float, float]:
+    """See `LocalCheck.off` and `straight`, by least squares over matches that agree."""
+    known = np.hstack([first, np.ones((len(first), 1), np.float32)])
+    affine, *_ = np.linalg.lstsq(known, second, rcond=None)
+    scale = np.sqrt((abs(np.linalg.det(affine[:2])) + 1) / 2)  # of a pixel here to one there
+    off = np.linalg.norm(known @ affine - second, axis=1) / scale
+    cv2 = opencv()
+    bent = cv2.findHomography(first, second, 0)[0] if len(first) >= LEAST_MATCHES else None
+    if bent is None:
+        return float(np.median(off)), 0.0
+    places = cv2.perspectiveTransform(first[None], bent)[0]
+    left = np.linalg.norm(places - second, axis=1) / scale
+    straight = float(np.sqrt((left**2).mean() / max((off**2).mean(), 1e-12)))
+    return float(np.median(off)), straight
 
 
 def _matched(one: Features, other: Features) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -140,11 +223,10 @@ def _matched(one: Features, other: Features) -> tuple[NDArray[Any], NDArray[Any]
     if min(len(one.points), len(other.points)) < LEAST_MATCHES:
         return np.empty((0, 2)), np.empty((0, 2))
     alike = one.descriptors @ other.descriptors.T
-    nearest = np.argpartition(-alike, 1, axis=1)[:, :2]
-    rows = np.arange(len(alike))
-    two = np.take_along_axis(alike, nearest, axis=1)
-    best = nearest[rows, two.argmax(axis=1)]
-    far = np.sqrt(np.maximum(2 - 2 * np.sort(two, axis=1)[:, ::-1], 0))
+    rows, best = np.arange(len(alike)), alike.argmax(axis=1)
+    nearest = alike[rows, best]
+    alike[rows, best] = -1
+    far = np.sqrt(np.maximum(2 - 2 * np.stack([nearest, alike.max(axis=1)], axis=1), 0))
     good = np.flatnonzero(far[:, 0] < RATIO * far[:, 1])
     good = good[np.argsort(far[good, 0], kind="stable")]
     _, at = np.unique(best[good], return_index=True)
@@ -160,53 +242,11 @@ def _is_sound(affine: NDArray[np.float64]) -> bool:
     return bool(short > 0.1 and long < 10 and long < 3 * short)
 
 
-def _corners(affine: NDArray[np.float64], one: tuple[int, ...], other: tuple[int, ...]) -> Corners:
+def _corners(how: NDArray[np.float64], one: tuple[int, ...], other: tuple[int, ...]) -> Corners:
+    """Where the corners of one fall in the other, by an affine map or a homography."""
     height, width = one[:2]
     corners = np.array([[0, 0, 1], [width, 0, 1], [width, height, 1], [0, height, 1]], np.float64)
-    placed = corners @ affine.T / (other[1], other[0])
+    placed = corners @ how.T
+    depth = placed[:, 2:] if len(how) == 3 else 1.0
+    placed = placed[:, :2] / depth / (other[1], other[0])
     return tuple((float(x), float(y)) for x, y in placed)
-
-
-def _laid_over(
-    affine: NDArray[np.float64], one: NDArray[np.uint8], other: NDArray[np.uint8]
-) -> tuple[float, float]:
-    """Of the overlap's parts that show anything, how many are the same: finely, and coarsely."""
-    cv2 = _opencv()
-    size = (other.shape[1], other.shape[0])
-    warped = cv2.warpAffine(one, affine, size, flags=cv2.INTER_AREA)
-    inside = cv2.warpAffine(np.full(one.shape, 255, np.uint8), affine, size) == 255
-    inside = cv2.erode(inside.astype(np.float32), np.ones((5, 5), np.uint8))
-    if inside.sum() < 400:
-        return 0.0, 0.0
-    return _agreeing(warped, other, inside, 1.0), _agreeing(warped, other, inside, 2.0)
-
-
-def _agreeing(
-    one: NDArray[np.uint8], other: NDArray[np.uint8], inside: NDArray[np.float32], blur: float
-) -> float:
-    cv2 = _opencv()
-    side = max(8, int(np.sqrt(inside.sum()) / PARTS))
-
-    def sums(values: NDArray[np.float32]) -> NDArray[np.float32]:
-        whole = cv2.boxFilter(
-            values * inside, -1, (side, side), normalize=False, borderType=cv2.BORDER_CONSTANT
-        )
-        parts: NDArray[np.float32] = whole[side // 2 :: side, side // 2 :: side]
-        return parts
-
-    smooth = [cv2.GaussianBlur(grey.astype(np.float32), (0, 0), blur) for grey in (one, other)]
-    (ay, ax), (by, bx) = np.gradient(smooth[0]), np.gradient(smooth[1])
-    area = sums(np.ones_like(inside))
-    first, second = sums(ax * ax + ay * ay), sums(bx * bx + by * by)
-    shows = (area > 0.6 * side * side) & (np.maximum(first, second) > area * VISIBLE**2)
-    if np.count_nonzero(shows) < 4:
-        return 0.0
-    lengths = np.sqrt(np.maximum(first * second, 1e-6))
-    return float((sums(ax * bx + ay * by) / lengths > SAME_PART)[shows].mean())
-
-
-def _opencv() -> Any:
-    """OpenCV, which the extra [dups] brings; `has_opencv` is asked first."""
-    import cv2
-
-    return cv2

@@ -11,7 +11,7 @@ Thresholds were chosen on the copies, views and catalogue pairs of docs/results.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -34,6 +34,14 @@ GREY = 4.0
 """Colour differences (of 128) below this are as good as none."""
 RECOLOURED = 0.3
 """The share of the colour that no edit of a whole photograph explains."""
+TURNED_HUE = 0.25
+"""The share of the colour, be it as pale as it may, that turning all hues explains and no edit."""
+NOISE = 1.0
+"""Colour differences (of 128) that compression leaves in a cell without colour."""
+ONE_TINT = 0.35
+"""The share of its colour by which a picture in one colour differs from one tint."""
+SAME_LIGHT = 25.0
+"""Levels by which grey may be darker or brighter than the colour that it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +53,8 @@ class PixelCheck:
     """Correlation of the gradients in the best of eight turns and flips, -1…1."""
     colour: float
     """The share of colour that differs, 0…1; 0 where the forms differ."""
+    quarters: int = 0
+    """Quarter turns against the clock that lay the first on the second; 0 if it lies so as well."""
 
 
 def pixel_checks(asked: Signature, others: Sequence[Signature]) -> list[PixelCheck]:
@@ -59,8 +69,11 @@ def pixel_checks(asked: Signature, others: Sequence[Signature]) -> list[PixelChe
     forms /= np.maximum(length * np.sqrt(np.einsum("ij,ij->i", theirs, theirs)), 1e-6)
     best = forms.argmax(axis=0)
     colours = _turned(asked.colour)
+    lies = np.where(forms[[0, 4]].max(axis=0) >= LEAST_FORM, 0, best % 4)
     return [
-        _judged(turned[way], colours[way], other, float(forms[way, at]))
+        replace(
+            _judged(turned[way], colours[way], other, float(forms[way, at])), quarters=int(lies[at])
+        )
         for at, (way, other) in enumerate(zip(best, others, strict=True))
     ]
 
@@ -116,9 +129,8 @@ def _judged(light: Grid, colour: Grid, other: Signature, form: float) -> PixelCh
     detail = _detail(_blurred(light), _blurred(other.light))
     if not _agree(form, detail):
         return PixelCheck("unknown", form, 0.0)
-    turned = Signature(light, colour)
-    differs = colour_residual(turned, other)
-    return PixelCheck("recoloured" if differs > RECOLOURED else "same", form, differs)
+    recoloured, differs = _recoloured(Signature(light, colour), other)
+    return PixelCheck("recoloured" if recoloured else "same", form, differs)
 
 
 class _Detail(NamedTuple):
@@ -201,10 +213,23 @@ def colour_residual(one: Signature, other: Signature) -> float:
     An edit makes all colours stronger or weaker, tints what is bright (another white balance), or
     leaves one hue (grey, sepia). A recoloured product changes its hue and keeps its white ground.
     """
-    first, second = _Colours.of(one), _Colours.of(other)
+    return _residual(_Colours.of(one), _Colours.of(other))
+
+
+def _residual(first: "_Colours", second: "_Colours") -> float:
     if _is_toned(first, second) or _is_toned(second, first):
         return 0.0
     return min(_unexplained(first, second), _unexplained(second, first))
+
+
+def _recoloured(one: Signature, other: Signature) -> tuple[bool, float]:
+    """Whether the colours are others, and the share that differs."""
+    first, second = _Colours.of(one), _Colours.of(other)
+    hue = min(_turned_hue(first, second), _turned_hue(second, first))
+    if hue > TURNED_HUE or _is_dyed(first, second) or _is_dyed(second, first):
+        return True, max(hue, RECOLOURED)
+    left = _residual(first, second)
+    return left > RECOLOURED, left
 
 
 class _Colours(NamedTuple):
@@ -228,8 +253,14 @@ def _is_toned(one: _Colours, other: _Colours) -> bool:
         return bool(np.abs(one.bright - other.bright).mean() < 8 or _spread(other) >= GREY)
     if _spread(one) >= 1.5 * GREY:
         return False
-    tints = np.linalg.norm(one.colour[one.bright[:, 0] >= 200], axis=1)
-    return bool(np.median(tints) > GREY) if len(tints) else _spread(other) >= GREY
+    ground = _tint_of_ground(one)
+    return _spread(other) >= GREY if ground is None else ground > GREY
+
+
+def _tint_of_ground(picture: _Colours) -> float | None:
+    """How strong colour is in the brightest parts; None: there are none."""
+    tints = np.linalg.norm(picture.colour[picture.bright[:, 0] >= 200], axis=1)
+    return float(np.median(tints)) if len(tints) else None
 
 
 def _spread(picture: _Colours) -> float:
@@ -243,16 +274,60 @@ def _rms(colour: NDArray[np.float32]) -> float:
     return float(np.sqrt((colour**2).sum(axis=1).mean()))
 
 
+def _is_dyed(one: _Colours, other: _Colours) -> bool:
+    """Whether the one, in grey, is darker or brighter where the other has its only colour.
+
+    A black logo is no red one in grey. What has several colours is told by its detail.
+    """
+    strength = np.linalg.norm(other.colour, axis=1)
+    strong = _rms(other.colour)
+    if strong < GREY / 2 or _rms(one.colour) > strong / 4 or _spread(other) > ONE_TINT * strong:
+        return False
+    if (_tint_of_ground(other) or 0.0) > GREY:
+        return False  # all of it is tinted, as by age
+    coloured = strength > 0.3 * float(strength.max())
+    return bool(np.abs(one.bright - other.bright)[coloured].mean() > SAME_LIGHT)
+
+
 def _unexplained(one: _Colours, other: _Colours) -> float:
     """The share of the other's colour that is left after scaling and tinting the one's."""
+    wanted = _rows(other.colour)
+    floor = GREY**2 * len(one.colour)
+    return _left_by_edit(one, other) / max(float((wanted**2).sum()), floor)
+
+
+def _turned_hue(one: _Colours, other: _Colours) -> float:
+    """The share of the other's colour that no edit explains, but turning all hues of the one does.
+
+    Noise is explained by neither, so this tells pale colours too.
+    """
+    wanted, turned = _rows(other.colour), one.colour[:, ::-1] * np.array([-1, 1], np.float32)
+    known = np.hstack([_rows(one.colour)[:, None], _rows(turned)[:, None], _tints(one)])
+    gained = _left_by_edit(one, other) - _left(known, wanted)
+    return gained / max(float((wanted**2).sum()), NOISE**2 * len(one.colour))
+
+
+def _left_by_edit(one: _Colours, other: _Colours) -> float:
     # other = scale * one + tint * brightness: three unknowns, the scale not below 0.
-    zeros = np.zeros_like(one.bright)
-    tints = np.vstack([np.hstack([one.bright, zeros]), np.hstack([zeros, one.bright])])
-    rows = np.hstack([np.concatenate([one.colour[:, :1], one.colour[:, 1:]]), tints])
-    wanted = np.concatenate([other.colour[:, 0], other.colour[:, 1]])
-    fitted, *_ = np.linalg.lstsq(rows, wanted, rcond=None)
+    known, wanted = np.hstack([_rows(one.colour)[:, None], _tints(one)]), _rows(other.colour)
+    fitted, *_ = np.linalg.lstsq(known, wanted, rcond=None)
     if fitted[0] < 0:
-        rows = tints
-        fitted, *_ = np.linalg.lstsq(rows, wanted, rcond=None)
-    left = wanted - rows @ fitted
-    return float((left**2).sum() / max((wanted**2).sum(), GREY**2 * len(one.colour)))
+        return _left(_tints(one), wanted)
+    return float(((wanted - known @ fitted) ** 2).sum())
+
+
+def _left(known: NDArray[np.float32], wanted: NDArray[np.float32]) -> float:
+    """What a sum of known rows leaves of what is wanted, in squares."""
+    fitted, *_ = np.linalg.lstsq(known, wanted, rcond=None)
+    return float(((wanted - known @ fitted) ** 2).sum())
+
+
+def _rows(colour: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Both differences of colour in one row."""
+    return np.ascontiguousarray(colour.T).reshape(-1)
+
+
+def _tints(picture: _Colours) -> NDArray[np.float32]:
+    """What a tint of each colour would add to the rows: as much as is bright."""
+    zeros = np.zeros_like(picture.bright)
+    return np.vstack([np.hstack([picture.bright, zeros]), np.hstack([zeros, picture.bright])])

@@ -5,6 +5,7 @@ import random
 import numpy as np
 import pytest
 from pictures import page, product, scene
+from PIL import Image, ImageDraw
 
 from visavis.drawn.gallery import write_gallery
 from visavis.evaluation.edits import edited
@@ -12,6 +13,17 @@ from visavis.images.decode import decode
 from visavis.matching.pixel_check import PixelCheck, pixel_checks
 from visavis.matching.signature import BYTES, Signature, signature
 from visavis.types import RGB
+
+
+def logo(colour: tuple[int, int, int]) -> RGB:
+    """Flat shapes of one colour on white."""
+    picture = Image.new("RGB", (320, 320), "white")
+    draw = ImageDraw.Draw(picture)
+    draw.ellipse((30, 30, 150, 150), outline=colour, width=24)
+    for left in range(40, 280, 60):
+        draw.rectangle((left, 190, left + 36, 290), fill=colour)
+    draw.polygon([(180, 150), (230, 30), (290, 150)], fill=colour)
+    return np.asarray(picture)
 
 
 def check(one: RGB, other: RGB) -> PixelCheck:
@@ -39,6 +51,35 @@ def test_a_recoloured_product_is_no_copy() -> None:
     red, blue = product((190, 30, 40)), product((40, 60, 190))
     assert check(red, blue).verdict == "recoloured"
     assert check(red, red).verdict == "same"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [((205, 190, 182), (185, 192, 207)), ((214, 205, 190), (190, 214, 192))]
+)
+def test_pale_products_are_recoloured_too(
+    one: tuple[int, int, int], other: tuple[int, int, int]
+) -> None:
+    assert check(product(one), product(other)).verdict == "recoloured"
+    for edit in ("jpeg", "light", "grey", "sepia"):
+        copy = decode(edited(edit, product(one), random.Random(1)), "copy").pixels
+        assert check(copy, product(one)).verdict != "recoloured", edit
+
+
+def test_a_flat_logo_in_black_is_no_copy_of_the_red_one() -> None:
+    red, black, blue = logo((200, 20, 30)), logo((0, 0, 0)), logo((20, 40, 160))
+    assert check(red, black).verdict == "recoloured"
+    assert check(black, red).verdict == "recoloured"
+    assert check(blue, red).verdict == "recoloured"
+    grey = decode(edited("grey", red, random.Random(1)), "copy").pixels
+    assert check(grey, red).verdict == "same"
+
+
+def test_warm_and_cool_light_leave_a_copy() -> None:
+    for seed in range(5):
+        original = scene(seed)
+        for gains in ((1.15, 1.0, 0.8), (0.85, 1.0, 1.15)):
+            lit = (original * np.array(gains)).clip(0, 255).astype(np.uint8)
+            assert check(lit, original).verdict == "same", (gains, seed)
 
 
 def test_grey_and_sepia_products_are_copies_all_the_same() -> None:

@@ -158,7 +158,7 @@ def _attempt_all(
         answers |= zip(places, store.search(rows, page, queries[places[0]].where), strict=True)
     judging = Judging(store, made_by, means.cuts or Cuts(store), embedder, means.max_pixels)
     results = [
-        as_result(asked, query, answers[at], judging, term_notes(query.terms, embedder))
+        as_result(asked, query, answers[at], judging, term_notes(query.terms, embedder)).result
         for at, (asked, query) in enumerate(zip(vectors, queries, strict=True))
     ]
     took = (time.perf_counter() - started) * 1000 / max(1, len(queries))
@@ -222,7 +222,8 @@ def _attempt(query: Query, store: VectorStore, means: Means, made_by: ModelFacts
         asked, notes = looks()
         searched = time.perf_counter()
         judging = Judging(store, made_by, means.cuts or Cuts(store), embedder, means.max_pixels)
-        result = rank(asked, query, judging, started, notes)
+        result, asked = rank(asked, query, judging, started, notes)
+        seen = [asked]
     if query.count:
         result = replace(result, total_matching=_matching(query, store, seen, result))
     means.observe("search", time.perf_counter() - searched)

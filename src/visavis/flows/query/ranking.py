@@ -4,9 +4,11 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import NamedTuple
 
-from visavis.embedders.base import Embedder
+from visavis.embedders.base import Embedder, embed
 from visavis.flows.query.folding import FIRST, Block, folded, folds
+from visavis.flows.query.turning import Facing, faced
 from visavis.flows.query.vector import QueryVector, reason_for_nothing
 from visavis.flows.relation.background import Cuts
 from visavis.flows.relation.explaining import Explanation, explain
@@ -35,13 +37,20 @@ class Judging:
         return self._known[key]
 
 
+class Ranked(NamedTuple):
+    """An answer, and the question as it was asked in the end."""
+
+    result: SearchResult
+    asked: QueryVector
+
+
 def rank(
     asked: QueryVector, query: Query, judging: Judging, started: float, notes: tuple[str, ...] = ()
-) -> SearchResult:
+) -> Ranked:
     """The answer to a query whose vector is known; `started` is when (perf_counter) it began."""
     [answer] = judging.store.search(asked.vector[None], first_page(asked, query), query.where)
-    result = as_result(asked, query, answer, judging, notes)
-    return replace(result, took_ms=(time.perf_counter() - started) * 1000)
+    result, asked = as_result(asked, query, answer, judging, notes)
+    return Ranked(replace(result, took_ms=(time.perf_counter() - started) * 1000), asked)
 
 
 def first_page(asked: QueryVector, query: Query) -> Page:
@@ -61,22 +70,42 @@ def first_page(asked: QueryVector, query: Query) -> Page:
 
 def as_result(
     asked: QueryVector, query: Query, answer: Answer, judging: Judging, notes: tuple[str, ...]
-) -> SearchResult:
+) -> Ranked:
     """What a store found of the first page, as people see it, but for how long it took."""
+    judge = _judge(asked, query, answer.total, judging) if asked.pictured else None
+    turned = 0
+    if judge is not None and asked.shown is not None:
+        asked, answer, turned = _faced(asked, query, answer, judging, judge)
     if folds(query):
-        result, more = _folded(asked, query, answer, judging)
+        result, more = _folded(asked, query, answer, judging, judge)
         notes += more
-    elif asked.shown is not None:
-        result = _compared(asked, query, answer, judging)
-    elif asked.pictured:
-        result = _told_by_score(asked, query, answer, judging)
-    else:
+    elif judge is None:
         matches = asked.scored(answer.matches)
         reason = None if matches else reason_for_nothing(query, answer.total)
         result = SearchResult(matches, answer.total, "", 0.0, reason)
+    elif asked.shown is not None:
+        result = _compared(asked, query, answer, judging, judge)
+    else:
+        result = _told_by_score(asked, query, answer, judging, judge)
+    if turned:
+        notes += (f"the picture was turned by {turned}°, as what it was found in lies",)
     if query.offset == 0:
         notes += asked.weak(result.matches)
-    return replace(result, model=judging.model.name, notes=notes)
+    result = replace(result, model=judging.model.name, notes=notes, turned=turned or None)
+    return Ranked(result, asked)
+
+
+def _faced(
+    asked: QueryVector, query: Query, first: Answer, judging: Judging, judge: Judge
+) -> Facing:
+    page = first_page(asked, query)
+    return faced(
+        asked,
+        first,
+        judge,
+        lambda pictures: embed(judging.embedder(), pictures),
+        lambda vectors: judging.store.search(vectors, page, query.where),
+    )
 
 
 def explained(asked: QueryVector, id: str, judging: Judging) -> Explanation:
@@ -92,9 +121,10 @@ def explained(asked: QueryVector, id: str, judging: Judging) -> Explanation:
     return explain(judge, float(asked.vector @ store.vector(id)), record, own)
 
 
-def _compared(asked: QueryVector, query: Query, first: Answer, judging: Judging) -> SearchResult:
+def _compared(
+    asked: QueryVector, query: Query, first: Answer, judging: Judging, judge: Judge
+) -> SearchResult:
     """The candidates are the same for every page: pages neither repeat nor leave out a record."""
-    judge = _judge(asked, query, first.total, judging)
     candidates = judge.judged(first.matches[:CANDIDATES])
     seen = candidates + judge.by_score(first.matches[CANDIDATES:])
     kept = _kept(seen, query)
@@ -110,10 +140,9 @@ def _compared(asked: QueryVector, query: Query, first: Answer, judging: Judging)
 
 
 def _folded(
-    asked: QueryVector, query: Query, first: Answer, judging: Judging
+    asked: QueryVector, query: Query, first: Answer, judging: Judging, judge: Judge | None
 ) -> tuple[SearchResult, tuple[str, ...]]:
     """Of matches that belong together, the best; see `visavis.flows.query.folding`."""
-    judge = _judge(asked, query, first.total, judging) if asked.pictured else None
     page = first_page(asked, query)
 
     def block(found: Answer, size: int, told: Sequence[Match]) -> Block:
@@ -141,10 +170,9 @@ def _folded(
 
 
 def _told_by_score(
-    asked: QueryVector, query: Query, found: Answer, judging: Judging
+    asked: QueryVector, query: Query, found: Answer, judging: Judging, judge: Judge
 ) -> SearchResult:
     """A vector, or several pictures: nothing can be compared but scores."""
-    judge = _judge(asked, query, found.total, judging)
     told = judge.by_score(found.matches)
     best = told
     if query.offset or query.min_score is not None or not query.limit:

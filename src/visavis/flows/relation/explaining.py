@@ -7,7 +7,15 @@ from typing import Any, NamedTuple
 
 from visavis.flows.relation.judge import Judge, is_copy
 from visavis.flows.relation.shown import Shown
-from visavis.matching.local import Corners, LocalCheck, features, has_opencv, is_same, local_check
+from visavis.matching.local import (
+    Corners,
+    LocalCheck,
+    features,
+    has_opencv,
+    is_same,
+    local_check,
+    mirrored,
+)
 from visavis.matching.pixel_check import PixelCheck, pixel_checks, turn_of
 from visavis.matching.signature import Signature, signature
 from visavis.types import RGB, Box, ImageRecord, Match, Relation
@@ -148,9 +156,10 @@ def _by_features(mine: RGB | None, theirs: RGB | None) -> _Placed | None:
     if mine is None or theirs is None or not has_opencv():
         return None
     other = features(theirs)
-    best = local_check(features(mine), other)
+    own = features(mine)
+    best = local_check(own, other)
     if not is_same(best):
-        flipped = local_check(features(mine, mirrored=True), other, mirrored=True)
+        flipped = local_check(mirrored(own), other, mirrored=True)
         best = max(best, flipped, key=lambda check: (is_same(check), check.inliers))
     return _Placed(best, round(best.inliers / best.share) if best.share else 0)
 

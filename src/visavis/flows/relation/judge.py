@@ -11,7 +11,7 @@ whatever was asked for, and those that are found to be copies come first, on eve
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -49,6 +49,8 @@ class Judge:
     read: Read
     features: bool = True
     """Whether local features are compared as well."""
+    _checks: dict[str, PixelCheck] = field(default_factory=dict)
+    """By content, of what was compared so far."""
 
     def judged(self, matches: Sequence[Match]) -> list[Match]:
         """The candidates with their relations, copies first, else in the order they have."""
@@ -71,15 +73,31 @@ class Judge:
         return Match(match.record, match.score, relation="similar" if similar else "other")
 
     def _by_pixels(self, shown: Shown, matches: Sequence[Match]) -> list[Match]:
-        signatures = self._signatures(matches)
-        known = [match for match in matches if match.record.sha256 in signatures]
-        checks: dict[str, PixelCheck] = {}
-        if shown.signature is not None:
-            compared = pixel_checks(
-                shown.signature, [signatures[match.record.sha256] for match in known]
-            )
-            checks = {match.record.id: check for match, check in zip(known, compared, strict=True)}
-        return [self._told(shown, match, checks.get(match.record.id)) for match in matches]
+        checks = self._checked(shown, matches)
+        return [self._told(shown, match, checks.get(match.record.sha256)) for match in matches]
+
+    def lies(self, matches: Sequence[Match]) -> int | None:
+        """How the picture has to be turned to lie as the first of its copies among these does.
+
+        In quarter turns against the clock; None: there is no copy, by the pixel check.
+        """
+        if self.shown is None:
+            return None
+        checks = self._checked(self.shown, matches)
+        found = [checks[one.record.sha256] for one in matches if one.record.sha256 in checks]
+        copies = [check for check in found if check.verdict == "same"]
+        copies += [check for check in found if check.verdict == "recoloured"]
+        return copies[0].quarters if copies else None
+
+    def _checked(self, shown: Shown, matches: Sequence[Match]) -> dict[str, PixelCheck]:
+        """What signatures say of matches, by content; without a signature nothing is known."""
+        if shown.signature is None:
+            return {}
+        new = [match for match in matches if match.record.sha256 not in self._checks]
+        known = self._signatures(new)
+        checks = pixel_checks(shown.signature, list(known.values()))
+        self._checks.update(zip(known, checks, strict=True))
+        return self._checks
 
     def _told(self, shown: Shown, match: Match, check: PixelCheck | None) -> Match:
         if shown.sha256 is not None and match.record.sha256 == shown.sha256:

@@ -109,6 +109,10 @@ class SearchOut(BaseModel):
     similar_from: Annotated[
         float | None, Field(description="The score from which on results are similar.")
     ] = None
+    turned: Annotated[
+        Literal[90, 180, 270] | None,
+        Field(description="Degrees clockwise by which the picture was turned, as it was found so."),
+    ] = None
     notes: Annotated[
         list[str] | None,
         Field(description="Words that were ignored because the model does not know them."),

@@ -34,7 +34,7 @@ def folder(index: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-class _Quiet(SimpleHTTPRequestHandler):
+class QuietHandler(SimpleHTTPRequestHandler):
     def log_message(self, *_: Any) -> None:
         pass
 
@@ -42,7 +42,7 @@ class _Quiet(SimpleHTTPRequestHandler):
 @pytest.fixture(scope="session")
 def web(folder: Path) -> Iterator[str]:
     """The address of the site on a plain web server, below a path."""
-    handler = partial(_Quiet, directory=folder.parent)
+    handler = partial(QuietHandler, directory=folder.parent)
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/site/"

@@ -141,7 +141,7 @@ def free_place(name: str, models: Path, *, replace: bool) -> Path:
         ModelError: it would hide behind a built-in model, or be another model's place, which
             only `replace` allows.
     """
-    if name == "classic" or (_builtin_folder() / name).exists():
+    if name == "classic" or (builtin_folder() / name).exists():
         raise ModelError(f"{name!r} is a model that ships with visavis; give yours another name")
     target = models / name
     if target.exists() and not replace:
@@ -181,7 +181,7 @@ def _load_one(name: str, *, threads: int | None, device: str, models: Path) -> E
     from visavis.embedders.two_sided import open_folder
 
     load = partial(open_folder, threads=threads, device=device)
-    for home in (_builtin_folder(), models):
+    for home in (builtin_folder(), models):
         if _is_name(name) and (home / name / SPEC_FILE).is_file():
             return load(home / name, ref=name)
     if _is_name(name) and (plug_in := _plug_ins().get(name)):  # looking for them takes 30 ms
@@ -229,7 +229,7 @@ def _term(text: str) -> tuple[float, str]:
 
 
 def _listed(models: Path) -> Iterator[ModelInfo]:
-    yield from _in_folder(_builtin_folder(), "built-in", seen := {"classic"})
+    yield from _in_folder(builtin_folder(), "built-in", seen := {"classic"})
     classic = ClassicEmbedder
     yield ModelInfo(
         "classic",
@@ -306,5 +306,6 @@ def _plug_ins() -> dict[str, "EntryPoint"]:
     return {entry.name: entry for entry in entry_points(group=ENTRY_POINTS)}
 
 
-def _builtin_folder() -> Path:
+def builtin_folder() -> Path:
+    """Where the models lie that come with visavis, a folder each."""
     return Path(__file__).parent / "builtin"

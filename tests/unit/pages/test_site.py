@@ -1,6 +1,8 @@
 """A static site's data, against what can be worked out by hand."""
 
+import hashlib
 import json
+import lzma
 import re
 from base64 import b64decode
 from pathlib import Path
@@ -10,14 +12,20 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from visavis.embedders.registry import DEFAULT_MODEL, builtin_folder
+from visavis.embedders.spec import read_spec
 from visavis.errors import UsageError
 from visavis.image_index import ImageIndex
-from visavis.pages.site.building import build_site, picture_name
+from visavis.pages.site.building import build_site
 from visavis.pages.site.entries import Entry, captions, key_of, nearest
 from visavis.pages.site.facets import facet
 from visavis.pages.site.parts import PREFIX, SIZE
 from visavis.pages.site.place import MANIFEST
+from visavis.pages.site.searching import RUNTIME, in_bytes
+from visavis.pages.site.writing import picture_name
 from visavis.types import ImageRecord
+
+ENGINE = "3398c10d07d229bd91b364548e130e0e51a8e5704b88c7c083ebbeb78842dee2"
 
 
 def data(site: Path) -> dict[str, Any]:
@@ -254,3 +262,39 @@ def test_dates_are_chosen_by_year_and_texts_that_all_differ_not_at_all() -> None
     assert facet("taken", "date", days).values == [("2020", 28), ("2021", 28), ("2022", 28)]
     assert facet("note", "text", [f"note {at}" for at in range(501)]).values == []
     assert facet("sold", "number", [True, False, True]).values == [("no", 1), ("yes", 2)]
+
+
+# -- what searching needs --------------------------------------------------------------------------
+
+
+def test_only_the_built_in_model_searches_in_browsers(colours: ImageIndex, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--search is for indexes of the built-in model visavis-s"):
+        build_site(colours, tmp_path / "site", search=True)
+    assert not (tmp_path / "site").exists()
+
+
+def test_vectors_of_eight_bits_score_nearly_as_the_exact_ones() -> None:
+    chance = np.random.default_rng(2)
+    vectors = chance.normal(size=(300, 448)).astype(np.float32)
+    vectors[0, 1:] = 0  # one number alone
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    data = in_bytes(vectors)
+    rows = np.frombuffer(data, np.int8, 300 * 448).reshape(300, 448).astype(np.float32)
+    made = rows * np.frombuffer(data, "<f4", offset=300 * 448)[:, None]
+    assert np.einsum("ij,ij->i", made, vectors) == pytest.approx(np.ones(300), abs=1e-5)
+    assert np.abs(made @ vectors.T - vectors @ vectors.T).max() < 0.005
+
+
+def test_the_engine_that_comes_along_is_the_published_one() -> None:
+    """By the hash of the file in onnxruntime-web 1.30.0, from which recipes/ takes it."""
+    engine = lzma.decompress((RUNTIME / "ort-wasm.xz").read_bytes())
+    assert (len(engine), engine[:4]) == (14_239_897, b"\0asm")
+    assert hashlib.sha256(engine).hexdigest() == ENGINE
+    assert "Copyright (c) Microsoft Corporation" in (RUNTIME / "NOTICE").read_text()
+    assert "import.meta" not in (RUNTIME / "ort.js").read_text(encoding="utf-8")
+
+
+def test_the_page_reads_pictures_as_the_built_in_model_wants_them() -> None:
+    look = read_spec(builtin_folder() / DEFAULT_MODEL).preprocess
+    shape = (look.resize, look.crop, look.interpolation, look.channels, look.layout)
+    assert shape == ("squash", "none", "bicubic", "RGB", "NCHW")

@@ -64,6 +64,14 @@ def site(
     side: Annotated[
         int, typer.Option("--side", metavar="PIXELS", help="Of the pictures: 160, 320 or 640.")
     ] = 320,
+    search: Annotated[
+        bool,
+        typer.Option(
+            "--search",
+            help="Answer pictures and words of the visitor's own, in the browser; nothing is "
+            "uploaded. For indexes of the built-in model.",
+        ),
+    ] = False,
     force: Annotated[
         bool, typer.Option("--force", help="Replace a site that visavis made there.")
     ] = False,
@@ -89,6 +97,7 @@ def site(
         "fields": field or None,
         "neighbours": neighbours,
         "side": side,
+        "search": search,
         "force": force,
     }
     wanted: Any = {name: value for name, value in given.items() if value is not None}

@@ -2,7 +2,8 @@
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple, Unpack
 
@@ -10,17 +11,15 @@ import numpy as np
 
 from visavis.errors import UsageError
 from visavis.image_index import ImageIndex
-from visavis.pages.render import asset, render
 from visavis.pages.site.entries import Entry, captions, entries, nearest
 from visavis.pages.site.facets import Facet, facet
 from visavis.pages.site.options import Built, Plan, Progress, SiteOptions, planned
-from visavis.pages.site.parts import Contents, as_script, parts
-from visavis.pages.site.pictures import small_pictures
+from visavis.pages.site.parts import Contents
+from visavis.pages.site.pictures import Small, small_pictures
 from visavis.pages.site.place import checked, note_files, replacing
+from visavis.pages.site.searching import check_model, engine
+from visavis.pages.site.writing import picture_name, write_pages
 from visavis.types import Failure, Vectors
-
-_STYLES = ("tokens.css", "site/site.css")
-_SCRIPTS = ("site/parts.js", "site/cards.js", "site/filters.js", "site/views.js")
 
 
 class _Shown(NamedTuple):
@@ -46,41 +45,32 @@ def build_site(
         StorageFullError: no space is left; what was there stays.
     """
     plan = planned(options, dict(index.store.fields()))
+    model = check_model(index.store.model()) if plan.search else None
     place = checked(out, force=options.get("force", False))
     chosen, vectors = entries(index, options.get("where"))
     with replacing(place) as making:
-        shown = _pictures(
-            index,
-            making,
-            _Shown(chosen, vectors, []),
-            plan.side,
-            jobs or os.cpu_count() or 1,
-            progress,
-        )
+        work = partial(small_pictures, index, side=plan.side, jobs=jobs or os.cpu_count() or 1)
+        shown, digest = _pictures(making, _Shown(chosen, vectors, []), work, progress)
         contents = _contents(index, plan, shown)
-        _write(making, contents)
+        found = None if model is None else engine(model, shown.vectors)
+        write_pages(making, contents, found, digest)
         size = note_files(making)
     notes = tuple(_notes(index, place, contents.facets))
     return Built(out, len(shown.entries), size, tuple(shown.failed), notes)
 
 
-def picture_name(key: str) -> str:
-    """Where the picture of a key is, below the site's folder."""
-    return f"pictures/{key[:2]}/{key[2:]}.webp"
-
-
 def _pictures(
-    index: ImageIndex,
     making: Path,
     chosen: _Shown,
-    side: int,
-    jobs: int,
+    work: Callable[[Sequence[Entry]], Iterable[Small]],
     progress: Progress | None,
-) -> _Shown:
-    """Write the pictures; what comes back has those alone that there are."""
+) -> tuple[_Shown, str]:
+    """Write the pictures; what comes back has those alone that there are, and a digest of them."""
     found: list[bool] = []
     failed: list[Failure] = []
-    for small in small_pictures(index, chosen.entries, side, jobs):
+    digest = hashlib.sha256()
+    for small in work(chosen.entries):
+        digest.update(hashlib.sha256(small.webp).digest())
         found.append(small.failure is None)
         if small.failure is None:
             path = making / picture_name(small.entry.key)
@@ -96,12 +86,8 @@ def _pictures(
             f"none of the {len(failed):,} pictures can be read; the first is {first.uri}: "
             f"{first.reason}"
         )
-    kept = np.array(found)
-    return _Shown(
-        [e for e, there in zip(chosen.entries, found, strict=True) if there],
-        chosen.vectors[kept],
-        failed,
-    )
+    kept = [entry for entry, there in zip(chosen.entries, found, strict=True) if there]
+    return _Shown(kept, chosen.vectors[np.array(found)], failed), digest.hexdigest()
 
 
 def _contents(index: ImageIndex, plan: Plan, shown: _Shown) -> Contents:
@@ -119,32 +105,6 @@ def _contents(index: ImageIndex, plan: Plan, shown: _Shown) -> Contents:
         plan.category and bool(facets[0].values),
         plan.side,
     )
-
-
-def _write(making: Path, contents: Contents) -> None:
-    """The page and its data, in a folder that is called after what is in it.
-
-    So a browser never takes a part of an earlier build for one of this.
-    """
-    texts = {f"{name}.js": as_script(name, value) for name, value in parts(contents)}
-    texts["page.css"] = "\n".join(map(asset, _STYLES))
-    texts["page.js"] = "\n".join(map(asset, _SCRIPTS))
-    digest = hashlib.sha256()
-    for name, text in texts.items():
-        digest.update(f"{name}\0{text}\0".encode("utf-8", "replace"))
-    folder = making / "data" / digest.hexdigest()[:12]
-    folder.mkdir(parents=True)
-    for name, text in texts.items():
-        (folder / name).write_bytes(text.encode("utf-8", "replace"))
-    page = render(
-        "site/index.html",
-        title=contents.title,
-        count=len(contents.entries),
-        data=f"data/{folder.name}/",
-        search=contents.search,
-        single=None,
-    )
-    (making / "index.html").write_bytes(page.encode("utf-8", "replace"))
 
 
 def _notes(index: ImageIndex, place: Path, facets: Sequence[Facet]) -> list[str]:

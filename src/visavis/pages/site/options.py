@@ -36,6 +36,8 @@ class SiteOptions(TypedDict, total=False):
     """Further fields to show and filter by. Of the records' fields a site has no others."""
     side: int
     """The longest side of its pictures in pixels: 160, 320 (if not given) or 640."""
+    search: bool
+    """Whether one can ask with pictures and words of one's own; for the built-in model."""
     force: bool
     """Whether a site that is there is replaced."""
 
@@ -73,6 +75,7 @@ class Plan(NamedTuple):
     category: bool
     """Whether the first field is one to browse by."""
     side: int
+    search: bool
 
 
 def planned(options: SiteOptions, known: dict[str, Kind]) -> Plan:
@@ -90,7 +93,9 @@ def planned(options: SiteOptions, known: dict[str, Kind]) -> Plan:
     for name in (*asked, *([caption] if caption else [])):
         _check(name, known)
     title = " ".join(options.get("title", _USUAL_TITLE).split()) or _USUAL_TITLE
-    return Plan(neighbours, title, caption, asked, bool(category), side)
+    return Plan(
+        neighbours, title, caption, asked, bool(category), side, options.get("search", False)
+    )
 
 
 def _check(name: str, known: dict[str, Kind]) -> None:

@@ -1,0 +1,212 @@
+/** Asking with a picture, or with words: the model runs in this browser, and nothing is sent anywhere. */
+
+const BEST = 96; // matches
+
+/** A file beside the page, unpacked. @param {string} name @returns {Promise<Uint8Array>} */
+async function unpacked(name) {
+  const inside = document.getElementById(`file-${name}`);
+  /** @type {ReadableStream} */
+  let packed;
+  if (inside) {
+    packed = new Blob([bytesOf(inside.textContent ?? "")]).stream();
+    inside.remove(); // its text takes more memory than all the rest
+  } else {
+    const answer = await fetch(`${document.documentElement.dataset.parts}${name}.bin`).catch(() => null);
+    if (!answer?.ok || !answer.body) throw new Error("What searching needs could not be loaded. Check the connection, and try again.");
+    packed = answer.body;
+  }
+  return new Uint8Array(await new Response(packed.pipeThrough(new DecompressionStream("gzip"))).arrayBuffer());
+}
+
+/** Made once; made again when it failed. @template T @param {() => Promise<T>} make @returns {() => Promise<T>} */
+function once(make) {
+  /** @type {Promise<T>|null} */
+  let made = null;
+  return () => {
+    made ??= make().catch((error) => {
+      made = null;
+      throw error;
+    });
+    return made;
+  };
+}
+
+/** ONNX Runtime Web, a script that sets `ort`. @returns {Promise<any>} */
+const loader = () =>
+  new Promise((resolve, reject) => {
+    const ready = () => resolve(/** @type {any} */ (globalThis).ort);
+    if ("ort" in globalThis) return ready();
+    const script = el("script", { src: `${document.documentElement.dataset.parts}ort.js`, onload: ready });
+    script.addEventListener("error", () => reject(new Error("What searching needs could not be loaded. Check the connection, and try again.")));
+    document.head.append(script);
+  });
+
+const model = once(async () => {
+  const [ort, runtime, network] = await Promise.all([loader(), unpacked("ort-wasm"), unpacked("model")]);
+  ort.env.wasm.numThreads = 1; // more need headers that few hosts send
+  ort.env.wasm.wasmBinary = runtime.buffer;
+  const session = await ort.InferenceSession.create(network, { executionProviders: ["wasm"] });
+  ort.env.wasm.wasmBinary = undefined;
+  return { ort, session };
+});
+
+/** The vectors of all pictures: whole numbers, and what each row is multiplied by. */
+const gallery = once(async () => {
+  const bytes = await unpacked("vectors");
+  const count = site.count * site.search.dim;
+  return { rows: new Int8Array(bytes.buffer, 0, count), scales: new Float32Array(bytes.buffer.slice(count, count + 4 * site.count)) };
+});
+
+const words = once(async () => {
+  const [table, colours, aliases] = await Promise.all([unpacked("words"), unpacked("colours"), load("aliases")]);
+  return new Words(new WordTable(table), new WordTable(colours), aliases, site.search);
+});
+
+/** A picture's unit vector. @param {{width: number, height: number, data: any}} picture */
+async function vectorOf(picture) {
+  const { ort, session } = await model();
+  const { size, mean, std } = site.search;
+  const pixels = resized(picture, size);
+  const area = size * size;
+  const input = new Float32Array(3 * area);
+  for (let channel = 0; channel < 3; channel++) {
+    const scale = Math.fround(1 / (255 * std[channel]));
+    const shift = Math.fround(-mean[channel] / std[channel]);
+    for (let at = 0; at < area; at++) input[channel * area + at] = Math.fround(pixels[3 * at + channel] * scale) + shift;
+  }
+  const answer = await session.run({ [session.inputNames[0]]: new ort.Tensor("float32", input, [1, 3, size, size]) });
+  return unit(Float64Array.from(answer[session.outputNames[0]].data));
+}
+
+/** The best matches. @param {Float64Array} vector @param {number} reach @param {number[]|null} among */
+async function matches(vector, reach, among) {
+  const { rows, scales } = await gallery();
+  const { dim } = site.search;
+  let [first, end] = [0, dim]; // words leave a part of the vector empty
+  while (first < end && vector[first] === 0) first++;
+  while (end > first && vector[end - 1] === 0) end--;
+  const asked = Float32Array.from(vector.subarray(first, end));
+  const score = (/** @type {number} */ number) => {
+    let sum = 0;
+    for (let at = number * dim + first, place = 0; place < asked.length; at++, place++) sum += rows[at] * asked[place];
+    return (sum * scales[number]) / reach;
+  };
+  const numbers = among ?? Array.from({ length: site.count }, (_, number) => number);
+  const found = numbers.map((number) => ({ number, score: score(number) }));
+  found.sort((one, other) => other.score - one.score || one.number - other.number);
+  return found.slice(0, BEST);
+}
+
+/** The highest score that a picture can have: 1 for pictures, less for words alone. @param {Float64Array} vector */
+function reachOf(vector) {
+  const { dim, semantic, share } = site.search;
+  return Math.sqrt(1 - share) * lengthOf(vector.subarray(0, dim - semantic)) + Math.sqrt(share) * lengthOf(vector.subarray(dim - semantic));
+}
+
+/** Whether what searching needs can be had: a page opened from a file may not fetch it. */
+const within = () => location.protocol !== "file:" || document.getElementById("file-model") !== null;
+
+const FROM_FILE =
+  "Browsers let no page that was opened from a file load the model beside it. Put this folder on a web server (python -m http.server will do), or ask for the form in one file: visavis site --single.";
+
+const captionsOnly = answerTo;
+
+answerTo = async (text, among) => {
+  if (!site.search) return captionsOnly(text, among);
+  if (!within()) {
+    const answer = await captionsOnly(text, among);
+    return { ...answer, notes: [`Only captions were looked at. ${FROM_FILE}`] };
+  }
+  const table = await words();
+  const read = table.read(text);
+  const vector = table.vector(read);
+  const named = await captionsOnly(text, among);
+  if (!vector) return { ...named, notes: [`The model knows none of the words of “${text}”.`] };
+  const found = await matches(vector, reachOf(vector), among);
+  const notes = [...read.cut].map(([word, as]) => `“${word}” was read as ${as}.`);
+  if (read.unknown.size) notes.push(`Unknown and ignored: ${[...read.unknown].map((word) => `“${word}”`).join(", ")}.`);
+  if (read.more) notes.push(`Only the first ${MOST_WORDS} words were read.`);
+  if (!read.colours.length && found.length && found[0].score < GOOD_FROM) notes.push(`Few good matches: the best scores ${found[0].score.toFixed(2)}.`);
+  const titled = new Set(named.found.map(({ number }) => number));
+  const first = found.filter(({ number }) => titled.has(number));
+  const others = found.filter(({ number }) => !titled.has(number));
+  return { found: [...first, ...others], told: `“${text}”`, notes };
+};
+
+/** Pictures that were asked with, while the page is open. @type {{url: string, name: string, vector: Float64Array, exact: boolean}[]} */
+const questions = [];
+
+/** Ask with a file. @param {Blob|null|undefined} file */
+async function askWith(file) {
+  if (!file) return;
+  const view = byId("view");
+  view.setAttribute("aria-busy", "true");
+  const wait = notice("Looking at your picture …", `The first time, the browser loads the model and the collection's vectors, ${site.search.megabytes} MB. Your picture stays here.`);
+  const told = setTimeout(() => view.replaceChildren(wait), 250);
+  try {
+    if (!within()) throw new Error(FROM_FILE);
+    const [picture] = await Promise.all([pixelsOf(file, site.search.size), model(), gallery()]);
+    const vector = await vectorOf(picture);
+    questions.push({ url: URL.createObjectURL(file), name: file instanceof File ? file.name : "", vector, exact: readsBack() });
+    clearTimeout(told);
+    location.hash = address({ a: String(questions.length) });
+  } catch (error) {
+    clearTimeout(told);
+    failed(error);
+  }
+}
+
+otherViews.push([
+  "a",
+  async (now) => {
+    const asked = questions[Number(now.a) - 1];
+    if (!asked) return [notice("Choose the picture again", "It was never sent anywhere, so this page forgot it when it was closed.", el("button", { class: "tool", type: "button", text: "Choose a picture", onclick: () => byId("file").click() }))];
+    const found = await matches(asked.vector, 1, await passing(now.chosen));
+    const picture = el("div", { class: "asked" }, el("img", { src: asked.url, alt: "The picture you asked with" }), el("h1", { tabindex: "-1", text: "Looks like your picture" }));
+    const noise = asked.exact ? [] : [el("p", { class: "note", text: "This browser adds noise to pictures that a page reads, a setting against tracking: what is found may be off." })];
+    return [picture, filterBar(now), ...noise, found.length ? await grid(found, "Looks like your picture") : nothing("No picture passes these filters.")];
+  },
+]);
+
+/** @param {DataTransfer|null} data @returns {File|null|undefined} */
+const pictureIn = (data) => [...(data?.files ?? [])].find((file) => file.type.startsWith("image/")) ?? data?.files[0];
+
+whenReady.push(() => {
+  if (!site.search) return;
+  for (const [button, input] of [["browse", "file"], ["shoot", "camera"]]) {
+    byId(button).addEventListener("click", () => byId(input).click());
+    byId(input).addEventListener("change", (/** @type {any} */ event) => {
+      askWith(event.target.files[0]);
+      event.target.value = "";
+    });
+  }
+  addEventListener("paste", (event) => {
+    const file = pictureIn(event.clipboardData);
+    if (file) event.preventDefault();
+    askWith(file);
+  });
+  let depth = 0;
+  const mark = (/** @type {number} */ now) => (byId("drop").hidden = (depth = now) <= 0);
+  addEventListener("dragenter", (event) => event.dataTransfer?.types.includes("Files") && mark(depth + 1));
+  addEventListener("dragleave", (event) => event.dataTransfer?.types.includes("Files") && mark(depth - 1));
+  addEventListener("dragover", (event) => event.preventDefault());
+  addEventListener("drop", (event) => {
+    event.preventDefault();
+    mark(0);
+    askWith(pictureIn(event.dataTransfer));
+  });
+  keepForLater();
+});
+
+/** Let the browser keep what was loaded, where it may: then the page works without a connection. */
+async function keepForLater() {
+  if (!("serviceWorker" in navigator) || !document.documentElement.dataset.parts || location.protocol === "file:") return;
+  try {
+    await navigator.serviceWorker.register("keep.js");
+    const { active } = await navigator.serviceWorker.ready;
+    const loaded = performance.getEntriesByType("resource").map(({ name }) => name);
+    active?.postMessage([location.href.split("#")[0], ...loaded]);
+  } catch {
+    // an origin that allows none: the page works all the same
+  }
+}

@@ -31,7 +31,7 @@ def test_ticking_categories_shows_any_of_them_and_the_address_says_so(
 ) -> None:
     page = open_page("?seed=1")
     mugs = panel(page).get_by_role("checkbox", name=re.compile("^mug"))
-    expect(panel(page).locator(".check").first).to_have_text(re.compile("8$"))
+    expect(panel(page).locator(".check .count").first).to_have_text(re.compile("8$"))
     mugs.check()
     expect(page.get_by_role("heading", name="8 pictures", exact=True)).to_be_visible()
     panel(page).get_by_role("checkbox", name=re.compile("^lamp")).check()

@@ -151,7 +151,8 @@ export class Filters {
       { class: "check" },
       box,
       el("span", { class: "check-value", dir: "auto", text: value === "" ? "(empty)" : value }),
-      el("span", { class: "count", text: number(count), "aria-label": counted(count, "picture") }),
+      el("span", { class: "count", text: number(count) }),
+      el("span", { class: "vh", text: count === 1 ? "picture" : "pictures" }),
     );
   }
 

@@ -5,7 +5,10 @@ import { byId, el, fileSize, icon, number } from "../dom.js";
 import { foundBy, relationOf, scoreBar } from "../grid.js";
 import { sentence, showToast } from "../notice.js";
 import { labelOf, shown, titleOf } from "../records.js";
+import { styled } from "./styles.js";
 import { FIELD } from "./tags.js";
+
+await styled("details.css");
 
 /** @typedef {import("../api.js").ImageRecord} ImageRecord */
 

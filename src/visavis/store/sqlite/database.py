@@ -90,7 +90,11 @@ class Database:
         file = open_file(self.path)
         opened = file.connection
         # FULL: a commit that returned survives a power cut, not only the death of the process.
-        opened.executescript("PRAGMA synchronous=FULL; PRAGMA cache_size=-16384;")
+        # Mapped (SQLite's most, 2 GB): a search reads some 30 pages from all over the file, and a
+        # system call and a copy for each took a sixth of its time.
+        opened.executescript(
+            "PRAGMA synchronous=FULL; PRAGMA cache_size=-16384; PRAGMA mmap_size=2147418112;"
+        )
         opened.create_function("folded", 1, _folded, deterministic=True)
         opened.set_progress_handler(_stopped, _STEPS)
         self._local.held = _Owned(file)

@@ -152,7 +152,8 @@ class Snapshots:
         (text,) = connection.execute(
             f"SELECT group_concat(number) FROM records WHERE {sql}", parameters
         ).fetchone()
-        numbers = np.sort(np.fromstring(text or "", np.int64, sep=","))
+        found = np.fromstring(text or "", np.int64, sep=",")
+        numbers = np.sort(found, kind="stable")  # mostly in order already, which that makes use of
         with self._guard:
             self._selections[key] = numbers
             while len(self._selections) > _SELECTIONS:

@@ -157,8 +157,8 @@ def _attempt_all(
         rows = np.stack([vectors[at].vector for at in places])
         answers |= zip(places, store.search(rows, page, queries[places[0]].where), strict=True)
     judging = Judging(store, made_by, means.cuts or Cuts(store), embedder, means.max_pixels)
-    results = [
-        as_result(asked, query, answers[at], judging, term_notes(query.terms, embedder)).result
+    results = [  # with pop(): the garbage collector goes through all that is alive
+        as_result(asked, query, answers.pop(at), judging, term_notes(query.terms, embedder)).result
         for at, (asked, query) in enumerate(zip(vectors, queries, strict=True))
     ]
     took = (time.perf_counter() - started) * 1000 / max(1, len(queries))

@@ -1,7 +1,7 @@
 """A page of a ranking, with its records."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from visavis.errors import IndexDamagedError
@@ -37,12 +37,13 @@ def placed(
     Records of equal score are sorted before they are cut, so that pages neither repeat nor leave
     out one. Raises IndexDamagedError when a ranked vector has no record.
     """
-    return _placed(connection, [(ranking, (start, end))])[0]
+    return next(_placed(connection, [(ranking, (start, end))]))
 
 
 def _placed(
     connection: sqlite3.Connection, asked: Sequence[tuple[Ranking, tuple[int, int]]]
-) -> list[list[PlacedRecord]]:
+) -> Iterator[list[PlacedRecord]]:
+    """One ranking's after the other: the garbage collector goes through all that is alive."""
     ranks = [
         ranking.tied(start, end) if start < end else range(0) for ranking, (start, end) in asked
     ]
@@ -51,10 +52,8 @@ def _placed(
         for (ranking, _), part in zip(asked, ranks, strict=True)
     ]
     records = _records(connection, set().union(*numbers))
-    return [
-        _ordered(ranking, part, span, [(number, *records[number]) for number in shown])
-        for (ranking, span), part, shown in zip(asked, ranks, numbers, strict=True)
-    ]
+    for (ranking, span), part, shown in zip(asked, ranks, numbers, strict=True):
+        yield _ordered(ranking, part, span, [(number, *records[number]) for number in shown])
 
 
 def _records(

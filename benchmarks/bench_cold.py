@@ -80,7 +80,7 @@ def _search(work: Path, picture: Path, model: str, records: int, rounds: int) ->
         "ms",
         _milliseconds(asked),
         Floor(what, _milliseconds(imported)),
-        Bound(1.5),
+        Bound(1.45),
     )
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from visavis import ImageIndex
 from visavis.embedders.base import unit_rows
 from visavis.flows.binding import Binding
+from visavis.flows.relation.background import settle
 from visavis.store.base import ModelFacts
 from visavis.store.sqlite.store import SqliteStore
 from visavis.types import RGB, ImageRecord, Vectors
@@ -131,7 +132,7 @@ def fill(folder: Path, clusters: Clusters, model: Model) -> None:
         for block in clusters.vectors():
             store.upsert(source, [_record(first + at) for at in range(len(block))], block)
             first += len(block)
-        store.settle()
+        settle(store)
     finally:
         store.close()
     done.touch()

@@ -25,6 +25,7 @@ from visavis.errors import UnknownWordError
 from visavis.image_index import ImageIndex
 from visavis.images.pixels import to_rgb
 from visavis.pages.site.building import build_site
+from visavis.pages.site.entries import key_of
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -239,3 +240,34 @@ def test_from_a_file_one_still_browses_and_is_told_why_not(
     page.goto(f"{folder.as_uri()}/index.html#q=mug")
     page.get_by_text("Only captions were looked at").wait_for()
     assert titles(page)
+
+
+def test_one_file_has_it_all_and_works_when_it_is_opened(
+    open_page: OpenPage, seen: Path, gallery: Path, tmp_path: Path, shots: Path
+) -> None:
+    out = tmp_path / "the shop.html"
+    with ImageIndex.open(seen) as index:
+        build_site(index, out, title="Shop", fields=["colour"], search=True, single=True, side=160)
+        near = index.similar("mug-01-front", limit=12).matches
+    page = open_page("", url=out.as_uri(), phone=True)
+    page.set_default_timeout(60_000)
+    page.wait_for_selector(SHOWN)
+    assert heading(page) == "87 pictures"
+    page.screenshot(path=shots / "site in one file.png")
+    for _ in range(2):  # the second time, what was packed in the page is gone from it
+        found = ask(page, gallery / "images" / "mug-01-front.jpg")
+        assert set(found[:12]) >= {match.record.fields["title"] for match in near[:3]}
+        page.evaluate("location.hash = '#r=1'")
+        page.wait_for_selector("#view:not([aria-busy]) .tools h1")
+    page.locator("#view img").first.wait_for()
+    page.wait_for_timeout(300)
+    broken = (
+        "[...document.querySelectorAll('#view img')].filter((i) => i.complete && !i.naturalWidth)"
+    )
+    assert page.evaluate(f"{broken}.length") == 0
+    page.evaluate(f"location.hash = '#p={key_of('mug-01-front')}'")
+    page.wait_for_selector("#view:not([aria-busy]) .one")
+    assert titles(page) == [match.record.fields["title"] for match in near]
+    page.evaluate("location.hash = '#q=lamp'")
+    page.locator(SHOWN, has_text="“lamp”").wait_for()
+    assert "lamp" in titles(page)[0].lower()

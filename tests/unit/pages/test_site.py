@@ -4,7 +4,7 @@ import hashlib
 import json
 import lzma
 import re
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from pathlib import Path
 from typing import Any
 
@@ -225,6 +225,42 @@ def test_a_stopped_build_leaves_the_old_site_whole(colours: ImageIndex, tmp_path
         build_site(colours, site, force=True, title="Other", progress=stop)
     assert files(site) == before
     assert [path.name for path in tmp_path.glob(".making-*")] == []
+
+
+def test_one_file_replaces_only_such_a_file(colours: ImageIndex, tmp_path: Path) -> None:
+    out = tmp_path / "site.html"
+    out.write_text("<p>mine</p>")
+    for force in (False, True):
+        with pytest.raises(UsageError, match="visavis did not make"):
+            build_site(colours, out, single=True, force=force)
+    assert out.read_text() == "<p>mine</p>"
+    for name in ("site", "site.txt", "no/site.html"):
+        with pytest.raises(UsageError):
+            build_site(colours, tmp_path / name, single=True)
+    out.unlink()
+    built = build_site(colours, out, single=True)
+    assert (built.pictures, built.bytes) == (40, out.stat().st_size)
+    with pytest.raises(UsageError, match="--force"):
+        build_site(colours, out, single=True)
+    build_site(colours, out, single=True, force=True, title="Again </script> <b>")
+    text = out.read_text(encoding="utf-8")
+    assert "<title>Again &lt;/script&gt; &lt;b&gt;</title>" in text
+    assert [path.name for path in tmp_path.glob(".making-*")] == []
+    assert b"secret" not in out.read_bytes()
+
+
+def test_the_policy_of_one_file_names_its_scripts_and_style(
+    colours: ImageIndex, tmp_path: Path
+) -> None:
+    out = tmp_path / "site.html"
+    build_site(colours, out, single=True)
+    text = out.read_text(encoding="utf-8")
+    inline = re.findall(r"<(?:script|style)>(.*?)</(?:script|style)>", text, re.DOTALL)
+    hashes = [b64encode(hashlib.sha256(one.encode()).digest()).decode() for one in inline]
+    assert len(hashes) == 2
+    policy = re.findall(r'Content-Security-Policy" content="([^"]*)"', text)[0]
+    assert sorted(re.findall(r"'sha256-([^']*)'", policy)) == sorted(hashes)
+    assert "unsafe" not in policy
 
 
 # -- captions and fields ---------------------------------------------------------------------------

@@ -18,7 +18,9 @@ def site(
     out: Annotated[
         Path,
         typer.Argument(
-            metavar="OUT", help="Folder to write; a new one, or an older site.", show_default=False
+            metavar="OUT",
+            help="Folder to write, a new one or an older site; with --single an HTML file.",
+            show_default=False,
         ),
     ],
     index: options.Index = None,
@@ -72,6 +74,13 @@ def site(
             "uploaded. For indexes of the built-in model.",
         ),
     ] = False,
+    single: Annotated[
+        bool,
+        typer.Option(
+            "--single",
+            help="Write one HTML file that holds all of it and works when it is opened.",
+        ),
+    ] = False,
     force: Annotated[
         bool, typer.Option("--force", help="Replace a site that visavis made there.")
     ] = False,
@@ -98,6 +107,7 @@ def site(
         "neighbours": neighbours,
         "side": side,
         "search": search,
+        "single": single,
         "force": force,
     }
     wanted: Any = {name: value for name, value in given.items() if value is not None}

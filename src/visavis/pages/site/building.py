@@ -16,8 +16,15 @@ from visavis.pages.site.facets import Facet, facet
 from visavis.pages.site.options import Built, Plan, Progress, SiteOptions, planned
 from visavis.pages.site.parts import Contents
 from visavis.pages.site.pictures import Small, small_pictures
-from visavis.pages.site.place import checked, note_files, replacing
+from visavis.pages.site.place import (
+    checked,
+    checked_file,
+    note_files,
+    replacing,
+    replacing_file,
+)
 from visavis.pages.site.searching import check_model, engine
+from visavis.pages.site.single import write_single
 from visavis.pages.site.writing import picture_name, write_pages
 from visavis.types import Failure, Vectors
 
@@ -38,7 +45,7 @@ def build_site(
     progress: Progress | None = None,
     **options: Unpack[SiteOptions],
 ) -> Built:
-    """Write a site of the records (that pass a filter) into a folder: whole, or not at all.
+    """Write a site of the records (that pass a filter) to a folder or file: whole, or not at all.
 
     Raises:
         UsageError: the folder is not to be touched, an option makes no sense, nothing to show.
@@ -46,15 +53,19 @@ def build_site(
     """
     plan = planned(options, dict(index.store.fields()))
     model = check_model(index.store.model()) if plan.search else None
-    place = checked(out, force=options.get("force", False))
+    single = options.get("single", False)
+    place = (checked_file if single else checked)(out, force=options.get("force", False))
     chosen, vectors = entries(index, options.get("where"))
-    with replacing(place) as making:
+    with (replacing_file if single else replacing)(place) as making:
         work = partial(small_pictures, index, side=plan.side, jobs=jobs or os.cpu_count() or 1)
         shown, digest = _pictures(making, _Shown(chosen, vectors, []), work, progress)
         contents = _contents(index, plan, shown)
         found = None if model is None else engine(model, shown.vectors)
-        write_pages(making, contents, found, digest)
-        size = note_files(making)
+        if single:
+            size = write_single(making, contents, found)
+        else:
+            write_pages(making, contents, found, digest)
+            size = note_files(making)
     notes = tuple(_notes(index, place, contents.facets))
     return Built(out, len(shown.entries), size, tuple(shown.failed), notes)
 

@@ -38,6 +38,8 @@ class SiteOptions(TypedDict, total=False):
     """The longest side of its pictures in pixels: 160, 320 (if not given) or 640."""
     search: bool
     """Whether one can ask with pictures and words of one's own; for the built-in model."""
+    single: bool
+    """Whether it is one HTML file that holds all of it, instead of a folder."""
     force: bool
     """Whether a site that is there is replaced."""
 

@@ -3,16 +3,21 @@
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from visavis import __version__
-from visavis.disk import is_full, new_folder
+from visavis.disk import check_place, is_full, new_folder
 from visavis.errors import StorageFullError, UsageError
 
 MANIFEST = "visavis-site.json"
 """Names all files of a site but itself."""
+
+PAGE = "index.html"
+MARK = b'<meta name="generator" content="visavis">'
+_HEAD = 1 << 13  # bytes of a page in which the mark is
 
 
 def checked(out: Path, *, force: bool) -> Path:
@@ -31,17 +36,49 @@ def checked(out: Path, *, force: bool) -> Path:
     return place
 
 
+def checked_file(out: Path, *, force: bool) -> Path:
+    """The file behind a name. Raises UsageError where no site may be put; before any work."""
+    if out.suffix.lower() not in (".html", ".htm"):
+        raise UsageError(f"{out}: a site in one file is an HTML file; give a name like site.html")
+    check_place(out, "site")
+    place = Path(os.path.realpath(out))
+    if place.exists():
+        with place.open("rb") as file:
+            if MARK not in file.read(_HEAD):
+                raise UsageError(f"{out}: it is a file that visavis did not make; name a new one")
+        if not force:
+            raise UsageError(f"{out}: a site is there already; replace it with --force")
+    return place
+
+
+@contextmanager
+def replacing_file(out: Path) -> Iterator[Path]:
+    """A folder to build in, whose file PAGE takes the place of `out` at the end of the block."""
+    with (
+        _told(out),
+        tempfile.TemporaryDirectory(prefix=".making-", dir=out.parent) as scratch,
+    ):
+        yield Path(scratch)
+        (Path(scratch) / PAGE).replace(out)
+
+
 @contextmanager
 def replacing(out: Path) -> Iterator[Path]:
     """A folder to build in, which takes the place of `out` when the block has come to its end.
 
     Files in `out` that are not the old site's are kept. Raises UsageError, StorageFullError.
     """
+    with _told(out), new_folder(out) as making:
+        making.mkdir()
+        yield making
+        _keep_others(out, making)
+
+
+@contextmanager
+def _told(out: Path) -> Iterator[None]:
+    """What the system refuses, in a sentence."""
     try:
-        with new_folder(out) as making:
-            making.mkdir()
-            yield making
-            _keep_others(out, making)
+        yield
     except OSError as error:
         if is_full(error):
             raise StorageFullError(f"{out}: no space left for the site; nothing changed") from error

@@ -9,13 +9,14 @@ async function unpacked(name) {
   let packed;
   if (inside) {
     packed = new Blob([bytesOf(inside.textContent ?? "")]).stream();
-    inside.remove(); // its text takes more memory than all the rest
   } else {
     const answer = await fetch(`${document.documentElement.dataset.parts}${name}.bin`).catch(() => null);
     if (!answer?.ok || !answer.body) throw new Error("What searching needs could not be loaded. Check the connection, and try again.");
     packed = answer.body;
   }
-  return new Uint8Array(await new Response(packed.pipeThrough(new DecompressionStream("gzip"))).arrayBuffer());
+  const bytes = new Uint8Array(await new Response(packed.pipeThrough(new DecompressionStream("gzip"))).arrayBuffer());
+  inside?.remove(); // its text takes more memory than all the rest
+  return bytes;
 }
 
 /** Made once; made again when it failed. @template T @param {() => Promise<T>} make @returns {() => Promise<T>} */
@@ -104,7 +105,7 @@ function reachOf(vector) {
 }
 
 /** Whether what searching needs can be had: a page opened from a file may not fetch it. */
-const within = () => location.protocol !== "file:" || document.getElementById("file-model") !== null;
+const within = () => location.protocol !== "file:" || !document.documentElement.dataset.parts;
 
 const FROM_FILE =
   "Browsers let no page that was opened from a file load the model beside it. Put this folder on a web server (python -m http.server will do), or ask for the form in one file: visavis site --single.";

@@ -38,6 +38,11 @@ COMMANDS = {
     "status": Place(f"{_CLI}.upkeep", "status", "Show what an index holds."),
     "remove": Place(f"{_CLI}.upkeep", "remove", "Remove records from an index."),
     "compact": Place(f"{_CLI}.upkeep", "compact", "Check an index and tidy it up."),
+    "map": Place(
+        f"{_CLI}.pages.mapping",
+        "map_",
+        "Draw a map of an index, on which pictures that are alike are near one another.",
+    ),
     "export": Place(
         f"{_CLI}.exchanging", "export", "Write records and vectors to a file that other tools open."
     ),

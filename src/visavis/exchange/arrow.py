@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib import import_module
 from itertools import chain
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 
 from visavis.errors import ExtraMissingError
 from visavis.exchange.layout import ID, NOTE, VECTOR, Layout, Put, survey
+from visavis.exchange.projection import NEIGHBORS, X, Y, projection
 from visavis.exchange.reading import Found, Names, Rough, sound, vector_rows
 from visavis.store.base import Rows, VectorStore
 from visavis.types import Filter, Match, SearchResult
@@ -38,6 +40,10 @@ def _schema(layout: Layout) -> Any:
         "truth": arrow.bool_(),
     }
     columns = [arrow.field(column.name, types[column.kind]) for column in layout.columns]
+    if layout.projection is not None:
+        near = [("ids", arrow.list_(arrow.int64())), ("distances", arrow.list_(arrow.float32()))]
+        columns += [arrow.field(name, arrow.float32()) for name in (X, Y)]
+        columns.append(arrow.field(NEIGHBORS, arrow.struct(near)))
     if layout.dtype is not None:
         inner = arrow.from_numpy_dtype(np.dtype(layout.dtype))
         columns.append(arrow.field(VECTOR, arrow.list_(inner, layout.model.dim)))
@@ -50,6 +56,11 @@ def _batch(layout: Layout, schema: Any, rows: Rows) -> Any:
         arrow.array(column.of(rows.records), schema.field(column.name).type)
         for column in layout.columns
     ]
+    if layout.projection is not None:
+        columns += [
+            arrow.array(values, schema.field(name).type)
+            for name, values in layout.projection.columns(rows.records).items()
+        ]
     if layout.dtype is not None:
         flat = arrow.array(layout.vectors(rows).reshape(-1))
         columns.append(arrow.FixedSizeListArray.from_arrays(flat, layout.model.dim))
@@ -84,6 +95,7 @@ def table(store: VectorStore, where: Filter | None, *, vectors: bool) -> Any:
     """All records (that pass the filter) as a `pyarrow.Table`."""
     arrow = pyarrow()
     layout = survey(store, where, np.float32 if vectors else None)
+    layout = replace(layout, projection=projection(store, where))
     schema = _schema(layout)
     batches = [_batch(layout, schema, rows) for rows in store.rows(where)]
     return arrow.Table.from_batches(batches, schema)

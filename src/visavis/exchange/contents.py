@@ -13,12 +13,18 @@ from visavis.types import ImageRecord, Vectors
 
 if TYPE_CHECKING:
     from visavis.exchange.exporting import Exported, ExportOptions
+    from visavis.flows.mapping.layout import Step
+    from visavis.flows.mapping.making import CollectionMap
+    from visavis.flows.tagging import Tagging
+    from visavis.store.open import Writing
 
 
 class Contents:
     """The records and vectors of a store; what they are written with is imported when needed."""
 
     _store: VectorStore
+    tagging: "Tagging"
+    writing: "Writing"
 
     def get(self, id: str) -> ImageRecord:
         """The record with an id. Raises RecordNotFoundError."""
@@ -43,6 +49,29 @@ class Contents:
         """The unit vectors of all records (that pass a filter): (n, dim), in `records`' order."""
         blocks = [block.vectors for block in self._store.rows(as_filter(where))]
         return np.concatenate([np.empty((0, self._store.model().dim), np.float32), *blocks])
+
+    def map(
+        self, *, again: bool = False, seed: int = 0, progress: "Step | None" = None
+    ) -> "CollectionMap":
+        """Where all images lie on a map on which those alike are near one another.
+
+        It is kept with the index, and brought up to date when that has grown: new images are put
+        among their neighbours, and the map is laid out again when they are more than a third.
+
+        Args:
+            again: Lay it out anew in any case.
+            seed: Of what is left to chance; another one gives another map.
+            progress: Called with the passes of the layout that are done, and of how many.
+
+        Raises:
+            UsageError: the index is empty.
+            StoreError: the index was given another model meanwhile.
+        """
+        from visavis.flows.mapping.making import MapOptions, make_map
+
+        step = progress or (lambda done, total: None)
+        options = MapOptions(seed, again, self.tagging.words, step)
+        return make_map(self._store, self.writing, options)
 
     def to_arrow(self, where: Where = None, *, vectors: bool = True) -> Any:
         """All records (that pass a filter) as a `pyarrow.Table`; needs the extra `parquet`."""

@@ -12,6 +12,7 @@ from visavis.disk import check_place, is_full, new_file
 from visavis.errors import StorageFullError, UsageError
 from visavis.exchange import arrow, flat, hdf5, npz
 from visavis.exchange.layout import Layout, Put, changed, survey
+from visavis.exchange.projection import projection
 from visavis.filters import Where, as_filter
 from visavis.store.base import VectorStore
 from visavis.types import Filter, only_known
@@ -100,6 +101,8 @@ def export(store: VectorStore, path: Path, **options: Unpack[ExportOptions]) -> 
     where = as_filter(options.get("where"))
     kind: Any = np.dtype(dtype).type if vectors else None
     layout = survey(store, where, kind, options.get("label"))
+    if path.suffix.lower() == ".parquet":
+        layout = replace(layout, projection=projection(store, where))
     try:
         if faiss:
             bare = replace(layout, dtype=None)
@@ -148,6 +151,11 @@ def _notes(path: Path, layout: Layout) -> tuple[str, ...]:
     notes = []
     if path.suffix.lower() == ".faiss":
         notes.append(f"the ids and fields of the rows are in {flat.beside(path)}")
+    if layout.projection is not None and layout.projection.missing:
+        notes.append(
+            f"{layout.projection.missing:,} records came since the map was made, and have no place "
+            "on it; bring it up to date with: visavis map"
+        )
     if path.suffix.lower() == ".npz" and (long := npz.too_long(layout)):
         notes.append(
             f"left out, as .npz has no place for texts of more than {npz.LONGEST:,} letters: "

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.errors import StoreError, UsageError
+from visavis.exchange.projection import NEIGHBORS, Projection, X, Y
 from visavis.filters import as_number, described
 from visavis.flows.query.hints import hint
 from visavis.store.base import ModelFacts, Rows, VectorStore
@@ -33,7 +34,7 @@ FACTS: dict[str, ColumnKind] = {
 }
 """What every record has besides its id and its fields."""
 
-_TAKEN = {ID, VECTOR, IMAGE_IDS, FEATURES, LABELS, NOTE, *FACTS}
+_TAKEN = {ID, VECTOR, IMAGE_IDS, FEATURES, LABELS, NOTE, *FACTS, X, Y, NEIGHBORS}
 _USUAL = ("label", "labels", "class", "category")
 _LARGEST = 2**63
 DIGEST = 64
@@ -85,6 +86,8 @@ class Layout:
     """Of the vectors; None: there are none."""
     label: str | None = None
     """The name of the column with the labels."""
+    projection: Projection | None = None
+    """Where the records lie on the map, for formats that have columns for it."""
 
     def note(self) -> str:
         """What a file says of itself, for the way back."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from visavis.embedders.base import Embedder
-from visavis.errors import UsageError
+from visavis.errors import UsageError, VisavisError
 from visavis.flows.ahead import ahead
 from visavis.flows.looking import look_at
 from visavis.flows.query.terms import Question, as_terms
@@ -26,7 +26,7 @@ from visavis.sources.web.fetch import Fetcher
 from visavis.store.base import VectorStore
 from visavis.store.capabilities import Untagged, has_tags, taggable
 from visavis.store.open import Writing
-from visavis.types import Failure, ImageTerm, IndexReport, RecordTerm, Tag, TextTerm
+from visavis.types import Failure, ImageTerm, IndexReport, RecordTerm, Tag, TextTerm, Vectors
 
 if TYPE_CHECKING:
     from visavis.embedders.tagger import Tagger
@@ -127,6 +127,20 @@ class Tagging:
                 term = ImageTerm(read(self._store.get(term.id).uri))
             pixels = term_pixels(term, self._embedder(threads).side, read, self._max_pixels)
         return tuple(tagger.of_images([pixels], limit)[0])
+
+    def words(self, vectors: Vectors) -> list[list[str]]:
+        """Up to three words for what each of (n, dim) vectors of the index shows.
+
+        None at all where the model tells them from pictures alone, or cannot be had.
+        """
+        try:
+            tagger = self._tagger(None, None)
+        except VisavisError:
+            return [[] for _ in vectors]
+        if not tagger.from_vectors:
+            return [[] for _ in vectors]
+        found = tagger.of_vectors(vectors, 3)
+        return [[tag.name for tag in tags if tag.score >= tagger.least] for tags in found]
 
     def write(
         self,

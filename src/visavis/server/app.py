@@ -17,6 +17,7 @@ from starlette.responses import Response
 from visavis import __version__
 from visavis.errors import FilterError, VisavisError
 from visavis.images.metadata import GPS
+from visavis.pages.collection_map import map_files
 from visavis.server.api import routes
 from visavis.server.api.bodies import described
 from visavis.server.duplicates import table
@@ -66,7 +67,7 @@ def create_app(options: ServerOptions) -> FastAPI:
         lifespan=lifespan,
         redirect_slashes=False,
     )
-    app.state.page = Page(Path(__file__).parent / "ui")
+    app.state.page = Page(Path(__file__).parent / "ui", map_files())
     routes.add(app)
     table.add(app)
     routes.describe(app, table.BODIES)

@@ -3,7 +3,9 @@
 import hashlib
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from starlette.requests import Request
@@ -36,8 +38,10 @@ class _File(NamedTuple):
 class Page:
     """The files of the page, in memory."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, others: Mapping[str, Path] = MappingProxyType({})) -> None:
+        """`others` are files that lie elsewhere, by the names that they have here."""
         self._folder = folder
+        self._others = dict(others)
         self._guard = threading.Lock()
         self._files: dict[str, _File] = {}
         self._mark: tuple[tuple[str, int], ...] = ()
@@ -56,10 +60,11 @@ class Page:
 
     def _read(self) -> None:
         paths = sorted(p for p in self._folder.rglob("*") if p.suffix in _TYPES and p.is_file())
-        mark = tuple((str(path), path.stat().st_mtime_ns) for path in paths)
+        named = {path.relative_to(self._folder).as_posix(): path for path in paths} | self._others
+        mark = tuple((str(path), path.stat().st_mtime_ns) for path in named.values())
         if mark == self._mark:
             return
-        self._files = {path.relative_to(self._folder).as_posix(): _loaded(path) for path in paths}
+        self._files = {name: _loaded(path) for name, path in named.items()}
         self._mark = mark
 
 

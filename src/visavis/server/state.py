@@ -16,6 +16,7 @@ from visavis.server.abilities import KnownAbilities, bends, class_side
 from visavis.server.current_index import CurrentIndex
 from visavis.server.decoding import Decoding
 from visavis.server.duplicates.scanning import Scanner
+from visavis.server.mapping.known import KnownMaps
 from visavis.server.memory import Memory
 from visavis.server.metrics import Metrics
 from visavis.server.options import ServerOptions
@@ -70,6 +71,8 @@ class State:
     """What its records are called."""
     scanner: Scanner
     """Looks for duplicates, in the background."""
+    maps: KnownMaps
+    """Where its records lie on a map."""
 
     @classmethod
     def opened(cls, options: ServerOptions, metrics: Metrics, memory: Memory) -> "State":
@@ -99,6 +102,7 @@ class State:
             abilities=KnownAbilities(),
             titles=KnownTitles(options.title, options.hidden),
             scanner=Scanner(current, keep=not options.read_only),
+            maps=KnownMaps(current, options),
         )
 
     async def with_index(self, request: Request, work: Callable[[ImageIndex], T]) -> T:
@@ -183,6 +187,7 @@ class State:
         """Let what runs end, then close the index."""
         self.stop_waiting()
         self.scanner.close()
+        self.maps.close()
         for pool in (self.fetches, self.gathers, self.pictures, self.lookups, self.writes):
             pool.close()
         self.current.close()

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ import pytest
 from visavis.disk import new_file
 from visavis.errors import FilterError, StorageFullError, StoreError, UsageError
 from visavis.exchange import exporting
+from visavis.exchange.importing import import_vectors
 from visavis.exchange.layout import survey
 from visavis.image_index import ImageIndex
 from visavis.store.base import ModelFacts
@@ -267,3 +268,67 @@ def test_an_answer_is_an_arrow_table(kept: ImageIndex) -> None:
     assert table["field_size"].to_pylist() == [m.record.fields["size"] for m in result.matches]
     assert table["price"].to_pylist() == [m.record.fields["price"] for m in result.matches]
     assert kept.search(kept.vectors()[0], limit=0).to_arrow().num_rows == 0
+
+
+@pytest.fixture
+def mapped(plug_in: None, tmp_path: Path, draw: Callable[..., Path]) -> Iterator[ImageIndex]:
+    """Twenty pictures in two folders, with a map."""
+    for number in range(20):
+        draw(f"p/{number % 2}/{number:02}.png", (200 - 9 * number, 9 * number, 60), mark=number)
+    with ImageIndex.create(tmp_path / "m.index", "fake", jobs=2) as index:
+        index.add(tmp_path / "p")
+        index.map()
+        yield index
+
+
+def test_parquet_has_the_map_as_embedding_atlas_reads_it(
+    mapped: ImageIndex, tmp_path: Path
+) -> None:
+    path = tmp_path / "out.parquet"
+    assert mapped.export(path).notes == ()
+    made, (ids, vectors) = mapped.map(), expected(mapped)
+    table = pyarrow.parquet.read_table(path)
+    for row, id in enumerate(ids):
+        place = table["projection_x"][row].as_py(), table["projection_y"][row].as_py()
+        assert place == pytest.approx(made.position(id), abs=1e-6)
+        near = table["neighbors"][row].as_py()
+        scores = vectors @ vectors[row]
+        assert row not in near["ids"]
+        assert len(near["ids"]) == 10
+        assert near["distances"] == pytest.approx(1 - scores[near["ids"]], abs=2e-3)
+        assert scores[near["ids"]].min() >= np.sort(np.delete(scores, row))[-10] - 2e-3
+    asked = f"SELECT neighbors.ids[1], projection_x FROM '{path}' LIMIT 1"
+    [(first, x)] = duckdb.sql(asked).fetchall()
+    assert first == table["neighbors"][0].as_py()["ids"][0]
+    assert x == pytest.approx(made.position(ids[0])[0], abs=1e-6)
+    assert "projection_x" in mapped.to_arrow().column_names
+
+
+def test_neighbours_in_a_part_of_the_index_are_rows_of_that_part(
+    mapped: ImageIndex, tmp_path: Path
+) -> None:
+    mapped.export(tmp_path / "part.parquet", where="folder=1")
+    table = pyarrow.parquet.read_table(tmp_path / "part.parquet")
+    made, ids = mapped.map(), table["id"].to_pylist()
+    assert len(ids) == 10
+    for row, id in enumerate(ids):
+        near = [made.records[other].id for other in made.neighbours[made.rows[id]]]
+        found = table["neighbors"][row].as_py()["ids"]
+        assert [ids[other] for other in found] == [other for other in near if other in ids]
+
+
+def test_records_that_came_since_the_map_are_told(
+    mapped: ImageIndex, tmp_path: Path, draw: Callable[..., Path]
+) -> None:
+    draw("p/1/new.png", (1, 2, 3))
+    mapped.add(tmp_path / "p")
+    made = mapped.export(tmp_path / "out.parquet")
+    assert made.notes[0].startswith("1 records came since the map was made")
+    table = pyarrow.parquet.read_table(tmp_path / "out.parquet")
+    assert table["projection_x"].null_count == table["neighbors"].null_count == 1
+    assert import_vectors(tmp_path / "out.parquet", tmp_path / "back.index").added == 21
+
+
+def test_without_a_map_there_are_no_columns_of_one(kept: ImageIndex, tmp_path: Path) -> None:
+    kept.export(tmp_path / "out.parquet", where="stock<5")
+    assert "neighbors" not in pyarrow.parquet.read_schema(tmp_path / "out.parquet").names

@@ -15,6 +15,7 @@ from visavis.server.api import (
     answers,
     browsing,
     explaining,
+    mapping,
     pictures,
     schemas,
     searching,
@@ -97,6 +98,9 @@ def add(app: FastAPI) -> None:
         ("/", page.show_page),
         ("/ui/{name:path}", page.page_file),
         ("/favicon.ico", page.show_icon),
+        ("/map", mapping.show_map),
+        ("/map/data", mapping.map_of_all),
+        ("/map/tiles/{version}/{number}", mapping.map_tile),
     ):
         app.add_api_route(path, handler, methods=["GET", "HEAD"], include_in_schema=False)
 

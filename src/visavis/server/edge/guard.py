@@ -22,7 +22,9 @@ from visavis.server.refusals import (
 )
 
 _COSTLY = frozenset(("/metrics", "/openapi.json"))
-OPEN = frozenset(("/", "/duplicates", "/healthz", "/readyz", "/openapi.json", "/favicon.ico"))
+OPEN = frozenset(
+    ("/", "/duplicates", "/map", "/healthz", "/readyz", "/openapi.json", "/favicon.ico")
+)
 """What needs no key."""
 
 ASKING = frozenset(("/v1/search", "/v1/explain", "/v1/tag", "/v1/duplicates/scan"))
@@ -73,7 +75,7 @@ class Guard:
         self._check_host(headers)
         if scope["method"] not in _SAFE:
             self._check_site(headers)
-        if path.startswith("/v1/") or path in _COSTLY:
+        if path.startswith(("/v1/", "/map/")) or path in _COSTLY:
             picture = path.endswith(("/thumbnail", "/file"))
             self._limiter.take(client_of(scope), _PICTURE_COST if picture else 1.0)
         if path not in OPEN and not path.startswith("/ui/"):

@@ -1,0 +1,1 @@
+"""The map of what is served: made beside the requests."""

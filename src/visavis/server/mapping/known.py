@@ -1,0 +1,188 @@
+"""The map of what is served: made once for each state of the index, beside the requests."""
+
+import hashlib
+import json
+import logging
+import threading
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from visavis.errors import UsageError, VisavisError
+from visavis.flows.mapping.making import MapOptions, make_map
+from visavis.image_index import ImageIndex
+from visavis.pages.collection_map import MapData, map_data
+from visavis.server.current_index import CurrentIndex
+from visavis.server.options import ServerOptions
+from visavis.server.refusals import NotFoundError
+from visavis.store.capabilities import has_facets
+from visavis.types import ImageRecord
+
+_LOG = logging.getLogger("visavis.server")
+
+SIDE = 96
+"""Pixels of a picture in a tile."""
+
+MOST = 50_000
+"""Records of an index that is mapped here: their vectors are in memory meanwhile."""
+
+_TILES = 96  # that are kept, about 200 KB each
+_STALE_FACTOR = 20.0  # making maps may take a twentieth of the time while an index is being written
+
+_State = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a map is that is being made."""
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class ServedMap:
+    """A map that is there."""
+
+    data: MapData
+    version: str
+    body: bytes
+    """JSON."""
+    state: _State
+    """The model and the generation of the index that it is of."""
+    at: float
+    took: float
+
+    def fits(self, state: _State) -> bool:
+        """Whether it may still be shown: the newest, or a recent one that was costly."""
+        return self.state == state or time.monotonic() - self.at < self.took * _STALE_FACTOR
+
+    def tile(self, number: int) -> tuple[ImageRecord, ...]:
+        """The records of a tile. Raises NotFoundError."""
+        for at, records in enumerate(self.data.tiles):
+            if at == number:
+                return records
+        raise NotFoundError("the map has no such tile")
+
+
+class _StopError(Exception):
+    """The server stops while a map is being made."""
+
+
+class KnownMaps:
+    """Makes the map of the index when it is first asked for, on one thread of its own."""
+
+    def __init__(self, current: CurrentIndex, options: ServerOptions) -> None:
+        self._current = current
+        self._options = options
+        self._guard = threading.Lock()
+        self._made: ServedMap | None = None
+        self._trouble: tuple[_State, VisavisError] | None = None
+        self._thread: threading.Thread | None = None
+        self._progress = Progress(0, 0)
+        self._closing = False
+        self._tiles: OrderedDict[tuple[str, int], bytes] = OrderedDict()
+
+    def of(self, index: ImageIndex) -> ServedMap | Progress:
+        """The map, or how far it is. Raises what making it raised, UsageError when it is too large.
+
+        While a newer one is being made, the one from before is shown.
+        """
+        state = _state(index)
+        with self._guard:
+            made = self._made
+            if made is not None and made.fits(state):
+                return made
+            if self._trouble is not None and self._trouble[0] == state:
+                raise self._trouble[1].with_traceback(None)
+            if self._thread is None:
+                _check(index)
+                self._progress = Progress(0, 0)
+                self._thread = threading.Thread(
+                    target=self._make, args=(state,), name="visavis-map", daemon=True
+                )
+                self._thread.start()
+            return made or self._progress
+
+    def tile(self, version: str, number: int) -> bytes | None:
+        """A tile that was made before."""
+        with self._guard:
+            found = self._tiles.get((version, number))
+            if found is not None:
+                self._tiles.move_to_end((version, number))
+        return found
+
+    def keep_tile(self, version: str, number: int, tile: bytes) -> None:
+        """Keep a tile for those who ask next."""
+        with self._guard:
+            self._tiles[version, number] = tile
+            while len(self._tiles) > _TILES:
+                self._tiles.popitem(last=False)
+
+    def close(self) -> None:
+        """Stop what is being made, and wait for the end of it."""
+        self._closing = True
+        thread = self._thread
+        if thread is not None:
+            thread.join()
+
+    def _make(self, state: _State) -> None:
+        """On a thread of its own."""
+        started = time.monotonic()
+        try:
+            with self._current.use() as index:
+                made = self._map_of(index)
+        except _StopError:
+            return
+        except VisavisError as error:
+            _LOG.warning("the map cannot be made: %s", error)
+            with self._guard:
+                self._trouble, self._thread = (state, error), None
+            return
+        except BaseException:
+            with self._guard:
+                self._thread = None
+            raise
+        body = json.dumps(made.shape, ensure_ascii=False, separators=(",", ":"))
+        ended = time.monotonic()
+        version = hashlib.sha256(
+            body.encode("utf-8", "replace") + "".join(r.sha256 for r in made.records).encode()
+        ).hexdigest()[:24]
+        with self._guard:
+            self._made = ServedMap(
+                made, version, body.encode("utf-8", "replace"), state, ended, ended - started
+            )
+            self._thread = None
+
+    def _map_of(self, index: ImageIndex) -> MapData:
+        hidden = frozenset(self._options.hidden)
+        options = MapOptions(
+            words=index.tagging.words,
+            step=self._step,
+            keep=self._options.writable,
+            hidden=hidden,
+        )
+        made = make_map(index.store, index.writing, options)
+        return map_data(made, SIDE, hidden, neighbours=False)
+
+    def _step(self, done: int, total: int) -> None:
+        if self._closing:
+            raise _StopError
+        self._progress = Progress(done, total)
+
+
+def _state(index: ImageIndex) -> _State:
+    store = index.store
+    generation = store.browse.generation() if has_facets(store) else store.count()
+    return store.model().fingerprint, generation
+
+
+def _check(index: ImageIndex) -> None:
+    count = index.store.count()
+    if not count:
+        raise UsageError("the index is empty; there is nothing to map")
+    if count > MOST:
+        raise UsageError(
+            f"{count:,} records are more than the {MOST:,} that this page maps; "
+            "`visavis map` draws larger ones"
+        )

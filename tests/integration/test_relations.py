@@ -148,6 +148,13 @@ def test_a_turned_copy_counts_from_its_score_on(index: ImageIndex, tmp_path: Pat
     assert found.total_matching == len(found.matches)
 
 
+def test_a_large_picture_on_its_side_is_turned_too(index: ImageIndex, tmp_path: Path) -> None:
+    scene(16).rotate(90, expand=True).resize((1800, 2400)).save(tmp_path / "turned.bmp")
+    found = index.search(tmp_path / "turned.bmp", limit=1)
+    assert (found.turned, found.matches[0].record.id) == (90, "16.png")
+    assert found.matches[0].score > 0.9
+
+
 def test_upright_strangers_are_turned_in_vain(index: ImageIndex, tmp_path: Path) -> None:
     for seed in range(200, 206):
         scene(seed).save(tmp_path / "strange.png")

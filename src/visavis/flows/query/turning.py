@@ -16,12 +16,16 @@ import numpy as np
 
 from visavis.flows.query.vector import QueryVector
 from visavis.flows.relation.judge import CANDIDATES, Judge
+from visavis.images.thumbnail import thumbnail
 from visavis.store.base import Answer
 from visavis.types import RGB, Vectors
 
 CLEARLY = 0.1
 """By how much higher the nearest has to score. Of 420 pictures asked upright, without themselves,
 none found anything similar that scored even half of that higher when it was turned."""
+
+LARGEST = 4_000_000
+"""Pixels of a picture that is turned; larger ones are made so small, as three copies are held."""
 
 _PROPOSED = 8  # the first of each way, that are compared by their pixels
 _OTHER_WAYS = (1, 2, 3)
@@ -55,13 +59,19 @@ def faced(asked: QueryVector, first: Answer, judge: Judge, make: Embed, search: 
     if way is None and (judge.cut is None or first.matches[0].score >= judge.cut):
         return plain
     ways = _OTHER_WAYS if way is None else (way,)
-    turned = [np.ascontiguousarray(np.rot90(pixels, quarters)) for quarters in ways]
-    vectors = make(turned)
+    small = _small(pixels)
+    vectors = make([np.ascontiguousarray(np.rot90(small, quarters)) for quarters in ways])
     found = [
         Facing(replace(asked, vector=vector), answer, 360 - 90 * quarters)
         for quarters, vector, answer in zip(ways, vectors, search(vectors), strict=True)
     ]
     return found[0] if way else _best(plain, found, judge)
+
+
+def _small(pixels: RGB) -> RGB:
+    """The picture with no more than LARGEST pixels."""
+    share = (LARGEST / (pixels.shape[0] * pixels.shape[1])) ** 0.5
+    return pixels if share >= 1 else thumbnail(pixels, int(share * max(pixels.shape)) or 1)
 
 
 def _best(plain: Facing, found: Sequence[Facing], judge: Judge) -> Facing:

@@ -153,12 +153,12 @@ def spelled_out(terms: Sequence[Term]) -> tuple[Term, ...]:
     spelled: list[Term] = []
     for term in terms:
         unwanted = _LEFT_OUT.findall(term.text) if isinstance(term, TextTerm) else []
-        rest = _LEFT_OUT.sub(" ", term.text).split() if isinstance(term, TextTerm) else []
-        if unwanted and rest:
-            spelled.append(TextTerm(" ".join(rest), term.weight))
-            spelled += [TextTerm(word, -term.weight) for word in unwanted]
-        else:
+        if not isinstance(term, TextTerm) or not unwanted:
             spelled.append(term)
+            continue
+        rest = " ".join(_LEFT_OUT.sub(" ", term.text).split())
+        spelled += [TextTerm(rest, term.weight)] if rest else []
+        spelled += [TextTerm(word, -term.weight) for word in unwanted]
     return tuple(spelled)
 
 

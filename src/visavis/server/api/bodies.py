@@ -33,8 +33,8 @@ async def check_parameters(request: Request) -> None:
     for name, count in times.items():
         if count > 1 and name not in REPEATABLE:
             raise BadRequestError(
-                f"the parameter {name[:100]!r} is in the URL {count} times, and only where and keep may be; "
-                "send it once"
+                f"the parameter {name[:100]!r} is in the URL {count} times, and only "
+                f"{' and '.join(sorted(REPEATABLE))} may be; send it once"
             )
 
 

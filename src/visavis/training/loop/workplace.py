@@ -65,9 +65,10 @@ def begin(out: Path, recipe: Mapping[str, Any], *, resume: bool) -> None:
     if shape["loop"]["epochs"] >= before["loop"]["epochs"]:
         differing -= _LONGER
     if differing:
-        named = ", ".join(sorted(differing))
+        verb = "differ" if len(differing) > 1 else "differs"
+        named = f"{', '.join(sorted(differing))} {verb}"
         raise UsageError(
-            f"{out}: the training that was begun there is another one ({named} differ); repeat its "
+            f"{out}: the training that was begun there is another one ({named}); repeat its "
             f"options and pictures, or {_anew(out)}"
         )
     _note(path, shape)

@@ -167,5 +167,6 @@ def test_a_word_with_a_minus_is_left_out_as_on_the_web(ask: Ask) -> None:
     assert [match.record.id for match in together.matches][-1] == "c"
     twice = ask(TextTerm("red", 0.5), TextTerm("blue", -0.5), TextTerm("green", -0.5))
     assert ask(TextTerm("red -blue -green", 0.5)).matches == twice.matches
+    assert ask("-blue").matches == ask(TextTerm("blue", -1.0)).matches
     hyphens = ask("T-shirt red -", by="text"), ask("T shirt red", by="text")
     assert [m.record.id for m in hyphens[0].matches] == [m.record.id for m in hyphens[1].matches]

@@ -345,6 +345,20 @@ class IndexReport:
     """Things worth reporting that are not failures, such as a duplicate id."""
     seconds: float = 0.0
 
+    def in_words(self) -> str:
+        """What changed, and how fast: `2 added, 1 removed in 0.4 s (7 a second)`."""
+        named = {
+            "added": self.added,
+            "moved": self.moved,
+            "removed": self.removed,
+            "skipped": len(self.failed),
+        }
+        told = ", ".join(f"{count} {name}" for name, count in named.items() if count)
+        done = self.added + self.moved + self.removed
+        rate = done / self.seconds if self.seconds > 0 else 0.0
+        pace = f" ({rate:.0f} a second)" if rate >= 1 else ""
+        return f"{told or f'{self.unchanged} unchanged'} in {self.seconds:.1f} s{pace}"
+
     def to_dict(self) -> dict[str, Any]:
         """The JSON shape of a report."""
         return {

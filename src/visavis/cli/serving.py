@@ -52,6 +52,14 @@ def serve(
             show_default=False,
         ),
     ] = None,
+    watch: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SOURCE",
+            help="Folder or catalogue to watch meanwhile, as `visavis watch` does; may be "
+            "repeated.",
+        ),
+    ] = None,
     title: Annotated[
         str,
         typer.Option(
@@ -156,6 +164,7 @@ def serve(
             key_file=api_key_file.absolute() if api_key_file else None,
             public=public,
             read_only=read_only,
+            watch=tuple(watch or ()),
             title=title,
             root_path=root_path,
             allow_urls=allow_urls,
@@ -188,6 +197,7 @@ def _run(chosen: "ServerOptions", port: int) -> None:
     from visavis.image_index import ImageIndex
     from visavis.server import running
     from visavis.server.options import check_exposure
+    from visavis.watching.places import watched
 
     check_exposure(chosen)
     with ImageIndex.open(chosen.index, device=chosen.device, files=chosen.files) as index:
@@ -196,6 +206,9 @@ def _run(chosen: "ServerOptions", port: int) -> None:
         except ModelUnknownError as error:  # what it holds can be looked at all the same
             terminal.tell(f"note: {error}")
         _check_fields(chosen, index.store.fields())
+        known = {row.uri for row in index.store.sources()}
+        for source in chosen.watch:
+            watched(source, {}, known)  # a wrong name is an exit code too
         _ = index.shelf  # raises where its folder is away, or another index's
     with _listening(chosen.host, port) as listener:
         url = _url(chosen, listener)

@@ -40,6 +40,8 @@ class ServerOptions:
     """Reading needs no key, and requests may name any host."""
     read_only: bool = False
     """Nobody may write, whatever the key."""
+    watch: tuple[str, ...] = ()
+    """Folders and catalogues that are watched beside serving."""
     title: str = ""
     """The field that is a record's title; empty: chosen by names and values."""
     root_path: str = ""

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from functools import partial
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
 from typing import Any, NamedTuple
@@ -18,6 +18,8 @@ import uvicorn
 from uvicorn.config import STARTUP_FAILURE
 
 from visavis.server.app import create_app
+from visavis.server.beside.parent import GRACE, follow_parent
+from visavis.server.beside.watching import watching
 from visavis.server.edge.protocol import TimedProtocol
 from visavis.server.logs import configure
 from visavis.server.metrics import MULTIPROCESS, forget_process
@@ -27,7 +29,6 @@ from visavis.server.state import STOPPING
 BACKLOG = 2048
 """Connections that may wait to be accepted."""
 
-_GRACE = 30  # seconds that requests in flight have to finish after a stop signal
 _LOOK_EVERY = 0.2  # seconds between two looks at whether to stop
 _FILES = 65_536
 _PAUSE = 1.0  # seconds between two starts in the same place, should workers die young
@@ -37,12 +38,13 @@ def serve(options: ServerOptions, listener: socket.socket) -> int:
     """Serve until a signal to stop; the exit code."""
     configure(options)
     _open_many_files()
-    if options.workers == 1:
-        Server(configured(options)).run(sockets=[listener])
-        return 0
-    with tempfile.TemporaryDirectory(prefix="visavis-metrics-") as folder:
-        os.environ[MULTIPROCESS] = folder  # before the workers import prometheus_client
-        return _Supervisor(options, listener).run()
+    with watching(options):
+        if options.workers == 1:
+            Server(configured(options)).run(sockets=[listener])
+            return 0
+        with tempfile.TemporaryDirectory(prefix="visavis-metrics-") as folder:
+            os.environ[MULTIPROCESS] = folder  # before the workers import prometheus_client
+            return _Supervisor(options, listener).run()
 
 
 class Server(uvicorn.Server):
@@ -83,7 +85,7 @@ def configured(options: ServerOptions) -> uvicorn.Config:
         log_config=None,
         server_header=False,
         forwarded_allow_ips=os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1"),
-        timeout_graceful_shutdown=_GRACE,
+        timeout_graceful_shutdown=GRACE,
     )
 
 
@@ -141,7 +143,7 @@ class _Supervisor:
 def _end(processes: list[SpawnProcess]) -> None:
     for process in processes:
         process.terminate()
-    over = time.monotonic() + _GRACE + 5
+    over = time.monotonic() + GRACE + 5
     for process in processes:
         process.join(max(0.0, over - time.monotonic()))
         process.kill()
@@ -151,19 +153,9 @@ def _end(processes: list[SpawnProcess]) -> None:
 def _work(options: ServerOptions, listener: socket.socket, ready: Any) -> None:
     """What a worker process does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal: the supervisor tells us to stop
-    threading.Thread(target=_follow_parent, name="visavis-parent", daemon=True).start()
+    threading.Thread(target=follow_parent, name="visavis-parent", daemon=True).start()
     configure(options)
     Server(configured(options), ready.set).run(sockets=[listener])
-
-
-def _follow_parent() -> None:
-    """End when the supervisor has ended, however it did."""
-    supervisor = parent_process()
-    assert supervisor is not None
-    supervisor.join()
-    os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(_GRACE)
-    os._exit(1)
 
 
 def _open_many_files() -> None:

@@ -12,21 +12,6 @@ if TYPE_CHECKING:
 _SHOWN = 5  # failures and notes of a batch
 
 
-def counts(report: "IndexReport") -> str:
-    """What a batch did, and how fast: `2 added, 1 removed in 0.4 s (5 a second)`."""
-    named = {
-        "added": report.added,
-        "moved": report.moved,
-        "removed": report.removed,
-        "skipped": len(report.failed),
-    }
-    told = ", ".join(f"{count} {name}" for name, count in named.items() if count)
-    done = report.added + report.moved + report.removed
-    rate = done / report.seconds if report.seconds > 0 else 0.0
-    pace = f" ({rate:.0f} a second)" if rate >= 1 else ""
-    return f"{told or f'{report.unchanged} unchanged'} in {report.seconds:.1f} s{pace}"
-
-
 def details(report: "IndexReport") -> list[str]:
     """The first of its failures and notes, in sentences."""
     told = [f"skipped {failure.uri}: {failure.reason}" for failure in report.failed]
@@ -44,5 +29,5 @@ def show(report: "IndexReport", *, json_output: bool) -> None:
     else:
         for line in details(report):
             terminal.tell(line)
-        terminal.echo(f"{time.strftime('%H:%M:%S', time.localtime(now))}  {counts(report)}")
+        terminal.echo(f"{time.strftime('%H:%M:%S', time.localtime(now))}  {report.in_words()}")
     sys.stdout.flush()

@@ -19,6 +19,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 import pytest
+from PIL import ExifTags, Image
 from shop_classifier import write_shop_classifier
 from word_files import shop_vectors, write_text
 
@@ -77,7 +78,7 @@ def workshop(drawn_shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     """What the pages talk of: photos/ with eight pictures, query.jpg, shop/catalogue.csv.
 
     The same pictures for training: labelled/ with a folder for each of ten products, and unseen/
-    with those of four others.
+    with those of four others. trips/ with four photos that know when and where they were taken.
 
     And for searching by words: vectors.txt, and my-classifier, a model folder that tells classes.
     """
@@ -96,11 +97,29 @@ def workshop(drawn_shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         place.mkdir(parents=True)
         for picture in (drawn_shop / "images").glob(f"{product}-*"):
             shutil.copy(picture, place)
+    _travel(drawn_shop / "images", tmp_path / "trips")
     for name in ("ukbench", "pascal"):
         (tmp_path / name).symlink_to(KNOWN / name)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", sysconfig.get_path("scripts"), prepend=os.pathsep)
     return tmp_path
+
+
+def _travel(drawn: Path, trips: Path) -> None:
+    trips.mkdir()
+    for name, date, latitude, longitude in (
+        ("mug", "2019:06:01 09:30:00", 52.5163, 13.3777),
+        ("lamp", "2019:06:01 18:00:00", 52.5186, 13.3762),
+        ("plant", "2021:03:04 12:00:00", 48.8583, 2.2944),
+        ("clock", "2021:03:05 12:00:00", 48.8606, 2.3376),
+    ):
+        exif = Image.Exif()
+        exif[ExifTags.Base.Model] = "Canon EOS 5D"
+        exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.DateTimeOriginal] = date
+        place = {1: "N", 2: (latitude, 0.0, 0.0), 3: "E", 4: (longitude, 0.0, 0.0)}
+        exif.get_ifd(ExifTags.IFD.GPSInfo).update(place)
+        with Image.open(drawn / f"{name}-01-front.jpg") as picture:
+            picture.save(trips / f"{name}.jpg", exif=exif)
 
 
 # -- examples run --------------------------------------------------------------------------------

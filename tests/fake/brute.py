@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from visavis.filters import Span, TypedCondition, TypedFilter
+from visavis.filters import Circle, Span, TypedCondition, TypedFilter
 from visavis.types import Fields, FieldValue, ImageRecord, Match, Vectors
 
 TOLERANCE = 3e-6  # stores round scores to six decimals
@@ -93,7 +94,28 @@ def recall(matches: Sequence[Match], scores: Mapping[str, float]) -> float:
 
 def passes(where: TypedFilter, fields: Fields) -> bool:
     """Whether a record with these fields (and attributes, under their names) passes a filter."""
-    return all(_holds(condition, fields.get(condition.field)) for condition in where.conditions)
+    return all(
+        _holds(condition, fields.get(condition.field))
+        if condition.around is None
+        else _near(condition.around, fields)
+        for condition in where.conditions
+    )
+
+
+def _near(place: Circle, fields: Fields) -> bool:
+    """By the angle between two points of a ball: not as the store reckons."""
+    if not {"latitude", "longitude"} <= fields.keys():
+        return False
+    one = _point(place.latitude, place.longitude)
+    other = _point(float(fields["latitude"]), float(fields["longitude"]))
+    return bool(
+        6371.0088 * np.arctan2(np.linalg.norm(np.cross(one, other)), one @ other) <= place.km
+    )
+
+
+def _point(latitude: float, longitude: float) -> NDArray[np.float64]:
+    up, along = np.radians(latitude), np.radians(longitude)
+    return np.array([np.cos(up) * np.cos(along), np.cos(up) * np.sin(along), np.sin(up)])
 
 
 def _holds(condition: TypedCondition, held: FieldValue | None) -> bool:

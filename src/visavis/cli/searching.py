@@ -55,6 +55,15 @@ def search(
             help="category=shoes · brand=a,b · price<50 · title~lamp; several must all hold.",
         ),
     ] = None,
+    sort: Annotated[
+        str,
+        typer.Option(
+            metavar="FIELD",
+            help="Order the results by a field, after a minus the largest first. "
+            "[default: by likeness]",
+            show_default=False,
+        ),
+    ] = "",
     relation: Annotated[
         str | None,
         typer.Option(
@@ -138,6 +147,8 @@ def search(
     """
     from pathlib import Path
 
+    from visavis.cli.listing.command import print_paths
+    from visavis.cli.listing.order import ordered
     from visavis.filters import parse_all
     from visavis.flows.query.terms import as_relation
     from visavis.types import FALSE_MATCH, Query
@@ -165,13 +176,15 @@ def search(
     )
     with options.open_index(given) as target:
         result = target.search(query, allow_private=allow_private)
+        result = ordered(result, sort, target.store.fields()) if sort else result
         if json_output:
             terminal.echo_json(result.to_dict())
         elif jsonl:
             for match in result.matches:
                 terminal.echo_json(match.to_dict())
         elif files or print0:
-            _print_paths(result, b"\0" if print0 else b"\n")
+            uris = [match.record.uri for match in result.matches]
+            print_paths(uris, b"\0" if print0 else b"\n")
         else:
             _print_table(result, preview)
         for note in result.notes:
@@ -254,20 +267,6 @@ def _box(text: str) -> "Box":
             f"--box wants four numbers, left,top,right,bottom, not {text!r}; try 0,0,0.5,0.5"
         ) from None
     return left, top, right, bottom
-
-
-def _print_paths(result: "SearchResult", end: bytes) -> None:
-    from visavis.images.files import local_path
-    from visavis.sources.web.fetch import is_url
-
-    for match in result.matches:
-        uri = match.record.uri
-        if sys.stdout.isatty():
-            terminal.echo(terminal.one_line(uri))
-            continue
-        raw = uri.encode() if is_url(uri) else os.fsencode(local_path(uri))
-        sys.stdout.buffer.write(raw + end)
-    sys.stdout.buffer.flush()
 
 
 def _print_table(result: "SearchResult", preview: bool) -> None:

@@ -9,7 +9,8 @@ import numpy as np
 
 from visavis.filters import Where, as_filter
 from visavis.store.base import VectorStore
-from visavis.types import ImageRecord, Vectors
+from visavis.store.capabilities import faceted
+from visavis.types import Filter, ImageRecord, Vectors
 
 if TYPE_CHECKING:
     from visavis.exchange.exporting import Exported, ExportOptions
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from visavis.flows.mapping.making import CollectionMap
     from visavis.flows.tagging import Tagging
     from visavis.store.open import Writing
+
+_PAGE = 1000  # records that are read at once, in an order
 
 
 class Contents:
@@ -36,9 +39,21 @@ class Contents:
     def __len__(self) -> int:
         return self._store.count()
 
-    def records(self, where: Where = None) -> Iterator[ImageRecord]:
-        """All records (that pass a filter), in the order they were added."""
-        return self._store.records(as_filter(where))
+    def records(self, where: Where = None, *, sort: str = "") -> Iterator[ImageRecord]:
+        """All records (that pass a filter), in the order they were added.
+
+        `sort` is a field to order them by instead, after a minus the largest first; those without
+        it come last. Under a filter `nearby=LATITUDE,LONGITUDE,DISTANCE` it may be `nearby`.
+        """
+        if not sort:
+            return self._store.records(as_filter(where))
+        return self._sorted(as_filter(where), sort)
+
+    def _sorted(self, where: Filter | None, sort: str) -> Iterator[ImageRecord]:
+        browse, offset = faceted(self._store).browse, 0
+        while page := browse.page(_PAGE, offset, where, sort)[0]:
+            yield from page
+            offset += _PAGE
 
     def rows(self, where: Where = None) -> Iterator[tuple[ImageRecord, Vectors]]:
         """All records (that pass a filter) with their unit vectors (dim,), lazily."""

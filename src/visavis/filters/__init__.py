@@ -5,6 +5,8 @@
     <  <=  >  >=                     price<50        (numbers, or dates and texts in their order)
     ~   contains, whatever the case  title~lamp      (and accents: title~creme)
 
+`nearby=48.8584,2.2945,500m` passes records at most so far from a place, by latitude and longitude.
+
 A value that holds a comma, or looks like something else than it is, is quoted: `brand="A, B"`.
 Besides the catalogue's own fields there are `id`, `width`, `height`, `size` (bytes) and `modified`
 (seconds since the epoch).
@@ -14,6 +16,7 @@ store turns the outcome into its own language, and finds out which records pass.
 """
 
 from visavis.filters.language import Where, as_filter, described, parse, parse_all
+from visavis.filters.nearby import LATITUDE, LONGITUDE, NEARBY, Circle, distance
 from visavis.filters.typed import (
     ATTRIBUTES,
     Span,
@@ -32,6 +35,10 @@ from visavis.filters.typed import (
 
 __all__ = [
     "ATTRIBUTES",
+    "LATITUDE",
+    "LONGITUDE",
+    "NEARBY",
+    "Circle",
     "Span",
     "TypedCondition",
     "TypedFilter",
@@ -41,6 +48,7 @@ __all__ = [
     "as_number",
     "check_field",
     "described",
+    "distance",
     "folded",
     "is_date",
     "kinds_of",

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from visavis.errors import FilterError
 from visavis.filters.language import DATE, OPERATORS, described
+from visavis.filters.nearby import NEARBY, Circle, circle
 from visavis.types import Condition, Fields, FieldValue, Filter, Kind, Range
 
 ATTRIBUTES: Mapping[str, Kind] = {
@@ -62,6 +63,8 @@ class TypedCondition:
     spans: tuple[Span, ...] = ()
     containing: str | None = None
     """Text as `folded` gives it, which a field's folded text holds; a number counts as written."""
+    around: Circle | None = None
+    """A place that latitude and longitude are near to; `field` is not one then."""
     negated: bool = False
     """Turned round: the records that do not pass, and those without the field."""
 
@@ -139,6 +142,8 @@ def as_number(value: FieldValue) -> int | float | None:
 
 def _resolved(condition: Condition, kinds: Mapping[str, Kind]) -> TypedCondition:
     name, operator, values = normal(condition.field), condition.operator, condition.values
+    if name == NEARBY and name not in kinds:
+        return TypedCondition(name, own=False, around=circle(condition, kinds))
     asked = _Asked(condition, check_field(name, kinds))
     if name == "modified" and name not in kinds:
         asked.refuse_years()

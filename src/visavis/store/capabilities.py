@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, Protocol, TypeGuard
+from typing import Literal, NamedTuple, Protocol, TypeGuard
 
 from visavis.errors import StoreUnsupportedError
 from visavis.store.base import ModelFacts, VectorStore
@@ -23,6 +23,10 @@ LOOKS = "looks"
 
 
 # -- facets: looking over an index without a query -------------------------------------------------
+
+
+Period = Literal["year", "month", "day"]
+"""What dates are counted by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,8 @@ class Facet:
     min: float | None = None
     max: float | None = None
     """The least and the greatest number; None when there are no numbers."""
+    by: Period | None = None
+    """Of dates that differ: the values are the latest years, months or days, such as "2019-06"."""
 
 
 class Browsing(Protocol):
@@ -55,7 +61,8 @@ class Browsing(Protocol):
     ) -> tuple[list[ImageRecord], int]:
         """Some records in the order they were added, and how many there are in all.
 
-        `sort` is a field to order them by instead, after a minus the largest first.
+        `sort` is a field to order them by instead, after a minus the largest first; "nearby" under
+        a filter of that name: by distance.
         """
         ...
 

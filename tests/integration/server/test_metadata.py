@@ -128,7 +128,8 @@ def test_places_are_private_over_http_unless_allowed(cli: Cli, shots: Path, clie
     client = clients(place)
     shown = client.get("/v1/images/b.jpg").json()
     assert set(shown["fields"]) == {"taken", "camera"}
-    for asked in ("/v1/images?where=latitude>1", "/v1/images?sort=latitude"):
+    near = "/v1/images?where=nearby=48.5,11.25&sort=nearby"
+    for asked in ("/v1/images?where=latitude>1", "/v1/images?sort=latitude", near):
         assert client.get(asked).status_code == 422
     assert "latitude" not in client.get("/v1/fields").text
     for asked in ("latitud", "nothing"):
@@ -138,3 +139,4 @@ def test_places_are_private_over_http_unless_allowed(cli: Cli, shots: Path, clie
     assert found.status_code == 200, "hidden numbers do not end the search of texts"
     allowed = clients(place, hidden=frozenset())
     assert allowed.get("/v1/images/b.jpg").json()["fields"]["latitude"] == 48.5
+    assert allowed.get(near).json()["total"] == 3

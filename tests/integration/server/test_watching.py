@@ -86,9 +86,9 @@ def test_serving_goes_on_when_watching_fails(serve: Serve, photos: Path, index: 
 
 
 def test_a_wrong_name_is_an_exit_code(index: Path, tmp_path: Path) -> None:
-    line = [sys.executable, "-m", "visavis", "serve", "--index", index, "--port", "0"]
+    line = [sys.executable, "-m", "visavis", "serve", "--index", str(index), "--port", "0"]
     done = subprocess.run(
-        [*line, "--watch", tmp_path / "nowhere"], capture_output=True, text=True, check=False
+        [*line, "--watch", str(tmp_path / "nowhere")], capture_output=True, text=True, check=False
     )
     assert done.returncode == 2
     assert "there is no such file or folder" in done.stderr

@@ -10,7 +10,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from visavis.errors import FilterError, RecordNotFoundError
-from visavis.filters import parse_all
+from visavis.filters import NEARBY, parse_all
+from visavis.images.metadata import GPS
 from visavis.server.options import ServerOptions
 from visavis.sources.web.fetch import is_url
 from visavis.types import Filter, ImageRecord, SearchResult
@@ -81,7 +82,8 @@ def visible(where: Sequence[str], hidden: Collection[str]) -> Filter | None:
     """The filter of a request. Raises FilterError, also for hidden fields."""
     found = parse_all(where)
     for condition in found.conditions if found else ():
-        if condition.field in hidden:
+        asks_for_place = condition.field == NEARBY and GPS & set(hidden)
+        if condition.field in hidden or asks_for_place:
             raise FilterError(f"no record has a field {condition.field!r}")
     return found
 

@@ -238,7 +238,8 @@ class PageParams(_Strict):
         Field(
             max_length=1000,
             description="A field to order them by, with a minus before it the largest first; those "
-            "without it come last. Left out: in the order they were added.",
+            "without it come last. With a filter nearby=…, `nearby` orders by distance. Left out: "
+            "in the order they were added.",
             examples=["-price"],
         ),
     ] = ""

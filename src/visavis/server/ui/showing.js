@@ -78,6 +78,7 @@ export class Showing {
       step: (way) => this.#step(way),
       closed: () => this.#closed(),
       tags,
+      go: (change) => this.page.go(change),
       beside: () => this.#beside(),
       asked: () => this.#asked(),
       change: () => this.change,

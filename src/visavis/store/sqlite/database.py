@@ -18,7 +18,7 @@ from visavis.errors import (
     StoreError,
     UsageError,
 )
-from visavis.filters import folded
+from visavis.filters import distance, folded
 from visavis.store.sqlite.opening import OpenedDatabase, open_file
 from visavis.store.stopping import go_on, unstoppable
 
@@ -96,6 +96,7 @@ class Database:
             "PRAGMA synchronous=FULL; PRAGMA cache_size=-16384; PRAGMA mmap_size=2147418112;"
         )
         opened.create_function("folded", 1, _folded, deterministic=True)
+        opened.create_function("distance", 4, _distance, deterministic=True)
         opened.set_progress_handler(_stopped, _STEPS)
         self._local.held = _Owned(file)
         return opened
@@ -267,6 +268,12 @@ def _stopped() -> bool:
 
 def _folded(value: object) -> str | None:
     return None if value is None else folded(str(value))
+
+
+def _distance(*degrees: object) -> float | None:
+    """Kilometres between two places; None where one is none."""
+    numbers = [number for number in degrees if isinstance(number, int | float)]
+    return distance(*numbers) if len(numbers) == 4 else None
 
 
 def _damaged(path: Path, detail: str) -> IndexDamagedError:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from visavis.filters import Span, TypedCondition, TypedFilter, Value
+from visavis.filters import LATITUDE, LONGITUDE, Circle, Span, TypedCondition, TypedFilter, Value
 from visavis.types import FieldValue
 
 _DATES = "[0-9][0-9][0-9][0-9]-[0-9][0-9]*"
@@ -36,7 +36,15 @@ def field_expression(name: str) -> str:
     return f"(SELECT value FROM json_each(fields) WHERE key = '{literal}')"
 
 
+def apart(place: Circle) -> tuple[str, list[FieldValue]]:
+    """SQL for the kilometres from a place to a record's, and its parameters."""
+    latitude, longitude = field_expression(LATITUDE), field_expression(LONGITUDE)
+    return f"distance({latitude}, {longitude}, ?, ?)", [place.latitude, place.longitude]
+
+
 def _compiled(condition: TypedCondition) -> tuple[str, list[FieldValue]]:
+    if condition.around is not None:
+        return _around(condition.around)
     expression = column(condition.field, condition.own)
     parts: list[str] = []
     parameters: list[FieldValue] = []
@@ -52,6 +60,14 @@ def _compiled(condition: TypedCondition) -> tuple[str, list[FieldValue]]:
         parts, parameters = [sql], [*needles]
     sql = " OR ".join(parts)
     return (f"{expression} IS NULL OR NOT ({sql})" if condition.negated else sql), parameters
+
+
+def _around(place: Circle) -> tuple[str, list[FieldValue]]:
+    """A band of latitudes first, which an index may answer, then the distance."""
+    sql, values = apart(place)
+    band: list[FieldValue] = [place.latitude - place.degrees, place.latitude + place.degrees]
+    between = f"{field_expression(LATITUDE)} BETWEEN ? AND ?"
+    return f"{between} AND {sql} <= ?", [*band, *values, place.km]
 
 
 def _within(expression: str, spans: Sequence[Span]) -> tuple[str, list[FieldValue]]:

@@ -5,6 +5,7 @@ import { byId, el, fileSize, icon, number } from "../dom.js";
 import { foundBy, relationOf, scoreBar } from "../grid.js";
 import { sentence, showToast } from "../notice.js";
 import { labelOf, shown, titleOf } from "../records.js";
+import { around } from "./around.js";
 import { styled } from "./styles.js";
 import { FIELD } from "./tags.js";
 
@@ -20,7 +21,7 @@ const SHOWN_BY_BROWSERS = /^image\/(jpeg|png|webp|gif|avif|bmp|svg)/;
 export class Details {
   /**
    * @param {{more: (id: string) => void, add: (id: string, less: boolean) => void,
-   *   step: (way: 1|-1) => void, closed: () => void, tags: import("./tags.js").Tags,
+   *   step: (way: 1|-1) => void, closed: () => void, tags: import("./tags.js").Tags, go: import("./around.js").Go,
    *   asked: () => (() => Promise<{terms: object[], uploads: Blob[]}>)|null,
    *   beside: () => ((image: HTMLImageElement) => void)|null,
    *   change: () => ((record: ImageRecord, how: "replace"|"remove") => void)|null}} acts
@@ -151,6 +152,7 @@ export class Details {
       acts.tags.place(record),
       facts(record, acts.tags),
       this.#link(record),
+      around(record, acts.go),
     );
   }
 

@@ -9,14 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.filters import check_field, resolve
+from visavis.errors import FilterError
+from visavis.filters import NEARBY, TypedFilter, check_field, resolve
 from visavis.store.capabilities import Facet
 from visavis.store.nearest.ranking import Fetch, Numbers
 from visavis.store.sqlite import rows
 from visavis.store.sqlite.capabilities.facets import Facets
 from visavis.store.sqlite.database import Database
 from visavis.store.sqlite.snapshots import Snapshots
-from visavis.store.sqlite.where import bound, column, compile_filter, field_expression
+from visavis.store.sqlite.where import apart, bound, column, compile_filter, field_expression
 from visavis.types import FieldValue, Filter, ImageRecord, Vectors
 
 _ORDERS = 4  # orders by a field that are remembered: 8 bytes a record each
@@ -48,14 +49,28 @@ class Browse:
         """Some records in the order they were added, and how many there are in all.
 
         `sort` is a field to order them by instead, after a minus the largest first; records without
-        it come last. Raises FilterError for a field that no record has.
+        it come last. Under a filter `nearby`, that orders by distance. Raises FilterError for a
+        field that no record has.
         """
-        with self._db.reading():
+        with self._db.reading() as connection:
             numbers = self._numbers(where)
-            if sort:
+            if sort == NEARBY and where is not None and NEARBY not in rows.kinds(connection):
+                numbers = self._nearest(resolve(where, rows.kinds(connection)))
+            elif sort:
                 ordered = self._ordered(sort.removeprefix("-"), sort.startswith("-"))
                 numbers = ordered[np.isin(ordered, numbers)]
             return self._records(numbers[offset : offset + limit]), len(numbers)
+
+    def _nearest(self, where: TypedFilter) -> Numbers:
+        """The records that pass a filter, by their distance from its place."""
+        place = next((one.around for one in where.conditions if one.around is not None), None)
+        if place is None:
+            raise FilterError("the order 'nearby' needs the filter nearby=LATITUDE,LONGITUDE")
+        (sql, given), (by, place_given) = compile_filter(where), apart(place)
+        found = self._db.connection.execute(
+            f"SELECT number FROM records WHERE {sql} ORDER BY {by}, number", (*given, *place_given)
+        ).fetchall()
+        return np.array(found, np.int64).reshape(-1)
 
     def sample(self, limit: int, seed: int, where: Filter | None = None) -> list[ImageRecord]:
         """Records picked by chance; the same seed picks the same ones.

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.filters import TypedFilter, resolve
-from visavis.store.capabilities import Facet
+from visavis.store.capabilities import Facet, Period
 from visavis.store.nearest.ranking import Numbers
 from visavis.store.sqlite import rows
 from visavis.store.sqlite.database import Database
@@ -32,6 +32,8 @@ _KEPT = 64  # counts under filters that are remembered
 _SAMPLED = 100  # records that say in which order the catalogue has its fields
 
 _NUMBER_TYPES = "('integer','real')"
+_PERIODS: tuple[tuple[Period, int], ...] = (("year", 4), ("month", 7), ("day", 10))
+"""What dates are counted by, and how many of their letters that is."""
 
 Passing = NDArray[np.bool_]
 """Of each record whether it passes."""
@@ -189,7 +191,9 @@ def _column(connection: sqlite3.Connection, numbers: Numbers, of: Facet) -> _Col
         " GROUP BY value)"
     ).fetchone()
     codes = np.full(len(numbers), -1, np.int32)
-    if distinct <= _FEW or distinct * 2 <= count:
+    if of.type == "date" and distinct > _FEW:
+        of, value = _by_period(connection, of, value)
+    if of.by or distinct <= _FEW or distinct * 2 <= count:
         found = connection.execute(
             f"SELECT {value} AS value, count(*), group_concat(number) FROM records"
             " WHERE value IS NOT NULL GROUP BY value ORDER BY value"
@@ -217,10 +221,22 @@ def _column(connection: sqlite3.Connection, numbers: Numbers, of: Facet) -> _Col
     return _Column(Facet(of.name, of.type, count, distinct, None, least, most), (), codes, figures)
 
 
+def _by_period(connection: sqlite3.Connection, of: Facet, value: str) -> tuple[Facet, str]:
+    """Count dates by years, or where all are of one year or month, by what tells them apart."""
+    first, last = connection.execute(f"SELECT min({value}), max({value}) FROM records").fetchone()
+    differ = (one for one in _PERIODS if first[: one[1]] != last[: one[1]])
+    by, letters = next(differ, _PERIODS[-1])
+    return replace(of, by=by), f"substr({value}, 1, {letters})"
+
+
 def _listed(of: Facet, values: Sequence[FieldValue], counts: NDArray[np.int64]) -> Facet:
-    """A facet whose values are named, the commonest first and equally common ones in order."""
+    """A facet whose values are named, the commonest first and equally common ones in order.
+
+    Of dates the latest years, months or days.
+    """
     had = np.flatnonzero(counts)
-    best = had[np.argsort(-counts[had], kind="stable")[:_LISTED]]
+    order = np.arange(len(had))[::-1] if of.by else np.argsort(-counts[had], kind="stable")
+    best = had[order[:_LISTED]]
     figures = [value for at in had.tolist() if isinstance(value := values[at], int | float)]
     return Facet(
         of.name,
@@ -230,6 +246,7 @@ def _listed(of: Facet, values: Sequence[FieldValue], counts: NDArray[np.int64]) 
         tuple((values[at], int(counts[at])) for at in best.tolist()),
         min(figures, default=None),
         max(figures, default=None),
+        of.by,
     )
 
 

@@ -1,0 +1,1 @@
+"""`visavis list`, and the order of what is listed."""

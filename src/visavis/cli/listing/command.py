@@ -1,0 +1,95 @@
+"""`visavis list`: the records of an index, without a question."""
+
+import os
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from visavis.cli import options, terminal
+
+if TYPE_CHECKING:
+    from visavis.types import ImageRecord
+
+
+def list_(
+    index: options.Index = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="EXPR",
+            help="taken>=2019-06 · camera~eos · nearby=48.86,2.29,1km; several must all hold.",
+        ),
+    ] = None,
+    sort: Annotated[
+        str,
+        typer.Option(
+            metavar="FIELD",
+            help="Order by a field, after a minus the largest first; nearby: by distance, under a "
+            "filter of that name. [default: as they were added]",
+            show_default=False,
+        ),
+    ] = "",
+    top: Annotated[
+        int, typer.Option("--top", "-k", min=1, metavar="N", help="Maximum number of records.")
+    ] = 10,
+    offset: Annotated[int, typer.Option(min=0, metavar="N", help="Number of records to skip.")] = 0,
+    files: Annotated[
+        bool, typer.Option("--files", "-f", help="Print only paths, one per line.")
+    ] = False,
+    print0: Annotated[
+        bool, typer.Option("--print0", "-0", help="Print only paths, each terminated by NUL.")
+    ] = False,
+    json_output: options.Json = False,
+    jsonl: Annotated[
+        bool, typer.Option("--jsonl", help="Print one JSON object per record.")
+    ] = False,
+) -> None:
+    """List records, by filters and in an order."""
+    from visavis.errors import UsageError
+    from visavis.filters import as_filter
+    from visavis.store.capabilities import faceted
+
+    formats = {"--json": json_output, "--jsonl": jsonl, "--files": files, "--print0": print0}
+    chosen = [option for option, given in formats.items() if given]
+    if len(chosen) > 1:
+        raise UsageError(f"{' and '.join(chosen)} exclude one another; give one of them")
+    with options.open_index(options.settings(index)) as target:
+        browse = faceted(target.store).browse
+        records, total = browse.page(top, offset, as_filter(where or []), sort)
+    if json_output:
+        terminal.echo_json({"images": [one.to_dict() for one in records], "total": total})
+    elif jsonl:
+        for record in records:
+            terminal.echo_json(record.to_dict())
+    elif files or print0:
+        print_paths([record.uri for record in records], b"\0" if print0 else b"\n")
+    else:
+        _print_table(records, total)
+
+
+def print_paths(uris: list[str], end: bytes) -> None:
+    """Print paths as programs want them, and URLs; on a terminal as people do."""
+    from visavis.images.files import local_path
+    from visavis.sources.web.fetch import is_url
+
+    for uri in uris:
+        if sys.stdout.isatty():
+            terminal.echo(terminal.one_line(uri))
+            continue
+        raw = uri.encode() if is_url(uri) else os.fsencode(local_path(uri))
+        sys.stdout.buffer.write(raw + end)
+    sys.stdout.buffer.flush()
+
+
+def _print_table(records: "list[ImageRecord]", total: int) -> None:
+    if not sys.stdout.isatty():
+        for record in records:
+            terminal.row(record.id, record.uri)
+        return
+    told = [" · ".join(f"{name} {value}" for name, value in r.fields.items()) for r in records]
+    terminal.table(
+        [{"header": "id", "overflow": "fold"}, {"header": "fields", "overflow": "fold"}],
+        [[record.id, text] for record, text in zip(records, told, strict=True)],
+        below=f"{len(records)} of {total} records",
+    )

@@ -54,8 +54,9 @@ def run(size: Size, work: Path) -> Report:
     report = Report("search", size, notes=[GENERATOR])
     report.notes.append(
         "fresh vectors: the index alone; fresh pictures: their vectors are handed over by an "
-        "embedder double, and no file is there to be compared by local features; stored: id:ID of "
-        "a record; filter: by vector, keeps 1 % of the records; "
+        "embedder double, no file is there to be compared by local features, and they are similar "
+        "to nothing, so that they are asked in all turns; stored: id:ID of a record; filter: by "
+        "vector, keeps 1 % of the records; "
         f"every answer has {_TOP} full records; "
         "recall is against brute force over the same vectors rounded to float16, as they are kept"
     )

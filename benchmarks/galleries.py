@@ -28,6 +28,7 @@ GENERATOR = (
 )
 
 _BATCH = 10_000
+_FIRST = 255  # begins a vector's picture, and ends none
 _ROOT = "/photos"
 
 
@@ -73,16 +74,21 @@ class ChosenVectors:
         self.dim = dim
 
     def embed_images(self, images: Sequence[RGB]) -> Vectors:
-        """What `pixels` hid in each picture."""
+        """What `pixels` hid in each picture, also where that was turned."""
         size = 4 * self.dim
-        rows = [np.frombuffer(image.tobytes()[:size], np.float32) for image in images]
+        rows = [np.frombuffer(_upright(image)[:size], np.float32) for image in images]
         return np.array(rows, np.float32).reshape(len(images), self.dim)
+
+
+def _upright(image: RGB) -> bytes:
+    row = image.reshape(-1, 3)
+    return (row[1:] if row[0, 0] == _FIRST else row[-2::-1]).tobytes()
 
 
 def pixels(vector: Vectors) -> RGB:
     """A vector as a picture one pixel high, for ChosenVectors."""
     data = vector.astype(np.float32).tobytes()
-    data += bytes(-len(data) % 3)
+    data = bytes([_FIRST] * 3) + data + bytes(3 + -len(data) % 3)
     return np.frombuffer(data, np.uint8).reshape(1, -1, 3)
 
 

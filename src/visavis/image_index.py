@@ -90,8 +90,10 @@ class ImageIndex(Contents):
         self.tagging = Tagging(
             store, self._model.embedder, self.writing, self._jobs, self._max_pixels
         )
-        self.duplicates = Duplicates(store, self.writing, self._jobs, self._max_pixels)
         self._shelving = Shelving(store, options.get("files"))
+        self.duplicates = Duplicates(
+            store, self.writing, self._shelving.found, self._jobs, self._max_pixels
+        )
         self._caches = CacheRepair(store)
 
     @classmethod

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import shutil
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -227,6 +228,47 @@ def test_apply_and_undo_leave_the_tree_as_it_was(command: Cli, place: Path) -> N
     with ImageIndex.open(place / "pictures.index") as index:
         index.add(place / "pictures")
         assert found_in(index) == truth(place / "pictures")
+
+
+def test_thumbnails_leave_with_the_records_of_moved_files(place: Path) -> None:
+    """But those of contents that another record still has stay."""
+    with ImageIndex.open(place / "pictures.index") as index:
+        thumbnails = index.shelf.thumbnails
+        for record in index.records():
+            thumbnails.made((place / "pictures" / record.id).read_bytes(), 160, 10**6)
+        digests = {record.sha256 for record in index.records()}
+        index.duplicates.plan(index.duplicates.find(), ["largest,oldest"]).write(place / "plan")
+        assert index.duplicates.apply(place / "plan").done
+        left = {record.sha256 for record in index.records()}
+        kept = {digest for digest in digests if thumbnails.kept(digest, 160)}
+    assert kept == left
+    assert left < digests
+
+
+def test_a_framed_copy_is_larger_and_not_kept_for_it(tmp_path: Path) -> None:
+    pytest.importorskip("cv2")
+    scene(3).save(tmp_path / "original.jpg")
+    ImageOps.expand(scene(3), 25, "white").save(tmp_path / "framed.jpg")
+    with ImageIndex.create(tmp_path / "i") as index:
+        index.add(tmp_path)
+        report = index.duplicates.find()
+        assert len(report.groups) == 1
+        plan = index.duplicates.plan(report, ["largest"])
+    assert {file.action for file in plan.files} == {"leave"}
+
+
+def test_a_rebuild_makes_the_signatures_that_an_older_index_lacks(place: Path) -> None:
+    with ImageIndex.open(place / "pictures.index") as index:
+        found = found_in(index)
+        with sqlite3.connect(place / "pictures.index" / "index.sqlite") as database:
+            database.execute("DELETE FROM signatures")
+        report = index.duplicates.find()
+        assert len(report.groups) < len(found)
+        assert "--refresh" in report.notes[0]
+        index.rebuild()
+        again = index.duplicates.find()
+        assert {frozenset(one.id for one in group.records) for group in again.groups} == found
+        assert again.notes == ()
 
 
 def test_what_has_changed_since_is_skipped_and_named(command: Cli, place: Path) -> None:

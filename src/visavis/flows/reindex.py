@@ -7,6 +7,7 @@ the last moment the index answers with the old model. Running servers follow the
 import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,8 +16,9 @@ from visavis.errors import SourceError
 from visavis.flows.ahead import ahead
 from visavis.flows.ingest import IngestOptions, Progress
 from visavis.flows.looking import embedded, look_at
+from visavis.matching.signature import signature
 from visavis.store.base import ModelFacts, VectorStore
-from visavis.store.capabilities import Rebuilding, local
+from visavis.store.capabilities import Rebuilding, has_evidence, local
 from visavis.types import Failure, ImageRecord, IndexReport, Vectors
 
 Read = Callable[[str], bytes]
@@ -24,7 +26,16 @@ Read = Callable[[str], bytes]
 
 _FAILED_AT_MOST = 0.1  # of the records; more looks like a disk that is not there
 _Numbered = tuple[int, ImageRecord]
-_Embedded = tuple[list[int], Vectors, list[str], list[Failure]]
+
+
+class _Embedded(NamedTuple):
+    """A batch through the new model."""
+
+    numbers: list[int]
+    vectors: Vectors
+    hashes: list[str]
+    signatures: list[bytes]
+    failed: list[Failure]
 
 
 def reindex(
@@ -44,10 +55,12 @@ def reindex(
     model = ModelFacts(embedder.name, embedder.ref, embedder.fingerprint, embedder.dim)
     with local(store, "be rebuilt with another model").rebuild(model) as rebuild:
         report.unchanged = rebuild.count()
-        for numbers, vectors, hashes, failed in _embedded(rebuild, embedder, read, options):
-            rebuild.put(numbers, vectors, hashes)
-            report.added += len(numbers)
-            report.failed += failed
+        for batch in _embedded(rebuild, embedder, read, options):
+            if has_evidence(store):  # first: what a run that was stopped has put is not read again
+                store.evidence.keep(dict(zip(batch.hashes, batch.signatures, strict=True)))
+            rebuild.put(batch.numbers, batch.vectors, batch.hashes)
+            report.added += len(batch.numbers)
+            report.failed += batch.failed
             if progress is not None:
                 progress(report)
         total = report.unchanged + report.added + len(report.failed)
@@ -87,7 +100,9 @@ def _embed(
     made, refused = embedded(looked, _uri, embedder)
     vectors = np.array([vector for _, vector in made], np.float32).reshape(-1, embedder.dim)
     hashes = [hashlib.sha256(one.data).hexdigest() for one, _ in made]
-    return [one.item[0] for one, _ in made], vectors, hashes, failed + refused
+    signatures = [signature(one.picture.pixels).packed() for one, _ in made]
+    numbers = [one.item[0] for one, _ in made]
+    return _Embedded(numbers, vectors, hashes, signatures, failed + refused)
 
 
 def _uri(item: _Numbered) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 from visavis.store.capabilities import WithEvidence
 
 _NOTE = "compared pairs"
-_VERSION = b"1\n"  # another one when local features or the comparison of pixels change
+_VERSION = b"2\n"  # another one when local features or the comparison of pixels change
 _KEY = 16  # bytes of a digest, as signatures have it
 _ROW = 2 * _KEY + 2
 

@@ -3,7 +3,7 @@
 import hashlib
 import os
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +17,9 @@ from visavis.flows.duplicates.plan import Plan, make_plan
 from visavis.flows.duplicates.rules import as_rules
 from visavis.flows.duplicates.scan import FOLDER, Progress, Scan, ScanOptions
 from visavis.flows.query.terms import as_relation
+from visavis.flows.removing import remove
 from visavis.images.files import path_text, read_file
+from visavis.sources.shelf import Shelf
 from visavis.store.base import VectorStore
 from visavis.store.capabilities import WithEvidence, has_evidence, local
 from visavis.store.open import Writing
@@ -44,9 +46,17 @@ class Duplicates:
     ```
     """
 
-    def __init__(self, store: VectorStore, writing: Writing, jobs: int, max_pixels: int) -> None:
+    def __init__(
+        self,
+        store: VectorStore,
+        writing: Writing,
+        shelf: Callable[[], Shelf | None],
+        jobs: int,
+        max_pixels: int,
+    ) -> None:
         """Made by ImageIndex."""
         self._store = store
+        self._shelf = shelf
         self._writing = writing
         self._jobs = jobs
         self._max_pixels = max_pixels
@@ -188,12 +198,13 @@ class Duplicates:
         """
         folder = local(self._store, "have files set aside").folder.absolute()
         place = folder.parent / f".{folder.name}-duplicates" if to is None else Path(to).absolute()
+        shelf = self._shelf()
         with self._writing():
             read = Plan.read(plan, self._identity())
             sources = [row.uri for row in self._store.sources() if row.kind == "folder"]
             moved = apply_plan(read, Path(plan), place, sources, chosen=to is not None)
             if moved.ids:
-                self._store.remove(moved.ids)
+                remove(self._store, shelf, moved.ids, None, None, missing_ok=True)
                 self._store.settle()
         return moved
 

@@ -7,7 +7,7 @@ so that nothing is touched that has changed since, and the index that it was mad
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -15,8 +15,8 @@ from typing import Any, Literal, get_args
 from visavis.disk import check_place, write_named, write_whole
 from visavis.errors import UsageError
 from visavis.flows.duplicates.decisions import Outcome
-from visavis.flows.duplicates.found import DuplicateGroup
-from visavis.flows.duplicates.rules import Rule, choose
+from visavis.flows.duplicates.found import DuplicateGroup, Link
+from visavis.flows.duplicates.rules import Pairs, Rule, choose
 from visavis.images.files import local_path, stat_file
 from visavis.types import ImageRecord
 
@@ -191,12 +191,18 @@ def _chosen(
     named = [record for record in there if record.sha256 in best]
     if len({record.sha256 for record in named}) == 1:
         return named[0], "decided to be the best"
-    plain = {frozenset((link.one.sha256, link.other.sha256)) for link in group.links if link.plain}
+    plain = [link for link in group.links if link.plain]
+    whole = [link for link in group.links if link.by != "local features"]
+    pairs = Pairs(_linked_by(plain), _linked_by(whole))
+    return choose(there, rules, pairs) or "no rule tells which one to keep"
 
-    def alike(one: ImageRecord, other: ImageRecord) -> bool:
-        return one.sha256 == other.sha256 or frozenset((one.sha256, other.sha256)) in plain
 
-    return choose(there, rules, alike) or "no rule tells which one to keep"
+def _linked_by(links: Sequence[Link]) -> Callable[[ImageRecord, ImageRecord], bool]:
+    """Whether two records have the same bytes, or one of these links."""
+    ends = {frozenset((link.one.sha256, link.other.sha256)) for link in links}
+    return lambda one, other: (
+        one.sha256 == other.sha256 or frozenset((one.sha256, other.sha256)) in ends
+    )
 
 
 def _file(number: int, action: Action, record: ImageRecord, reason: str) -> PlannedFile:

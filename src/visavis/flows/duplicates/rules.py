@@ -15,10 +15,22 @@ _LARGER, _HEAVIER = 1.02, 1.1
 
 _SECONDS = 2.0  # the grain of times on some disks
 
-Alike = Callable[[ImageRecord, ImageRecord], bool]
-"""Whether two copies look alike as they are: bytes say nothing of one that is grey or mirrored."""
+Test = Callable[[ImageRecord, ImageRecord], bool]
 
-Narrow = Callable[[Sequence[ImageRecord], Alike], list[ImageRecord]]
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """What was found of the pairs of a group."""
+
+    alike: Test
+    """Whether two copies look alike as they are: bytes say nothing of one that is grey or mirrored.
+    """
+    whole: Test
+    """Whether two copies show the same from edge to edge: pixels say nothing of one that has got a
+    frame or lost its edges."""
+
+
+Narrow = Callable[[Sequence[ImageRecord], Pairs], list[ImageRecord]]
 """Those that a rule prefers; all, where it cannot tell."""
 
 
@@ -43,12 +55,12 @@ def as_rules(texts: Sequence[str]) -> list[Rule]:
 
 
 def choose(
-    records: Sequence[ImageRecord], rules: Sequence[Rule], alike: Alike
+    records: Sequence[ImageRecord], rules: Sequence[Rule], pairs: Pairs
 ) -> tuple[ImageRecord, str] | None:
     """The record to keep, and why; None where the rules cannot tell."""
     left = list(records)
     for rule in rules:
-        left = rule.narrow(left, alike)
+        left = rule.narrow(left, pairs)
         if len({record.sha256 for record in left}) == 1:
             kept = min(left, key=_plainest)
             same = len({record.uri for record in left}) > 1
@@ -81,31 +93,38 @@ def _matching(records: Sequence[ImageRecord], glob: str) -> list[ImageRecord]:
     return found or list(records)
 
 
-def _largest(records: Sequence[ImageRecord], alike: Alike) -> list[ImageRecord]:
+def _largest(records: Sequence[ImageRecord], pairs: Pairs) -> list[ImageRecord]:
     """Those with the most pixels; of one format, those with clearly the most bytes."""
-    most = max(_pixels(record) for record in records)
-    large = [record for record in records if _pixels(record) * _LARGER >= most]
-    if len({_format(record) for record in large}) > 1 or not _all(large, alike):
+    large = _most_pixels(records, pairs)
+    if len({_format(record) for record in large}) > 1 or not _all(large, pairs.alike):
         return large  # their bytes say nothing of what is in them
     heaviest = max(record.size for record in large)
     return [record for record in large if record.size * _HEAVIER >= heaviest]
 
 
-def _best_quality(records: Sequence[ImageRecord], alike: Alike) -> list[ImageRecord]:
+def _best_quality(records: Sequence[ImageRecord], pairs: Pairs) -> list[ImageRecord]:
     """Those with the most pixels; of these, lossless ones; of one format, as `_largest`."""
+    large = _most_pixels(records, pairs)
+    if not _all(large, pairs.alike):
+        return large
+    return _largest([record for record in large if _format(record) in _LOSSLESS] or large, pairs)
+
+
+def _most_pixels(records: Sequence[ImageRecord], pairs: Pairs) -> list[ImageRecord]:
+    """Those with the most pixels; all, where a frame may be what makes one larger."""
     most = max(_pixels(record) for record in records)
     large = [record for record in records if _pixels(record) * _LARGER >= most]
-    if not _all(large, alike):
-        return large
-    return _largest([record for record in large if _format(record) in _LOSSLESS] or large, alike)
+    small = [record for record in records if _pixels(record) * _LARGER < most]
+    told = all(pairs.whole(one, other) for one in large for other in small)
+    return large if told else list(records)
 
 
-def _oldest(records: Sequence[ImageRecord], _: Alike) -> list[ImageRecord]:
+def _oldest(records: Sequence[ImageRecord], _: Pairs) -> list[ImageRecord]:
     first = min(record.modified for record in records)
     return [record for record in records if record.modified <= first + _SECONDS]
 
 
-def _newest(records: Sequence[ImageRecord], _: Alike) -> list[ImageRecord]:
+def _newest(records: Sequence[ImageRecord], _: Pairs) -> list[ImageRecord]:
     last = max(record.modified for record in records)
     return [record for record in records if record.modified >= last - _SECONDS]
 
@@ -118,7 +137,7 @@ _RULES: dict[str, Narrow] = {
 }
 
 
-def _all(records: Sequence[ImageRecord], alike: Alike) -> bool:
+def _all(records: Sequence[ImageRecord], alike: Test) -> bool:
     return all(alike(one, other) for one, other in combinations(records, 2))
 
 

@@ -1,9 +1,10 @@
 """Looks for duplicates: nearest neighbours from the index, compared as pictures.
 
 Byte twins are found by their digests. Of everything else the index proposes the NEAREST records of
-each, many questions at once (never all pairs), and a pair is a duplicate only when the pictures
-themselves say so: by the signatures that are kept (`visavis.matching.pixel_check`), or by local
-features laid over one another (`visavis.matching.local`), which read files, once.
+each, many questions at once, and their layouts propose some more (`by_layout`). A pair is a
+duplicate only when the pictures themselves say so: by the signatures that are kept
+(`visavis.matching.pixel_check`), or by local features laid over one another
+(`visavis.matching.local`), which read files, once.
 """
 
 import time
@@ -16,6 +17,7 @@ from pathlib import PurePath
 import numpy as np
 
 from visavis.flows.ahead import ahead
+from visavis.flows.duplicates.by_layout import by_layout
 from visavis.flows.duplicates.compared import ComparedPairs
 from visavis.flows.duplicates.decisions import Outcome
 from visavis.flows.duplicates.found import Content, DuplicateGroup, DuplicateReport, Link
@@ -42,7 +44,7 @@ _LIGHT, _COLOUR = 16.0, 3.0  # levels of 256 by which copies that look alike may
 _SAME_PIXELS = 0.999  # correlation from which on all pixels may be the same
 
 Progress = Callable[[str, int, int], None]
-"""Called with what is done ("searched", "compared", "checked"), how many, and of how many."""
+"""Called with what is done ("searched", "matched", …), how many, and of how many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,8 @@ class Scan:
             self._take(block)
             self._seen.scanned += len(block.records)
             self._progress("searched", self._seen.scanned, self._total)
+        for proposals in by_layout(list(self._seen.records), self._signatures, self._progress):
+            self._compare(proposals, nearest=False)
         self._forget_gone()
         self._add_decisions()
         self._lay_over()
@@ -188,8 +192,13 @@ class Scan:
 
     # -- signatures ------------------------------------------------------------------------------
 
-    def _compare(self, proposals: Sequence[tuple[Content, list[Content]]]) -> None:
-        """Compare each with what was proposed for it, by signatures."""
+    def _compare(
+        self, proposals: Sequence[tuple[Content, list[Content]]], *, nearest: bool = True
+    ) -> None:
+        """Compare each with what was proposed for it, by signatures.
+
+        `nearest` says whether the first of these is the one that the index has as the nearest.
+        """
         hashes = {content.sha256 for content, _ in proposals}
         hashes |= {other.sha256 for _, others in proposals for other in others}
         signatures = self._signatures(hashes)
@@ -215,7 +224,7 @@ class Scan:
                 plain = check.verdict == "same" and _look_alike(mine, signatures[other.sha256])
                 self._told(content, other, check, plain)
             self._seen.undecided.update(
-                frozenset((content, other)) for rank, other in open_ if rank < LAID_OVER
+                frozenset((content, other)) for rank, other in open_ if nearest and rank < LAID_OVER
             )
 
     def _signatures(self, hashes: Iterable[str]) -> dict[str, Signature]:

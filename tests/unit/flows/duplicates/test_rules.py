@@ -3,7 +3,7 @@
 import pytest
 
 from visavis.errors import UsageError
-from visavis.flows.duplicates.rules import as_rules, choose
+from visavis.flows.duplicates.rules import Pairs, as_rules, choose
 from visavis.types import ImageRecord
 
 
@@ -11,8 +11,15 @@ def record(name: str, side: int = 100, size: int = 1000, modified: float = 0.0) 
     return ImageRecord(name, f"/p/{name}", size, modified, name[0] * 64, side, side)
 
 
-def alike(one: ImageRecord, other: ImageRecord) -> bool:
+def yes(one: ImageRecord, other: ImageRecord) -> bool:
     return True
+
+
+def no(one: ImageRecord, other: ImageRecord) -> bool:
+    return False
+
+
+alike = Pairs(yes, yes)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +66,17 @@ def test_bytes_say_nothing_of_a_copy_that_looks_otherwise() -> None:
     """A grey or mirrored copy may be saved with more bytes than its original."""
     grey, original = record("g.jpg", size=9000), record("o.jpg", size=4000)
     for rule in ("largest", "best-quality"):
-        assert choose([grey, original], as_rules([rule]), lambda one, other: False) is None
+        assert choose([grey, original], as_rules([rule]), Pairs(no, yes)) is None
+
+
+def test_pixels_say_nothing_of_a_copy_in_a_frame() -> None:
+    """A frame makes a picture larger, and a crop smaller: which it is cannot be told from sizes."""
+    framed, original = record("f.jpg", 240, modified=9), record("o.jpg", 200, modified=5)
+    for rule in ("largest", "best-quality"):
+        assert choose([framed, original], as_rules([rule]), Pairs(no, no)) is None
+    kept = choose([framed, original], as_rules(["largest,oldest"]), Pairs(no, no))
+    assert kept is not None
+    assert kept[0] is original
 
 
 def test_of_the_same_bytes_the_shortest_path_is_kept() -> None:

@@ -17,7 +17,7 @@ const WORDS = {
   near_duplicate: "The same picture, edited",
   variant: "The same layout in other colours",
 };
-const STAGES = { "": "Looking for duplicates …", searched: "Comparing pictures", compared: "Looking closely at pairs", checked: "Checking pixels" };
+const STAGES = { "": "Looking for duplicates …", searched: "Comparing pictures", matched: "Comparing layouts", compared: "Looking closely at pairs", checked: "Checking pixels" };
 const SAID = {
   better: "The left one was decided to be better",
   worse: "The right one was decided to be better",

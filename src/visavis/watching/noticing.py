@@ -82,7 +82,7 @@ class Events:
     ) -> None:
         try:
             self._gather(folders, stop, begun)
-        except (OSError, RuntimeError) as error:  # watchfiles' own is a RuntimeError
+        except (ImportError, OSError, RuntimeError) as error:  # watchfiles' own are of the last
             if not stop.is_set():
                 self._trouble(str(error))
         finally:
@@ -104,7 +104,7 @@ class Events:
             stop_event=stop,
             raise_interrupt=False,
             force_polling=False,
-            ignore_permission_denied=True,
+            ignore_permission_denied=False,  # else what lies behind is passed over in silence
         )
         for found in changes:
             begun.set()

@@ -93,6 +93,7 @@ class Watcher:
         self._said: dict[str, str] = {}
         self._done: list[IndexReport] = []
         self._moved = 0
+        self._silent: str | None = None
         self._at_once = 4 * _AT_ONCE[0]
         self._latest: IndexReport | None = None
         self._written = 0.0
@@ -119,6 +120,7 @@ class Watcher:
     def _turn(self) -> None:
         self._noticed.wait(_TICK if self._settling or self._catalogues else 4 * _TICK)
         self._look_after_folders()
+        self._look_without_events()
         self._take_noticed()
         self._look_around()
         for catalogue in self._catalogues:
@@ -153,20 +155,29 @@ class Watcher:
                 heard.append(folder.path)
         self._events.start(heard)
         for folder in self._folders:
-            if folder.polled is not None:
-                seconds = self._options.poll or _POLL
-                self._say_once(
-                    folder.path, f"{folder.uri}: looked at every {seconds:g} s ({folder.polled})"
-                )
-            elif folder.path in heard:
-                self._say_once(folder.path, f"{folder.uri}: watched by the system's events")
+            if folder.identity is not None:
+                self._say_how(folder)
 
     def _without_events(self, reason: str) -> None:
         """On the thread of the events: they have ended."""
+        self._silent = reason
+
+    def _look_without_events(self) -> None:
+        """Look again and again at what was watched by events, if they have ended."""
+        reason, self._silent = self._silent, None
+        if reason is None:
+            return
         for folder in self._folders:
             if folder.polled is None:
                 folder.polled = f"no events: {reason}"
                 folder.look_at = 0.0
+                self._say_how(folder)
+
+    def _say_how(self, folder: WatchedFolder) -> None:
+        how = "watched by the system's events"
+        if folder.polled is not None:
+            how = f"looked at every {self._options.poll or _POLL:g} s ({folder.polled})"
+        self._say_once(folder.path, f"{folder.uri}: {how}")
 
     def _look_after_folders(self) -> None:
         """Notice which folders have gone or come back."""
@@ -180,6 +191,8 @@ class Watcher:
                 folder.look_at = 0.0
                 changed = True
         if changed:
+            for folder in self._folders:
+                folder.polled = None  # another disk may be there, or room for events again
             self._listen()
 
     def _away(self, folder: WatchedFolder) -> None:

@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from visavis.image_index import ImageIndex
+from visavis.store.base import Change
+
 Cli = Callable[..., Any]
 
 
@@ -42,6 +45,26 @@ def test_what_is_there_stays_without_force(cli: Cli, own_index: Path, tmp_path: 
     assert "<title>My shop</title>" in (tmp_path / "map.html").read_text("utf-8")
 
 
+def test_what_is_hidden_and_where_photos_were_taken_stays_out(
+    cli: Cli, own_index: Path, tmp_path: Path
+) -> None:
+    with ImageIndex.open(own_index) as index:
+        one = next(index.records())
+        fields = {**one.fields, "latitude": 46.123456}
+        change = Change(one.id, one.size, one.modified, one.uri, fields)
+        with index.writing():
+            index.store.update([change])
+    ask = ("map", "--index", own_index, "--out", tmp_path / "m.html", "--force")
+    assert cli(*ask, "--hide", "category").code == 0
+    page = (tmp_path / "m.html").read_text("utf-8")
+    assert '"name":"latitude"' not in page
+    assert '"category"' not in page
+    assert cli(*ask, "--show-gps").code == 0
+    page = (tmp_path / "m.html").read_text("utf-8")
+    assert '"name":"latitude"' in page
+    assert '"category"' in page
+
+
 def test_pictures_that_are_gone_are_reported(cli: Cli, drawn: Path, tmp_path: Path) -> None:
     shutil.copytree(drawn / "images", tmp_path / "photos")
     place = tmp_path / "p.index"
@@ -56,7 +79,7 @@ def test_pictures_that_are_gone_are_reported(cli: Cli, drawn: Path, tmp_path: Pa
     ("given", "said"),
     [
         (("--out", "map.png"), "must end in .html"),
-        (("--title", "x"), "for the file of --out"),
+        (("--title", "x"), "need --out"),
         (("--seed", "-1"), "--seed"),
     ],
 )

@@ -16,6 +16,7 @@ from visavis.disk import check_place, is_full, new_file
 from visavis.errors import StorageFullError, UsageError
 from visavis.flows.mapping.levels import levels
 from visavis.flows.mapping.making import CollectionMap
+from visavis.images.metadata import GPS
 from visavis.pages.render import asset, render
 from visavis.pages.tiles import ACROSS, PER_TILE, small_pictures, tile
 from visavis.store.text.titles import title_fields
@@ -85,8 +86,8 @@ def map_data(
         "copies": [[int(row[old]) for old in group] for group in made.copies],
         "regions": [
             {
-                "name": region.name,
-                "field": region.field,
+                "name": "" if region.field in hidden else region.name,
+                "field": "" if region.field in hidden else region.field,
                 "share": round(region.share, 3),
                 "fine": region.fine,
                 "typical": int(row[region.typical]),
@@ -137,14 +138,28 @@ def check_map_path(path: Path, *, force: bool) -> None:
 
 
 def write_map(
-    path: Path, made: CollectionMap, title: str, jobs: int, *, allow_private: bool = False
+    path: Path,
+    made: CollectionMap,
+    title: str,
+    jobs: int,
+    *,
+    hidden: Collection[str] = GPS,
+    allow_private: bool = False,
 ) -> WrittenMap:
     """Write a map as one file that opens without a server and loads nothing.
+
+    Args:
+        path: The file; one that is there is replaced.
+        made: The map.
+        title: Of the page.
+        jobs: Threads that read pictures.
+        hidden: Fields that are left out; if not given, where pictures were taken.
+        allow_private: Whether URLs in private networks may be fetched.
 
     Raises UsageError when it cannot be written, StorageFullError.
     """
     side = side_for(len(made))
-    data = map_data(made, side)
+    data = map_data(made, side, hidden)
     pictures = small_pictures(data.records, side, jobs, allow_private=allow_private)
     tiles: list[Markup] = []
     missing = 0

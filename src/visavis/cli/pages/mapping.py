@@ -37,6 +37,13 @@ def map_(
     seed: Annotated[
         int, typer.Option(metavar="NUMBER", help="Of what is left to chance.", min=0)
     ] = 0,
+    hide: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FIELD", help="Leave a field out of the page; may be repeated."),
+    ] = None,
+    show_gps: Annotated[
+        bool, typer.Option("--show-gps", help="Say on the page where photos were taken.")
+    ] = False,
     allow_private: options.AllowPrivate = False,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
     json_output: options.Json = False,
@@ -47,11 +54,12 @@ def map_(
     and is brought up to date by the next call. Without --out nothing else is written.
     """
     from visavis.cli.progress.laying import LayoutProgress
+    from visavis.images.metadata import GPS
     from visavis.pages.collection_map import check_map_path, write_map
 
     given = options.settings(index)
-    if out is None and (title is not None or force or allow_private):
-        raise UsageError("--title, --force and --allow-private are for the file of --out; name one")
+    if out is None and (title is not None or hide or show_gps or force or allow_private):
+        raise UsageError("--title, --hide, --show-gps, --force and --allow-private need --out")
     if out is not None:
         check_map_path(out, force=force)
     with options.open_index(given) as target, LayoutProgress() as bar:
@@ -60,7 +68,8 @@ def map_(
     if out is not None:
         name = title or f"Map of {Path(given.index).resolve().stem}"
         jobs = given.jobs or os.cpu_count() or 1
-        written = write_map(out, made, name, jobs, allow_private=allow_private)
+        hidden = {*(hide or ()), *(() if show_gps else GPS)}
+        written = write_map(out, made, name, jobs, hidden=hidden, allow_private=allow_private)
     if json_output:
         terminal.echo_json(_shape(made, written))
         return

@@ -8,7 +8,7 @@ import time
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from visavis.errors import UsageError, VisavisError
+from visavis.errors import StoreError, UsageError, VisavisError
 from visavis.flows.mapping.making import MapOptions, make_map
 from visavis.image_index import ImageIndex
 from visavis.pages.collection_map import MapData, map_data
@@ -26,6 +26,7 @@ SIDE = 96
 MOST = 50_000
 """Records of an index that is mapped here: their vectors are in memory meanwhile."""
 
+_AGAIN = 20.0  # seconds after which a map that could not be made is tried again
 _TILES = 96  # that are kept, about 200 KB each
 _STALE_FACTOR = 20.0  # making maps may take a twentieth of the time while an index is being written
 
@@ -77,7 +78,8 @@ class KnownMaps:
         self._options = options
         self._guard = threading.Lock()
         self._made: ServedMap | None = None
-        self._trouble: tuple[_State, VisavisError] | None = None
+        self._trouble: tuple[float, VisavisError] | None = None
+        """When making a map failed, and why."""
         self._thread: threading.Thread | None = None
         self._progress = Progress(0, 0)
         self._closing = False
@@ -93,7 +95,7 @@ class KnownMaps:
             made = self._made
             if made is not None and made.fits(state):
                 return made
-            if self._trouble is not None and self._trouble[0] == state:
+            if self._trouble is not None and time.monotonic() - self._trouble[0] < _AGAIN:
                 raise self._trouble[1].with_traceback(None)
             if self._thread is None:
                 _check(index)
@@ -134,15 +136,14 @@ class KnownMaps:
                 made = self._map_of(index)
         except _StopError:
             return
-        except VisavisError as error:
-            _LOG.warning("the map cannot be made: %s", error)
+        except Exception as error:  # whatever it is, the page has to say that there is no map
+            _LOG.warning("the map cannot be made: %s", error, exc_info=_unforeseen(error))
+            told = StoreError("the map could not be made; the server's log says why")
             with self._guard:
-                self._trouble, self._thread = (state, error), None
+                trouble = told if _unforeseen(error) else error
+                assert isinstance(trouble, VisavisError)  # narrows the type
+                self._trouble, self._thread = (time.monotonic(), trouble), None
             return
-        except BaseException:
-            with self._guard:
-                self._thread = None
-            raise
         body = json.dumps(made.shape, ensure_ascii=False, separators=(",", ":"))
         ended = time.monotonic()
         version = hashlib.sha256(
@@ -169,6 +170,10 @@ class KnownMaps:
         if self._closing:
             raise _StopError
         self._progress = Progress(done, total)
+
+
+def _unforeseen(error: Exception) -> bool:
+    return not isinstance(error, VisavisError)
 
 
 def _state(index: ImageIndex) -> _State:

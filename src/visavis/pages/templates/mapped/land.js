@@ -99,13 +99,15 @@ class Labels {
     pen.textAlign = "center";
     for (const region of this.all.regions) {
       if (!region.name || (region.fine ? near < 1.9 : near > 6)) continue;
+      if (camera.scale < 460 && region.rows.length < this.all.count * 0.045) continue; // too crowded
       const [x, y] = camera.toScreen(...region.place);
       if (x < -80 || y < -20 || x > camera.width + 80 || y > camera.height + 20) continue;
       const size = region.fine ? 12.5 : Math.min(17, 13 + region.rows.length / this.all.count * 14);
       pen.font = `600 ${size}px system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif`;
       const text = region.name.length > 34 ? `${region.name.slice(0, 33)}…` : region.name;
       const [width, height] = [pen.measureText(text).width + 20, size + 13];
-      const one = this.#placed({ region, text, width, height }, x, y, pictures);
+      const reach = Math.max(0.45, Math.min(1, camera.scale / 720)); // on a small map, not far away
+      const one = this.#placed({ region, text, width, height }, x, y, pictures, reach);
       if (!one) continue;
       this.drawn.push(one);
       pen.globalAlpha = 0.9;
@@ -120,11 +122,11 @@ class Labels {
   }
 
   /** Beside its place, where it hides the least of pictures. @returns {any} null: there is no room */
-  #placed(label, x, y, pictures) {
+  #placed(label, x, y, pictures, reach) {
     const near = pictures.filter((one) => Math.abs(one.left + one.width / 2 - x) < 190 && Math.abs(one.top + one.height / 2 - y) < 130);
     let [best, least] = [null, Infinity];
     for (const [right, down] of BESIDES) {
-      const one = { ...label, left: x - label.width / 2 + right * 34, top: y - label.height / 2 + down * 26 };
+      const one = { ...label, left: x - label.width / 2 + right * 34 * reach, top: y - label.height / 2 + down * 26 * reach };
       if (this.#taken(one)) continue;
       let hidden = 40 * Math.hypot(right, down);
       for (const other of near) {

@@ -1,6 +1,7 @@
 """A static site that searches: the model in the browser, against visavis itself."""
 
 import base64
+import os
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -271,3 +272,15 @@ def test_one_file_has_it_all_and_works_when_it_is_opened(
     page.evaluate("location.hash = '#q=lamp'")
     page.locator(SHOWN, has_text="“lamp”").wait_for()
     assert "lamp" in titles(page)[0].lower()
+
+
+@pytest.mark.skipif("VISAVIS_SCREENSHOTS" not in os.environ, reason="draws the README's picture")
+def test_the_picture_of_the_readme_is_drawn(page: "Page", gallery: Path, tmp_path: Path) -> None:
+    """With VISAVIS_SCREENSHOTS=docs/images it writes docs/images/site.png."""
+    photo = tmp_path / "my mug.jpg"
+    with Image.open(gallery / "images" / "mug-01-front.jpg") as picture:
+        picture.point([round(value * 0.9) for value in range(256)] * 3).save(photo)
+    ask(page, photo)
+    page.mouse.move(640, 20)
+    page.wait_for_timeout(500)
+    page.screenshot(path=Path(os.environ["VISAVIS_SCREENSHOTS"]) / "site.png")

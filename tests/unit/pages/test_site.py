@@ -279,6 +279,14 @@ def test_without_a_title_a_picture_is_called_as_its_file() -> None:
     ]
 
 
+def test_where_pictures_lie_is_no_caption_unless_asked_for() -> None:
+    listed = [
+        entry(f"me/{at}.jpg", folder=f"private things {at}", camera=f"My {at}") for at in range(9)
+    ]
+    assert captions(listed, None) == [str(at) for at in range(9)]
+    assert captions(listed[:1], "camera") == ["My 0"]
+
+
 def test_few_values_are_chosen_by_name_many_numbers_by_range() -> None:
     texts = facet("kind", "text", ["b", "a", "b", None, " b "])
     assert texts.values == [("b", 3), ("a", 1)]

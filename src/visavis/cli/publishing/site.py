@@ -113,7 +113,14 @@ def site(
     wanted: Any = {name: value for name, value in given.items() if value is not None}
     settings = options.settings(index)
     with options.open_index(settings) as target, PictureProgress() as bar:
-        made = build_site(target, out, jobs=settings.jobs or None, progress=bar.update, **wanted)
+        made = build_site(
+            target,
+            out,
+            jobs=settings.jobs or None,
+            max_pixels=settings.max_pixels,
+            progress=bar.update,
+            **wanted,
+        )
     _show(made, json_output)
     return SKIPPED if strict and made.failed else 0
 

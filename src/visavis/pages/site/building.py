@@ -11,6 +11,7 @@ import numpy as np
 
 from visavis.errors import UsageError
 from visavis.image_index import ImageIndex
+from visavis.images.decode import MAX_PIXELS
 from visavis.pages.site.entries import Entry, captions, entries, nearest
 from visavis.pages.site.facets import Facet, facet
 from visavis.pages.site.options import Built, Plan, Progress, SiteOptions, planned
@@ -42,6 +43,7 @@ def build_site(
     out: Path,
     *,
     jobs: int | None = None,
+    max_pixels: int = MAX_PIXELS,
     progress: Progress | None = None,
     **options: Unpack[SiteOptions],
 ) -> Built:
@@ -57,7 +59,8 @@ def build_site(
     place = (checked_file if single else checked)(out, force=options.get("force", False))
     chosen, vectors = entries(index, options.get("where"))
     with (replacing_file if single else replacing)(place) as making:
-        work = partial(small_pictures, index, side=plan.side, jobs=jobs or os.cpu_count() or 1)
+        jobs = jobs or os.cpu_count() or 1
+        work = partial(small_pictures, index, side=plan.side, jobs=jobs, max_pixels=max_pixels)
         shown, digest = _pictures(making, _Shown(chosen, vectors, []), work, progress)
         contents = _contents(index, plan, shown)
         found = None if model is None else engine(model, shown.vectors)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from visavis.errors import UsageError
 from visavis.filters import Where, as_filter
 from visavis.image_index import ImageIndex
-from visavis.images.metadata import GPS
+from visavis.images.metadata import METADATA
 from visavis.store.text.titles import title_fields
 from visavis.types import ImageRecord, Vectors
 
@@ -24,6 +24,7 @@ KEY = 10
 """Letters of a key: 50 bits, so that of 100,000 pictures hardly ever two have the same."""
 
 _SAMPLED = 200
+_PRIVATE = frozenset((*METADATA, "folder"))  # no captions, unless somebody asks for them
 _LONGEST = 200  # letters of a caption
 _BLOCK = 1 << 24  # scores at a time: 64 MB
 _IN_FOLDER = re.compile(r".*[/\\]([^/\\]+)", re.DOTALL)
@@ -86,7 +87,7 @@ def entries(index: ImageIndex, where: Where) -> tuple[list[Entry], Vectors]:
 def captions(chosen: Sequence[Entry], field: str | None) -> list[str]:
     """What stands under each picture: its title, or else the name of its file."""
     sample = (entry.record.fields for entry in islice(chosen, _SAMPLED))
-    shown = [{name: fields[name] for name in fields if name not in GPS} for fields in sample]
+    shown = [{name: fields[name] for name in fields if name not in _PRIVATE} for fields in sample]
     names = (field,) if field else title_fields(shown)
     return [_caption(entry.record, names) for entry in chosen]
 

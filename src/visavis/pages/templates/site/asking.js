@@ -2,8 +2,11 @@
 
 const BEST = 96; // matches
 
+const TOO_OLD = "This browser is too old to search here: the model needs WebAssembly and unpacking, which all browsers have since 2023.";
+
 /** A file beside the page, unpacked. @param {string} name @returns {Promise<Uint8Array>} */
 async function unpacked(name) {
+  if (!("DecompressionStream" in globalThis && "WebAssembly" in globalThis)) throw new Error(TOO_OLD);
   const inside = document.getElementById(`file-${name}`);
   /** @type {ReadableStream} */
   let packed;
@@ -46,7 +49,9 @@ const model = once(async () => {
   const [ort, runtime, network] = await Promise.all([loader(), unpacked("ort-wasm"), unpacked("model")]);
   ort.env.wasm.numThreads = 1; // more need headers that few hosts send
   ort.env.wasm.wasmBinary = runtime.buffer;
-  const session = await ort.InferenceSession.create(network, { executionProviders: ["wasm"] });
+  const session = await ort.InferenceSession.create(network, { executionProviders: ["wasm"] }).catch((/** @type {any} */ error) => {
+    throw new Error(`The model cannot run in this browser (${String(error?.message ?? error).slice(0, 200)}). Browse instead, or try another browser.`);
+  });
   ort.env.wasm.wasmBinary = undefined;
   return { ort, session };
 });
@@ -190,8 +195,9 @@ whenReady.push(() => {
   const mark = (/** @type {number} */ now) => (byId("drop").hidden = (depth = now) <= 0);
   addEventListener("dragenter", (event) => event.dataTransfer?.types.includes("Files") && mark(depth + 1));
   addEventListener("dragleave", (event) => event.dataTransfer?.types.includes("Files") && mark(depth - 1));
-  addEventListener("dragover", (event) => event.preventDefault());
+  addEventListener("dragover", (event) => event.dataTransfer?.types.includes("Files") && event.preventDefault());
   addEventListener("drop", (event) => {
+    if (!event.dataTransfer?.types.includes("Files")) return; // words for the search box
     event.preventDefault();
     mark(0);
     askWith(pictureIn(event.dataTransfer));

@@ -4,7 +4,7 @@ import pytest
 from brute import passes
 
 from visavis.errors import FilterError
-from visavis.filters import described, kinds_of, parse, parse_all, resolve
+from visavis.filters import described, folded, kinds_of, parse, parse_all, resolve
 from visavis.types import Condition, Fields, FieldValue, Filter, Range
 
 
@@ -263,3 +263,13 @@ def test_a_condition_that_the_language_cannot_write_is_refused() -> None:
             resolve(Filter((Condition("price", "<", values),)), KINDS)
     with pytest.raises(FilterError, match="there are no others"):
         resolve(Filter((Condition("price", "==", (1,)),)), KINDS)  # type: ignore[arg-type]
+
+
+def test_text_is_folded_once_for_all() -> None:
+    pairs = {"Crème BRÛLÉE": "creme brulee", "Straße": "strasse", "İstanbul": "istanbul"}
+    pairs |= {"ＡＢＣ™ ﬁ": "abctm fi", "Ελλάς": "ελλασ", "Łódź": "łodz", "が": "が"}
+    for text, plain in pairs.items():
+        assert folded(text) == plain
+        assert folded(plain) == plain
+    for code in range(0x250):  # all of Latin
+        assert folded(folded(chr(code))) == folded(chr(code))

@@ -123,7 +123,7 @@ def folded(text: str) -> str:
     """
     if text.isascii():
         return text.lower()
-    apart = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
+    apart = unicodedata.normalize("NFKD", text).casefold()
     return unicodedata.normalize("NFC", _ACCENTS.sub("", apart))
 
 

@@ -1,6 +1,7 @@
 """An application on a socket: in this process, or in several that share it."""
 
 import contextlib
+import gc
 import os
 import signal
 import socket
@@ -38,13 +39,20 @@ def serve(options: ServerOptions, listener: socket.socket) -> int:
     """Serve until a signal to stop; the exit code."""
     configure(options)
     _open_many_files()
-    with watching(options):
-        if options.workers == 1:
-            Server(configured(options)).run(sockets=[listener])
-            return 0
-        with tempfile.TemporaryDirectory(prefix="visavis-metrics-") as folder:
-            os.environ[MULTIPROCESS] = folder  # before the workers import prometheus_client
-            return _Supervisor(options, listener).run()
+    try:
+        with watching(options):
+            return _serve(options, listener)
+    finally:
+        _end_soon()
+
+
+def _serve(options: ServerOptions, listener: socket.socket) -> int:
+    if options.workers == 1:
+        Server(configured(options)).run(sockets=[listener])
+        return 0
+    with tempfile.TemporaryDirectory(prefix="visavis-metrics-") as folder:
+        os.environ[MULTIPROCESS] = folder  # before the workers import prometheus_client
+        return _Supervisor(options, listener).run()
 
 
 class Server(uvicorn.Server):
@@ -156,6 +164,12 @@ def _work(options: ServerOptions, listener: socket.socket, ready: Any) -> None:
     threading.Thread(target=follow_parent, name="visavis-parent", daemon=True).start()
     configure(options)
     Server(configured(options), ready.set).run(sockets=[listener])
+    _end_soon()
+
+
+def _end_soon() -> None:
+    """All is closed: spare the end of Python its search for circles, most of the time to stop."""
+    gc.freeze()
 
 
 def _open_many_files() -> None:

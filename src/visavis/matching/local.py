@@ -42,8 +42,10 @@ EXACT, FINE = 0.3, 0.6
 """Pixels by which matches are off, as a program moves them, and parts that are the same then."""
 PASTED_EXACT, PASTED_SHARE, PASTED_FINE = 0.2, 0.93, 0.25
 """The same where something was written or pasted over: fewer parts, but none of them moved."""
-TO_THE_POINT, HARDLY_BENT = 0.05, 0.75
-"""Pixels; where matches are farther off than that, bending the map is not to bring them there."""
+HARDLY_BENT = 0.75
+"""As `STRAIGHT`, for these."""
+TO_THE_POINT, EXACT_SHARE, EXACT_FINE = 0.05, 0.88, 0.18
+"""The same where no match is off by more than arithmetic: more may be pasted over."""
 ROUGH, COARSE = 0.9, 0.6
 """The same by smoothed gradients, as after compression…"""
 STRAIGHT, LIGHT, LEAST_ROUGH = 0.93, 1.3, 15
@@ -117,8 +119,10 @@ def is_same(check: LocalCheck) -> bool:
         return False
     if check.off <= EXACT and check.fine >= FINE:
         return True
+    if check.off <= TO_THE_POINT and check.share >= EXACT_SHARE and check.fine >= EXACT_FINE:
+        return True
     if check.off <= PASTED_EXACT and check.share >= PASTED_SHARE and check.fine >= PASTED_FINE:
-        return check.off <= TO_THE_POINT or check.straight >= HARDLY_BENT
+        return check.straight >= HARDLY_BENT
     rough = check.off <= ROUGH and check.coarse >= COARSE and check.inliers >= LEAST_ROUGH
     return rough and check.straight >= STRAIGHT and check.light <= LIGHT
 

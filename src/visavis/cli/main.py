@@ -51,7 +51,7 @@ COMMANDS = {
         f"{_CLI}.exchanging", "import_", "Make vectors that were computed elsewhere searchable."
     ),
     "site": Place(
-        f"{_CLI}.publishing.site",
+        f"{_CLI}.pages.site",
         "site",
         "Write a static site: pictures, and what is similar to each.",
     ),

@@ -1,1 +1,0 @@
-"""Commands that make pages of an index for others to look at."""

@@ -169,6 +169,14 @@ def test_what_is_no_http_is_refused(bare: Bare, connect: Connect, data: bytes) -
     assert _is_well(connect(port, GET))
 
 
+def test_a_refused_connect_is_no_error_of_the_server(
+    bare: Bare, connect: Connect, caplog: pytest.LogCaptureFixture
+) -> None:
+    line = connect(bare(), b"CONNECT a:1 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+    assert _rest(line).startswith(b"HTTP/1.1 400 ")
+    assert not [record for record in caplog.records if record.exc_info]
+
+
 @pytest.fixture
 def large(drawn_index: Path, tmp_path: Path) -> Path:
     """An index with a picture of some megabytes, whose id is `noise.bmp`."""

@@ -39,6 +39,8 @@ class TimedProtocol(HttpToolsProtocol):
             self._head_bytes += len(data)
             if self._head_bytes > _MOST_HEAD:
                 self.transport.abort()
+        elif not self.cycle:  # the first head was refused, such as that of a CONNECT
+            return
         elif self.cycle.response_complete and self.cycle.more_body:
             self._start_timer()
 

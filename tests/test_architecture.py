@@ -54,6 +54,7 @@ OPTIONAL = (  # what the extras bring; the core works without any of it
     "pillow_heif",
     "pillow_jxl",
     "cv2",
+    "watchfiles",
     "pyarrow",
     "h5py",
 )

@@ -82,7 +82,9 @@ class Events:
     ) -> None:
         try:
             self._gather(folders, stop, begun)
-        except (ImportError, OSError, RuntimeError) as error:  # watchfiles' own are of the last
+        except ImportError:
+            self._trouble("the system's events need pip install 'visavis[watch]'")
+        except (OSError, RuntimeError) as error:  # watchfiles' own are of the last
             if not stop.is_set():
                 self._trouble(str(error))
         finally:

@@ -36,6 +36,7 @@ def report() -> dict[str, Any]:
         "data": {"source": LONG, "hash": "b" * 64, "records": 9, "queries": 9},
         "protocol": {"kind": "same", "field": "kind", "where": [], "queries": None},
         "latency": {"search_ms": 1, "search_p95_ms": 2},
+        "drawn": {"unit": "originals", "groups": 9},
         "curves": {**recall, "scores": scores},
         "notes": [LONG],
         "machine": {"system": "Linux", "processor": "x86_64", "cores": 2},

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from visavis.filters import LATITUDE, LONGITUDE, Circle, Span, TypedCondition, TypedFilter, Value
 from visavis.types import FieldValue
@@ -51,8 +51,8 @@ def _compiled(condition: TypedCondition) -> tuple[str, list[FieldValue]]:
     if condition.any_of or not condition.spans:
         parts.append(f"{expression} IN ({','.join('?' * len(condition.any_of))})")
         parameters += map(bound, condition.any_of)
-    for spans in _merged(condition.spans):
-        sql, values = _within(expression, spans)
+    for kind, spans in _merged(condition.spans).items():
+        sql, values = _within(expression, kind, spans)
         parts.append(sql)
         parameters += values
     if condition.containing is not None:
@@ -70,13 +70,20 @@ def _around(place: Circle) -> tuple[str, list[FieldValue]]:
     return f"{between} AND {sql} <= ?", [*band, *values, place.km]
 
 
-def _within(expression: str, spans: Sequence[Span]) -> tuple[str, list[FieldValue]]:
+class _Kind(NamedTuple):
+    """What the values of some spans are."""
+
+    texts: bool
+    dates: bool
+
+
+def _within(expression: str, kind: _Kind, spans: Sequence[Span]) -> tuple[str, list[FieldValue]]:
     """Whether a value lies in one of some spans of a kind, which are apart and in their order."""
     test, values = _test(expression, spans)
     # SQLite sorts every text above every number, so the types are kept apart.
-    types = "'text'" if _of_texts(spans[0]) else "'integer','real'"
+    types = "'text'" if kind.texts else "'integer','real'"
     parts = [f"typeof({expression}) IN ({types})", test]
-    if spans[0].dates:
+    if kind.dates:
         parts.insert(1, f"{expression} GLOB '{_DATES}'")
     return f"({' AND '.join(parts)})", values
 
@@ -101,15 +108,16 @@ def _test(expression: str, spans: Sequence[Span]) -> tuple[str, list[FieldValue]
         )
         if end is not None
     ]
-    return " AND ".join(f"{expression} {way} ?" for _, way in ends), [bound(end) for end, _ in ends]
+    test = " AND ".join(f"{expression} {way} ?" for _, way in ends)
+    return test or "1", [bound(end) for end, _ in ends]  # of a half and the other: all values
 
 
-def _merged(spans: Iterable[Span]) -> list[list[Span]]:
+def _merged(spans: Iterable[Span]) -> dict[_Kind, list[Span]]:
     """The same values in as few spans as can be, apart and in their order, for each kind."""
-    kinds: dict[tuple[bool, bool], list[Span]] = {}
+    kinds: dict[_Kind, list[Span]] = {}
     for span in spans:
-        kinds.setdefault((_of_texts(span), span.dates), []).append(span)
-    return [_joined(sorted(of_kind, key=_begin)) for of_kind in kinds.values()]
+        kinds.setdefault(_Kind(_of_texts(span), span.dates), []).append(span)
+    return {kind: _joined(sorted(of_kind, key=_begin)) for kind, of_kind in kinds.items()}
 
 
 def _joined(spans: Sequence[Span]) -> list[Span]:

@@ -91,7 +91,7 @@ def test_a_training_that_failed_says_what_to_delete_and_then_begins_anew(
     lower = replace(head, settings=replace(HEAD, rates=Rates(1e-5)))
     with pytest.raises(UsageError, match=f"go on with --resume, or delete {out}/training to begin"):
         train(lower, out, longer)
-    with pytest.raises(UsageError, match=rf"settings.rates.rate differ\).*delete {out}/training"):
+    with pytest.raises(UsageError, match=rf"settings.rates.rate differs\).*delete {out}/training"):
         train(lower, out, longer, resume=True)
     for path in (out / "training").iterdir():
         path.unlink()

@@ -18,7 +18,8 @@
     │   ├── IndexIncompatibleError made by another model or a newer version
     │   ├── IndexDamagedError      the SQLite file is not sound
     │   ├── IndexLockedError       another process is writing
-    │   └── StorageFullError       no space left
+    │   ├── StorageFullError       no space left
+    │   └── StoreUnreachableError  a server of vectors that does not answer, or refuses to
     ├── ModelError                 a model that cannot be found, read or trusted
     │   ├── ModelNotFoundError
     │   ├── ModelSpecError         model.json: unknown key, missing key, bad value
@@ -157,6 +158,10 @@ class StorageFullError(StoreError):
     """No space is left for the index."""
 
     http_status = 507
+
+
+class StoreUnreachableError(StoreError):
+    """The server that keeps the index does not answer in time, or refuses the token."""
 
 
 class ModelError(VisavisError):

@@ -1,5 +1,6 @@
 """The ways to keep vectors, and what the contract puts into them."""
 
+import os
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,11 +12,17 @@ from dict_store import DictStore, Kept
 
 from visavis.filters import parse_all
 from visavis.store.base import ModelFacts, VectorStore
+from visavis.store.milvus.address import Address
+from visavis.store.milvus.client import Client
+from visavis.store.milvus.facts import Facts
+from visavis.store.milvus.store import MilvusStore
 from visavis.store.nearest.sizes import Sizes
 from visavis.store.sqlite.store import SqliteStore
 from visavis.types import Filter, ImageRecord, Vectors
 
 DIM = 16
+SERVER = "VISAVIS_TEST_MILVUS"
+"""The environment variable with the URL of a Milvus server that tests may write to."""
 
 
 SIZES = Sizes(exact_floats=300 * DIM, pending_floats=150 * DIM, selective=400)
@@ -31,6 +38,11 @@ class Implementation(Protocol):
     @property
     def approximate(self) -> bool:
         """Whether it answers so once it has many records."""
+        ...
+
+    @property
+    def transactions(self) -> bool:
+        """Whether a reader sees all of an upsert, or nothing of it."""
         ...
 
     def open(self, folder: Path, dim: int) -> VectorStore:
@@ -49,6 +61,7 @@ class InSqlite:
     name: str
     sizes: Sizes
     approximate: bool
+    transactions: bool = True
 
     def open(self, folder: Path, dim: int) -> VectorStore:
         return SqliteStore.create(folder, _made_by(dim), self.sizes)
@@ -63,6 +76,7 @@ class InDicts:
 
     name: str = "dict"
     approximate: bool = False
+    transactions: bool = True
     places: dict[Path, Kept] = field(default_factory=dict)
 
     def open(self, folder: Path, dim: int) -> VectorStore:
@@ -70,6 +84,46 @@ class InDicts:
 
     def copy(self, folder: Path, to: Path) -> None:
         self.places[to] = self.places[folder].copied()
+
+
+@dataclass(frozen=True)
+class InMilvus:
+    """Collections of a server; making one takes seconds, so a few are emptied and used again."""
+
+    server: str
+    name: str = "milvus"
+    approximate: bool = True
+    transactions: bool = False
+    used: dict[Path, str] = field(default_factory=dict)
+
+    def open(self, folder: Path, dim: int) -> VectorStore:
+        known = folder in self.used
+        address = self._address(folder)
+        store = MilvusStore.create(address, _made_by(dim))
+        if not known:
+            client = Client(address)
+            client.delete('id >= ""')
+            client.note(Facts(_made_by(dim)).to_properties())
+            client.close()
+            store.close()
+            store = MilvusStore(address)
+        return store
+
+    def copy(self, folder: Path, to: Path) -> None:
+        self.open(to, DIM).close()
+        one, other = (Client(self._address(place)) for place in (folder, to))
+        other.note({"visavis": one.describe()["properties"]["visavis"]})
+        columns = ["vector", "sha256", "source", "uri", "width", "height", "size", "modified"]
+        for rows in one.walk("", [*columns, "fields"], 3000):
+            other.upsert(rows)
+        one.close()
+        other.close()
+
+    def _address(self, folder: Path) -> Address:
+        number = 1 + len(self.used) % 3  # at most two are needed at once
+        kept = "template" if folder.name.startswith(self.name) else f"test_{number}"
+        name = self.used.setdefault(folder, kept)
+        return Address.parse(f"{self.server}/{name}?timeout=60")
 
 
 def _made_by(dim: int) -> ModelFacts:
@@ -81,6 +135,8 @@ IMPLEMENTATIONS: list[Implementation] = [
     InSqlite("sqlite-approximate", SIZES, approximate=True),
     InDicts(),
 ]
+if SERVER in os.environ:  # see tests/integration/test_milvus.py
+    IMPLEMENTATIONS = [InMilvus(os.environ[SERVER])]
 
 
 def colour_of(number: int) -> str:

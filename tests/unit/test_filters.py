@@ -1,10 +1,16 @@
 """Filters: read as people write them, and what they mean for fields of several kinds."""
 
+from dataclasses import replace
+
 import pytest
-from brute import passes
+from brute import passes, some_record
+from conditions import CONDITIONS, FIELDS, NAMES
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from visavis.errors import FilterError
-from visavis.filters import described, folded, kinds_of, parse, parse_all, resolve
+from visavis.filters import described, folded, holds, kinds_of, parse, parse_all, resolve
+from visavis.store.fields import as_kept
 from visavis.types import Condition, Fields, FieldValue, Filter, Range
 
 
@@ -273,3 +279,17 @@ def test_text_is_folded_once_for_all() -> None:
         assert folded(plain) == plain
     for code in range(0x250):  # all of Latin
         assert folded(folded(chr(code))) == folded(chr(code))
+
+
+@settings(max_examples=300, deadline=None)
+@given(FIELDS, st.lists(CONDITIONS, min_size=1, max_size=3))
+def test_what_holds_for_a_record_is_what_passes(
+    fields: Fields, conditions: list[Condition]
+) -> None:
+    record = replace(some_record("a"), fields=as_kept(fields))
+    kinds = kinds_of([record.fields, *({name: value} for name in NAMES for value in ("x", 0))])
+    try:
+        typed = resolve(Filter(tuple(conditions)), kinds)
+    except FilterError:
+        return
+    assert holds(typed, record) == passes(typed, record.fields)

@@ -42,7 +42,7 @@ def test_a_new_index_is_empty_and_knows_its_model(index: ImageIndex) -> None:
     info = index.info()
     assert (len(index), info.records, info.model, info.dim) == (0, 0, "fake", 3)
     assert list(index) == []
-    assert info.bytes > 0
+    assert (info.bytes or 0) > 0
     assert index.path.name == "an.index"
 
 
@@ -284,7 +284,8 @@ def test_compacting_gives_space_back_and_changes_no_answer(index: ImageIndex, dr
     before, size = index.search("id:200.png", limit=60).matches, index.info().bytes
     index.compact()
     assert index.search("id:200.png", limit=60).matches == before
-    assert index.info().bytes <= size
+    after = index.info().bytes
+    assert (after or 0) <= (size or 0)
 
 
 def test_writing_while_another_writes_is_refused_by_name(filled: ImageIndex, album: Path) -> None:

@@ -289,4 +289,4 @@ def show(report: "IndexReport", index: "ImageIndex", json_output: bool) -> None:
     )
     info = index.info()
     what = "record" if info.records == 1 else "records"
-    terminal.echo(f"{info.records} {what} in {index.path}, model {info.model}")
+    terminal.echo(f"{info.records} {what} in {index.store.facts.place}, model {info.model}")

@@ -142,8 +142,12 @@ def _ended_by(error: BaseException) -> int:
 
 def _interrupted(error: BaseException | None) -> bool:
     """Whether it comes from Ctrl-C: of one in a library's import another error is made."""
+    met: set[int] = set()  # some libraries name an error as its own cause
     while error is not None and not isinstance(error, KeyboardInterrupt):
+        met.add(id(error))
         error = error.__cause__ or error.__context__
+        if id(error) in met:
+            return False
     return error is not None
 
 

@@ -21,7 +21,7 @@ def status(index: options.Index = None, json_output: options.Json = False) -> No
     """
     with options.open_index(options.settings(index)) as target:
         info = target.info()
-        place = str(target.path)
+        place = target.store.facts.place
     if json_output:
         shape = info.to_dict()
         for shown, source in zip(shape["sources"], info.sources, strict=True):
@@ -37,7 +37,7 @@ def _status_lines(place: str, info: "StoreInfo") -> list[tuple[str, str]]:
         ("index", place),
         ("records", f"{info.records:,}"),
         ("model", f"{info.model} ({info.dim} dimensions)"),
-        ("size", _megabytes(info.bytes)),
+        *([] if info.bytes is None else [("size", _megabytes(info.bytes))]),
         ("search", search + (f"; {info.pending:,} newest exact" if info.pending else "")),
     ]
     sources = [s for s in info.sources if s.records or s.row.kind != "list"]
@@ -127,6 +127,8 @@ def compact(index: options.Index = None, json_output: options.Json = False) -> N
         after = target.info().bytes
     if json_output:
         terminal.echo_json({"bytes_before": before, "bytes": after})
+    elif before is None or after is None:
+        terminal.echo("no errors")
     else:
         terminal.echo(f"no errors; {_megabytes(before)} before, {_megabytes(after)} now")
 

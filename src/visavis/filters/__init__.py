@@ -15,6 +15,7 @@ Besides the catalogue's own fields there are `id`, `width`, `height`, `size` (by
 store turns the outcome into its own language, and finds out which records pass.
 """
 
+from visavis.filters.holding import holds
 from visavis.filters.language import Where, as_filter, described, parse, parse_all
 from visavis.filters.nearby import LATITUDE, LONGITUDE, NEARBY, Circle, distance
 from visavis.filters.typed import (
@@ -50,6 +51,7 @@ __all__ = [
     "described",
     "distance",
     "folded",
+    "holds",
     "is_date",
     "kinds_of",
     "normal",

@@ -143,8 +143,8 @@ class StoreInfo:
     model_ref: str
     fingerprint: str
     dim: int
-    bytes: int
-    """On disk, caches included."""
+    bytes: int | None
+    """On disk, caches included; None where a server keeps it and does not tell."""
     approximate: bool
     """Whether an approximate index is in use for the bulk of the records."""
     pending: int

@@ -1,4 +1,4 @@
-"""Opening a store by its place: a folder of this machine, until there are other kinds."""
+"""Opening a store by its place: a folder of this machine, or a collection in Milvus."""
 
 import os
 import re
@@ -10,9 +10,10 @@ from pathlib import Path
 from visavis.errors import IndexMissingError, UsageError
 from visavis.store.base import ModelFacts, VectorStore
 from visavis.store.capabilities import is_local
+from visavis.store.milvus.address import Address, is_milvus
 
 Place = str | os.PathLike[str]
-"""Where an index is: a folder."""
+"""Where an index is: a folder, or the URL of a collection in Milvus."""
 
 Writing = Callable[[], AbstractContextManager[None]]
 """Lets one writer at a time write; a thread that does so already may ask again."""
@@ -26,6 +27,10 @@ def open_store(place: Place) -> VectorStore:
     Raises IndexMissingError, IndexDamagedError, IndexIncompatibleError, and UsageError for a place
     of a kind that is not known.
     """
+    if is_milvus(place):
+        from visavis.store.milvus.store import MilvusStore
+
+        return MilvusStore(Address.parse(place))
     from visavis.store.sqlite.store import SqliteStore
 
     return SqliteStore(_folder(place))
@@ -36,6 +41,11 @@ def create_store(place: Place, model: ModelFacts, wait: float) -> None:
 
     Waits up to `wait` seconds for another writer. Raises as `open_store`, and IndexLockedError.
     """
+    if is_milvus(place):
+        from visavis.store.milvus.store import MilvusStore
+
+        MilvusStore.create(Address.parse(place), model).close()
+        return
     from visavis.store.sqlite.lock import writer_lock
     from visavis.store.sqlite.store import SqliteStore
 
@@ -47,11 +57,19 @@ def create_store(place: Place, model: ModelFacts, wait: float) -> None:
 
 def store_exists(place: Place) -> bool:
     """Whether there is a store, sound or not. Raises UsageError as `open_store`."""
+    if is_milvus(place):
+        from visavis.store.milvus.store import collection_exists
+
+        return collection_exists(Address.parse(place))
     return _database(place).exists()
 
 
 def store_identity(place: Place) -> tuple[int, int]:
     """Something that changes when another store is put in a place. Raises IndexMissingError."""
+    if is_milvus(place):
+        from visavis.store.milvus.store import collection_number
+
+        return collection_number(Address.parse(place)), 0
     try:
         found = os.stat(_database(place))  # noqa: PTH116 - twice as quick, and asked often
     except OSError as error:
@@ -104,6 +122,6 @@ def _folder(place: Place) -> Path:
     if scheme and not folder.exists():
         raise UsageError(
             f"{folder}: an index cannot be kept at {scheme[1]}://…; give a folder (write one of "
-            "that very name with ./ in front)"
+            "that very name with ./ in front), or milvus://HOST:19530/COLLECTION"
         )
     return folder

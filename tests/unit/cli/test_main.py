@@ -36,3 +36,15 @@ def test_the_list_of_commands_says_what_the_commands_say_of_themselves() -> None
     for name, command in main.whole_command().commands.items():
         assert command.name == name
         assert command.help.startswith(main.COMMANDS[name].help)
+
+
+def test_an_error_that_is_its_own_cause_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def asked(_: list[str]) -> None:
+        error = SourceError("photos does not exist")
+        raise error from error
+
+    monkeypatch.setattr(main, "_invoke", asked)
+    assert main.run(["index", "photos"]) == 2
+    assert "photos does not exist" in capsys.readouterr().err

@@ -35,9 +35,7 @@ def test_another_store_in_the_same_place_is_noticed(tmp_path: Path) -> None:
         store_identity(tmp_path / "two")
 
 
-@pytest.mark.parametrize(
-    "place", ["milvus://host:19530/shop", Path("milvus://host/shop"), "S3://b"]
-)
+@pytest.mark.parametrize("place", ["qdrant://host:6333/shop", Path("qdrant://host/shop"), "S3://b"])
 def test_a_place_of_an_unknown_kind_is_refused(
     place: str | Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

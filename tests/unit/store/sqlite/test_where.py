@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from asking import ask
 from brute import clustered, passes, some_record
+from conditions import CONDITIONS, FIELDS, NAMES
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -279,31 +280,6 @@ def test_half_a_character_is_refused_in_a_sentence(store: SqliteStore) -> None:
 
 # -- against plain Python --------------------------------------------------------------------------
 
-_NAMES = ("a", "b b", "c'c")
-_TEXTS = st.text(
-    st.sampled_from("abAB%_\\' éÉßİıſ図0123456789.-,"), min_size=0, max_size=4
-) | st.sampled_from(
-    ["true", "False", "1", "1.0", "01", "-3", "2024-05-01", "2024-05", "2024", "1e2", "nan", "inf"]
-)
-_NUMBERS = st.integers(-5, 5) | st.sampled_from([0.5, -2.25, 100.0, 1e14, 2**53 + 1, 2**62])
-# From 1e15 on SQLite writes a number as 1.0e+15, in which `~` finds other letters than in Python's.
-_VALUES = _TEXTS | _NUMBERS | st.booleans()
-_FIELDS = st.dictionaries(st.sampled_from(_NAMES), _VALUES, max_size=3)
-_ENDS = st.none() | _VALUES
-_CONDITIONS = st.builds(
-    Condition,
-    st.sampled_from(_NAMES),
-    st.sampled_from(["=", "!="]),
-    st.lists(_VALUES | st.builds(Range, _ENDS, _ENDS), min_size=1, max_size=8).map(tuple),
-    st.booleans(),
-) | st.builds(
-    Condition,
-    st.sampled_from(_NAMES),
-    st.sampled_from(["<", "<=", ">", ">=", "~"]),
-    _VALUES.map(lambda value: (value,)),
-    st.booleans(),
-)
-
 
 @settings(
     max_examples=100,
@@ -311,8 +287,8 @@ _CONDITIONS = st.builds(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(
-    st.lists(_FIELDS, min_size=1, max_size=12),
-    st.lists(_CONDITIONS, min_size=1, max_size=3),
+    st.lists(FIELDS, min_size=1, max_size=12),
+    st.lists(CONDITIONS, min_size=1, max_size=3),
     st.booleans(),
     st.sampled_from(["x", 0, "2024-05-01"]),
 )
@@ -326,7 +302,7 @@ def test_filters_agree_with_plain_python(
     store = SqliteStore.create(
         Path(tempfile.mkdtemp(dir=tmp_path)), ModelFacts("fake", "fake", "fake", 4)
     )
-    all_fields = [*fields, dict.fromkeys(_NAMES, filling)]
+    all_fields = [*fields, dict.fromkeys(NAMES, filling)]
     try:
         fill(store, all_fields)
         if indexed:

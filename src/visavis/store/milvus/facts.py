@@ -1,0 +1,105 @@
+"""What a collection is for, kept among its properties: its model, its sources, its fields."""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from visavis.errors import IndexIncompatibleError
+from visavis.filters import kinds_of, widened
+from visavis.store.base import ModelFacts, SourceRow, SourceRun
+from visavis.store.milvus.client import Client
+from visavis.types import Fields, Kind
+
+VERSION = 1
+_KEY = "visavis"
+_FRESH = 2.0  # seconds that what was read holds for reading
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """All that is known of a collection besides its rows."""
+
+    model: ModelFacts
+    sources: tuple[SourceRow, ...] = ()
+    runs: Mapping[int, SourceRun] = field(default_factory=dict)
+    kinds: Mapping[str, Kind] = field(default_factory=dict)
+
+    def to_properties(self) -> dict[str, str]:
+        """As a collection's properties."""
+        told = {
+            "version": VERSION,
+            "model": self.model._asdict(),
+            "sources": [list(row) for row in self.sources],
+            "runs": {str(number): run._asdict() for number, run in self.runs.items()},
+            "kinds": dict(self.kinds),
+        }
+        return {_KEY: json.dumps(told, ensure_ascii=False)}
+
+    @classmethod
+    def read(cls, properties: Mapping[str, Any], place: str) -> "Facts":
+        """What `to_properties` made. Raises IndexIncompatibleError for any other collection."""
+        try:
+            told = json.loads(properties[_KEY])
+        except (KeyError, ValueError) as error:
+            raise IndexIncompatibleError(
+                f"{place} is a collection that visavis did not make; name another one"
+            ) from error
+        if told["version"] > VERSION:
+            raise IndexIncompatibleError(f"{place} was made by a newer visavis; upgrade this one")
+        return cls(
+            ModelFacts(**told["model"]),
+            tuple(SourceRow(*row) for row in told["sources"]),
+            {int(number): SourceRun(**run) for number, run in told["runs"].items()},
+            told["kinds"],
+        )
+
+
+class KeptFacts:
+    """The facts of a collection, read again when they may have changed. Safe for threads.
+
+    Several processes may write; each changes what is there now, within a moment in which another
+    one's change can be lost. Sources are registered by the runs that index, one at a time.
+    """
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._guard = threading.RLock()
+        self._held: Facts | None = None
+        self._read = 0.0
+
+    def now(self, fresh: bool = False) -> Facts:
+        """The facts. Raises IndexMissingError, and IndexIncompatibleError."""
+        with self._guard:
+            held = self._held
+            if held is None or fresh or time.monotonic() - self._read > _FRESH:
+                properties = self._client.describe().get("properties") or {}
+                held = Facts.read(properties, str(self._client.address))
+                self._held, self._read = held, time.monotonic()
+            return held
+
+    def change(self, how: Callable[[Facts], Facts]) -> Facts:
+        """Write what `how` makes of the facts."""
+        with self._guard:
+            old = self.now(fresh=True)
+            new = how(old)
+            if new != old:
+                self._client.note(new.to_properties())
+                self._held, self._read = new, time.monotonic()
+            return new
+
+    def note_fields(self, fields: Iterable[Fields]) -> None:
+        """Remember the kinds of fields that are about to be written."""
+        met = kinds_of(fields)
+        known = self.now().kinds
+        if any(
+            name not in known or widened(known[name], kind) != known[name]
+            for name, kind in met.items()
+        ):
+            self.change(lambda facts: replace(facts, kinds=_widened(facts.kinds, met)))
+
+
+def _widened(known: Mapping[str, Kind], met: Mapping[str, Kind]) -> dict[str, Kind]:
+    return {**known, **{name: widened(known.get(name, kind), kind) for name, kind in met.items()}}

@@ -1,0 +1,223 @@
+"""Searching a collection: what Milvus ranks, and what is scored on this side.
+
+Milvus ranks with an approximate index and, of rows that it has not sealed yet, loses many under a
+selective filter (at 2.3: recall .5 where a hundredth passes). So few candidates are fetched and
+scored here, exactly; else Milvus ranks as deep as is asked, in steps, so that the pages of an
+answer neither repeat nor leave out a record. Scores are always computed here, from the vectors.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from visavis.errors import RecordNotFoundError, StoreUnsupportedError
+from visavis.filters import TypedFilter, holds
+from visavis.store.base import DEPTH, Answer, Page
+from visavis.store.milvus.client import LARGEST, Client, Row, quoted
+from visavis.store.milvus.rows import RECORD, record_of, vectors_of
+from visavis.store.milvus.where import Expression, both, compile_filter, named
+from visavis.types import ImageRecord, Match, Vectors
+
+EXACT = 2_000
+"""So many candidates of a filter are scored on this side, at most 0.2 s."""
+
+_MOST_CHECKED = 200_000  # records that a condition is tried on here
+_WALKED = 10_000  # so many are all scored here below the first step: half a second
+_STEPS = (DEPTH, 2_048, LARGEST)
+_BLOCK = 1_000
+_AT_ONCE = 256  # vectors a call
+
+
+class _Candidates(NamedTuple):
+    """What may be in an answer."""
+
+    expression: str
+    total: int
+    ids: list[str] | None = None
+    """Where they are known one by one."""
+
+
+def search(client: Client, vectors: Vectors, page: Page, where: TypedFilter | None) -> list[Answer]:
+    """For each of the unit vectors (n, dim): the records nearest to it; see `VectorStore`."""
+    chosen = _candidates(client, page, compile_filter(where))
+    if chosen.ids is not None or (where is not None and chosen.total <= EXACT):
+        return _scored_here(client, vectors, page, chosen)
+    return _ranked_there(client, vectors, page, chosen)
+
+
+def passing(client: Client, where: Expression, columns: Sequence[str]) -> Iterator[list[Row]]:
+    """The rows that pass a filter, in order of id, a block at a time."""
+    wanted = columns if where.rest is None else [*columns, *(n for n in RECORD if n not in columns)]
+    for rows in client.walk(where.text, [name for name in wanted if name != "id"], _BLOCK):
+        kept = [row for row in rows if where.rest is None or holds(where.rest, record_of(row))]
+        if kept:
+            yield kept
+
+
+def _candidates(client: Client, page: Page, where: Expression) -> _Candidates:
+    without = ""
+    if page.without is not None:
+        if not client.count(f"id == {quoted(page.without)}"):
+            raise RecordNotFoundError(page.without)
+        without = f"id != {quoted(page.without)}"
+    expression = both(where.text, without)
+    count = client.count(expression)
+    if where.rest is None:
+        return _Candidates(expression, count)
+    if count > _MOST_CHECKED:
+        raise StoreUnsupportedError(
+            str(client.address),
+            f"look for text within the values of {count:,} records; narrow them to "
+            f"{_MOST_CHECKED:,} with another --where",
+        )
+    ids = [
+        row["id"]
+        for rows in passing(client, Expression(expression, where.rest), ())
+        for row in rows
+    ]
+    return _Candidates(expression, len(ids), ids)
+
+
+# -- few candidates: every score is computed here --------------------------------------------------
+
+
+def _scored_here(client: Client, vectors: Vectors, page: Page, chosen: _Candidates) -> list[Answer]:
+    ids, scores = _all_scores(client, vectors, chosen)
+    shown: list[list[tuple[str, float]]] = []
+    for row in scores.tolist():
+        ranked: list[tuple[str, float]] = []
+        _follow(ranked, list(zip(ids, row, strict=True)))
+        shown.append(_page(ranked, page))
+    records = _records(client, {id for part in shown for id, _ in part})
+    return [Answer(_matches(part, records), len(ids)) for part in shown]
+
+
+def _all_scores(client: Client, vectors: Vectors, chosen: _Candidates) -> tuple[list[str], Vectors]:
+    """The ids of all candidates, and the scores of each vector with them (vectors, ids)."""
+    ids: list[str] = []
+    scores: list[Vectors] = [np.empty((len(vectors), 0), np.float32)]
+    for rows in _with_vectors(client, chosen):
+        ids += [row["id"] for row in rows]
+        scores.append(_scores(vectors, vectors_of(rows)))
+    return ids, np.concatenate(scores, axis=1)
+
+
+def _with_vectors(client: Client, chosen: _Candidates) -> Iterator[list[Row]]:
+    if chosen.ids is None:
+        yield from client.walk(chosen.expression, ["vector"], _BLOCK)
+        return
+    for start in range(0, len(chosen.ids), _BLOCK):
+        part = chosen.ids[start : start + _BLOCK]
+        yield client.query(named("id", part), ["id", "vector"])
+
+
+# -- many: Milvus ranks them -----------------------------------------------------------------------
+
+
+def _ranked_there(
+    client: Client, vectors: Vectors, page: Page, chosen: _Candidates
+) -> list[Answer]:
+    answers: list[Answer] = []
+    for start in range(0, len(vectors), _AT_ONCE):
+        answers += _ranked(client, vectors[start : start + _AT_ONCE], page, chosen)
+    return answers
+
+
+def _ranked(client: Client, vectors: Vectors, page: Page, chosen: _Candidates) -> list[Answer]:
+    deep = min(page.offset + page.limit, chosen.total)
+    if not page.limit or page.offset >= chosen.total:
+        return [Answer((), chosen.total) for _ in vectors]
+    if deep > LARGEST:
+        raise StoreUnsupportedError(
+            str(client.address), f"rank more than {LARGEST:,} records; ask for an earlier page"
+        )
+    ranked = _deep_enough(client, vectors, chosen, deep)
+    shown = [_page(part, page) for part in ranked]
+    rows = _rows(client, {id for part in shown for id, _ in part})
+    return [
+        Answer(_rescored(vector, part, rows, page), chosen.total)
+        for vector, part in zip(vectors, shown, strict=True)
+    ]
+
+
+def _deep_enough(
+    client: Client, vectors: Vectors, chosen: _Candidates, deep: int
+) -> list[list[tuple[str, float]]]:
+    """The ranks up to `deep` of each vector: what is deeper only follows what was found before.
+
+    An approximate ranking to another depth is another ranking: else a page would show records that
+    an earlier one has shown.
+    """
+    ranked: list[list[tuple[str, float]]] = [[] for _ in vectors]
+    for step in _STEPS:
+        found = client.nearest(vectors, chosen.expression, min(step, chosen.total))
+        for known, rows in zip(ranked, found, strict=True):
+            _follow(known, [(row["id"], round(row["distance"], 6)) for row in rows])
+        if min(map(len, ranked)) >= deep:
+            break
+        # Where many rows were rewritten, 2.3 returns fewer than there are, with no word.
+        short = min(map(len, ranked)) < min(step, chosen.total)
+        if chosen.total <= (_MOST_CHECKED if short else _WALKED):
+            ids, scores = _all_scores(client, vectors, chosen)
+            for known, row in zip(ranked, scores.tolist(), strict=True):
+                _follow(known, list(zip(ids, row, strict=True)))
+            break
+    return ranked
+
+
+def _follow(known: list[tuple[str, float]], found: list[tuple[str, float]]) -> None:
+    """Put what is not known yet behind what is, best first."""
+    met = {id for id, _ in known}
+    known += sorted((one for one in found if one[0] not in met), key=lambda one: (-one[1], one[0]))
+
+
+def _rescored(
+    vector: Vectors, part: list[tuple[str, float]], rows: dict[str, Row], page: Page
+) -> tuple[Match, ...]:
+    there = [rows[id] for id, _ in part if id in rows]  # else it was removed meanwhile
+    if not there:
+        return ()
+    scores = _scores(vector[None], vectors_of(there))[0].tolist()
+    found = [Match(record_of(row), score) for row, score in zip(there, scores, strict=True)]
+    if page.min_score is not None:
+        found = [match for match in found if match.score >= page.min_score]
+    return tuple(sorted(found, key=lambda match: (-match.score, match.record.id)))
+
+
+# -- both ------------------------------------------------------------------------------------------
+
+
+def _scores(vectors: Vectors, others: Vectors) -> Vectors:
+    """Cosines of unit vectors (n, dim) and (m, dim), (n, m), as every store rounds them."""
+    exact = np.einsum("id,jd->ij", vectors.astype(np.float64), others.astype(np.float64))
+    return np.asarray(np.minimum(exact.round(6), 1.0))
+
+
+def _page(ranked: list[tuple[str, float]], page: Page) -> list[tuple[str, float]]:
+    if page.min_score is not None:
+        ranked = [one for one in ranked if one[1] >= page.min_score]
+    return ranked[page.offset : page.offset + page.limit]
+
+
+def _rows(client: Client, ids: set[str]) -> dict[str, Row]:
+    wanted = sorted(ids)
+    found: dict[str, Row] = {}
+    for start in range(0, len(wanted), _BLOCK):
+        part = wanted[start : start + _BLOCK]
+        rows = client.query(named("id", part), [*RECORD, "vector"])
+        found |= {row["id"]: row for row in rows}
+    return found
+
+
+def _records(client: Client, ids: set[str]) -> dict[str, ImageRecord]:
+    wanted = sorted(ids)
+    found: dict[str, ImageRecord] = {}
+    for start in range(0, len(wanted), _BLOCK):
+        rows = client.query(named("id", wanted[start : start + _BLOCK]), RECORD)
+        found |= {row["id"]: record_of(row) for row in rows}
+    return found
+
+
+def _matches(part: list[tuple[str, float]], records: dict[str, ImageRecord]) -> tuple[Match, ...]:
+    return tuple(Match(records[id], score) for id, score in part if id in records)

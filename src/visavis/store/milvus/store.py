@@ -1,0 +1,366 @@
+"""The store over a Milvus collection; see `visavis.store.base.VectorStore` for the contract.
+
+What a server cannot keep of it: an upsert is not one transaction for readers, records come in order
+of their ids, and answers are approximate for all but small galleries and selective filters.
+Measured with Milvus 2.3.5, which lacks partial updates, so that new facts rewrite the vector.
+"""
+
+import threading
+import weakref
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from visavis.errors import FilterError, RecordNotFoundError
+from visavis.filters import TypedFilter, resolve
+from visavis.store.base import (
+    Answer,
+    Change,
+    ModelFacts,
+    Page,
+    Rows,
+    SourceInfo,
+    SourceRow,
+    SourceRun,
+    StoredVector,
+    StoreFacts,
+    StoreInfo,
+)
+from visavis.store.milvus import searching
+from visavis.store.milvus.address import Address
+from visavis.store.milvus.client import Client, Row, quoted
+from visavis.store.milvus.facts import Facts, KeptFacts
+from visavis.store.milvus.rows import RECORD, record_of, row_of, unit_vectors, vectors_of
+from visavis.store.milvus.sweep import MilvusSweep
+from visavis.store.milvus.where import compile_filter, named
+from visavis.types import Filter, ImageRecord, Kind, Vectors
+
+_BYTES = 16_000_000  # of a call; gRPC refuses 64 MB
+_ASKED = 1_000  # ids a call
+_BLOCK = 2_000
+
+
+class MilvusStore:
+    """Keeps records and vectors in a collection. Several processes may write at once."""
+
+    def __init__(self, address: Address) -> None:
+        """Open what is there. Raises IndexMissingError, StoreUnreachableError, …"""
+        self._client = Client(address)
+        self._kept = KeptFacts(self._client)
+        self._sweeps: weakref.WeakSet[MilvusSweep] = weakref.WeakSet()
+        self._writing = threading.RLock()
+        self._kept.now(fresh=True)
+
+    @classmethod
+    def create(cls, address: Address, model: ModelFacts) -> "MilvusStore":
+        """Make a collection for a model's vectors, unless there is one already."""
+        client = Client(address)
+        try:
+            if not client.exists():
+                client.create(model.dim, Facts(model).to_properties())
+        finally:
+            client.close()
+        return cls(address)
+
+    @property
+    def facts(self) -> StoreFacts:
+        """Where it is, and what it can do besides."""
+        return StoreFacts(str(self._client.address), frozenset())
+
+    def model(self) -> ModelFacts:
+        """The model that made the vectors."""
+        return self._kept.now().model
+
+    def close(self) -> None:
+        """Let the connection go."""
+        self._client.close()
+
+    # -- sources -----------------------------------------------------------------------------------
+
+    def source(self, kind: str, uri: str, *, apart: bool = False) -> SourceRow:
+        """The source with that URI, registered when it is new."""
+
+        def registered(facts: Facts) -> Facts:
+            if any(row.uri == uri for row in facts.sources):
+                return facts
+            number = 1 + max((row.number for row in facts.sources), default=0)
+            others = apart and any(row.kind == kind for row in facts.sources)
+            prefix = f"{Path(uri).name}-{number}/" if others else ""
+            return replace(facts, sources=(*facts.sources, SourceRow(number, kind, uri, prefix)))
+
+        sources = self._kept.change(registered).sources
+        return next(row for row in sources if row.uri == uri)
+
+    def sources(self) -> list[SourceRow]:
+        """All sources, in the order in which they came."""
+        return list(self._kept.now().sources)
+
+    def note_run(self, source: int, run: SourceRun) -> None:
+        """Remember how the last run over a source went."""
+        self._kept.change(lambda facts: replace(facts, runs={**facts.runs, source: run}))
+
+    def move_source(self, source: int, uri: str, below: str = "") -> int:
+        """Give a source another URI, and its records the ids that this brings."""
+        facts = self._kept.now(fresh=True)
+        [old] = [row for row in facts.sources if row.number == source]
+        new = next((row for row in facts.sources if row.uri == uri), old._replace(uri=uri))
+        moved = 0
+        for rows in self._client.walk(f"source == {source}", [*_OTHERS, "vector"], _ASKED):
+            moved += self._moved(rows, old, new, below)
+        sources = [new if row == old else row for row in facts.sources]
+        self._kept.change(
+            lambda facts: replace(facts, sources=tuple({row.uri: row for row in sources}.values()))
+        )
+        return moved
+
+    def _moved(self, rows: Sequence[Row], old: SourceRow, new: SourceRow, below: str) -> int:
+        """Write rows under their new ids, and then remove the old ones."""
+        records = [_renamed(record_of(row), old, new, below) for row in rows]
+        there = self._known([record.id for record in records], ["source"])
+        free = [
+            at
+            for at, record in enumerate(records)
+            if record.id not in there or there[record.id]["source"] == old.number
+        ]
+        kept = [records[at] for at in free]
+        if kept:
+            self._write(new.number, kept, vectors_of(rows)[free])
+            self._kept.note_fields(record.fields for record in kept)
+        gone = {row["id"] for row in rows} - {record.id for record in kept}
+        if gone:
+            self._client.delete(named("id", sorted(gone)))
+        return len(kept)
+
+    def forget_source(self, uri: str) -> int:
+        """Remove a source and all its records; returns how many there were."""
+        number = next((row.number for row in self.sources() if row.uri == uri), None)
+        if number is None:
+            return 0
+        count = self._delete(f"source == {number}")
+        self._kept.change(
+            lambda facts: replace(
+                facts,
+                sources=tuple(row for row in facts.sources if row.number != number),
+                runs={key: run for key, run in facts.runs.items() if key != number},
+            )
+        )
+        return count
+
+    def sweep(
+        self, source: int, below: str = "", among: Sequence[str] | None = None
+    ) -> MilvusSweep:
+        """The beginning of a run over a source, which is to find what has gone."""
+        made = MilvusSweep(self._client, source, below, among)
+        self._sweeps.add(made)
+        return made
+
+    # -- writing -----------------------------------------------------------------------------------
+
+    def upsert(self, source: int, records: Sequence[ImageRecord], vectors: Vectors) -> None:
+        """Add or replace records of a source; the last of an id counts."""
+        latest = {record.id: at for at, record in enumerate(records)}  # twice is two rows there
+        chosen = [records[at] for at in latest.values()]
+        if not chosen:
+            return
+        self._kept.note_fields(record.fields for record in chosen)
+        self._write(source, chosen, unit_vectors(vectors[list(latest.values())]))
+        for sweep in self._sweeps:
+            sweep.wrote(chosen)
+
+    def _write(self, source: int, records: Sequence[ImageRecord], vectors: Vectors) -> None:
+        rows = [row_of(*one, source) for one in zip(records, vectors, strict=True)]
+        with self._writing:
+            for part in _parts(rows, vectors.shape[1]):
+                self._client.upsert(part)
+
+    def update(self, changes: Sequence[Change]) -> None:
+        """Write facts of records that keep their vectors; ids that are unknown are ignored."""
+        self._kept.note_fields(change.fields for change in changes)
+        news = {change.id: change for change in changes}
+        with self._writing:
+            found = self._known(list(news), [*_OTHERS, "source", "vector"])
+            for source in {row["source"] for row in found.values()}:
+                rows = [row for row in found.values() if row["source"] == source]
+                records = [_changed(record_of(row), news[row["id"]]) for row in rows]
+                self._write(source, records, vectors_of(rows))
+
+    def remove(self, ids: Sequence[str]) -> int:
+        """Remove records by id; returns how many there were."""
+        parts = [list(ids[at : at + _ASKED]) for at in range(0, len(ids), _ASKED)]
+        return sum(self._delete(named("id", part)) for part in parts)
+
+    def remove_where(self, where: Filter) -> int:
+        """Remove every record that passes a filter; returns how many there were."""
+        expression = compile_filter(self._resolved(where))
+        if expression.rest is None:
+            return self._delete(expression.text or _ALL)
+        blocks = list(searching.passing(self._client, expression, ()))
+        return self.remove([row["id"] for rows in blocks for row in rows])
+
+    def _delete(self, expression: str) -> int:
+        count = self._client.count(expression)
+        if count:
+            self._client.delete(expression)
+        return count
+
+    # -- reading -----------------------------------------------------------------------------------
+
+    def held(self, hashes: Sequence[str]) -> dict[str, StoredVector]:
+        """Vectors already computed for content with these SHA-256 digests (hex)."""
+        found: dict[str, StoredVector] = {}
+        for start in range(0, len(hashes), _ASKED):
+            part = hashes[start : start + _ASKED]
+            rows = self._client.query(
+                named("sha256", part), ["sha256", "vector", "width", "height"]
+            )
+            for row, vector in zip(rows, vectors_of(rows), strict=True):
+                size = int(row["width"]), int(row["height"])
+                found.setdefault(row["sha256"], StoredVector(vector, *size))
+        return found
+
+    def get(self, id: str) -> ImageRecord:
+        """The record. Raises RecordNotFoundError."""
+        return record_of(self._row(id, RECORD))
+
+    def vector(self, id: str) -> Vectors:
+        """The record's vector, (dim,). Raises RecordNotFoundError."""
+        return np.asarray(self._row(id, ["id", "vector"])["vector"], np.float32)
+
+    def _row(self, id: str, columns: Sequence[str]) -> Row:
+        rows = self._client.query(f"id == {quoted(id)}", columns)
+        if not rows:
+            raise RecordNotFoundError(id)
+        return rows[0]
+
+    def _known(self, ids: Sequence[str], columns: Sequence[str]) -> dict[str, Row]:
+        found: dict[str, Row] = {}
+        for start in range(0, len(ids), _ASKED):
+            rows = self._client.query(named("id", ids[start : start + _ASKED]), ["id", *columns])
+            found |= {row["id"]: row for row in rows}
+        return found
+
+    def search(self, vectors: Vectors, page: Page, where: Filter | None = None) -> list[Answer]:
+        """For each of the unit vectors (n, dim): the records nearest to it, best first."""
+        return searching.search(self._client, vectors, page, self._resolved(where))
+
+    def records(self, where: Filter | None = None) -> Iterator[ImageRecord]:
+        """All records (that pass the filter), in order of their ids."""
+        expression = compile_filter(self._resolved(where))
+        for rows in searching.passing(self._client, expression, RECORD):
+            yield from map(record_of, rows)
+
+    def rows(self, where: Filter | None = None) -> Iterator[Rows]:
+        """All records (that pass the filter) with their vectors, in blocks, in order of ids."""
+        expression = compile_filter(self._resolved(where))
+        for rows in searching.passing(self._client, expression, [*RECORD, "vector"]):
+            yield Rows(tuple(map(record_of, rows)), vectors_of(rows))
+
+    def count(self, where: Filter | None = None) -> int:
+        """How many records there are, or pass a filter."""
+        expression = compile_filter(self._resolved(where))
+        if expression.rest is None:
+            return self._client.count(expression.text)
+        return sum(map(len, searching.passing(self._client, expression, ())))
+
+    def fields(self) -> dict[str, Kind]:
+        """Names of the fields that some record has had, with their kinds."""
+        return dict(self._kept.now().kinds)
+
+    def _resolved(self, where: Filter | None) -> TypedFilter | None:
+        if where is None:
+            return None
+        try:
+            return resolve(where, self._kept.now().kinds)
+        except FilterError:  # another process may have brought the field just now
+            return resolve(where, self._kept.now(fresh=True).kinds)
+
+    # -- life --------------------------------------------------------------------------------------
+
+    def settle(self, thorough: bool = False) -> None:
+        """Have Milvus seal what was written, after which its index finds it quickly."""
+        self._client.settle()
+        if thorough:
+            self._kept.now(fresh=True)
+
+    def info(self) -> StoreInfo:
+        """The state of the store; Milvus does not tell its bytes."""
+        facts = self._kept.now(fresh=True)
+        return StoreInfo(
+            records=self._client.count(),
+            model=facts.model.name,
+            model_ref=facts.model.ref,
+            fingerprint=facts.model.fingerprint,
+            dim=facts.model.dim,
+            bytes=None,
+            approximate=True,
+            pending=0,
+            sources=tuple(
+                SourceInfo(
+                    row, self._client.count(f"source == {row.number}"), facts.runs.get(row.number)
+                )
+                for row in facts.sources
+            ),
+            fields=dict(facts.kinds),
+        )
+
+
+def collection_exists(address: Address) -> bool:
+    """Whether the server has the collection."""
+    client = Client(address)
+    try:
+        return client.exists()
+    finally:
+        client.close()
+
+
+def collection_number(address: Address) -> int:
+    """Milvus's own number of the collection that a name leads to. Raises IndexMissingError."""
+    client = Client(address)
+    try:
+        return int(client.describe()["collection_id"])
+    finally:
+        client.close()
+
+
+_OTHERS = tuple(name for name in RECORD if name != "id")
+_ALL = 'id >= ""'
+
+
+def _changed(record: ImageRecord, change: Change) -> ImageRecord:
+    return replace(
+        record,
+        size=change.size,
+        modified=change.modified,
+        uri=change.uri,
+        fields=dict(change.fields),
+    )
+
+
+def _renamed(record: ImageRecord, old: SourceRow, new: SourceRow, below: str) -> ImageRecord:
+    """The record of a source that lies somewhere else now."""
+    start = f"{below}/" if below else ""
+    uri, fields = record.uri, dict(record.fields)
+    if uri.startswith(f"{old.uri}/"):
+        uri = f"{new.uri}/{start}{uri.removeprefix(f'{old.uri}/')}"
+    if below:
+        inner = f"/{fields['folder']}" if "folder" in fields else ""
+        fields["folder"] = below + inner
+    id = new.prefix + start + record.id.removeprefix(old.prefix)
+    return replace(record, id=id, uri=uri, fields=fields)
+
+
+def _parts(rows: Sequence[Row], dim: int) -> Iterator[list[Row]]:
+    """Rows in calls of a few megabytes."""
+    part: list[Row] = []
+    size = 0
+    for row in rows:
+        taken = 4 * dim + len(row["id"]) + len(row["uri"]) + len(str(row["fields"])) + 200
+        if part and size + taken > _BYTES:
+            yield part
+            part, size = [], 0
+        part.append(row)
+        size += taken
+    if part:
+        yield part

@@ -1,0 +1,102 @@
+"""A run over one source of a collection: what was met, and what has gone."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+from visavis.store.base import Gone, KnownRecord
+from visavis.store.fields import as_text
+from visavis.store.milvus.client import Client
+from visavis.store.milvus.rows import fields_of
+from visavis.store.milvus.where import below, both, named
+from visavis.types import ImageRecord
+
+_BLOCK = 10_000
+_ASKED = 1_000
+_KNOWN = ("id", "source", "size", "modified", "sha256", "uri", "fields")
+
+
+class MilvusSweep:
+    """Remembers the ids that were met: a stamp in each row would write all vectors again."""
+
+    def __init__(
+        self, client: Client, source: int, prefix: str, among: Sequence[str] | None = None
+    ) -> None:
+        self._client = client
+        self._source = source
+        self._among = among is not None
+        chosen = "" if among is None else _among(among)
+        self._own = both(f"source == {source}", below(prefix), chosen)
+        self._met: set[str] = set()
+        self._new: Counter[str] = Counter()
+        self._count = client.count(self._own, strong=True)  # what other processes wrote, too
+
+    def count(self) -> int:
+        """How many records the source has."""
+        return self._client.count(self._own)
+
+    def known(self, ids: Sequence[str]) -> dict[str, KnownRecord]:
+        """What is known of these ids, of whatever source; unknown ones are left out."""
+        rows = self._client.query(named("id", ids), _KNOWN) if ids else []
+        return {
+            row["id"]: KnownRecord(
+                row["source"] == self._source,
+                row["id"] in self._met,
+                int(row["size"]),
+                row["modified"],
+                bytes.fromhex(row["sha256"]),
+                row["uri"],
+                as_text(fields_of(row["fields"])),
+            )
+            for row in rows
+        }
+
+    def seen(self, ids: Sequence[str]) -> None:
+        """Note that the source names these ids still: they are not gone."""
+        self._met.update(ids)
+
+    def wrote(self, records: Sequence[ImageRecord]) -> None:
+        """Note that these were written meanwhile."""
+        new = {record.id: record for record in records}
+        self._new.update(r.sha256 for id, r in new.items() if id not in self._met)
+        self._met.update(new)
+
+    def gone(self, spared: Callable[[str, str], bool], most: int | None = None) -> Gone:
+        """Remove the source's records that were neither seen nor written since the sweep began."""
+        leaving = [
+            (row["id"], row["sha256"])
+            for rows in self._client.walk(self._own, ["uri", "sha256"], _BLOCK)
+            for row in rows
+            if row["id"] not in self._met and not spared(row["id"], row["uri"])
+        ]
+        if self._among:
+            self._new = self._elsewhere(leaving)
+        moved = (Counter(sha256 for _, sha256 in leaving) & self._new).total()
+        lost = len(leaving) - moved
+        refused = lost if most is not None and lost > most else 0
+        if refused:
+            leaving = [one for one in leaving if one[1] in self._new]
+        for start in range(0, len(leaving), _BLOCK):
+            part = [id for id, _ in leaving[start : start + _BLOCK]]
+            self._client.delete(named("id", part))
+        return Gone(len(leaving), moved, refused)
+
+    def _elsewhere(self, leaving: Sequence[tuple[str, str]]) -> Counter[str]:
+        """Of the contents of records that leave: how many have moved, as others that stay have it.
+
+        Milvus does not know which of them were written later.
+        """
+        going = {id for id, _ in leaving}
+        hashes = sorted({sha256 for _, sha256 in leaving})
+        there: set[str] = set()
+        for start in range(0, len(hashes), _ASKED):
+            rows = self._client.query(
+                named("sha256", hashes[start : start + _ASKED]), ["id", "sha256"]
+            )
+            there |= {row["sha256"] for row in rows if row["id"] not in going}
+        return Counter(sha256 for _, sha256 in leaving if sha256 in there)
+
+
+def _among(ids: Sequence[str]) -> str:
+    """Records with one of these ids, or below one, as in a folder."""
+    parts = [named("id", ids), *(below(f"{id}/") for id in ids)]
+    return " or ".join(f"({part})" for part in parts)

@@ -1,0 +1,30 @@
+"""Odd fields, and odd conditions on them, for hypothesis."""
+
+from hypothesis import strategies as st
+
+from visavis.types import Condition, Range
+
+NAMES = ("a", "b b", "c'c")
+_TEXTS = st.text(
+    st.sampled_from("abAB%_\\' éÉßİıſ図0123456789.-,"), min_size=0, max_size=4
+) | st.sampled_from(
+    ["true", "False", "1", "1.0", "01", "-3", "2024-05-01", "2024-05", "2024", "1e2", "nan", "inf"]
+)
+_NUMBERS = st.integers(-5, 5) | st.sampled_from([0.5, -2.25, 100.0, 1e14, 2**53 + 1, 2**62])
+# From 1e15 on SQLite writes a number as 1.0e+15, in which `~` finds other letters than in Python's.
+_VALUES = _TEXTS | _NUMBERS | st.booleans()
+FIELDS = st.dictionaries(st.sampled_from(NAMES), _VALUES, max_size=3)
+_ENDS = st.none() | _VALUES
+CONDITIONS = st.builds(
+    Condition,
+    st.sampled_from(NAMES),
+    st.sampled_from(["=", "!="]),
+    st.lists(_VALUES | st.builds(Range, _ENDS, _ENDS), min_size=1, max_size=8).map(tuple),
+    st.booleans(),
+) | st.builds(
+    Condition,
+    st.sampled_from(NAMES),
+    st.sampled_from(["<", "<=", ">", ">=", "~"]),
+    _VALUES.map(lambda value: (value,)),
+    st.booleans(),
+)

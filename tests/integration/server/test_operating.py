@@ -29,6 +29,9 @@ def test_every_request_can_be_logged(serve: Serve, drawn_index: Path) -> None:
     served = serve(drawn_index, "--log-requests")
     answer = served.get("/v1/info", headers={"X-Request-Id": "from-the-proxy.7"})
     assert answer.headers["x-request-id"] == "from-the-proxy.7"
+    deadline = time.monotonic() + 20  # a line follows its answer
+    while "from-the-proxy.7" not in served.log.read_text() and time.monotonic() < deadline:
+        time.sleep(0.05)
     [line] = [line for line in served.log.read_text().splitlines() if "from-the-proxy.7" in line]
     assert " INFO from-the-proxy.7 127.0.0.1 GET /v1/info 200 " in line
     odd = served.get("/v1/info", headers={"X-Request-Id": "a b\tERROR"})

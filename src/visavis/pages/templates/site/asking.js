@@ -129,6 +129,7 @@ answerTo = async (text, among) => {
   const named = await captionsOnly(text, among);
   if (!vector) return { ...named, notes: [`The model knows none of the words of “${text}”.`] };
   const found = await matches(vector, reachOf(vector), among);
+  keepForLater();
   const notes = [...read.cut].map(([word, as]) => `“${word}” was read as ${as}.`);
   if (read.unknown.size) notes.push(`Unknown and ignored: ${[...read.unknown].map((word) => `“${word}”`).join(", ")}.`);
   if (read.more) notes.push(`Only the first ${MOST_WORDS} words were read.`);
@@ -153,9 +154,10 @@ async function askWith(file) {
     if (!within()) throw new Error(FROM_FILE);
     const [picture] = await Promise.all([pixelsOf(file, site.search.size), model(), gallery()]);
     const vector = await vectorOf(picture);
+    keepForLater();
     questions.push({ url: URL.createObjectURL(file), name: file instanceof File ? file.name : "", vector, exact: readsBack() });
     clearTimeout(told);
-    location.hash = address({ a: String(questions.length) });
+    go(address({ a: String(questions.length) }));
   } catch (error) {
     clearTimeout(told);
     failed(error);
@@ -205,7 +207,7 @@ whenReady.push(() => {
   keepForLater();
 });
 
-/** Let the browser keep what was loaded, where it may: then the page works without a connection. */
+/** Let the browser keep what was loaded by now, where it may: then the page works without a connection. */
 async function keepForLater() {
   if (!("serviceWorker" in navigator) || !document.documentElement.dataset.parts || location.protocol === "file:") return;
   try {

@@ -119,6 +119,12 @@ const otherViews = [];
 
 let turn = 0;
 
+/** Show what an address says, also where the window has it already: then browsers tell nobody. @param {string} to */
+function go(to) {
+  if (location.hash === to) show();
+  else location.hash = to;
+}
+
 async function show() {
   const now = wanted();
   if (!location.hash.slice(1)) {
@@ -180,7 +186,7 @@ async function begin() {
   byId("ask").addEventListener("submit", (/** @type {Event} */ event) => {
     event.preventDefault();
     const q = byId("words").value.trim().slice(0, LONGEST);
-    location.hash = q ? address({ q, chosen: wanted().chosen }) : address({});
+    go(q ? address({ q, chosen: wanted().chosen }) : address({}));
   });
   addEventListener("keydown", (event) => {
     const typing = event.target instanceof HTMLElement && event.target.matches("input, select, textarea");

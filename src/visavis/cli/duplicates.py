@@ -197,18 +197,15 @@ def _refuse_idle_options(
     """An option that would do nothing is a mistake in the command."""
     from visavis.errors import UsageError
 
-    chosen = [name for name, value in asked.items() if value is not None]
+    chosen = options.at_most_one({name: value is not None for name, value in asked.items()})
     given = [name for name, value in scanning.items() if value]
-    if len(chosen) > 1:
-        raise UsageError(f"{' and '.join(chosen)} exclude one another; give one of them")
     if chosen and given:
         raise UsageError(f"{given[0]} is for finding duplicates, and {chosen[0]} looks for none")
     if chosen == ["--decide"] and json_output:
         raise UsageError("--decide prints nothing that --json could change")
     if to is not None and chosen != ["--apply"]:
         raise UsageError("--to says where --apply moves files; there is no --apply")
-    if json_output and scanning["--csv"]:
-        raise UsageError("--json and --csv exclude one another; give one of them")
+    options.at_most_one({"--json": json_output, "--csv": scanning["--csv"]})
     if scanning["--plan"] and not scanning["--keep"]:
         raise UsageError("a plan needs a rule: say which copy to keep, with --keep")
 

@@ -49,7 +49,7 @@ def export(
             show_default=False,
         ),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
+    force: options.Force = False,
     json_output: options.Json = False,
 ) -> None:
     """Write records and vectors to a file that other tools open.

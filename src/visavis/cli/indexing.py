@@ -50,15 +50,8 @@ def index(
         ),
     ] = None,
     image_column: options.ImageColumn = None,
-    id_column: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="The catalogue's column with ids.")
-    ] = None,
-    exclude: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="GLOB", help="Leave out files and folders that match; may be repeated."
-        ),
-    ] = None,
+    id_column: options.IdColumn = None,
+    exclude: options.Exclude = None,
     rebuild: Annotated[
         bool, typer.Option("--rebuild", help="Make every vector again, with --model if given.")
     ] = False,
@@ -99,10 +92,7 @@ def index(
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit with code 4 if files were skipped.")
     ] = False,
-    jobs: Annotated[
-        int | None,
-        typer.Option("--jobs", "-j", min=1, metavar="N", help="Threads. [default: one per core]"),
-    ] = None,
+    jobs: options.Jobs = None,
     device: options.Device = None,
     max_megapixels: options.MaxMegapixels = None,
     allow_private: options.AllowPrivate = False,

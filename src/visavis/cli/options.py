@@ -1,5 +1,6 @@
 """Options that several commands share, and the settings that they make up."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -26,6 +27,22 @@ ImageColumn = Annotated[
         help="The catalogue's column with paths or URLs.",
     ),
 ]
+IdColumn = Annotated[
+    str | None, typer.Option(metavar="COLUMN", help="The catalogue's column with ids.")
+]
+Exclude = Annotated[
+    list[str] | None,
+    typer.Option(metavar="GLOB", help="Leave out files and folders that match; may be repeated."),
+]
+Jobs = Annotated[
+    int | None,
+    typer.Option("--jobs", "-j", min=1, metavar="N", help="Threads. [default: one per core]"),
+]
+Files = Annotated[bool, typer.Option("--files", "-f", help="Print only paths, one per line.")]
+Print0 = Annotated[
+    bool, typer.Option("--print0", "-0", help="Print only paths, each terminated by NUL.")
+]
+Force = Annotated[bool, typer.Option("--force", help="Replace an existing file.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Device = Annotated[
     str | None,
@@ -104,6 +121,16 @@ def open_index(given: "Settings") -> "ImageIndex":
         jobs=given.jobs or None,
         max_pixels=given.max_pixels,
     )
+
+
+def at_most_one(flags: Mapping[str, object]) -> list[str]:
+    """The name of the flag that was given, if any was. Raises UsageError for more than one."""
+    from visavis.errors import UsageError
+
+    chosen = [name for name, value in flags.items() if value]
+    if len(chosen) > 1:
+        raise UsageError(f"{' and '.join(chosen)} exclude one another; give one of them")
+    return chosen
 
 
 def check_image_column(

@@ -122,12 +122,8 @@ def search(
     preview: Annotated[
         bool, typer.Option("--preview", "-p", help="Show the pictures in the terminal.")
     ] = False,
-    files: Annotated[
-        bool, typer.Option("--files", "-f", help="Print only paths, one per line.")
-    ] = False,
-    print0: Annotated[
-        bool, typer.Option("--print0", "-0", help="Print only paths, each terminated by NUL.")
-    ] = False,
+    files: options.Files = False,
+    print0: options.Print0 = False,
     json_output: options.Json = False,
     jsonl: Annotated[
         bool, typer.Option("--jsonl", help="Print one JSON object per result.")
@@ -250,9 +246,7 @@ def _refuse_idle_options(formats: dict[str, bool], preview: bool) -> None:
     """An option that would do nothing is a mistake in the command."""
     from visavis.errors import UsageError
 
-    chosen = [option for option, given in formats.items() if given]
-    if len(chosen) > 1:
-        raise UsageError(f"{' and '.join(chosen)} exclude one another; give one of them")
+    chosen = options.at_most_one(formats)
     if preview and chosen:
         raise UsageError(f"--preview shows pictures to people, {chosen[0]} is for programs")
 

@@ -207,7 +207,7 @@ def _page(title: str, data: MapData, tiles: Sequence[Markup]) -> str:
         tiles=tiles,
         home="",
         loading="Opening the map …",
-        placeholder="Words or an id",
+        hint="Words or an id",
     )
 
 

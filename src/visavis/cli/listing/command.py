@@ -34,26 +34,20 @@ def list_(
         int, typer.Option("--top", "-k", min=1, metavar="N", help="Maximum number of records.")
     ] = 10,
     offset: Annotated[int, typer.Option(min=0, metavar="N", help="Number of records to skip.")] = 0,
-    files: Annotated[
-        bool, typer.Option("--files", "-f", help="Print only paths, one per line.")
-    ] = False,
-    print0: Annotated[
-        bool, typer.Option("--print0", "-0", help="Print only paths, each terminated by NUL.")
-    ] = False,
+    files: options.Files = False,
+    print0: options.Print0 = False,
     json_output: options.Json = False,
     jsonl: Annotated[
         bool, typer.Option("--jsonl", help="Print one JSON object per record.")
     ] = False,
 ) -> None:
     """List records, by filters and in an order."""
-    from visavis.errors import UsageError
     from visavis.filters import as_filter
     from visavis.store.capabilities import faceted
 
-    formats = {"--json": json_output, "--jsonl": jsonl, "--files": files, "--print0": print0}
-    chosen = [option for option, given in formats.items() if given]
-    if len(chosen) > 1:
-        raise UsageError(f"{' and '.join(chosen)} exclude one another; give one of them")
+    options.at_most_one(
+        {"--json": json_output, "--jsonl": jsonl, "--files": files, "--print0": print0}
+    )
     with options.open_index(options.settings(index)) as target:
         browse = faceted(target.store).browse
         records, total = browse.page(top, offset, as_filter(where or []), sort)

@@ -45,7 +45,7 @@ def map_(
         bool, typer.Option("--show-gps", help="Say on the page where photos were taken.")
     ] = False,
     allow_private: options.AllowPrivate = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
+    force: options.Force = False,
     json_output: options.Json = False,
 ) -> None:
     """Draw a map of an index, on which pictures that are alike are near one another.

@@ -32,15 +32,8 @@ def watch(
         typer.Option("--model", metavar="MODEL", help="Name or folder, for a new index."),
     ] = None,
     image_column: options.ImageColumn = None,
-    id_column: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="The catalogue's column with ids.")
-    ] = None,
-    exclude: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="GLOB", help="Leave out files and folders that match; may be repeated."
-        ),
-    ] = None,
+    id_column: options.IdColumn = None,
+    exclude: options.Exclude = None,
     poll: Annotated[
         float | None,
         typer.Option(
@@ -59,10 +52,7 @@ def watch(
             help="Remove what is gone, even if that is more than a tenth of a source at once.",
         ),
     ] = False,
-    jobs: Annotated[
-        int | None,
-        typer.Option("--jobs", "-j", min=1, metavar="N", help="Threads. [default: one per core]"),
-    ] = None,
+    jobs: options.Jobs = None,
     device: options.Device = None,
     max_megapixels: options.MaxMegapixels = None,
     allow_private: options.AllowPrivate = False,

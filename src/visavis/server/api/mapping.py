@@ -39,7 +39,7 @@ def _page() -> bytes:
         scripts=(*SCRIPTS, "served.js"),
         home="./",
         loading="Opening the map …",
-        placeholder="Words, an id, or drop a picture",
+        hint="Words, an id, or drop a picture",
     ).encode()
 
 

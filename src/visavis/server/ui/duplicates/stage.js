@@ -1,13 +1,13 @@
 /** Two pictures: side by side, or one over the other to flicker, subtract or slide. */
 
-import { ask, getBlob, showPicture } from "../api.js";
+import { ask, showPicture } from "../api.js";
 import { byId, counted, el, say } from "../dom.js";
 import { lay } from "../later/lay.js";
+import { sharpen } from "../later/sharpen.js";
 import { titleOf } from "../records.js";
 
 /** @typedef {import("./groups.js").Copy} Copy @typedef {"beside"|"flip"|"difference"|"slider"} Look */
 
-const SHOWN_BY_BROWSERS = /^image\/(jpeg|png|webp|gif|avif|bmp)/;
 const WHOLE = /** @type {[number, number][]} */ ([[0, 0], [1, 0], [1, 1], [0, 1]]);
 
 /** The two pictures of a pair. */
@@ -120,21 +120,7 @@ function picture(copy, side) {
   image.addEventListener("load", () => image.classList.add("loaded"));
   image.addEventListener("error", () => frame.classList.add("gone"));
   showPicture(image, `${copy.thumbnail}&side=${side}`);
-  if (!/^https?:/.test(copy.uri)) sharpen(image, copy);
+  if (!/^https?:/.test(copy.uri)) sharpen(image, copy.file);
   return frame;
 }
 
-/** @param {HTMLImageElement} image @param {Copy} copy */
-async function sharpen(image, copy) {
-  try {
-    const blob = await getBlob(copy.file);
-    if (!image.isConnected || !SHOWN_BY_BROWSERS.test(blob.type)) return;
-    const large = new Image();
-    large.src = URL.createObjectURL(blob);
-    await large.decode();
-    image.src = large.src;
-    image.addEventListener("load", () => URL.revokeObjectURL(large.src), { once: true });
-  } catch {
-    // The smaller picture stays.
-  }
-}

@@ -6,6 +6,7 @@ import { foundBy, relationOf, scoreBar } from "../grid.js";
 import { sentence, showToast } from "../notice.js";
 import { labelOf, shown, titleOf } from "../records.js";
 import { around } from "./around.js";
+import { sharpen } from "./sharpen.js";
 import { styled } from "./styles.js";
 import { FIELD } from "./tags.js";
 
@@ -15,7 +16,6 @@ await styled("details.css");
 
 const LARGEST = 12e6;
 const SHORT = 120; // letters of a title that is shown whole
-const SHOWN_BY_BROWSERS = /^image\/(jpeg|png|webp|gif|avif|bmp|svg)/;
 
 /** The dialog. */
 export class Details {
@@ -84,7 +84,7 @@ export class Details {
       });
     });
     showPicture(image, `${record.thumbnail}&side=640`);
-    if (record.size <= LARGEST) sharpen(image, record);
+    if (record.size <= LARGEST) sharpen(image, record.file);
     this.zoom = null;
     this.#closely(frame, image);
     return frame;
@@ -208,21 +208,6 @@ async function opened(event, file) {
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error);
     showToast("The file cannot be opened", sentence(text), undefined, byId("details"));
-  }
-}
-
-/** Show the file itself once it is there. @param {HTMLImageElement} image @param {ImageRecord} record */
-async function sharpen(image, record) {
-  try {
-    const blob = await getBlob(record.file);
-    if (!image.isConnected || !SHOWN_BY_BROWSERS.test(blob.type)) return;
-    const large = new Image();
-    large.src = URL.createObjectURL(blob);
-    await large.decode();
-    image.src = large.src;
-    image.addEventListener("load", () => URL.revokeObjectURL(large.src), { once: true });
-  } catch {
-    // The smaller picture stays.
   }
 }
 

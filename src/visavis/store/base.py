@@ -71,8 +71,8 @@ class Change(NamedTuple):
     fields: Fields
 
 
-Capability = Literal["evidence", "facets", "local", "tags", "text"]
-"""What not every store can do; see `visavis.store.capabilities`."""
+Capability = Literal["aspects", "evidence", "facets", "local", "tags", "text"]
+"""What not every store can do; see `visavis.store.capabilities` and `visavis.store.aspects`."""
 
 
 class StoreFacts(NamedTuple):

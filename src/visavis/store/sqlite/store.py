@@ -26,6 +26,7 @@ from visavis.store.base import (
 from visavis.store.nearest.sizes import Sizes
 from visavis.store.nearest.together import rank_all
 from visavis.store.sqlite import edits, rows, sources, walk
+from visavis.store.sqlite.capabilities.aspects import Aspects
 from visavis.store.sqlite.capabilities.browse import Browse
 from visavis.store.sqlite.capabilities.evidence import Evidence
 from visavis.store.sqlite.capabilities.tagged import Tagged
@@ -39,7 +40,7 @@ from visavis.store.sqlite.text.search import TextSearch
 from visavis.store.sqlite.where import compile_filter
 from visavis.types import Filter, ImageRecord, Kind, Vectors
 
-_CAN: frozenset[Capability] = frozenset({"evidence", "facets", "local", "tags", "text"})
+_CAN: frozenset[Capability] = frozenset({"aspects", "evidence", "facets", "local", "tags", "text"})
 _MODEL_KEYS = ("model", "model_ref", "fingerprint")
 _FROM = "FROM records r JOIN sources s ON s.number = r.source"
 _FEW = 5_000  # records whose fields are looked through after every run, in some 20 ms
@@ -67,6 +68,7 @@ class SqliteStore:
         self.browse = Browse(self._db, self._snapshots, self._fetch)
         self.tagged = Tagged(self._db)
         self.evidence = Evidence(self._db)
+        self.aspects = Aspects(self._db, self._snapshots, self._fetch)
         self.texts = TextSearch(self._db, self._snapshots, self._fetch)
 
     @property

@@ -1,15 +1,19 @@
 """The words that every part of visavis speaks: records, queries, filters, matches, reports.
 
-Nothing here imports another module of ours, reads a file or opens a connection.
+Nothing here imports another part of ours, reads a file or opens a connection.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from visavis.types.reports import Failure as Failure
+from visavis.types.reports import IndexReport as IndexReport
+from visavis.types.reports import merged as merged
 
 RGB = NDArray[np.uint8]
 """A decoded picture: (height, width, 3), upright, red first."""
@@ -314,78 +318,6 @@ class SearchResult:
         if self.total_matching is not None:
             shape["total_matching"] = self.total_matching
         return shape
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """An image (or a folder) that could not be taken in, and why, in one sentence."""
-
-    uri: str
-    reason: str
-    about: tuple[str, ...] = ()
-    """Ids of records that it may be about; they stay in the index."""
-
-    def to_dict(self) -> dict[str, str]:
-        """The JSON shape of a failure."""
-        return {"uri": self.uri, "reason": self.reason}
-
-
-@dataclass(slots=True)
-class IndexReport:
-    """What an indexing run did; it also travels to progress callbacks while the run goes on."""
-
-    added: int = 0
-    unchanged: int = 0
-    moved: int = 0
-    removed: int = 0
-    tagged: int = 0
-    """Records that were given tags; they are counted above as well."""
-    failed: list[Failure] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    """Things worth reporting that are not failures, such as a duplicate id."""
-    seconds: float = 0.0
-
-    def in_words(self) -> str:
-        """What changed, and how fast: `2 added, 1 removed in 0.4 s (7 a second)`."""
-        named = {
-            "added": self.added,
-            "moved": self.moved,
-            "removed": self.removed,
-            "skipped": len(self.failed),
-        }
-        told = ", ".join(f"{count} {name}" for name, count in named.items() if count)
-        done = self.added + self.moved + self.removed
-        rate = done / self.seconds if self.seconds > 0 else 0.0
-        pace = f" ({rate:.0f} a second)" if rate >= 1 else ""
-        return f"{told or f'{self.unchanged} unchanged'} in {self.seconds:.1f} s{pace}"
-
-    def to_dict(self) -> dict[str, Any]:
-        """The JSON shape of a report."""
-        return {
-            "added": self.added,
-            "unchanged": self.unchanged,
-            "moved": self.moved,
-            "removed": self.removed,
-            "tagged": self.tagged,
-            "failed": [failure.to_dict() for failure in self.failed],
-            "notes": list(self.notes),
-            "seconds": round(self.seconds, 3),
-        }
-
-
-def merged(reports: Iterable[IndexReport]) -> IndexReport:
-    """One report for several sources."""
-    total = IndexReport()
-    for report in reports:
-        total.added += report.added
-        total.unchanged += report.unchanged
-        total.moved += report.moved
-        total.removed += report.removed
-        total.tagged += report.tagged
-        total.failed += report.failed
-        total.notes += report.notes
-        total.seconds += report.seconds
-    return total
 
 
 def only_known(options: Mapping[str, object], kind: type) -> None:

@@ -5,27 +5,23 @@ Nothing here imports another part of ours, reads a file or opens a connection.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
+from visavis.types.arrays import RGB as RGB
+from visavis.types.arrays import Box as Box
+from visavis.types.arrays import Vectors as Vectors
 from visavis.types.reports import Failure as Failure
 from visavis.types.reports import IndexReport as IndexReport
 from visavis.types.reports import merged as merged
-
-RGB = NDArray[np.uint8]
-"""A decoded picture: (height, width, 3), upright, red first."""
-
-Vectors = NDArray[np.float32]
-"""Embeddings: (n, dim), rows of unit length; a single embedding has shape (dim,)."""
+from visavis.types.terms import ClassTerm as ClassTerm
+from visavis.types.terms import ImageTerm as ImageTerm
+from visavis.types.terms import RecordTerm as RecordTerm
+from visavis.types.terms import Term as Term
+from visavis.types.terms import TextTerm as TextTerm
+from visavis.types.terms import VectorTerm as VectorTerm
 
 FieldValue = str | int | float | bool
 Fields = Mapping[str, FieldValue]
-
-Box = tuple[float, float, float, float]
-"""A region as fractions of the upright picture: left, top, right, bottom, each 0…1."""
 
 Operator = Literal["=", "!=", "<", "<=", ">", ">=", "~"]
 
@@ -109,50 +105,6 @@ class Filter:
     conditions: tuple[Condition, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ImageTerm:
-    """A picture to look like: a path, the bytes of an image file, or decoded pixels."""
-
-    image: str | Path | bytes | RGB
-    box: Box | None = None
-    weight: float = 1.0
-    sha256: str | None = None
-    """Of the file (hex), where decoded pixels are all that it shows."""
-
-
-@dataclass(frozen=True, slots=True)
-class RecordTerm:
-    """A record that the index already has."""
-
-    id: str
-    weight: float = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class TextTerm:
-    """Words, for models with a text side."""
-
-    text: str
-    weight: float = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class ClassTerm:
-    """A class that the model's classifier knows, such as "Siamese cat": more of it, or less."""
-
-    name: str
-    weight: float = 1.0
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class VectorTerm:
-    """An embedding by the index's model that was made elsewhere."""
-
-    vector: Vectors
-    """(dim,), of any length but 0."""
-    weight: float = 1.0
-
-
 By = Literal["looks", "text", "both"]
 """What answers words: the model that reads them, the records' own text, or both rankings fused."""
 
@@ -165,8 +117,6 @@ RELATIONS: tuple[Relation, ...] = ("exact", "near_duplicate", "variant", "simila
 
 FALSE_MATCH = 0.01
 """Of questions with nothing alike in the index, how many may get an answer called similar."""
-
-Term = ImageTerm | RecordTerm | TextTerm | ClassTerm | VectorTerm
 
 
 class Tag(NamedTuple):

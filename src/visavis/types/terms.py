@@ -1,0 +1,53 @@
+"""What a query is made of: pictures, records, words, classes, vectors."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from visavis.types.arrays import RGB, Box, Vectors
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ImageTerm:
+    """A picture to look like: a path, the bytes of an image file, or decoded pixels."""
+
+    image: str | Path | bytes | RGB
+    box: Box | None = None
+    weight: float = 1.0
+    sha256: str | None = None
+    """Of the file (hex), where decoded pixels are all that it shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordTerm:
+    """A record that the index already has."""
+
+    id: str
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class TextTerm:
+    """Words, for models with a text side."""
+
+    text: str
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class ClassTerm:
+    """A class that the model's classifier knows, such as "Siamese cat": more of it, or less."""
+
+    name: str
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class VectorTerm:
+    """An embedding by the index's model that was made elsewhere."""
+
+    vector: Vectors
+    """(dim,), of any length but 0."""
+    weight: float = 1.0
+
+
+Term = ImageTerm | RecordTerm | TextTerm | ClassTerm | VectorTerm

@@ -208,10 +208,9 @@ def _attempt(query: Query, store: VectorStore, means: Means, made_by: ModelFacts
     def looks() -> Looks:
         began = time.perf_counter()
         asked = query_vector(query.terms, store, made_by, embedder, means.fetch, means.max_pixels)
-        notes = term_notes(query.terms, embedder)
         means.observe("embed", time.perf_counter() - began)
         seen.append(asked)
-        return Looks(asked, notes)
+        return Looks(asked, partial(term_notes, embedder=embedder))
 
     if asks_text(query) and has_text(store):
         searched = time.perf_counter()
@@ -222,7 +221,7 @@ def _attempt(query: Query, store: VectorStore, means: Means, made_by: ModelFacts
         asked, notes = looks()
         searched = time.perf_counter()
         judging = Judging(store, made_by, means.cuts or Cuts(store), embedder, means.max_pixels)
-        result, asked = rank(asked, query, judging, started, notes)
+        result, asked = rank(asked, query, judging, started, notes(query.terms))
         seen = [asked]
     if query.count:
         result = replace(result, total_matching=_matching(query, store, seen, result))

@@ -1,7 +1,7 @@
 """Questions of words alone: answered by how pictures look, by the records' own text, or by both."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from visavis.errors import ModelUnknownError, TextUnsupportedError, UnknownWordError, UsageError
@@ -9,7 +9,7 @@ from visavis.flows.query.folding import FIRST, Block, folded, folds
 from visavis.flows.query.vector import QueryVector, reason_for_nothing
 from visavis.store.capabilities import TextAnswer, WithText
 from visavis.store.text.own import MOST_WORDS, Words, words_of
-from visavis.types import Filter, Query, SearchResult, TextTerm
+from visavis.types import Filter, Query, SearchResult, Term, TextTerm
 
 _SHOWN = 200  # characters of a text
 _NOT_INDEXED = (
@@ -22,7 +22,8 @@ class Looks(NamedTuple):
     """What the model makes of a question's words."""
 
     asked: QueryVector
-    notes: tuple[str, ...]
+    notes: Callable[[Iterable[Term]], tuple[str, ...]]
+    """What it ignored of some of the terms, or takes in two ways."""
 
 
 def asks_text(query: Query) -> bool:
@@ -77,13 +78,14 @@ def answer(
 
     found, folding = _paged(query, store, ask)
     found = found._replace(matches=asked.scored(found.matches))
-    if found.whole:
-        notes = ()  # what the model ignored was found in the text
-    elif query.offset == 0:
-        notes += asked.weak(found.matches)
-    notes += (_NOT_INDEXED,) if not readable else ()
+    ignored = [term for term in _unwanted(query) if notes([term])]
+    remarks = notes(_not_in_text(ignored, store, readable))
+    if not found.whole:  # else what the model ignored was found in the text
+        remarks = notes(term for term in query.terms if term.weight >= 0) + remarks
+        remarks += asked.weak(found.matches) if query.offset == 0 else ()
+    remarks += (_NOT_INDEXED,) if not readable else ()
     reason = None if found.matches else reason_for_nothing(query, found.total)
-    return _result(store, found, started, reason, (*notes, *_cut(words), *folding))
+    return _result(store, found, started, reason, (*remarks, *_cut(words), *folding))
 
 
 def count(query: Query, store: WithText) -> int:
@@ -137,6 +139,9 @@ def _by_text(
 
     found, folding = _paged(query, store, ask)
     notes = _cut(words) + folding
+    if idle := _not_in_text(_unwanted(query), store, readable=True):
+        names = ", ".join(repr(term.text[:_SHOWN]) for term in idle)
+        notes += (f"no record has {names} in its own text; nothing was left out for it",)
     if found.matches and not found.whole:
         notes += ("no record's own text has all of these words; the score is their share",)
     reason = None if found.matches else _nothing(query, store, words, found, error)
@@ -150,12 +155,12 @@ def _nothing(
         return reason_for_nothing(query, found.total)
     asked = _wanted(query)
     passing = " that passes the filter" if query.where is not None else ""
-    told = f"no record{passing} has {asked[:_SHOWN]!r} in its own text"
+    reason = f"no record{passing} has {asked[:_SHOWN]!r} in its own text"
     if not words.groups:
-        told = f"{asked[:_SHOWN]!r} has no letters or digits to look for in the records' own text"
+        reason = f"{asked[:_SHOWN]!r} has no letters or digits to look for in the records' own text"
     if isinstance(error, ModelUnknownError | TextUnsupportedError):
-        told += f", and the index's model {store.model().name!r} does not read words"
-    return told
+        reason += f", and the index's model {store.model().name!r} does not read words"
+    return reason
 
 
 def _wanted(query: Query) -> str:
@@ -163,6 +168,20 @@ def _wanted(query: Query) -> str:
     return " ".join(
         term.text for term in query.terms if isinstance(term, TextTerm) and term.weight > 0
     )
+
+
+def _unwanted(query: Query) -> list[TextTerm]:
+    return [term for term in query.terms if isinstance(term, TextTerm) and term.weight < 0]
+
+
+def _not_in_text(terms: Iterable[TextTerm], store: WithText, readable: bool) -> list[TextTerm]:
+    """Those for whose words no record was left out."""
+
+    def found(term: TextTerm) -> bool:
+        words = words_of([(term.text, True)])
+        return bool(words.groups) and bool(store.texts.search(words, 1, min_score=1.0).matches)
+
+    return [term for term in terms if not (readable and found(term))]
 
 
 def _cut(words: Words) -> tuple[str, ...]:

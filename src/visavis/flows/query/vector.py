@@ -20,7 +20,7 @@ from visavis.embedders.base import (
 )
 from visavis.embedders.blocks import reach
 from visavis.embedders.registry import reading_models
-from visavis.errors import TextUnsupportedError, UsageError
+from visavis.errors import TextUnsupportedError, UnknownWordError, UsageError
 from visavis.filters import described
 from visavis.flows.query.terms import NOTHING
 from visavis.flows.relation.shown import Fetch, Shown, of_record, shown, term_picture
@@ -134,18 +134,28 @@ def query_vector(
 
     Each is divided by its reach first, so that words count as much as a picture. A picture's reach
     is 1, and that of several pictures so near to 1 that it is taken for it: questions of records
-    need no model. A class's vector is the direction in which its evidence grows.
+    need no model. A class's vector is the direction in which its evidence grows. An unwanted word
+    that the model does not know is left out, as `term_notes` says of it, unless it stands alone.
     """
-    terms = tuple(terms)
-    if not terms:
+    given = tuple(terms)
+    if not given:
         raise UsageError(NOTHING)
+
+    def see(term: Term) -> _Seen | None:
+        if isinstance(term, VectorTerm):
+            return _Seen(_given(term.vector, made_by.dim))
+        try:
+            return _seen(term, store, embedder, fetch, max_pixels)
+        except UnknownWordError:
+            if isinstance(term, TextTerm) and term.weight < 0 and len(given) > 1:
+                return None
+            raise
+
+    read = [(term, one) for term in given if (one := see(term)) is not None]
+    if not read:
+        raise UnknownWordError("the model knows none of the unwanted words; say what to look for")
+    terms, found = tuple(term for term, _ in read), [one for _, one in read]
     largest = max(abs(term.weight) for term in terms) or 1.0  # so that no weight is too much
-    found = [
-        _Seen(_given(term.vector, made_by.dim))
-        if isinstance(term, VectorTerm)
-        else _seen(term, store, embedder, fetch, max_pixels)
-        for term in terms
-    ]
     weighted = [
         one.vector * (term.weight / largest) for one, term in zip(found, terms, strict=True)
     ]

@@ -170,3 +170,23 @@ def test_a_word_with_a_minus_is_left_out_as_on_the_web(ask: Ask) -> None:
     assert ask("-blue").matches == ask(TextTerm("blue", -1.0)).matches
     hyphens = ask("T-shirt red -", by="text"), ask("T shirt red", by="text")
     assert [m.record.id for m in hyphens[0].matches] == [m.record.id for m in hyphens[1].matches]
+
+
+def test_an_unwanted_word_that_says_nothing_is_reported(ask: Ask) -> None:
+    known = ask("shoe red", "green")
+    ignored = ask("shoe red", "green", TextTerm("xyzzy", -1.0))
+    assert ignored.matches == known.matches  # by looks as well: the word takes nothing away
+    assert ignored.notes == (*known.notes, "unknown: ['xyzzy']")
+    assert ask("mug red -xyzzy").notes[-1] == "unknown: ['xyzzy']"
+    assert ask("red -xyzzy", by="looks").notes == ("unknown: ['xyzzy']",)
+    with pytest.raises(UnknownWordError):
+        ask("-xyzzy -frob")
+
+
+def test_an_unwanted_word_of_the_text_is_not_reported(ask: Ask) -> None:
+    assert not any("Nike" in note for note in ask("red shoe -Nike").notes)
+    by_text = ask("shoe -Nike", by="text")
+    assert [match.record.id for match in by_text.matches] == ["b"]
+    assert by_text.notes == ()
+    [note] = ask("shoe -adidas", by="text").notes
+    assert note == "no record has 'adidas' in its own text; nothing was left out for it"

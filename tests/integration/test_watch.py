@@ -399,3 +399,13 @@ def test_a_watcher_that_is_killed_begins_where_it_was(photos: Path, tmp_path: Pa
             index.compact()
         (photos / "1.png").unlink()
         assert "1 removed" in running.stdout.readline()
+
+
+def test_globs_may_be_given_for_a_folder_that_is_away(photos: Path, tmp_path: Path) -> None:
+    with ImageIndex.create(tmp_path / "i", "fake") as index:
+        index.add(photos)
+    photos.rename(tmp_path / "away")
+    given = photos, "--index", tmp_path / "i", "--exclude", "private", "--poll", "0.3"
+    with command(*given) as running:
+        assert running.stderr is not None
+        assert "an unplugged disk" in running.stderr.readline()

@@ -185,11 +185,15 @@ def refuse_idle_options(sources: list[str], column: str | None, exclude: list[st
 
     from visavis.errors import UsageError
     from visavis.sources.tables import CATALOGUE_SUFFIXES
+    from visavis.sources.web.fetch import is_url
 
-    catalogues = any(Path(source).suffix.lower() in CATALOGUE_SUFFIXES for source in sources)
+    paths = [Path(source) for source in sources if source != "-" and not is_url(source)]
+    catalogues = [path for path in paths if path.suffix.lower() in CATALOGUE_SUFFIXES]
     if column is not None and not catalogues:
         raise UsageError("--image-column and --id-column are for catalogues; none was given")
-    if exclude and not any(Path(source).is_dir() for source in sources):
+    folders = [path for path in paths if path.is_dir()]
+    away = [path for path in paths if path not in catalogues and not path.exists()]
+    if exclude and not folders + away:  # what is away may be a folder on a disk that comes back
         raise UsageError("--exclude is for folders; none was given")
 
 

@@ -60,6 +60,7 @@ def serve(
             "repeated.",
         ),
     ] = None,
+    exclude: options.Exclude = None,
     title: Annotated[
         str,
         typer.Option(
@@ -150,6 +151,7 @@ def serve(
         return
     if scope or until:
         raise UsageError("--scope and --until are for --new-key")
+    _check_exclude(watch, exclude)
     given = options.settings(index, device=device, max_megapixels=max_megapixels)
     _run(
         ServerOptions(
@@ -165,6 +167,7 @@ def serve(
             public=public,
             read_only=read_only,
             watch=tuple(watch or ()),
+            exclude=tuple(exclude or ()),
             title=title,
             root_path=root_path,
             allow_urls=allow_urls,
@@ -180,6 +183,14 @@ def serve(
         ),
         port,
     )
+
+
+def _check_exclude(watch: list[str] | None, exclude: list[str] | None) -> None:
+    from visavis.cli.indexing import refuse_idle_options
+
+    if exclude and not watch:
+        raise UsageError("--exclude leaves files out of folders that --watch names; name one")
+    refuse_idle_options(watch or [], None, exclude)
 
 
 def _make_key(file: Path | None, name: str, scopes: list[str], until: str | None) -> None:

@@ -42,6 +42,8 @@ class ServerOptions:
     """Nobody may write, whatever the key."""
     watch: tuple[str, ...] = ()
     """Folders and catalogues that are watched beside serving."""
+    exclude: tuple[str, ...] = ()
+    """Globs of the watched folders' files and folders to leave out."""
     title: str = ""
     """The field that is a record's title; empty: chosen by names and values."""
     root_path: str = ""
@@ -49,7 +51,7 @@ class ServerOptions:
     allow_urls: bool = False
     """Whether pictures may be fetched from URLs that a caller names."""
     allow_private: bool = False
-    """Whether such URLs may lie in private networks."""
+    """Whether such URLs, and those of watched catalogues, may lie in private networks."""
     keep_metadata: bool = False
     """Whether files are served with their metadata: place, time, device."""
     hidden: frozenset[str] = GPS

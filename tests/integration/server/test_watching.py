@@ -70,6 +70,27 @@ def test_a_new_picture_is_found_while_serving(serve: Serve, photos: Path, index:
     assert "1 added in" in served.log.read_text()
 
 
+def test_what_is_excluded_stays_out_while_serving(serve: Serve, photos: Path, index: Path) -> None:
+    (photos / "private").mkdir()
+    (photos / "private" / "secret.jpg").write_bytes(picture(mark=7))
+    served = serve(index, "--port", "0", "--watch", str(photos), "--exclude", "private")
+    until(lambda: "3 unchanged" in served.log.read_text())
+    (photos / "private" / "later.jpg").write_bytes(picture(mark=8))
+    (photos / "new.jpg").write_bytes(picture(mark=9))
+    until(lambda: _records(served) == 4)
+    assert served.get("/v1/images/new.jpg").status_code == 200
+    assert served.get("/v1/images/private%2Fsecret.jpg").status_code == 404
+
+
+def test_excluding_from_nothing_is_a_mistake(index: Path) -> None:
+    line = [sys.executable, "-m", "visavis", "serve", "--index", str(index), "--port", "0"]
+    done = subprocess.run(
+        [*line, "--exclude", "private"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert "--watch" in done.stderr
+
+
 def test_serving_goes_on_when_watching_fails(serve: Serve, photos: Path, index: Path) -> None:
     served = serve(index, "--port", "0", "--watch", str(photos))
     until(lambda: len(_children(served.process.pid)) == 1)

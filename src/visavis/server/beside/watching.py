@@ -77,7 +77,15 @@ def _watch(options: ServerOptions) -> None:
             max_pixels=options.max_pixels,
             lock_seconds=_WAIT,
         ) as index:
-            watcher = Watcher(index, options.watch, WatchOptions(), report=_report, say=_LOG.info)
+            watcher = Watcher(
+                index,
+                options.watch,
+                WatchOptions(),
+                report=_report,
+                say=_LOG.info,
+                exclude=options.exclude,
+                allow_private=options.allow_private,
+            )
             watcher.run(stop)
     except VisavisError as error:
         _LOG.error("%s", error)

@@ -3,7 +3,8 @@
 With the year first the month follows; with points and the year last the day comes first. With
 slashes or hyphens and the year last it depends on the country, and a column decides by itself: with
 a 13 or more in the first place the day comes first, in the second place the month. A column that
-does not decide stays text.
+does not decide stays text, and so does one whose years have two digits: 45 is 1945 on a photograph
+and 2045 on a contract.
 """
 
 import re
@@ -16,11 +17,12 @@ Order = Literal["year", "day", "month"]
 """What comes first; the month comes first or second in all of them."""
 
 _CLOCK = (
-    r"(?:,?([ T])\s*([0-9]{1,2}):([0-9]{2})(:[0-9]{2}(?:\.[0-9]+)?)?"
+    r"(?:,?([ T])\s*([01]?[0-9]|2[0-3]):([0-5][0-9])(:[0-5][0-9](?:\.[0-9]+)?)?"
     r"(?:\s?([aApP])\.?[mM]\.?|(Z|[+-][0-9]{2}:?[0-9]{2}))?)?"
 )
 _YEAR_FIRST = re.compile(rf"([0-9]{{4}})([-/.])([0-9]{{1,2}})\2([0-9]{{1,2}})\.?{_CLOCK}")
 _YEAR_LAST = re.compile(rf"([0-9]{{1,2}})([-/.])([0-9]{{1,2}})\2([0-9]{{4}}){_CLOCK}")
+_NO_CENTURY = re.compile(rf"([0-9]{{1,2}})([-/.])([0-9]{{1,2}})\2([0-9]{{2}}){_CLOCK}")
 
 
 class _Parts(NamedTuple):
@@ -44,12 +46,19 @@ class Dates:
     """The first one that is not written as ISO 8601 has it."""
     other: str = ""
     """The first cell that is no date."""
+    short_cells: int = 0
+    """How many look like dates whose years have two digits."""
+    short: str = ""
+    """The first of these."""
 
     def add(self, cell: str) -> None:
         """Look at a cell, which may be anything."""
         parts = _parts(cell)
         if parts is None:
             self.other = self.other or cell
+            if _has_no_century(cell):
+                self.short_cells += 1
+                self.short = self.short or cell
             return
         self.cells += 1
         read = {order: _iso(parts, order) for order in _orders(parts)}
@@ -69,6 +78,11 @@ class Dates:
 
     def remark(self, cells: int) -> str:
         """What has to be said of a column of so many cells, if most are dates and not all ISO."""
+        if self.short_cells * 2 > cells:
+            return (
+                f"holds what may be dates, such as {self.short!r}, and two digits do not say which "
+                "century: it stays text; write dates as 2024-05-31"
+            )
         if self.cells * 2 <= cells or not self.odd:
             return ""
         if (order := self.order()) is None:
@@ -108,6 +122,17 @@ def _parts(cell: str) -> _Parts | None:
         return None
     first, mark, second, third, *clock = found.groups(default="")
     return _Parts((int(first), int(second), int(third)), mark, _clock(*clock))
+
+
+def _has_no_century(cell: str) -> bool:
+    if not 6 <= len(cell) <= 40 or not cell[0].isdecimal():
+        return False
+    found = _NO_CENTURY.fullmatch(cell)
+    if found is None:
+        return False
+    first, second, third = int(found[1]), int(found[3]), int(found[4])
+    at_end = 0 < min(first, second) <= 12 and 0 < max(first, second) <= 31
+    return at_end or (0 < second <= 12 and 0 < third <= 31)
 
 
 def _clock(gap: str, hour: str, minute: str, seconds: str, half: str, zone: str) -> str:

@@ -56,13 +56,13 @@ class TypedColumns:
             "NaN or infinite, which no number is": self._endless,
             "binary data, which no field can hold": self._binary,
         }
-        told = [
+        remarks = [
             f"{self._file}: {count:,} value{'s' * (count > 1)} in the column {_text(name)!r} "
             f"{'are' if count > 1 else 'is'} {kind}; left out"
             for kind, counts in what.items()
             for name, count in counts.items()
         ]
-        told += [
+        remarks += [
             f"{self._file}: the column {_text(name)!r} holds texts ({count:,}, such as "
             f"{self._shown[name][:40]!r}) beside numbers or true and false "
             f"({self._numbers[name]:,}); filters compare numbers with numbers alone"
@@ -70,12 +70,14 @@ class TypedColumns:
             if self._numbers[name]
         ]
         for name, dates in self._dates.items():
-            if dates.odd and dates.cells * 2 > self._texts[name]:
-                told.append(
-                    f"{self._file}: the column {_text(name)!r} holds dates such as {dates.odd!r}, "
+            odd = dates.odd if dates.cells * 2 > self._texts[name] else ""
+            odd = dates.short if dates.short_cells * 2 > self._texts[name] else odd
+            if odd:
+                remarks.append(
+                    f"{self._file}: the column {_text(name)!r} holds dates such as {odd!r}, "
                     "which stay text; write dates as 2024-05-31"
                 )
-        return told
+        return remarks
 
     def _value(self, name: str, value: Any) -> FieldValue | None:
         """Scalars as they are, dates as ISO, nested values as JSON."""

@@ -25,6 +25,11 @@ LEFT = [
     ("13/1/2021 1/13/2021", "not all are of one kind"),
     ("2021-1-5 5.1.2021", "not all are of one kind"),
     ("2021-2-30 2021-1-5", "not all are of one kind"),
+    ("31.12.99 1.2.03", "two digits do not say which century"),
+    ("12/31/99 1/2/45", "two digits do not say which century"),
+    ("99-12-31 03-02-01", "two digits do not say which century"),
+    ("45.31.99 0.0.10", ""),  # no months
+    ("5.1.2021T25:10 6.1.2021T9:75", ""),  # no times
     ("2021-01-05 2021-02-03", ""),  # ISO already
     ("2021-01-05T10:30 2021-02-03", ""),
     ("a b 2021-1-5", ""),  # one date among other texts

@@ -63,6 +63,8 @@ class State:
     """For the pictures of records; keeps them."""
     writes: Pool
     """Adds and removes, one after the other."""
+    probes: Pool
+    """Looks how the server is, for those who keep watch of it: never behind anything else."""
     readiness: Readiness
     """Whether the index can be searched."""
     abilities: KnownAbilities
@@ -98,6 +100,7 @@ class State:
             fetcher=fetcher(keep=False, retries=0),
             downloads=fetcher(),
             writes=Pool("write", 1, _WRITES_WAITING, write, metrics),
+            probes=Pool("probe", 1, options.queue, work, metrics),
             readiness=Readiness(),
             abilities=KnownAbilities(),
             titles=KnownTitles(options.title, options.hidden),
@@ -117,14 +120,14 @@ class State:
 
         return await self.lookups.run_for(request.receive, leased)
 
-    async def without_client(self, work: Callable[[ImageIndex], T]) -> T:
-        """The same for no client, or for several."""
+    async def probed(self, work: Callable[[ImageIndex], T]) -> T:
+        """The same for those who keep watch of the server, and for itself."""
 
         def leased() -> T:
             with self.current.use() as index:
                 return work(index)
 
-        return await self.lookups.run(leased)
+        return await self.probes.run(leased)
 
     async def with_pictures(
         self, request: Request, work: Callable[[ImageIndex, Job], T], *, paid: bool = True
@@ -173,7 +176,7 @@ class State:
             self.abilities.of(index)
 
         try:
-            await self.without_client(work)
+            await self.probed(work)
         except VisavisError as error:
             # The index may be away for a moment, when a worker is replaced; requests say so.
             _LOG.warning("not ready yet: %s", error)
@@ -183,12 +186,17 @@ class State:
         self.fetcher.close()
         self.downloads.close()
 
+    @property
+    def _pools(self) -> tuple[Pool, ...]:
+        reading = self.fetches, self.gathers, self.pictures, self.lookups
+        return *reading, self.probes, self.writes
+
     def close(self) -> None:
         """Let what runs end, then close the index."""
         self.stop_waiting()
         self.scanner.close()
         self.maps.close()
-        for pool in (self.fetches, self.gathers, self.pictures, self.lookups, self.writes):
+        for pool in self._pools:
             pool.close()
         self.current.close()
 

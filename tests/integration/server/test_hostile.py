@@ -132,6 +132,21 @@ def test_lookups_and_readiness_do_not_wait_behind_pictures(clients: Clients) -> 
     assert seen <= {200}
 
 
+def test_probes_do_not_wait_behind_searches(clients: Clients) -> None:
+    client = clients(threads=2, work_seconds=5.0)
+    lookups, over = client.app.state.visavis.lookups, threading.Event()  # type: ignore[attr-defined]
+    assert client.portal is not None
+    held = [client.portal.start_task_soon(lookups.run, over.wait) for _ in range(40)]
+    try:
+        for path in ("/healthz", "/readyz", "/metrics"):
+            assert client.get(path).status_code == 200
+        assert client.get("/v1/info").status_code == 503  # which does wait behind them
+    finally:
+        over.set()
+    for one in held:
+        one.exception()
+
+
 def test_a_body_that_announces_too_much_is_refused_unread(clients: Clients) -> None:
     client = clients(max_upload_bytes=10_000)
     answer = client.post("/v1/search", files={"image": ("a.jpg", b"x" * 10_001)})

@@ -136,7 +136,7 @@ async def readiness(request: Request) -> Response:
         with suppress(ModelUnknownError):  # then its records can be asked with
             index.embedder(threads=1)
 
-    await state.readiness.check(lambda: state.without_client(work))
+    await state.readiness.check(lambda: state.probed(work))
     return answer({"status": "ready"})
 
 
@@ -151,5 +151,5 @@ async def show_metrics(request: Request) -> Response:
         except VisavisError:  # an index that is away is no reason to lose the other numbers
             return 0
 
-    text = await state.lookups.run(lambda: state.metrics.text(records))
+    text = await state.probes.run(lambda: state.metrics.text(records))
     return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")

@@ -49,6 +49,17 @@ def index(
             help="Reduce vectors to N dimensions (PCA of the first pictures), for a new index.",
         ),
     ] = None,
+    shards: Annotated[
+        str | None,
+        typer.Option(
+            "--shards",
+            metavar="DIR",
+            help="Write Parquet shards into this folder instead of an index, for `visavis load`.",
+        ),
+    ] = None,
+    thumbnails: Annotated[
+        bool, typer.Option("--thumbnails", help="With --shards: with small pictures in them.")
+    ] = False,
     image_column: options.ImageColumn = None,
     id_column: options.IdColumn = None,
     exclude: options.Exclude = None,
@@ -110,6 +121,14 @@ def index(
 
     given = options.settings(index, device, jobs, max_megapixels, model)
     _check_tasks(bool(sources or rebuild or metadata), tag, vocabulary)
+    others: dict[str, object] = {
+        "--index": index,
+        "--rebuild": rebuild,
+        "--tag": tag is not None,
+        "--yes": yes,
+    }
+    others |= {"--metadata": metadata, "--reduce": reduce}
+    _check_shards(shards, thumbnails, [name for name, value in others.items() if value])
     if reduce is not None and (rebuild or not sources or "-" in sources):
         raise UsageError("--reduce is for a new index, of sources that can be read twice")
     refuse_idle_options(sources or [], image_column or id_column, exclude)
@@ -125,6 +144,16 @@ def index(
         refresh=refresh,
     )
     opened = opening(sources or [])
+    columns = {"image_column": image_column, "id_column": id_column}
+    if shards is not None:
+        from visavis.cli.exchange.sharding import index_shards
+
+        with IndexProgress(sources or [], exclude or [], **columns) as progress:
+            how = {"thumbnails": thumbnails, "refresh": refresh}
+            report, place = index_shards(shards, opened, model, given, progress.update, **how)
+            progress.stop()
+            tell(report, json_output, place)
+        return SKIPPED if strict and report.failed else 0
     if rebuild or not opened:
         target = options.open_index(given)
     else:
@@ -138,7 +167,6 @@ def index(
             max_pixels=given.max_pixels,
         )
         _warn_of_width(target)
-    columns = {"image_column": image_column, "id_column": id_column}
     with target, IndexProgress(sources or [], exclude or [], **columns) as progress:
         reports = []
         words = _vocabulary(vocabulary)
@@ -177,6 +205,16 @@ def _check_tasks(others: bool, tag: int | None, vocabulary: str | None) -> None:
         )
     if vocabulary is not None and not tag:
         raise UsageError("--vocabulary is for --tag N")
+
+
+def _check_shards(shards: str | None, thumbnails: bool, others: list[str]) -> None:
+    """Raise UsageError for options that mean nothing to shards, or to an index."""
+    from visavis.errors import UsageError
+
+    if shards is None and thumbnails:
+        raise UsageError("--thumbnails is for --shards; an index makes them when they are shown")
+    if shards is not None and others:
+        raise UsageError(f"--shards writes files, and no index; leave out {', '.join(others)}")
 
 
 def refuse_idle_options(sources: list[str], column: str | None, exclude: list[str] | None) -> None:
@@ -262,7 +300,15 @@ def _opened(
 
 
 def show(report: "IndexReport", index: "ImageIndex", json_output: bool) -> None:
-    """Report what a run did."""
+    """Report what a run did to an index."""
+    info = index.info()
+    what = "record" if info.records == 1 else "records"
+    place = index.store.facts.place
+    tell(report, json_output, f"{info.records} {what} in {place}, model {info.model}")
+
+
+def tell(report: "IndexReport", json_output: bool, last: str) -> None:
+    """Report what a run did; for people, what there is now in the last line."""
     if json_output:
         terminal.echo_json(report.to_dict())
         return
@@ -281,6 +327,4 @@ def show(report: "IndexReport", index: "ImageIndex", json_output: bool) -> None:
     terminal.echo(
         f"{', '.join(counts)}, {len(report.failed)} skipped in {report.seconds:.1f} s{pace}"
     )
-    info = index.info()
-    what = "record" if info.records == 1 else "records"
-    terminal.echo(f"{info.records} {what} in {index.store.facts.place}, model {info.model}")
+    terminal.echo(last)

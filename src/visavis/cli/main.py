@@ -45,10 +45,12 @@ COMMANDS = {
         "Draw a map of an index, on which pictures that are alike are near one another.",
     ),
     "export": Place(
-        f"{_CLI}.exchanging", "export", "Write records and vectors to a file that other tools open."
+        f"{_CLI}.exchange.files",
+        "export",
+        "Write records and vectors to a file that other tools open.",
     ),
     "import": Place(
-        f"{_CLI}.exchanging", "import_", "Make vectors that were computed elsewhere searchable."
+        f"{_CLI}.exchange.files", "import_", "Make vectors that were computed elsewhere searchable."
     ),
     "site": Place(
         f"{_CLI}.pages.site",

@@ -30,7 +30,8 @@ def pyarrow(part: str = "") -> Any:
         raise ExtraMissingError("Arrow and Parquet", "parquet") from error
 
 
-def _schema(layout: Layout) -> Any:
+def schema_of(layout: Layout) -> Any:
+    """The columns of a file or a table, with the note of what they are."""
     arrow = pyarrow()
     types = {
         "text": arrow.string(),
@@ -50,7 +51,8 @@ def _schema(layout: Layout) -> Any:
     return arrow.schema(columns, metadata={NOTE: layout.note()})
 
 
-def _batch(layout: Layout, schema: Any, rows: Rows) -> Any:
+def batch_of(layout: Layout, schema: Any, rows: Rows) -> Any:
+    """Some rows in these columns."""
     arrow = pyarrow()
     columns = [
         arrow.array(column.of(rows.records), schema.field(column.name).type)
@@ -67,14 +69,18 @@ def _batch(layout: Layout, schema: Any, rows: Rows) -> Any:
     return arrow.record_batch(columns, schema=schema)
 
 
+def written(texts: Sequence[str]) -> dict[str, Any]:
+    """How Parquet is written: small, and so that damage is noticed; texts often come again."""
+    return {"compression": "zstd", "use_dictionary": texts, "write_page_checksum": True}
+
+
 @contextmanager
 def writing(path: Path, layout: Layout) -> Iterator[Put]:
     """Write Parquet; a row group is what fits into 32 MB."""
-    parquet, arrow, schema = pyarrow(".parquet"), pyarrow(), _schema(layout)
+    parquet, arrow, schema = pyarrow(".parquet"), pyarrow(), schema_of(layout)
     texts = [c.name for c in layout.columns if c.kind in ("text", "mixed")]
     waiting: list[Any] = []
-    options: dict[str, Any] = {"use_dictionary": texts, "write_page_checksum": True}
-    with parquet.ParquetWriter(path, schema, compression="zstd", **options) as file:
+    with parquet.ParquetWriter(path, schema, **written(texts)) as file:
 
         def flush() -> None:
             if waiting:
@@ -82,7 +88,7 @@ def writing(path: Path, layout: Layout) -> Iterator[Put]:
                 waiting.clear()
 
         def put(rows: Rows) -> None:
-            waiting.append(_batch(layout, schema, rows))
+            waiting.append(batch_of(layout, schema, rows))
             held = sum(batch.nbytes for batch in waiting)
             if held >= _GROUP_BYTES or sum(map(len, waiting)) >= _GROUP_ROWS:
                 flush()
@@ -96,8 +102,8 @@ def table(store: VectorStore, where: Filter | None, *, vectors: bool) -> Any:
     arrow = pyarrow()
     layout = survey(store, where, np.float32 if vectors else None)
     layout = replace(layout, projection=projection(store, where))
-    schema = _schema(layout)
-    batches = [_batch(layout, schema, rows) for rows in store.rows(where)]
+    schema = schema_of(layout)
+    batches = [batch_of(layout, schema, rows) for rows in store.rows(where)]
     return arrow.Table.from_batches(batches, schema)
 
 

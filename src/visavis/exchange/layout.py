@@ -2,8 +2,8 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -34,15 +34,27 @@ FACTS: dict[str, ColumnKind] = {
 }
 """What every record has besides its id and its fields."""
 
+SIGNATURE, THUMBNAIL, LISTED = "signature", "thumbnail", "listed"
+"""What shards have besides: see `visavis.exchange.shards.shard`."""
+
 _TAKEN = {ID, VECTOR, IMAGE_IDS, FEATURES, LABELS, NOTE, *FACTS, X, Y, NEIGHBORS}
+_TAKEN |= {SIGNATURE, THUMBNAIL, LISTED}
 _USUAL = ("label", "labels", "class", "category")
 _LARGEST = 2**63
 DIGEST = 64
 """Letters of a SHA-256; an imported record whose file nobody read has fewer."""
 
-Part = tuple[Sequence[ImageRecord], NDArray[Any]]
 Put = Callable[[Rows], None]
 """Writes some rows to a file that is being made."""
+
+
+class Origin(NamedTuple):
+    """The source that all records of a file come from, as an index registers it."""
+
+    kind: str
+    uri: str
+    apart: bool
+    """Whether its ids are kept apart from those of other sources by a prefix."""
 
 
 @dataclass(slots=True)
@@ -88,11 +100,18 @@ class Layout:
     """The name of the column with the labels."""
     projection: Projection | None = None
     """Where the records lie on the map, for formats that have columns for it."""
+    origin: Origin | None = None
+    """None: the records are of any sources."""
+    made: float = 0.0
+    """When; seconds since the epoch. 0: nobody asks."""
 
     def note(self) -> str:
         """What a file says of itself, for the way back."""
-        columns = {column.name: [column.kind, column.field] for column in self.columns}
-        return json.dumps({**self.model._asdict(), "columns": columns}, ensure_ascii=False)
+        told: dict[str, Any] = {**self.model._asdict()}
+        told["columns"] = {column.name: [column.kind, column.field] for column in self.columns}
+        if self.origin is not None:
+            told |= {"origin": list(self.origin), "made": self.made}
+        return json.dumps(told, ensure_ascii=False)
 
     def vectors(self, rows: Rows) -> NDArray[Any]:
         """The vectors as the file has them."""
@@ -104,6 +123,8 @@ class Note(NamedTuple):
 
     model: ModelFacts
     columns: dict[str, tuple[ColumnKind, str | None]]
+    origin: Origin | None = None
+    made: float = 0.0
 
 
 def read_note(text: str | bytes | None) -> Note | None:
@@ -111,7 +132,11 @@ def read_note(text: str | bytes | None) -> Note | None:
     try:
         found = json.loads(text or "{}")
         model = ModelFacts(*(found[name] for name in ModelFacts._fields))
-        return Note(model, {name: tuple(said) for name, said in found["columns"].items()})
+        columns = {name: tuple(said) for name, said in found["columns"].items()}
+        if "origin" not in found:
+            return Note(model, columns)
+        kind, uri, apart = found["origin"]
+        return Note(model, columns, Origin(str(kind), str(uri), bool(apart)), float(found["made"]))
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
 
@@ -154,23 +179,33 @@ def survey(
 
     Raises UsageError where there are no records, or none of them has the field of the labels.
     """
+    layout = layout_of(store.records(where), store.model(), dtype)
+    if not layout.count:
+        passing = "the index is empty"
+        if where is not None:
+            passing = f"no record passes the filter {described(where)}{hint(where, store)}"
+        raise UsageError(f"{store.facts.place}: {passing}; nothing was written")
+    found = {column.field: column.name for column in layout.columns if column.field is not None}
+    if label is not None and label not in found:
+        known = ", ".join(sorted(found)) or "no fields at all"
+        raise UsageError(f"no record has a field {label!r} to be the label; they have {known}")
+    chosen = label or next((name for name in _USUAL if name in found), None)
+    return replace(layout, label=found.get(chosen) if chosen else None)
+
+
+def layout_of(
+    records: Iterable[ImageRecord], model: ModelFacts, dtype: type[np.floating[Any]] | None
+) -> Layout:
+    """What the columns of some records have to hold."""
     count = 0
     facts: defaultdict[str, _Seen] = defaultdict(_Seen)
     found: defaultdict[str, _Seen] = defaultdict(_Seen)
-    for record in store.records(where):
+    for record in records:
         count += 1
         facts[ID].add(record.id)
         facts["uri"].add(record.uri)
         for name, value in record.fields.items():
             found[name].add(value)
-    if not count:
-        passing = "the index is empty"
-        if where is not None:
-            passing = f"no record passes the filter {described(where)}{hint(where, store)}"
-        raise UsageError(f"{store.facts.place}: {passing}; nothing was written")
-    if label is not None and label not in found:
-        known = ", ".join(sorted(found)) or "no fields at all"
-        raise UsageError(f"no record has a field {label!r} to be the label; they have {known}")
     columns = [Column(ID, "text", longest=facts[ID].longest)]
     columns += [Column(name, kind) for name, kind in FACTS.items()]
     columns[1].longest, columns[-1].longest = facts["uri"].longest, DIGEST
@@ -179,9 +214,7 @@ def survey(
         free = _free(name, names)
         names.add(free)
         columns.append(Column(free, seen.kind(), name, seen.count < count, seen.longest))
-    chosen = label or next((name for name in _USUAL if name in found), None)
-    labelled = next((c.name for c in columns if chosen and c.field == chosen), None)
-    return Layout(count, tuple(columns), store.model(), dtype, labelled)
+    return Layout(count, tuple(columns), model, dtype)
 
 
 def _free(name: str, names: set[str]) -> str:

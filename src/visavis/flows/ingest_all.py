@@ -1,6 +1,6 @@
 """Indexing several sources, one after the other, as one run."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from visavis.embedders.base import Embedder
 from visavis.errors import SourceError
@@ -21,6 +21,19 @@ def ingest_all(
 
     A source that cannot be opened raises SourceError at once, and the ones after it are not met.
     """
+    return one_by_one(
+        sources,
+        lambda source, forward: ingest(source, store, embedder, options, forward),
+        progress,
+    )
+
+
+def one_by_one(
+    sources: Iterable[Source],
+    run: Callable[[Source, Progress], IndexReport],
+    progress: Progress | None,
+) -> tuple[IndexReport, SourceError | None]:
+    """Do something with each of some sources and close it; one report, and one error, for all."""
     done: list[IndexReport] = []
     refused: list[SourceError] = []
 
@@ -30,9 +43,9 @@ def ingest_all(
 
     for source in sources:
         try:
-            done.append(ingest(source, store, embedder, options, forward))
+            done.append(run(source, forward))
         except SourceError as error:
-            refused.append(error)  # the others are indexed all the same
+            refused.append(error)  # the others are done all the same
         finally:
             source.close()
     return merged(done), _one(refused)

@@ -1,0 +1,1 @@
+"""The commands that take records and vectors away and bring them in."""

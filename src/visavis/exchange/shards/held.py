@@ -1,0 +1,102 @@
+"""What the shards of a place have: whose they are, and which images of a source are in them."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import NamedTuple
+
+import numpy as np
+
+from visavis.errors import IndexIncompatibleError, SourceError
+from visavis.exchange.arrow import pyarrow
+from visavis.exchange.layout import LISTED, NOTE, THUMBNAIL, Note, Origin, read_note
+from visavis.exchange.reading import sound
+from visavis.exchange.shards.digests import Digests, Numbers
+from visavis.exchange.shards.place import ShardPlace
+from visavis.store.base import ModelFacts
+from visavis.types import Failure
+
+
+class Glance(NamedTuple):
+    """What a shard says of itself, before its rows are read."""
+
+    name: str
+    note: Note
+    rows: int
+    columns: frozenset[str]
+
+
+class Held(NamedTuple):
+    """What shards have of one source."""
+
+    listed: Digests
+    failed: list[Failure]
+    """Shards that cannot be read."""
+
+
+def glance(place: ShardPlace, name: str) -> Glance:
+    """Read the end of a shard alone. Raises SourceError for what is none."""
+    path = place.file(name)
+    with sound(path, "Parquet"), pyarrow(".parquet").ParquetFile(path) as file:
+        schema, rows = file.schema_arrow, file.metadata.num_rows
+        note = read_note((schema.metadata or {}).get(NOTE.encode()))
+    if note is None:
+        raise SourceError(
+            f"{path}: it is no file of visavis; take in vectors of other tools with: visavis import"
+        )
+    return Glance(name, note, rows, frozenset(schema.names))
+
+
+def first_model(place: ShardPlace) -> str | None:
+    """What loads the model of the first shard that can be read; None where there is none."""
+    for name in place.names():
+        with suppress(SourceError):
+            return glance(place, name).note.model.ref
+    return None
+
+
+def held(place: ShardPlace, model: ModelFacts, origin: Origin, *, thumbnails: bool) -> Held:
+    """Which images of a source the shards of a place have (with thumbnails, where asked).
+
+    Raises IndexIncompatibleError where some have vectors of another model.
+    """
+    parts: list[Numbers] = []
+    failed: list[Failure] = []
+    for name in place.names():
+        try:
+            found = glance(place, name)
+        except SourceError as error:
+            failed.append(_unreadable(error))
+            continue
+        check_model(place, found, model)
+        wanted = {LISTED, THUMBNAIL} if thumbnails else {LISTED}
+        if found.note.origin != origin or not wanted <= found.columns:
+            continue
+        try:
+            parts += _listed(place, name)
+        except SourceError as error:
+            failed.append(_unreadable(error))
+    return Held(Digests(np.concatenate(parts) if parts else ()), failed)
+
+
+def check_model(place: ShardPlace, found: Glance, model: ModelFacts) -> None:
+    """Raise IndexIncompatibleError where the vectors of a shard are not a model's."""
+    by = found.note.model
+    if by.fingerprint == model.fingerprint and by.dim == model.dim:
+        return
+    what = repr(model.name) if by.name != model.name else f"another version of {by.name!r}"
+    raise IndexIncompatibleError(
+        f"{place.file(found.name)}: {by.name!r} made the vectors of this shard, not {what}; give "
+        "shards of another model a folder of their own"
+    )
+
+
+def _listed(place: ShardPlace, name: str) -> Iterator[Numbers]:
+    path = place.file(name)
+    with sound(path, "Parquet"):
+        table = pyarrow(".parquet").read_table(path, columns=[LISTED])
+        yield table[LISTED].to_numpy().astype(np.uint64)
+
+
+def _unreadable(error: SourceError) -> Failure:
+    path, _, reason = str(error).partition(": ")
+    return Failure(path, f"{reason}; delete it, what it had is made again")

@@ -22,6 +22,7 @@ RECIPES = sorted(REPOSITORY.glob("recipes/**/*.py"))
 LAYERS = [  # a part may import lower layers only, and never its neighbours
     {"types", "errors"},
     {"images", "matching", "metrics", "filters", "disk"},
+    {"buckets"},
     {"drawn", "sources", "embedders", "store"},
     {"flows"},
     {"exchange"},
@@ -57,6 +58,7 @@ OPTIONAL = (  # what the extras bring; the core works without any of it
     "watchfiles",
     "pyarrow",
     "h5py",
+    "botocore",
 )
 EXTRA_PARTS = {"training", "cluster"}
 VAGUE = {"utils", "util", "helpers", "helper", "common", "misc", "tools", "base_classes"}

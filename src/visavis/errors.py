@@ -7,7 +7,8 @@
     │   ├── UnknownWordError       words, or a class, that the model does not know
     │   └── StoreUnsupportedError  what this kind of store cannot do
     ├── SourceError                a folder, list or catalogue that cannot be taken in
-    │   └── LargeRemovalError      more than a tenth of its records would leave the index
+    │   ├── LargeRemovalError      more than a tenth of its records would leave the index
+    │   └── ObjectStorageError     s3:// or gs:// does not answer, or lets nobody in
     ├── ImageError                 one picture
     │   ├── ImageUnreadableError   missing, empty, truncated, or no picture at all
     │   ├── ImageFormatError       a format that this installation cannot decode
@@ -86,6 +87,12 @@ class SourceError(VisavisError):
 
 class LargeRemovalError(SourceError):
     """More than a tenth of a source's records would have left the index; all of them stayed."""
+
+
+class ObjectStorageError(SourceError):
+    """An object storage that does not answer, refuses the credentials, or has no such bucket."""
+
+    http_status = 503
 
 
 class ImageError(VisavisError):

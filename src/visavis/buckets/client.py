@@ -1,0 +1,238 @@
+"""Requests to an object storage: each with an end, tried again where that may help."""
+
+import importlib
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from operator import methodcaller
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+from urllib.parse import urlsplit
+
+from visavis.buckets.address import Address
+from visavis.buckets.refusals import Asked, understood
+from visavis.errors import ExtraMissingError, ObjectStorageError, UsageError, VisavisError
+
+GOOGLE = "VISAVIS_GS_ENDPOINT"
+"""The environment variable for another endpoint of gs:// than Google's own."""
+READERS = 16
+"""How many requests at once do good."""
+TIMEOUT = 10.0
+"""Seconds to connect, and between two pieces of an answer."""
+RETRIES = 2
+DEADLINE = 120.0
+"""Seconds for one object with all tries: some servers send byte by byte."""
+
+_GOOGLES = "https://storage.googleapis.com"
+_PIECE = 1 << 20  # bytes
+_PAUSE = 0.5  # seconds; twice as long each time
+_LARGEST = 5 * 10**9  # bytes that one request may store
+
+T = TypeVar("T")
+
+
+class Listed(NamedTuple):
+    """What a listing says of an object."""
+
+    key: str
+    size: int
+    modified: float
+    """Seconds since the epoch; S3 counts whole ones."""
+
+
+class Buckets:
+    """The buckets that the environment has keys for, read by botocore. Safe to use from threads.
+
+    Endpoint, region and credentials are found as all tools of AWS find them (AWS_ENDPOINT_URL,
+    AWS_REGION, AWS_ACCESS_KEY_ID, AWS_PROFILE, ~/.aws, the role of a machine). Without credentials
+    it asks unsigned, for public buckets. gs:// is Google's XML API with an HMAC key.
+
+    Methods raise OSError where one object is gone, forbidden or too large; ObjectStorageError where
+    the storage does not answer, the credentials are refused, or there is no such bucket; and
+    ExtraMissingError where botocore is not installed.
+    """
+
+    def __init__(
+        self, *, timeout: float = TIMEOUT, retries: int = RETRIES, deadline: float = DEADLINE
+    ) -> None:
+        self._timeout = timeout
+        self._retries = retries
+        self._deadline = deadline
+        self._stopped = threading.Event()
+
+    def listed(self, place: Address) -> Iterator[Listed]:
+        """All objects whose keys begin with a place's, in the order of their keys; lazily."""
+        asked = {"Bucket": place.bucket, "Prefix": place.key}
+        while True:
+            ask = methodcaller("list_objects_v2", **asked)
+            page: dict[str, Any] = self._tried(place, ask, one=False)
+            for found in page.get("Contents", ()):
+                yield Listed(found["Key"], found["Size"], found["LastModified"].timestamp())
+            if not page.get("IsTruncated"):
+                return
+            asked["ContinuationToken"] = page["NextContinuationToken"]
+
+    def read(self, place: Address, most: int, *, first: int | None = None) -> bytes:
+        """The bytes of an object of at most `most`; with `first`, no more than its first."""
+        end = time.monotonic() + self._deadline
+        part = {} if first is None else {"Range": f"bytes=0-{first - 1}"}
+
+        def read(client: Any) -> bytes:
+            try:
+                answer = client.get_object(Bucket=place.bucket, Key=place.key, **part)
+            except client.exceptions.ClientError as error:
+                if first and error.response["Error"]["Code"] in ("InvalidRange", "416"):
+                    return b""  # nothing is in it
+                raise
+            body = answer["Body"]
+            try:
+                if answer["ContentLength"] > most:
+                    raise OSError(f"it is larger than {most / 1e6:g} MB")
+                return self._pieces(body, most if first is None else first, end, place)
+            finally:
+                body.close()
+
+        return self._tried(place, read)
+
+    def save(self, place: Address, file: Path) -> None:
+        """Write an object of any size into a file."""
+
+        def save(client: Any) -> None:
+            answer = client.get_object(Bucket=place.bucket, Key=place.key)
+            body = answer["Body"]
+            try:
+                with file.open("wb") as out:
+                    while piece := body.read(_PIECE):
+                        self._go_on(place)
+                        out.write(piece)
+            finally:
+                body.close()
+
+        self._tried(place, save)
+
+    def write(self, place: Address, content: bytes | Path) -> None:
+        """Put bytes, or those of a file, into a place: at once or not at all."""
+
+        def write(client: Any) -> None:
+            if isinstance(content, bytes):
+                client.put_object(Bucket=place.bucket, Key=place.key, Body=content)
+                return
+            with content.open("rb") as file:
+                client.put_object(Bucket=place.bucket, Key=place.key, Body=file)
+
+        size = len(content) if isinstance(content, bytes) else content.stat().st_size
+        if size > _LARGEST:
+            raise OSError(f"{place}: it is larger than 5 GB")
+        self._tried(place, write, one=False)
+
+    def has(self, place: Address) -> bool:
+        """Whether there is such an object."""
+        try:
+            ask = methodcaller("head_object", Bucket=place.bucket, Key=place.key)
+            self._tried(place, ask)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def remove(self, place: Address) -> None:
+        """Delete an object; one that is not there is no trouble."""
+        ask = methodcaller("delete_object", Bucket=place.bucket, Key=place.key)
+        self._tried(place, ask, one=False)
+
+    def link(self, place: Address, seconds: int) -> str:
+        """A URL by which anybody may read an object for some seconds; nobody is asked."""
+        what = {"Bucket": place.bucket, "Key": place.key}
+        ask = methodcaller("generate_presigned_url", "get_object", what, ExpiresIn=seconds)
+        return str(self._tried(place, ask))
+
+    def close(self) -> None:
+        """End what is under way, soon; nothing begins any more."""
+        self._stopped.set()
+
+    def _tried(self, place: Address, step: Callable[[Any], T], *, one: bool = True) -> T:
+        """What a step gives, at the latest at the last try."""
+        end = time.monotonic() + self._deadline
+        asked = Asked(place, f"{place.scheme}://", signed=True, one=one)
+        attempt = 0
+        while True:
+            self._go_on(place)
+            try:
+                made = _made(place.scheme, _environment(), self._timeout)
+                asked = asked._replace(endpoint=made.endpoint, signed=made.signed)
+                return step(made.client)
+            except VisavisError:
+                raise
+            except Exception as error:
+                found = understood(error, asked)
+                if found is None:
+                    raise
+                pause = _PAUSE * 2**attempt
+                if not found.again or attempt == self._retries or time.monotonic() + pause > end:
+                    raise found.error from error
+            self._stopped.wait(pause)
+            attempt += 1
+
+    def _pieces(self, body: Any, most: int, end: float, place: Address) -> bytes:
+        data = bytearray()
+        while piece := body.read(_PIECE):
+            data += piece
+            self._go_on(place)
+            if len(data) > most:  # the server said less
+                raise OSError(f"it is larger than {most / 1e6:g} MB")
+            if time.monotonic() > end:
+                raise OSError(f"it did not arrive within {self._deadline:g} seconds")
+        return bytes(data)
+
+    def _go_on(self, place: Address) -> None:
+        if self._stopped.is_set():
+            raise ObjectStorageError(f"{place}: reading was stopped")
+
+
+class _Made(NamedTuple):
+    client: Any
+    endpoint: str
+    signed: bool
+
+
+def _environment() -> tuple[tuple[str, str], ...]:
+    """What decides who is asked, and with whose keys."""
+    return tuple(sorted(i for i in os.environ.items() if i[0].startswith(("AWS_", GOOGLE))))
+
+
+@lru_cache(8)  # making one takes a tenth of a second, and it has the open connections
+def _made(scheme: str, environment: tuple[tuple[str, str], ...], timeout: float) -> _Made:
+    try:
+        session = importlib.import_module("botocore.session").Session()
+        configured = importlib.import_module("botocore.config").Config
+    except ModuleNotFoundError as error:
+        raise ExtraMissingError(f"{scheme}://", "s3") from error
+    logging.getLogger("botocore").setLevel(logging.ERROR)  # it tells where it found credentials
+    given = dict(environment)
+    endpoint = (given.get(GOOGLE) or _GOOGLES) if scheme == "gs" else None
+    signed = session.get_credentials() is not None
+
+    unsigned = {} if signed else {"signature_version": importlib.import_module("botocore").UNSIGNED}
+
+    def client(**s3: str) -> Any:
+        config = configured(
+            connect_timeout=timeout,
+            read_timeout=timeout,
+            retries={"total_max_attempts": 1},  # ours are others: also of what breaks off half-way
+            max_pool_connections=2 * READERS,
+            request_checksum_calculation="when_required",  # some servers do not know the new ones
+            response_checksum_validation="when_required",
+            s3=s3,
+            **unsigned,
+        )
+        try:
+            return session.create_client("s3", endpoint_url=endpoint, config=config)
+        except ValueError as error:
+            raise UsageError(f"{scheme}://: {error}; write it as https://HOST:PORT") from error
+
+    made = client()
+    if not (urlsplit(made.meta.endpoint_url).hostname or "").endswith(".amazonaws.com"):
+        made = client(addressing_style="path")  # few others have a host name for each bucket
+    return _Made(made, str(made.meta.endpoint_url), signed)

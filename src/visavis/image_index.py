@@ -41,6 +41,7 @@ from visavis.flows.relation.explaining import Explanation
 from visavis.flows.removing import remove, sweep
 from visavis.flows.shelving import Shelving
 from visavis.flows.tagging import Tagging
+from visavis.flows.workers.threads import Threads
 from visavis.images.decode import MAX_PIXELS
 from visavis.sources.base import Location, Source, SourceOptions, as_source, read_anywhere
 from visavis.sources.shelf import Shelf
@@ -49,13 +50,7 @@ from visavis.store.base import ModelFacts, StoreInfo, VectorStore
 from visavis.store.capabilities import local
 from visavis.store.open import create_store, open_store, writing_to
 from visavis.store.repairing import CacheRepair
-from visavis.types import (
-    IndexReport,
-    Query,
-    RecordTerm,
-    SearchResult,
-    only_known,
-)
+from visavis.types import IndexReport, Query, RecordTerm, SearchResult, only_known
 
 
 class ImageIndex(Contents):
@@ -84,6 +79,7 @@ class ImageIndex(Contents):
         if self._jobs < 1:
             raise UsageError(f"jobs must be 1 or more, not {self._jobs}")
         self._max_pixels = options.get("max_pixels", MAX_PIXELS)
+        self._hire = options.get("workers", Threads)
         self.writing = writing_to(store, options.get("lock_seconds", 10.0))
         self._model = Binding(store, self._device)
         self._cuts = Cuts(store)
@@ -199,7 +195,7 @@ class ImageIndex(Contents):
         """
         again = source_options.get("refresh", False)
         tags = self.tagging.made
-        options = IngestOptions(self._jobs, self._max_pixels, tags, remove_many, again)
+        options = IngestOptions(self._jobs, self._max_pixels, tags, remove_many, again, self._hire)
         with self.writing():
             embedder = self.embedder(threads=1)  # only now can no other process change the model
             sources = (as_source(location, **source_options) for location in locations)

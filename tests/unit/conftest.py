@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from visavis_fake import FakeEmbedder
@@ -31,7 +32,7 @@ def store(tmp_path: Path, fake: FakeEmbedder) -> Iterator[SqliteStore]:
 @pytest.fixture
 def run(store: SqliteStore, fake: FakeEmbedder) -> Run:
     def taken_in(
-        source: Source, progress: Progress | None = None, jobs: int = 2, **options: bool
+        source: Source, progress: Progress | None = None, jobs: int = 2, **options: Any
     ) -> IndexReport:
         return ingest(source, store, fake, IngestOptions(jobs, **options), progress)
 

@@ -23,6 +23,7 @@ from visavis.errors import (
     UsageError,
 )
 from visavis.flows.ahead import ahead
+from visavis.flows.workers.base import Hire
 from visavis.images.decode import decode
 from visavis.sources.base import Source
 from visavis.store.base import IMPORTED, ModelFacts, VectorStore
@@ -47,6 +48,9 @@ class IndexOptions(TypedDict, total=False):
     files: str | os.PathLike[str] | None
     """A folder for uploaded pictures and thumbnails, for this index alone; an index in a folder
     remembers it, and keeps them there itself if none was ever given."""
+    workers: Hire
+    """Who reads, decodes and embeds when sources are indexed; threads of this process if not
+    given."""
 
 
 class Binding:

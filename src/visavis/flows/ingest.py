@@ -4,43 +4,34 @@
        └── read (threads) ── content known? ── keep its vector ──┐
                     └── decode, embed (threads, in batches) ─────┴── one transaction a batch
 
-The main thread alone talks to the store and keeps the order of the source; readers wait for disks
-and networks, workers decode and embed. Between them stand short queues, so memory does not grow
-with the number of images. A stop at any moment loses at most what is between two commits.
+The main thread alone talks to the store; `workers` read, decode and embed. A stop at any moment
+loses at most what is between two commits.
 """
 
-import hashlib
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
-from operator import attrgetter
-from typing import NamedTuple
 
 import numpy as np
 
 from visavis.embedders.base import Embedder
-from visavis.errors import ImageError, SourceError
-from visavis.flows.ahead import BATCH
-from visavis.flows.loaded import LoadedImage, about, facts_of, record_of
-from visavis.flows.looking import embedded, look_at
+from visavis.errors import SourceError
+from visavis.flows.loaded import Loaded, facts_of, record_of
 from visavis.flows.placing import place
 from visavis.flows.pruning import drop_moved, prune, shown_to_be_there
 from visavis.flows.twins import Twins, repeated
+from visavis.flows.workers.base import Hire, Job, Outcome, Row
+from visavis.flows.workers.threads import Threads
 from visavis.images.decode import MAX_PIXELS
-from visavis.matching.signature import signature
 from visavis.sources.base import Noting, Source
 from visavis.store.base import Change, KnownRecord, SourceRun, StoredVector, VectorStore
 from visavis.store.capabilities import has_evidence
 from visavis.store.fields import as_text, described, kept
-from visavis.types import Entry, Failure, Fields, ImageRecord, IndexReport, Vectors
+from visavis.types import Entry, Failure, Fields, IndexReport
 
 Progress = Callable[[IndexReport], None]
 """Called after every commit with the report so far; what it counts is safely on disk."""
-
-_uri = attrgetter("entry.uri")
 
 _LOOK_UP = 512  # entries compared with the store at once
 _COMMIT_ROWS = 256
@@ -61,26 +52,15 @@ class IngestOptions:
     """Whether more than a tenth of a source's records may leave at once."""
     refresh: bool = False
     """Whether what seems unchanged is read again as well."""
-
-
-class _Row(NamedTuple):
-    """A record ready to be written."""
-
-    record: ImageRecord
-    vector: Vectors
-    signature: bytes | None = None
-    """None: it is kept already, as the content is known."""
-
-
-_Outcome = tuple[list[_Row], list[Failure], list[str]]
-"""Of a batch: what can be written, what failed, and notes on what was taken all the same."""
+    hire: Hire = Threads
+    """Who reads, decodes and embeds."""
 
 
 @dataclass(slots=True)
 class _Pending:
     """What the next commit will hold."""
 
-    rows: list[_Row] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
     ids: list[str] = field(default_factory=list)
     """Of the rows and changes; no longer in flight once they are written."""
@@ -131,19 +111,15 @@ class _Run:
         placed = place(source, store)
         self._source, self.row = placed.source, placed.row
         self._store = store
-        self._embedder = embedder
         self._options = options
         self._progress = progress
         self._sweep = placed.sweep(store)
         self._had = placed.count(store)
         self._reused = 0  # images whose content the index had
         self._twins = Twins(store, self.row)
-        self._readers = ThreadPoolExecutor(source.readers, "visavis-read")
-        self._workers = ThreadPoolExecutor(options.jobs, "visavis-embed")
+        job = Job(placed.source, embedder, options.jobs, options.max_pixels)
+        self._workers = options.hire(job)
         self._flying: dict[str, KnownRecord | None] = {}  # ids on their way, and what the store has
-        self._reads: deque[tuple[str, Future[LoadedImage | Failure]]] = deque()
-        self._batch: list[LoadedImage] = []
-        self._embeds: deque[tuple[list[str], Future[_Outcome]]] = deque()
         self._pending = _Pending()
         self._committed = time.monotonic()
         self._met = 0
@@ -153,14 +129,13 @@ class _Run:
     def all_entries(self) -> None:
         try:
             for entry in self._changed_entries():
-                self._reads.append((entry.id, self._readers.submit(self._load, entry)))
-                if len(self._reads) >= 2 * self._source.readers:
+                self._workers.read(entry, self._content(entry.id))
+                while self._workers.busy:
                     self._take_reads()
             self._drain()
         finally:
             # Also on Ctrl-C and on errors: what is ready is kept, what is in hand is dropped.
-            self._readers.shutdown(wait=False, cancel_futures=True)
-            self._workers.shutdown(wait=True, cancel_futures=True)
+            self._workers.close()
             self._commit()
         self.report.notes += repeated(self._source.uri, self._repeated)
         if isinstance(self._source, Noting):
@@ -173,11 +148,10 @@ class _Run:
 
     def _drain(self) -> None:
         """Wait for all that is on its way; the next commit holds it."""
-        while self._reads:
+        while self._workers.reading:
             self._take_reads()
-        self._send_batch()
-        while self._embeds:
-            self._take_rows()
+        for outcome in self._workers.made(rest=True):
+            self._take(outcome)
 
     # -- comparing -------------------------------------------------------------------------------
 
@@ -263,21 +237,17 @@ class _Run:
 
     # -- reading, decoding, embedding --------------------------------------------------------------
 
-    def _load(self, entry: Entry) -> LoadedImage | Failure:
-        """On a reader thread."""
-        try:
-            data = self._source.read(entry)
-        except ImageError as error:
-            return Failure(error.uri, error.reason)
-        return LoadedImage(entry, data, hashlib.sha256(data).hexdigest())
+    def _content(self, id: str) -> str | None:
+        """The SHA-256 of what an entry's own record shows, where nothing but that matters."""
+        before = self._flying[id]
+        if before is None or not before.own or self._options.refresh:
+            return None
+        return before.sha256.hex()
 
     def _take_reads(self) -> None:
-        """Wait for the first of the reads, and take all after it that are done as well."""
-        ready = [self._reads.popleft()]
-        while self._reads and self._reads[0][1].done():
-            ready.append(self._reads.popleft())
-        results = [(id, read.result()) for id, read in ready]
-        hashes = [loaded.sha256 for _, loaded in results if isinstance(loaded, LoadedImage)]
+        """Go on with what was read: its content may be known."""
+        results = self._workers.loaded()
+        hashes = [loaded.sha256 for _, loaded in results if not isinstance(loaded, Failure)]
         held = self._store.held(hashes)
         for id, loaded in results:
             if isinstance(loaded, Failure):
@@ -286,14 +256,12 @@ class _Run:
             elif self._already_embedded(loaded, held):
                 self._pending.ids.append(id)
             else:
-                self._batch.append(loaded)
-                if len(self._batch) >= BATCH:
-                    self._send_batch()
-        while len(self._embeds) > 2 * self._options.jobs:
-            self._take_rows()
+                self._workers.embed(loaded)
+        for outcome in self._workers.made():
+            self._take(outcome)
         self._commit_when_due()
 
-    def _already_embedded(self, loaded: LoadedImage, held: Mapping[str, StoredVector]) -> bool:
+    def _already_embedded(self, loaded: Loaded, held: Mapping[str, StoredVector]) -> bool:
         """Whether the store has a vector for this content; then the record is ready."""
         if self._options.refresh and self._lacks_signature(loaded):
             return False
@@ -302,8 +270,8 @@ class _Run:
         same = before is not None and before.sha256 == bytes.fromhex(loaded.sha256)
         if before is not None and before.own and same:
             self._pending.unchanged += 1  # touched, not changed
-            size, modified = facts_of(entry, loaded.data)
-            fields = described(self._kept(entry, before), about(loaded))
+            size, modified = facts_of(loaded)
+            fields = described(self._kept(entry, before), loaded.about())
             self._pending.changes.append(Change(entry.id, size, modified, entry.uri, fields))
             return True
         vector = held.get(loaded.sha256)
@@ -311,44 +279,19 @@ class _Run:
             return False
         self._reused += 1
         record = record_of(loaded, vector.width, vector.height)
-        self._pending.rows.append(_Row(record, vector.vector))
+        self._pending.rows.append(Row(record, vector.vector))
         return True
 
-    def _lacks_signature(self, loaded: LoadedImage) -> bool:
+    def _lacks_signature(self, loaded: Loaded) -> bool:
         """Whether the content was indexed by a version that kept no signatures."""
         store = self._store
         return has_evidence(store) and not store.evidence.signatures([loaded.sha256])
 
-    def _send_batch(self) -> None:
-        if self._batch:
-            ids = [loaded.entry.id for loaded in self._batch]
-            self._embeds.append((ids, self._workers.submit(self._embed, self._batch)))
-            self._batch = []
-
-    def _embed(self, batch: Sequence[LoadedImage]) -> _Outcome:
-        """On a worker thread."""
-        side, most = self._embedder.side, self._options.max_pixels
-        looked, failed = look_at(batch, attrgetter("data"), _uri, side, most)
-        made, refused = embedded(looked, _uri, self._embedder)
-        rows = [
-            _Row(
-                record_of(one.item, one.picture.width, one.picture.height),
-                vector,
-                signature(one.picture.pixels).packed(),
-            )
-            for one, vector in made
-        ]
-        noted = [one for one, _ in made if one.picture.note]
-        notes = [f"{_uri(one.item)}: {one.picture.note}" for one in noted]
-        return rows, failed + refused, notes
-
-    def _take_rows(self) -> None:
-        ids, batch = self._embeds.popleft()
-        ready, failed, notes = batch.result()
-        self._pending.ids += ids
-        self._pending.rows += ready
-        self._pending.failed += failed
-        self.report.notes += notes
+    def _take(self, outcome: Outcome) -> None:
+        self._pending.ids += outcome.ids
+        self._pending.rows += outcome.rows
+        self._pending.failed += outcome.failed
+        self.report.notes += outcome.notes
 
     # -- writing -----------------------------------------------------------------------------------
 
@@ -362,7 +305,7 @@ class _Run:
         pending = self._pending
         return len(pending.rows) + len(pending.changes) + len(pending.failed) + pending.unchanged
 
-    def _write(self, rows: Sequence[_Row]) -> None:
+    def _write(self, rows: Sequence[Row]) -> None:
         if has_evidence(self._store):  # first: no record is ever without it
             signed = {row.record.sha256: row.signature for row in rows if row.signature}
             self._store.evidence.keep(signed)

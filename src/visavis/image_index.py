@@ -13,12 +13,12 @@ from visavis.embedders.registry import DEFAULT_MODEL, load_embedder
 from visavis.errors import (
     IndexIncompatibleError,
     IndexMissingError,
-    RecordNotFoundError,
     UsageError,
 )
 from visavis.exchange.contents import Contents
 from visavis.filters import Where, as_filter
 from visavis.flows import reindex as flows
+from visavis.flows.aspects.keeping import Aspects
 from visavis.flows.binding import Binding, IndexOptions, reduced
 from visavis.flows.describing import describe
 from visavis.flows.duplicates.finding import Duplicates
@@ -46,11 +46,11 @@ from visavis.images.decode import MAX_PIXELS
 from visavis.sources.base import Location, Source, SourceOptions, as_source, read_anywhere
 from visavis.sources.shelf import Shelf
 from visavis.sources.web.fetch import Fetcher, fetched
-from visavis.store.base import ModelFacts, StoreInfo, VectorStore
+from visavis.store.base import ModelFacts, VectorStore
 from visavis.store.capabilities import local
 from visavis.store.open import create_store, open_store, writing_to
 from visavis.store.repairing import CacheRepair
-from visavis.types import IndexReport, Query, RecordTerm, SearchResult, only_known
+from visavis.types import IndexReport, Query, RecordTerm, SearchResult, merged, only_known
 
 
 class ImageIndex(Contents):
@@ -66,7 +66,8 @@ class ImageIndex(Contents):
     Any process may read while one writes; writing methods wait `lock_seconds` for another writer
     and then raise IndexLockedError. `with index.writing():` holds the lock over several of them.
     `index.tagging` finds words for pictures, and writes them to records (see `Tagging`);
-    `index.duplicates` finds copies among the records (see `Duplicates`).
+    `index.duplicates` finds copies among the records (see `Duplicates`); `index.aspects` keeps
+    more of them than vectors (see `Aspects`).
     All methods raise subclasses of VisavisError and nothing else on purpose; none prints.
     """
 
@@ -84,6 +85,9 @@ class ImageIndex(Contents):
         self._model = Binding(store, self._device)
         self._cuts = Cuts(store)
         self.tagging = Tagging(
+            store, self._model.embedder, self.writing, self._jobs, self._max_pixels
+        )
+        self.aspects = Aspects(
             store, self._model.embedder, self.writing, self._jobs, self._max_pixels
         )
         self._shelving = Shelving(store, options.get("files"))
@@ -200,6 +204,7 @@ class ImageIndex(Contents):
             embedder = self.embedder(threads=1)  # only now can no other process change the model
             sources = (as_source(location, **source_options) for location in locations)
             report, refused = ingest_all(sources, self._store, embedder, options, progress)
+            report = merged([report, self.aspects.fill(source_options.get("allow_private", False))])
             settle(self._store)
         if refused is not None:
             raise refused
@@ -249,6 +254,7 @@ class ImageIndex(Contents):
         with self.writing(), contextlib.closing(Fetcher(allow_private=allow_private)) as fetcher:
             read = partial(read_anywhere, fetcher=fetcher)
             report = flows.reindex(self._store, embedder, read, options, progress)
+            report = merged([report, self.aspects.fill(allow_private)])
             settle(self._store)
             forget_others(self.path, embedder.fingerprint)
         return report
@@ -374,15 +380,6 @@ class ImageIndex(Contents):
         fetch = partial(fetched, allow_private=allow_private)
         means = Means(embedder or self._model.ready, fetch, self._max_pixels, self._cuts)
         return explain(question, id, self._store, means)
-
-    def __contains__(self, id: object) -> bool:
-        with contextlib.suppress(RecordNotFoundError):
-            return isinstance(id, str) and bool(self._store.get(id))
-        return False
-
-    def info(self) -> StoreInfo:
-        """How many records, by which model, from where, how large."""
-        return self._store.info()
 
     def close(self) -> None:
         """Close the index; it cannot be used afterwards."""

@@ -1,5 +1,6 @@
 """What an index holds, to walk over and to take away."""
 
+import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
+from visavis.errors import RecordNotFoundError
 from visavis.filters import Where, as_filter
-from visavis.store.base import VectorStore
+from visavis.store.base import StoreInfo, VectorStore
 from visavis.store.capabilities import faceted
 from visavis.types import Filter, ImageRecord, Vectors
 
@@ -38,6 +40,15 @@ class Contents:
 
     def __len__(self) -> int:
         return self._store.count()
+
+    def __contains__(self, id: object) -> bool:
+        with contextlib.suppress(RecordNotFoundError):
+            return isinstance(id, str) and bool(self._store.get(id))
+        return False
+
+    def info(self) -> StoreInfo:
+        """How many records, by which model, from where, how large."""
+        return self._store.info()
 
     def records(self, where: Where = None, *, sort: str = "") -> Iterator[ImageRecord]:
         """All records (that pass a filter), in the order they were added.

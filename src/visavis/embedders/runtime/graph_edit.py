@@ -5,7 +5,7 @@ repeated fields ("Last One Wins" on the encoding page), so what is added to a gr
 its file. Field numbers: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto3
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -56,11 +56,15 @@ def constants_alone(model: Data, wanted: Sequence[str]) -> bytes:
     return made + b"".join(output_suffix(name) for name in dict.fromkeys(wanted))
 
 
-def cut(model: Data, wanted: Sequence[str]) -> bytes | None:
+def cut(
+    model: Data, wanted: Sequence[str], given: Mapping[str, bytes] | None = None
+) -> bytes | None:
     """A model with what these tensors need, which become its outputs, and without the rest.
 
-    None where graphs lie within operations: which tensors those take is not said beside them.
+    `given` are tensors that are inputs of the new model (see `value`), and not made by it. None
+    where graphs lie within operations: which tensors those take is not said beside them.
     """
+    given = given or {}
     spans: list[tuple[int, int]] = []
     named: dict[int, dict[str, bytes]] = {_TENSOR: {}, _INPUT: {}, _OUTPUT: {}}
     for field, start, end in fields(model, 0, len(model)):
@@ -76,7 +80,7 @@ def cut(model: Data, wanted: Sequence[str]) -> bytes | None:
     kept: list[bytes] = []
     for begin, stop in reversed(spans):  # a file has them in the order of their work
         one = parse_node(model, begin, stop)
-        if needed & set(one.outputs):
+        if needed.difference(given) & set(one.outputs):
             kept.append(delimited(_NODE, model[begin:stop]))
             needed |= set(one.inputs)
     weights, outputs = named[_TENSOR], named[_OUTPUT]
@@ -85,8 +89,9 @@ def cut(model: Data, wanted: Sequence[str]) -> bytes | None:
     graph += [  # older files list weights among them
         delimited(_INPUT, part)
         for name, part in named[_INPUT].items()
-        if name in needed or name not in weights
+        if name not in given and (name in needed or (name not in weights and not given))
     ]
+    graph += [delimited(_INPUT, part) for name, part in given.items() if name in needed]
     for name in dict.fromkeys(wanted):
         untyped = delimited(1, name.encode())
         graph.append(delimited(_OUTPUT, outputs.get(name, untyped)))
@@ -131,6 +136,14 @@ def _cone(
     for name in wanted:
         take(name)
     return list(parts)
+
+
+def value(name: str, kind: str, sides: Sequence[int | None]) -> bytes:
+    """The name, type and shape of a tensor, as `cut` takes them; None is a side of any length."""
+    shape = b"".join(delimited(1, b"" if side is None else number(1, side)) for side in sides)
+    return delimited(1, name.encode()) + delimited(
+        2, delimited(1, number(1, _TYPES[kind]) + delimited(2, shape))
+    )
 
 
 def node(op: str, inputs: Sequence[str], outputs: Sequence[str], **attributes: int) -> bytes:

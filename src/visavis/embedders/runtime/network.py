@@ -125,6 +125,14 @@ def input_shape(path: Path) -> tuple[int | None, ...]:
     return tuple(side if isinstance(side, int) and side > 0 else None for side in sides)
 
 
+def input_type(path: Path) -> tuple[str, str]:
+    """The name of a graph's first input, and the type of its values. ModelError as `Network`."""
+    first = open_session(path, None, 1, "cpu").get_inputs()[0]
+    if first.type not in _INPUT_TYPES:
+        raise ModelSpecError(f"{path} takes {first.type}, not pictures")
+    return first.name, np.dtype(_INPUT_TYPES[first.type]).name
+
+
 def tensor_shapes(path: Path) -> dict[str, tuple[int | str, ...]]:
     """Every tensor that a graph makes of a picture, in the file's order, and its shape.
 
@@ -174,13 +182,23 @@ def read_constants(path: Path, names: Sequence[str]) -> list[NDArray[np.float32]
 
 def open_session(path: Path, output: str | None, threads: int | None, device: str) -> Any:
     """ONNX Runtime's session for a file, with one more output if need be; errors as `Network`."""
+    model: str | bytes = str(path)
+    _provider(device)  # first: reading may take longer
+    if output is not None and output not in read_outputs(path):
+        model = _with_output(path, output)
+    return open_model(model, path, threads, device)
+
+
+def open_model(model: str | bytes, path: Path, threads: int | None, device: str) -> Any:
+    """ONNX Runtime's session for a model that was made of a file, or for the file itself.
+
+    Raises ModelError as `Network` does.
+    """
     provider = _provider(device)
     import onnxruntime
 
     options = _options(threads)
-    model: str | bytes = str(path)
-    if output is not None and output not in read_outputs(path):
-        model = _with_output(path, output)
+    if isinstance(model, bytes):
         # Without a path, it would not know where weights in a second file lie.
         options.add_session_config_entry(_EXTERNAL_FOLDER, str(path.parent))
     providers = [provider] if device == "cpu" else [provider, PROVIDERS["cpu"]]

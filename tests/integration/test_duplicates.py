@@ -403,6 +403,16 @@ def test_variants_are_shown_and_never_moved(tmp_path: Path, plug_in: None) -> No
     assert actions == {"red.png": "keep", "red-small.png": "move", "blue.png": "leave"}
 
 
+@pytest.mark.parametrize("rule", ["largest", "best-quality", "oldest", "newest", "path:*"])
+def test_a_plan_of_what_is_away_leaves_all_of_it(place: Path, rule: str) -> None:
+    with ImageIndex.open(place / "pictures.index") as index:
+        report = index.duplicates.find(read_files=False)
+        (place / "pictures").rename(place / "unplugged")
+        plan = index.duplicates.plan(report, [rule])
+    assert {file.action for file in plan.files} == {"leave"}
+    assert plan.count("leave") == sum(len(group.records) for group in report.groups) > 0
+
+
 def test_a_copy_whose_original_has_gone_is_not_moved(place: Path) -> None:
     with ImageIndex.open(place / "pictures.index") as index:
         report = index.duplicates.find()

@@ -187,6 +187,8 @@ def _chosen(
     if group.kept_apart:
         return "it fits pictures that differ from one another; decide on them first"
     there = [record for record in group.records if _of_record(record) is None]
+    if not there:
+        return "none of its files is there"
     best = {decided.best(record.sha256) for record in there} - {None}
     named = [record for record in there if record.sha256 in best]
     if len({record.sha256 for record in named}) == 1:

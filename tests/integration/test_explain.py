@@ -1,6 +1,7 @@
 """Why is it called what it is? One picture against one record, from every front end."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,25 @@ def test_a_crop_is_placed_where_it_was_cut_out(explain: Callable[..., Explanatio
     assert found.inliers is not None
     assert found.matched is not None
     assert 8 <= found.inliers <= found.matched
+
+
+def test_a_record_is_to_another_what_a_search_says(drawn: Path, tmp_path: Path) -> None:
+    pytest.importorskip("cv2")
+    shutil.copytree(drawn / "images", tmp_path / "p")
+    with Image.open(tmp_path / "p" / f"{MUG}.jpg") as picture:
+        picture.crop((64, 32, 288, 304)).save(tmp_path / "p" / "crop.png")
+    with ImageIndex.create(tmp_path / "i") as index:
+        index.add(tmp_path / "p")
+        asked = tmp_path / "p" / "crop.png"
+        of_file = index.explain(asked, f"{MUG}.jpg")
+        of_record = index.explain("id:crop.png", f"{MUG}.jpg")
+        found = {m.record.id: m for m in index.search("id:crop.png", limit=50).matches}
+    assert of_file.relation == "near_duplicate"
+    said = found[f"{MUG}.jpg"]
+    assert (of_record.relation, of_record.verified) == (said.relation, said.verified)
+    assert of_record.box == pytest.approx(of_file.box, abs=0.01)
+    assert [text for name, text in of_record.facts if name == "note"]
+    assert not [text for name, text in of_file.facts if name == "note"]
 
 
 def test_what_has_nothing_in_common_lies_nowhere(explain: Callable[..., Explanation]) -> None:

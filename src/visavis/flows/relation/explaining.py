@@ -20,17 +20,23 @@ from visavis.matching.pixel_check import PixelCheck, pixel_checks, turn_of
 from visavis.matching.signature import Signature, signature
 from visavis.types import RGB, Box, ImageRecord, Match, Relation
 
+_UNREAD = (
+    "one lies on the other; a search with the record reads no files and does not see that, one "
+    "with the picture's file does"
+)
+
 _CORNERS: Corners = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What a record is to a picture, and what that was told from."""
+    """What a record is to a picture, and from what that is known."""
 
     record: ImageRecord
     relation: Relation
     verified: bool
-    """Whether the pictures were compared by local features, or agree already without."""
+    """Whether that is by local features, or the pictures agree already without. A record is to
+    another what a search with it says, which reads no files."""
     score: float
     form: float | None
     """How far the outlines agree, -1…1; None: one of the pictures cannot be read any more."""
@@ -57,18 +63,20 @@ class Explanation:
     @property
     def facts(self) -> list[tuple[str, str]]:
         """What there is to say to people, each with its name."""
-        told = [("score", f"{self.score:.3f}")]
+        facts = [("score", f"{self.score:.3f}")]
         if self.form is not None:
             share = 100 * max(0.0, self.form)
-            told.append(("form", f"{share:.0f} % of the outlines agree, whole on whole"))
+            facts.append(("form", f"{share:.0f} % of the outlines agree, whole on whole"))
         if self.colour is not None:
-            told.append(("colour", f"{100 * self.colour:.0f} % of the colour agrees"))
+            facts.append(("colour", f"{100 * self.colour:.0f} % of the colour agrees"))
         if self.inliers is not None:
-            told.append(("points", f"{self.inliers} of {self.matched} points agree on one place"))
+            facts.append(("points", f"{self.inliers} of {self.matched} points agree on one place"))
         if self.box is not None:
-            told.append(("part", ", ".join(f"{at:.2f}" for at in self.box)))
-            told.append(("mirrored", "yes" if self.mirrored else "no"))
-        return told
+            facts.append(("part", ", ".join(f"{at:.2f}" for at in self.box)))
+            facts.append(("mirrored", "yes" if self.mirrored else "no"))
+        if self.box is not None and not self.verified:
+            facts.append(("note", _UNREAD))
+        return facts
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON shape, the same in the CLI, the library and over HTTP."""
@@ -93,7 +101,8 @@ def explain(
 ) -> Explanation:
     """Compare the picture that a judge was shown with a record, by everything that there is.
 
-    `own` gives the pixels of the picture where the judge has none, as of a record.
+    The relation is the one that a search says: of two records without local features, as it reads
+    no files for them; what these would say are facts beside it. `own` gives the pixels of the picture where the judge has none, as of a record.
     """
     began = time.perf_counter()
     shown = judge.shown
@@ -105,7 +114,7 @@ def explain(
     [match] = replace(judge, features=False).judged([Match(record, score)])
     placed = _by_features(mine, theirs)
     relation, verified = match.relation or "other", match.verified
-    if placed is not None and not is_copy(match):
+    if placed is not None and shown.record is None and not is_copy(match):
         verified = True
         relation = "near_duplicate" if is_same(placed.check) else relation
     return Explanation(

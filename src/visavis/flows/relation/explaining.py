@@ -102,7 +102,8 @@ def explain(
     """Compare the picture that a judge was shown with a record, by everything that there is.
 
     The relation is the one that a search says: of two records without local features, as it reads
-    no files for them; what these would say are facts beside it. `own` gives the pixels of the picture where the judge has none, as of a record.
+    no files for them; what these would say are facts beside it. `own` gives the pixels of the
+    picture where the judge has none, as of a record.
     """
     began = time.perf_counter()
     shown = judge.shown

@@ -1,7 +1,7 @@
 """Counting the values of all fields, of all records or of those that pass a filter.
 
-The values of a field are kept as numbers, one for each record (a column): what passes a filter is
-counted in milliseconds, however long the texts are. A column takes 4 bytes a record.
+The values of a field are kept as numbers, one for each record (`Column`): what passes a filter is
+counted in milliseconds, however long the texts are.
 """
 
 import sqlite3
@@ -9,67 +9,25 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import NamedTuple
+from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from visavis.filters import TypedFilter, resolve
-from visavis.store.capabilities import Facet, Period
+from visavis.store.capabilities import Facet
 from visavis.store.nearest.ranking import Numbers
 from visavis.store.sqlite import rows
+from visavis.store.sqlite.capabilities.columns import Column, Passing, read_columns
 from visavis.store.sqlite.database import Database
-from visavis.store.sqlite.where import compile_filter, field_expression
+from visavis.store.sqlite.where import compile_filter
 from visavis.store.stopping import held, unstoppable
-from visavis.types import FieldValue, Filter
+from visavis.types import Filter
 
-_LISTED = 50  # values of a field that are named, the commonest first
-_FEW = 12  # so many different values are always worth naming
 _STALE_FACTOR = 10.0  # counting may take a tenth of the time while an index is being written
 _STALEST = 60.0  # seconds
 _KEPT = 64  # counts under filters that are remembered
 _SAMPLED = 100  # records that say in which order the catalogue has its fields
-
-_NUMBER_TYPES = "('integer','real')"
-_PERIODS: tuple[tuple[Period, int], ...] = (("year", 4), ("month", 7), ("day", 10))
-"""What dates are counted by, and how many of their letters that is."""
-
-Passing = NDArray[np.bool_]
-"""Of each record whether it passes."""
-
-
-class _Column(NamedTuple):
-    """A field of all records."""
-
-    facet: Facet
-    """Of all of them."""
-    values: Sequence[FieldValue]
-    """The different ones in their order; none where they are not listed."""
-    codes: NDArray[np.int32]
-    """Of each record: which of the values; 0 where they are not listed; -1: it has none."""
-    figures: NDArray[np.float64] | None = None
-    """The numbers where values are not listed; NaN where there is none."""
-
-    def of(self, passing: Passing) -> Facet:
-        """The facet of some of the records.
-
-        A field is a list or is none whatever the filter, so that nothing jumps.
-        """
-        codes = self.codes[passing]
-        codes = codes[codes >= 0]
-        if self.facet.values is not None:
-            counts = np.bincount(codes, minlength=len(self.values))
-            return _listed(self.facet, self.values, counts)
-        figures = np.empty(0) if self.figures is None else self.figures[passing]
-        figures = figures[~np.isnan(figures)]
-        return replace(
-            self.facet,
-            count=len(codes),
-            distinct=min(self.facet.distinct, len(codes)),  # to count titles would cost the most
-            min=float(figures.min()) if len(figures) else None,
-            max=float(figures.max()) if len(figures) else None,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +36,7 @@ class _Counted:
 
     numbers: Numbers
     """Of the records, sorted."""
-    columns: tuple[_Column, ...]
+    columns: tuple[Column, ...]
     generation: int
     at: float
     took: float
@@ -132,12 +90,16 @@ class Facets:
             typed = resolve(where, rows.kinds(connection))
             names = list(dict.fromkeys(condition.field for condition in typed.conditions))
             numbers, failed = _failed(connection, typed, names)
-        found = []
-        for column in counted.columns:
-            name = column.facet.name
-            own = 1 << names.index(name) if name in names else 0
-            found.append(column.of(counted.passing(numbers[(failed & ~own) == 0])))
-        return tuple(found)
+
+        @cache
+        def passing(own: int) -> Passing:
+            return counted.passing(numbers[(failed & ~own) == 0])
+
+        return tuple(
+            column.of(passing(1 << names.index(name) if name in names else 0))
+            for column in counted.columns
+            for name in (column.facet.name,)
+        )
 
 
 def _failed(
@@ -164,9 +126,7 @@ def _failed(
 
 def _counted(connection: sqlite3.Connection, generation: int) -> _Counted:
     started = time.monotonic()
-    (text,) = connection.execute("SELECT group_concat(number) FROM records").fetchone()
-    numbers = np.sort(_numbers(text))
-    columns = tuple(_column(connection, numbers, facet) for facet in _named(connection))
+    numbers, columns = read_columns(connection, _named(connection))
     ended = time.monotonic()
     return _Counted(numbers, columns, generation, ended, ended - started)
 
@@ -180,75 +140,3 @@ def _named(connection: sqlite3.Connection) -> list[Facet]:
     first = dict.fromkeys(name for (text,) in sample for name in rows.fields_of(text))
     ordered = dict.fromkeys([*(name for name in first if name in named), *sorted(named)])
     return [Facet(name, named[name]) for name in ordered]
-
-
-def _column(connection: sqlite3.Connection, numbers: Numbers, of: Facet) -> _Column:
-    value = field_expression(of.name)
-    figure = f"CASE WHEN typeof(value) IN {_NUMBER_TYPES} THEN value END"
-    distinct, count, least, most = connection.execute(
-        f"SELECT count(*), coalesce(sum(n), 0), min({figure}), max({figure}) FROM"
-        f" (SELECT {value} AS value, count(*) AS n FROM records WHERE value IS NOT NULL"
-        " GROUP BY value)"
-    ).fetchone()
-    codes = np.full(len(numbers), -1, np.int32)
-    if of.type == "date" and distinct > _FEW:
-        of, value = _by_period(connection, of, value)
-    if of.by or distinct <= _FEW or distinct * 2 <= count:
-        found = connection.execute(
-            f"SELECT {value} AS value, count(*), group_concat(number) FROM records"
-            " WHERE value IS NOT NULL GROUP BY value ORDER BY value"
-        ).fetchall()
-        values = [row[0] for row in found]
-        counts = np.array([row[1] for row in found], np.int64)
-        having = _numbers(",".join(row[2] for row in found))
-        codes[np.searchsorted(numbers, having)] = np.repeat(np.arange(len(found)), counts)
-        return _Column(_listed(of, values, counts), values, codes)
-    (text,) = connection.execute(
-        f"SELECT group_concat(number) FROM records WHERE {value} IS NOT NULL"
-    ).fetchone()
-    codes[np.searchsorted(numbers, _numbers(text))] = 0
-    figures = None
-    if of.type in ("number", "mixed"):
-        figures = np.full(len(numbers), np.nan)
-        known = np.array(
-            connection.execute(
-                f"SELECT number, {value} AS value FROM records"
-                f" WHERE typeof({value}) IN {_NUMBER_TYPES}"
-            ).fetchall(),
-            np.float64,
-        ).reshape(-1, 2)
-        figures[np.searchsorted(numbers, known[:, 0].astype(np.int64))] = known[:, 1]
-    return _Column(Facet(of.name, of.type, count, distinct, None, least, most), (), codes, figures)
-
-
-def _by_period(connection: sqlite3.Connection, of: Facet, value: str) -> tuple[Facet, str]:
-    """Count dates by years, or where all are of one year or month, by what tells them apart."""
-    first, last = connection.execute(f"SELECT min({value}), max({value}) FROM records").fetchone()
-    differ = (one for one in _PERIODS if first[: one[1]] != last[: one[1]])
-    by, letters = next(differ, _PERIODS[-1])
-    return replace(of, by=by), f"substr({value}, 1, {letters})"
-
-
-def _listed(of: Facet, values: Sequence[FieldValue], counts: NDArray[np.int64]) -> Facet:
-    """A facet whose values are named, the commonest first and equally common ones in order.
-
-    Of dates the latest years, months or days.
-    """
-    had = np.flatnonzero(counts)
-    order = np.arange(len(had))[::-1] if of.by else np.argsort(-counts[had], kind="stable")
-    best = had[order[:_LISTED]]
-    figures = [value for at in had.tolist() if isinstance(value := values[at], int | float)]
-    return Facet(
-        of.name,
-        of.type,
-        int(counts.sum()),
-        len(had),
-        tuple((values[at], int(counts[at])) for at in best.tolist()),
-        min(figures, default=None),
-        max(figures, default=None),
-        of.by,
-    )
-
-
-def _numbers(text: str | None) -> Numbers:
-    return np.fromstring(text or "", np.int64, sep=",")

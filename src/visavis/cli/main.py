@@ -52,6 +52,9 @@ COMMANDS = {
     "import": Place(
         f"{_CLI}.exchange.files", "import_", "Make vectors that were computed elsewhere searchable."
     ),
+    "load": Place(
+        f"{_CLI}.exchange.loading", "load", "Take shards, written by index --shards, into an index."
+    ),
     "site": Place(
         f"{_CLI}.pages.site",
         "site",

@@ -11,7 +11,17 @@ from typing import Any
 import numpy as np
 
 from visavis.errors import ExtraMissingError
-from visavis.exchange.layout import ID, NOTE, VECTOR, Layout, Put, survey
+from visavis.exchange.layout import (
+    ID,
+    LISTED,
+    NOTE,
+    SIGNATURE,
+    THUMBNAIL,
+    VECTOR,
+    Layout,
+    Put,
+    survey,
+)
 from visavis.exchange.projection import NEIGHBORS, X, Y, projection
 from visavis.exchange.reading import Found, Names, Rough, sound, vector_rows
 from visavis.store.base import Rows, VectorStore
@@ -155,7 +165,11 @@ def reading(path: Path, names: Names) -> Found:
         schema = file.schema_arrow
         lists = [f for f in schema if _is_vectors(arrow, f.type)]
     vector = names.vector_among(path, [f.name for f in lists])
-    others = [name for name in schema.names if name != vector]
+    note = (schema.metadata or {}).get(NOTE.encode())
+    beside = [name for name in (SIGNATURE, THUMBNAIL) if note and name in schema.names]
+    others = [name for name in schema.names if name not in (vector, *beside)]
+    if note:
+        others = [name for name in others if name != LISTED]
     id = names.id_among(path, others)
     chosen = schema.field(vector).type
     dim = chosen.list_size if arrow.types.is_fixed_size_list(chosen) else None
@@ -165,9 +179,10 @@ def reading(path: Path, names: Names) -> Found:
             for batch in file.iter_batches(_READ_ROWS):
                 columns = {name: batch.column(name).to_pylist() for name in others if name != id}
                 ids = batch.column(id).to_pylist()
-                yield Rough(ids, columns, vector_rows(_vectors(batch.column(vector)), len(ids)))
+                more = {name: batch.column(name).to_pylist() for name in beside}
+                vectors = vector_rows(_vectors(batch.column(vector)), len(ids))
+                yield Rough(ids, columns, vectors, more)
 
-    note = (schema.metadata or {}).get(NOTE.encode())
     return Found(path, file.metadata.num_rows, dim, note, parts)
 
 

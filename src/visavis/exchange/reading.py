@@ -22,6 +22,8 @@ class Rough(NamedTuple):
     columns: Mapping[str, Sequence[Any]]
     vectors: NDArray[np.float32]
     """(rows, dimensions); a row that is no vector of that length is NaN."""
+    beside: Mapping[str, Sequence[bytes | None]] = {}
+    """What shards have besides, by column."""
 
 
 @dataclass(frozen=True, slots=True)

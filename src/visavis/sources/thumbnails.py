@@ -46,6 +46,11 @@ class Thumbnails:
             self._keep(_path(self._folders[0], sha256, side), kept)
         return kept, sha256
 
+    def keep(self, sha256: str, side: int, data: bytes) -> None:
+        """Keep a thumbnail that was made elsewhere, unless there is one of that content."""
+        if self.kept(sha256, side) is None:
+            self._keep(_path(self._folders[0], sha256, side), data)
+
     def forget(self, digests: Iterable[str]) -> None:
         """Delete those of contents that no record has any more."""
         for digest in digests:

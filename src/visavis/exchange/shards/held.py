@@ -8,7 +8,16 @@ import numpy as np
 
 from visavis.errors import IndexIncompatibleError, SourceError
 from visavis.exchange.arrow import pyarrow
-from visavis.exchange.layout import LISTED, NOTE, THUMBNAIL, Note, Origin, read_note
+from visavis.exchange.layout import (
+    ID,
+    LISTED,
+    NOTE,
+    THUMBNAIL,
+    VECTOR,
+    Note,
+    Origin,
+    read_note,
+)
 from visavis.exchange.reading import sound
 from visavis.exchange.shards.digests import Digests, Numbers
 from visavis.exchange.shards.place import ShardPlace
@@ -39,9 +48,17 @@ def glance(place: ShardPlace, name: str) -> Glance:
     with sound(path, "Parquet"), pyarrow(".parquet").ParquetFile(path) as file:
         schema, rows = file.schema_arrow, file.metadata.num_rows
         note = read_note((schema.metadata or {}).get(NOTE.encode()))
+        vector = schema.field(VECTOR).type if VECTOR in schema.names else None
     if note is None:
         raise SourceError(
             f"{path}: it is no file of visavis; take in vectors of other tools with: visavis import"
+        )
+    if vector is None or ID not in schema.names:
+        raise SourceError(f"{path}: it has no {'ids' if vector else 'vectors'}; make it again")
+    if getattr(vector, "list_size", None) != note.model.dim:
+        raise SourceError(
+            f"{path}: its vectors are no lists of {note.model.dim} numbers, which it says they "
+            "are; make it again"
         )
     return Glance(name, note, rows, frozenset(schema.names))
 

@@ -1,0 +1,45 @@
+"""`visavis load`: shards into an index."""
+
+from typing import Annotated
+
+import typer
+
+from visavis.cli import options
+
+SKIPPED = 4  # exit code with --strict
+
+
+def load(
+    shards: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SHARDS...",
+            help="Folders of shards, or single ones; exports in Parquet as well.",
+            show_default=False,
+        ),
+    ],
+    index: options.Index = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with code 4 if rows were skipped.")
+    ] = False,
+    json_output: options.Json = False,
+) -> int:
+    """Take shards that `visavis index --shards` has written into an index.
+
+    The index is created if needed. What it has already stays as it is, so loading may be stopped
+    and repeated. A shard that is damaged, or was made by another model, is named and left out; the
+    others are taken in, and the exit code is that of the error (2, or 3 for another model).
+    """
+    from visavis.cli import indexing
+    from visavis.cli.progress.loading import LoadProgress
+    from visavis.exchange.shards.loading import load_shards
+
+    given = options.settings(index)
+    with LoadProgress() as progress:
+        loaded = load_shards(shards, given.index, progress=progress.update)
+    with options.open_index(given) as target:
+        indexing.show(loaded.report, target, json_output)
+    error = loaded.error()
+    if error is not None:
+        raise error
+    return SKIPPED if strict and loaded.report.failed else 0

@@ -19,6 +19,13 @@ $(VENV)/all: $(VENV)/core
 	$(PIP) install -c constraints.txt --group test --group lint --group docs -e .
 	@touch $@
 
+$(VENV)-milvus/ready:
+	$(PYTHON) -m venv $(VENV)-milvus
+	timeout 300 $(VENV)-milvus/bin/python -m pip --disable-pip-version-check -q install 'milvus==2.3.5' 'setuptools<80'
+	@touch $@
+
+milvus: $(VENV)-milvus/ready  ## Install the Milvus server that its tests start
+
 setup: $(VENV)/all  ## Make the environment with everything that developers need
 
 demo: $(VENV)/core  ## Index a gallery drawn by code, search it, show the result
@@ -71,6 +78,6 @@ build: $(VENV)/all  ## Build wheel and sdist, install the wheel into a clean env
 check: lint types test docs-check  ## What must pass before a push
 
 clean:  ## Remove everything that was made here
-	rm -rf $(VENV) build dist site demo benchmarks/out .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-milvus build dist site demo benchmarks/out .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-.PHONY: help setup demo format lint types test docs docs-check bench bench-serve model build check clean
+.PHONY: help setup milvus demo format lint types test docs docs-check bench bench-serve model build check clean

@@ -1,6 +1,6 @@
 """A real Milvus server for tests, alone in a network namespace: it listens on every interface.
 
-`.ci/run` installs it beside the tests' environment; where it is absent, what needs it is skipped.
+`make milvus` installs it in an environment of its own; where it is absent, what needs it skips.
 """
 
 import contextlib
@@ -31,15 +31,19 @@ _SETTINGS = (
 )
 
 
-def available() -> bool:
-    """Whether it is installed, and may have a network of its own."""
+def why_not() -> str:
+    """Why there is none here; nothing: it is installed, and may have a network of its own."""
+    if not INSTALLED.exists():
+        return f"there is no Milvus at {INSTALLED}; `make milvus` puts it there"
+    tools = [name for name in ("unshare", "ip", "setsid") if not shutil.which(name)]
+    if tools:
+        return f"a server alone in a network needs {', '.join(tools)}"
     if (
-        not INSTALLED.exists()
-        or os.geteuid() != 0
-        or not all(map(shutil.which, ("unshare", "ip", "setsid")))
+        os.geteuid()
+        or subprocess.run([*APART, "true"], capture_output=True, check=False).returncode
     ):
-        return False
-    return subprocess.run([*APART, "true"], capture_output=True, check=False).returncode == 0
+        return "this system gives no network namespace"
+    return ""
 
 
 class MilvusServer:

@@ -38,8 +38,8 @@ inside = pytest.mark.skipif(FOLDER not in os.environ, reason="runs in a namespac
 @pytest.mark.slow
 @pytest.mark.skipif(FOLDER in os.environ, reason="runs the others")
 def test_an_index_in_milvus_keeps_the_contract(tmp_path: Path) -> None:
-    if not milvus_server.available():
-        pytest.skip("there is no Milvus server, or no namespace for it")
+    if reason := milvus_server.why_not():
+        pytest.skip(reason)
     tests: list[str | Path] = [
         __file__,
         CONTRACTS / "test_store.py",

@@ -6,6 +6,7 @@ import json
 import logging
 import socket
 import threading
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -29,8 +30,8 @@ _WAIT = "Milvus is still starting, or has more to do than it can; try again soon
 _CONNECTING = 5.0
 """Seconds."""
 
-_WRITTEN: set[str] = set()
-"""Where this process has written: there it waits for its own writes as it reads."""
+_WRITES: Counter[str] = Counter()
+"""Where this process has written, and how often: there it waits for its own writes as it reads."""
 _REMOVED: dict[str, int] = {}
 """Where it has removed something (how often) and not read since: 2.3 does not say when it was."""
 
@@ -59,6 +60,11 @@ class Client:
         return self.address.collection
 
     # -- the collection ----------------------------------------------------------------------------
+
+    @property
+    def writes(self) -> int:
+        """How often this process has changed rows of the collection."""
+        return _WRITES[str(self.address)]
 
     def exists(self) -> bool:
         """Whether there is such a collection, or an alias of that name."""
@@ -106,13 +112,14 @@ class Client:
     def upsert(self, rows: Sequence[Row]) -> None:
         """Add or replace rows; when it returns, Milvus has them for good."""
         self._call("upsert", self.name, data=list(rows))
-        _WRITTEN.add(str(self.address))
+        _WRITES[str(self.address)] += 1
 
     def delete(self, expression: str) -> None:
         """Remove the rows that pass."""
         assert expression  # nothing would be everything
         self._call("delete", self.name, filter=expression)
         place = str(self.address)
+        _WRITES[place] += 1
         _REMOVED[place] = _REMOVED.get(place, 0) + 1
 
     def query(
@@ -167,7 +174,7 @@ class Client:
         """Own writes are read at once; those of others within seconds, which costs no waiting."""
         place = str(self.address)
         removed = _REMOVED.get(place, 0)
-        level = "Session" if place in _WRITTEN else "Bounded"
+        level = "Session" if _WRITES[place] else "Bounded"
         level = "Strong" if strong or removed else level
         found = self._call(method, self.name, consistency_level=level, **named)
         if removed and _REMOVED.get(place) == removed:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Self, Unpack
 
 from visavis.embedders.base import Embedder
-from visavis.embedders.reduced import forget_others
 from visavis.embedders.registry import DEFAULT_MODEL, load_embedder
 from visavis.errors import (
     IndexIncompatibleError,
@@ -256,7 +255,7 @@ class ImageIndex(Contents):
             report = flows.reindex(self._store, embedder, read, options, progress)
             report = merged([report, self.aspects.fill(allow_private)])
             settle(self._store)
-            forget_others(self.path, embedder.fingerprint)
+            self._model.forget_others(embedder)
         return report
 
     def describe(self, progress: Progress | None = None) -> IndexReport:

@@ -12,7 +12,7 @@ from visavis.errors import StoreUnsupportedError
 from visavis.filters import parse_all
 from visavis.store.aspects import AspectFacts, WithAspects, has_aspects, with_aspects
 from visavis.store.base import ModelFacts, VectorStore
-from visavis.store.capabilities import local
+from visavis.store.capabilities import rebuildable
 
 RECORDS = numbered(6)
 IDS = [record.id for record in RECORDS]
@@ -131,9 +131,7 @@ def test_new_vectors_leave_values_of_content_that_stayed(
     keeping: WithAspects,
 ) -> None:
     assert len(shown(keeping)) == 5
-    with local(keeping, "be rebuilt").rebuild(
-        ModelFacts("other", "other", "other", DIM)
-    ) as rebuild:
+    with rebuildable(keeping).rebuild(ModelFacts("other", "other", "other", DIM)) as rebuild:
         numbers = [number for number, _ in rebuild.missing()]
         hashes = ["cd" * 32, *(record.sha256 for record in RECORDS[1:5])]
         rebuild.put(numbers[:5], clustered(5, DIM), hashes)

@@ -20,6 +20,8 @@ from visavis.errors import StoreError
 T = TypeVar("T")
 
 INSTALLED = Path(__file__).parents[2] / ".venv-milvus" / "bin" / "milvus-server"
+FOLDER = "VISAVIS_TEST_MILVUS_FOLDER"
+"""The environment variable of the tests beside a server: where its data are."""
 APART = ("unshare", "--net", "sh", "-c", 'ip link set lo up; exec "$@"', "sh")
 """Before a command: it gets a network of its own, of which nobody else hears."""
 PORT = 19_530

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -13,7 +14,7 @@ from dict_store import DictStore, Kept
 from visavis.filters import parse_all
 from visavis.store.base import ModelFacts, VectorStore
 from visavis.store.milvus.address import Address
-from visavis.store.milvus.client import Client
+from visavis.store.milvus.client import Client, Row
 from visavis.store.milvus.facts import Facts
 from visavis.store.milvus.store import MilvusStore
 from visavis.store.nearest.sizes import Sizes
@@ -41,6 +42,11 @@ class Implementation(Protocol):
         ...
 
     @property
+    def remote(self) -> bool:
+        """Whether each question travels to a server, so that tests ask it fewer."""
+        ...
+
+    @property
     def transactions(self) -> bool:
         """Whether a reader sees all of an upsert, or nothing of it."""
         ...
@@ -61,6 +67,7 @@ class InSqlite:
     name: str
     sizes: Sizes
     approximate: bool
+    remote: bool = False
     transactions: bool = True
 
     def open(self, folder: Path, dim: int) -> VectorStore:
@@ -76,6 +83,7 @@ class InDicts:
 
     name: str = "dict"
     approximate: bool = False
+    remote: bool = False
     transactions: bool = True
     places: dict[Path, Kept] = field(default_factory=dict)
 
@@ -93,6 +101,7 @@ class InMilvus:
     server: str
     name: str = "milvus"
     approximate: bool = True
+    remote: bool = True
     transactions: bool = False
     used: dict[Path, str] = field(default_factory=dict)
     filled: dict[str, tuple[int, str]] = field(default_factory=dict)
@@ -102,10 +111,11 @@ class InMilvus:
         address = self._address(folder)
         store = MilvusStore.create(address, _made_by(dim))
         if not known:
-            client = Client(address)
-            client.delete('id >= ""')
-            client.note(Facts(_made_by(dim)).to_properties())
-            client.close()
+            _fill(
+                _collection(address),
+                Facts(_made_by(dim), layout=address.layout).to_properties(),
+                [],
+            )
             store.close()
             store = MilvusStore(address)
         return store
@@ -113,14 +123,14 @@ class InMilvus:
     def copy(self, folder: Path, to: Path) -> None:
         """Also one that an earlier test was given, and has not changed."""
         self.used[to] = "filled"
-        one, other = (Client(self._address(place)) for place in (folder, to))
+        address = self._address(to)
+        MilvusStore.create(address, _made_by(DIM)).close()
+        one, other = _collection(self._address(folder)), _collection(address)
         if not self.filled or self.filled != _state(other):
-            MilvusStore.create(other.address, _made_by(DIM)).close()
-            other.delete('id >= ""')
-            other.note({"visavis": one.describe()["properties"]["visavis"]})
             columns = ["vector", "sha256", "source", "uri", "width", "height", "size", "modified"]
-            for rows in one.walk("", [*columns, "fields"], 3000):
-                other.upsert(rows)
+            facts = {"visavis": one.describe()["properties"]["visavis"]}
+            _fill(other, facts, one.walk("", [*columns, "fields"], 3000))
+            self.filled.clear()
             self.filled.update(_state(other))
         one.close()
         other.close()
@@ -129,7 +139,21 @@ class InMilvus:
         number = 1 + len(self.used) % 3  # at most two are needed at once
         kept = "template" if folder.name.startswith(self.name) else f"test_{number}"
         name = self.used.setdefault(folder, kept)
-        return Address.parse(f"{self.server}/{name}?timeout=60")
+        return Address.parse(f"{self.server}/{name}?timeout=60&checks=0")
+
+
+def _collection(address: Address) -> Client:
+    """The collection that an alias leads to."""
+    client = Client(address)
+    return client.at(client.describe()["collection_name"])
+
+
+def _fill(client: Client, facts: Mapping[str, str], blocks: Iterable[list[Row]]) -> None:
+    """Have it hold this and nothing else."""
+    client.delete('id >= ""')
+    client.note(dict(facts))
+    for rows in blocks:
+        client.upsert(rows)
 
 
 def _state(client: Client) -> dict[str, tuple[int, str]]:
@@ -146,7 +170,7 @@ IMPLEMENTATIONS: list[Implementation] = [
     InSqlite("sqlite-approximate", SIZES, approximate=True),
     InDicts(),
 ]
-if SERVER in os.environ:  # see tests/integration/test_milvus.py
+if SERVER in os.environ:  # see tests/integration/milvus
     IMPLEMENTATIONS = [InMilvus(os.environ[SERVER])]
 
 

@@ -12,7 +12,7 @@ from typing import TypedDict
 import numpy as np
 
 from visavis.embedders.base import Embedder, embed
-from visavis.embedders.reduced import ReducedEmbedder, as_kept, check_reduction, fit
+from visavis.embedders.reduced import ReducedEmbedder, as_kept, check_reduction, fit, forget_others
 from visavis.embedders.registry import load_embedder
 from visavis.embedders.tolerant import tolerant_rows
 from visavis.errors import (
@@ -20,6 +20,7 @@ from visavis.errors import (
     IndexIncompatibleError,
     ModelNotFoundError,
     ModelUnknownError,
+    StoreUnsupportedError,
     UsageError,
 )
 from visavis.flows.ahead import ahead
@@ -28,7 +29,7 @@ from visavis.images.decode import decode
 from visavis.sources.base import Source
 from visavis.store.base import IMPORTED, ModelFacts, VectorStore
 from visavis.store.capabilities import is_local, local
-from visavis.store.open import Place, store_exists
+from visavis.store.open import Place, is_folder, store_exists
 from visavis.types import RGB, Entry, Vectors
 
 _FEWEST, _A_DIMENSION = 512, 3  # pictures that are looked at twice: to reduce, and to be indexed
@@ -116,6 +117,11 @@ class Binding:
             return small
         return embedder
 
+    def forget_others(self, embedder: Embedder) -> None:
+        """Remove what was kept of the models before this one."""
+        if is_local(self._store):
+            forget_others(self._store.folder, embedder.fingerprint)
+
     def _known(self) -> ModelFacts:
         """The facts of the model. Raises ModelUnknownError where visavis does not have it."""
         facts = self._store.model()
@@ -154,6 +160,10 @@ def reduced(
     """
     if store_exists(place):
         raise UsageError(f"{place}: the index is there already; --reduce is for a new one")
+    if not is_folder(place):
+        raise StoreUnsupportedError(
+            os.fspath(place), "keep the axes of --reduce; index into a folder, export, and import"
+        )
     check_reduction(base, dim)
     named = islice(_named(sources), max(_FEWEST, _A_DIMENSION * dim))
     work = partial(_rows, base=base)

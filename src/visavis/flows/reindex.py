@@ -18,7 +18,7 @@ from visavis.flows.ingest import IngestOptions, Progress
 from visavis.flows.looking import embedded, look_at
 from visavis.matching.signature import signature
 from visavis.store.base import ModelFacts, VectorStore
-from visavis.store.capabilities import Rebuilding, has_evidence, local
+from visavis.store.capabilities import Rebuilding, has_evidence, rebuildable
 from visavis.types import Failure, ImageRecord, IndexReport, Vectors
 
 Read = Callable[[str], bytes]
@@ -53,7 +53,7 @@ def reindex(
     started = time.monotonic()
     report = IndexReport()
     model = ModelFacts(embedder.name, embedder.ref, embedder.fingerprint, embedder.dim)
-    with local(store, "be rebuilt with another model").rebuild(model) as rebuild:
+    with rebuildable(store).rebuild(model) as rebuild:
         report.unchanged = rebuild.count()
         for batch in _embedded(rebuild, embedder, read, options):
             if has_evidence(store):  # first: what a run that was stopped has put is not read again
@@ -71,7 +71,8 @@ def reindex(
                 f"not by this model (the first: {first.uri}: {first.reason}); the index was left "
                 "as it is"
             )
-        rebuild.swap()
+        left = rebuild.swap()
+    report.notes += [left] if left else []
     report.removed = len(report.failed)
     if report.failed:
         report.notes.append(

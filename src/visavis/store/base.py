@@ -71,7 +71,7 @@ class Change(NamedTuple):
     fields: Fields
 
 
-Capability = Literal["aspects", "evidence", "facets", "local", "tags", "text"]
+Capability = Literal["aspects", "evidence", "facets", "local", "rebuilding", "tags", "text"]
 """What not every store can do; see `visavis.store.capabilities` and `visavis.store.aspects`."""
 
 

@@ -272,7 +272,7 @@ def has_evidence(store: VectorStore) -> TypeGuard[WithEvidence]:
     return "evidence" in store.facts.can
 
 
-# -- local: a folder with caches, written by one process at a time ---------------------------------
+# -- rebuilding: vectors of another model, without a moment of neither -----------------------------
 
 
 class Rebuilding(Protocol):
@@ -293,9 +293,34 @@ class Rebuilding(Protocol):
         """Keep vectors, and the SHA-256 of what they show, in one transaction."""
         ...
 
-    def swap(self) -> None:
-        """Let them take the place of the old ones, all at once; records without one leave."""
+    def swap(self) -> str:
+        """Let them take the place of the old ones, all at once; records without one leave.
+
+        Returns what to know of the old ones, or nothing where they are gone.
+        """
         ...
+
+
+class Rebuildable(VectorStore, Protocol):
+    """A store whose vectors can be made again by another model while it is served."""
+
+    def rebuild(self, model: ModelFacts) -> AbstractContextManager[Rebuilding]:
+        """Begin to give every record a vector of another model, or go on with it."""
+        ...
+
+
+def rebuildable(store: VectorStore) -> Rebuildable:
+    """The store, if its vectors can be made again. Raises StoreUnsupportedError."""
+    if _can_be_rebuilt(store):
+        return store
+    raise StoreUnsupportedError(store.facts.place, "be rebuilt with another model")
+
+
+def _can_be_rebuilt(store: VectorStore) -> TypeGuard[Rebuildable]:
+    return "rebuilding" in store.facts.can
+
+
+# -- local: a folder with caches, written by one process at a time ---------------------------------
 
 
 class Local(VectorStore, Protocol):
@@ -327,10 +352,6 @@ class Local(VectorStore, Protocol):
         """Check the whole file. Raises IndexDamagedError."""
         ...
 
-    def rebuild(self, model: ModelFacts) -> AbstractContextManager[Rebuilding]:
-        """Begin to give every record a vector of another model, or go on with it."""
-        ...
-
 
 def is_local(store: VectorStore) -> TypeGuard[Local]:
     """Whether the store lies in a folder of this machine."""
@@ -340,7 +361,7 @@ def is_local(store: VectorStore) -> TypeGuard[Local]:
 def local(store: VectorStore, to: str) -> Local:
     """The store, if it lies in a folder of this machine. Raises StoreUnsupportedError.
 
-    `to` says what that is needed for: "be rebuilt".
+    `to` says what that is needed for: "be named as a folder".
     """
     if is_local(store):
         return store

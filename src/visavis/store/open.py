@@ -21,6 +21,11 @@ Writing = Callable[[], AbstractContextManager[None]]
 _SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]+):/")  # two letters at least: C:/ is a folder
 
 
+def is_folder(place: Place) -> bool:
+    """Whether an index there is, or would be, a folder of this machine."""
+    return not is_milvus(place)
+
+
 def open_store(place: Place) -> VectorStore:
     """The store at a place.
 

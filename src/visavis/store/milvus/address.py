@@ -9,6 +9,7 @@ from typing import Self, TypedDict
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from visavis.errors import UsageError
+from visavis.store.milvus.layout import HNSW, Layout
 
 SCHEME = "milvus"
 TOKEN = "VISAVIS_MILVUS_TOKEN"
@@ -16,11 +17,9 @@ TOKEN = "VISAVIS_MILVUS_TOKEN"
 
 _BEGINNING = re.compile(f"{SCHEME}://?")  # pathlib makes one stroke of two
 _PORT = 19_530
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,254}")  # what Milvus takes
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,239}")  # what Milvus takes, and room for an end
 _FORM = f"{SCHEME}://HOST:{_PORT}/[DATABASE/]COLLECTION"
 _DEADLINE = 10.0
-_HNSW = "HNSW"
-_KINDS = (_HNSW, "IVF_FLAT", "IVF_SQ8", "DISKANN", "FLAT", "AUTOINDEX")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +33,8 @@ class Address:
     tls: bool = False
     deadline: float = _DEADLINE
     """Seconds that a call may take."""
-    kind: str = _HNSW
-    """Of the index that Milvus builds, where the collection is made."""
+    layout: Layout = field(default_factory=Layout)
+    """Of the collection, where it is made."""
     token: str = field(default="", repr=False)
 
     def __str__(self) -> str:
@@ -52,9 +51,10 @@ class Address:
     def parse(
         cls, place: str | os.PathLike[str], environment: Mapping[str, str] = os.environ
     ) -> Self:
-        """Read `milvus://[TOKEN@]HOST[:PORT]/[DATABASE/]COLLECTION[?tls=1&timeout=10&index=HNSW]`.
+        """Read `milvus://[TOKEN@]HOST[:PORT]/[DATABASE/]COLLECTION[?tls=1&timeout=10&…]`.
 
-        Raises UsageError when it is none.
+        The options that say how a collection is made are those of `Layout.parse`. Raises UsageError
+        when it is none.
         """
         place = _BEGINNING.sub(f"{SCHEME}://", os.fspath(place))
         try:
@@ -90,11 +90,11 @@ def is_milvus(place: str | os.PathLike[str]) -> bool:
 class _Options(TypedDict):
     tls: bool
     deadline: float
-    kind: str
+    layout: Layout
 
 
 def _options(place: str, given: Mapping[str, str]) -> _Options:
-    unknown = given.keys() - {"tls", "timeout", "index"}
+    unknown = given.keys() - {"tls", "timeout", "index", "declare", "partition", "checks"}
     if unknown:
         raise UsageError(f"{place}: no option is called {min(unknown)!r}")
     try:
@@ -103,13 +103,15 @@ def _options(place: str, given: Mapping[str, str]) -> _Options:
         deadline = 0
     if not 0 < deadline <= 3600:
         raise UsageError(f"{place}: timeout takes seconds, up to 3600")
-    kind = given.get("index", _HNSW).upper()
-    if kind not in _KINDS:
-        raise UsageError(f"{place}: index takes {', '.join(_KINDS)}")
     tls = given.get("tls", "0")
     if tls not in ("0", "1"):
         raise UsageError(f"{place}: tls takes 0 or 1")
-    return {"tls": tls == "1", "deadline": deadline, "kind": kind}
+    told = (("index", HNSW), ("declare", ""), ("partition", ""), ("checks", "1"))
+    try:
+        layout = Layout.parse(*(given.get(name, usual) for name, usual in told))
+    except UsageError as error:
+        raise UsageError(f"{place}: {error}") from error
+    return {"tls": tls == "1", "deadline": deadline, "layout": layout}
 
 
 def _without_token(place: str) -> str:

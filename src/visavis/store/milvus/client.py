@@ -1,22 +1,15 @@
-"""Calls to a Milvus server: each with a deadline, and with one sentence for each trouble."""
+"""A collection of a Milvus server: its rows written, read and ranked."""
 
-import contextlib
-import importlib
 import json
-import logging
-import socket
-import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
-from visavis.errors import (
-    ExtraMissingError,
-    IndexMissingError,
-    StoreError,
-    StoreUnreachableError,
-)
-from visavis.store.milvus.address import TOKEN, Address
+import numpy as np
+
+from visavis.store.milvus.address import Address
+from visavis.store.milvus.connection import Connection, pymilvus
 from visavis.types import Vectors
 
 LARGEST = 16_384
@@ -24,11 +17,16 @@ LARGEST = 16_384
 
 Row = dict[str, Any]
 
-_ABSENT = ("collection not found", "can't find collection", "code=100,")
-_STARTING = ("not loaded", "code=101", "no available", "not ready")
-_WAIT = "Milvus is still starting, or has more to do than it can; try again soon"
-_CONNECTING = 5.0
-"""Seconds."""
+
+class Column(NamedTuple):
+    """A column of a collection, as pymilvus describes it."""
+
+    name: str
+    kind: str
+    options: Mapping[str, Any] = MappingProxyType({})
+
+
+_BYTES = 16_000_000  # of a call; gRPC refuses 64 MB
 
 _WRITES: Counter[str] = Counter()
 """Where this process has written, and how often: there it waits for its own writes as it reads."""
@@ -37,88 +35,93 @@ _REMOVED: dict[str, int] = {}
 
 
 class Client:
-    """A collection, spoken to by pymilvus. Safe to use from threads."""
+    """One collection. Safe to use from threads."""
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: Address, name: str = "", connection: Connection | None = None):
+        """The collection of that name; of none: the one that the address names."""
         self.address = address
-        self._guard = threading.Lock()
-        self._connected: Any = None
-        self._closed = False
+        self.name = name or address.collection
+        self._connection = connection or Connection(address)
+
+    def at(self, name: str) -> "Client":
+        """Another collection, by the same connection."""
+        return Client(self.address, name, self._connection)
 
     def close(self) -> None:
         """Let the connection go."""
-        with self._guard:
-            self._closed = True
-            if self._connected is not None:
-                with contextlib.suppress(Exception):  # it may be gone already
-                    self._connected.close()
-            self._connected = None
-
-    @property
-    def name(self) -> str:
-        """Of the collection, or of the alias that leads to it."""
-        return self.address.collection
+        self._connection.close()
 
     # -- the collection ----------------------------------------------------------------------------
 
     @property
     def writes(self) -> int:
         """How often this process has changed rows of the collection."""
-        return _WRITES[str(self.address)]
+        return _WRITES[self._place]
+
+    @property
+    def _place(self) -> str:
+        return f"{self.address.host}:{self.address.port}/{self.address.database}/{self.name}"
 
     def exists(self) -> bool:
         """Whether there is such a collection, or an alias of that name."""
-        return bool(self._call("has_collection", self.name))
+        return bool(self._connection.call("has_collection", self.name))
 
     def describe(self) -> Row:
         """What Milvus says of the collection. Raises IndexMissingError."""
-        return dict(self._call("describe_collection", self.name))
+        return dict(self._connection.call("describe_collection", self.name))
 
-    def create(self, dim: int, properties: dict[str, str]) -> None:
-        """Make the collection for vectors of so many dimensions."""
-        kinds = _pymilvus().DataType
-        schema = self._client().create_schema(auto_id=False, enable_dynamic_field=False)
-        longest = 65_535  # bytes
-        schema.add_field("id", kinds.VARCHAR, is_primary=True, max_length=longest)
-        schema.add_field("vector", kinds.FLOAT_VECTOR, dim=dim)
-        schema.add_field("sha256", kinds.VARCHAR, max_length=64)
-        schema.add_field("source", kinds.INT64)
-        schema.add_field("uri", kinds.VARCHAR, max_length=longest)
-        for name in ("width", "height", "size", "modified"):  # integers would refuse < 1.5
-            schema.add_field(name, kinds.DOUBLE)
-        schema.add_field("fields", kinds.JSON)
-        index = self._client().prepare_index_params()
-        made = {"M": 16, "efConstruction": 200} if self.address.kind == "HNSW" else {}
-        index.add_index("vector", index_type=self.address.kind, metric_type="COSINE", params=made)
-        self._call(
+    def be_named(self, alias: str) -> None:
+        """Let an alias lead here from now on."""
+        there = self.at(alias).exists()
+        self._connection.call("alter_alias" if there else "create_alias", self.name, alias)
+
+    def create(
+        self,
+        columns: Sequence[Column],
+        index: tuple[str, str, str, Mapping[str, int]],
+        properties: Mapping[str, str] = MappingProxyType({}),
+        partitions: int = 0,
+    ) -> None:
+        """Make the collection; `index` is over which column, of what kind, by what measure."""
+        client, kinds = self._connection.open(), pymilvus().DataType
+        schema = client.create_schema(auto_id=False, enable_dynamic_field=False)
+        for column in columns:
+            schema.add_field(column.name, kinds[column.kind], **column.options)
+        over, kind, metric, made = index
+        built = client.prepare_index_params()
+        built.add_index(over, index_type=kind, metric_type=metric, params=dict(made))
+        more = {"num_partitions": partitions} if partitions else {}
+        self._connection.call(
             "create_collection",
             self.name,
             schema=schema,
-            index_params=index,
+            index_params=built,
             consistency_level="Bounded",
-            properties=properties,
+            properties=dict(properties),
+            **more,
         )
 
     def note(self, properties: dict[str, str]) -> None:
         """Add to the collection's properties."""
-        self._call("alter_collection_properties", self.name, properties=properties)
+        self._connection.call("alter_collection_properties", self.name, properties=properties)
 
     def settle(self) -> None:
         """Have what was written sealed, so that Milvus builds its index over it."""
-        self._call("flush", self.name)
+        self._connection.call("flush", self.name)
 
     # -- rows --------------------------------------------------------------------------------------
 
     def upsert(self, rows: Sequence[Row]) -> None:
-        """Add or replace rows; when it returns, Milvus has them for good."""
-        self._call("upsert", self.name, data=list(rows))
-        _WRITES[str(self.address)] += 1
+        """Add or replace rows of different ids; when it returns, Milvus has them for good."""
+        for part in _parts(rows):
+            self._connection.call("upsert", self.name, data=part)
+            _WRITES[self._place] += 1
 
     def delete(self, expression: str) -> None:
         """Remove the rows that pass."""
         assert expression  # nothing would be everything
-        self._call("delete", self.name, filter=expression)
-        place = str(self.address)
+        self._connection.call("delete", self.name, filter=expression)
+        place = self._place
         _WRITES[place] += 1
         _REMOVED[place] = _REMOVED.get(place, 0) + 1
 
@@ -139,7 +142,9 @@ class Client:
         [row] = self.query(expression, ["count(*)"], strong=strong)
         return int(row["count(*)"])
 
-    def walk(self, expression: str, columns: Sequence[str], block: int) -> Iterator[list[Row]]:
+    def walk(
+        self, expression: str, columns: Sequence[str], block: int, strong: bool = False
+    ) -> Iterator[list[Row]]:
         """All rows that pass, in order of id, some at a time; rows written meanwhile may be there.
 
         It goes on from the last id and holds nothing on the server, so it may take its time.
@@ -147,7 +152,8 @@ class Client:
         after = ""
         while True:
             parts = [f"({part})" for part in (expression, after) if part]
-            rows = self.query(" and ".join(parts) or 'id >= ""', ["id", *columns], block)
+            text = " and ".join(parts) or 'id >= ""'
+            rows = self.query(text, ["id", *columns], block, strong and not after)
             if rows:
                 yield rows
             if len(rows) < block:
@@ -172,31 +178,14 @@ class Client:
 
     def _read(self, method: str, strong: bool = False, **named: Any) -> Any:
         """Own writes are read at once; those of others within seconds, which costs no waiting."""
-        place = str(self.address)
+        place = self._place
         removed = _REMOVED.get(place, 0)
         level = "Session" if _WRITES[place] else "Bounded"
         level = "Strong" if strong or removed else level
-        found = self._call(method, self.name, consistency_level=level, **named)
+        found = self._connection.call(method, self.name, consistency_level=level, **named)
         if removed and _REMOVED.get(place) == removed:
             del _REMOVED[place]
         return found
-
-    # -- talking -----------------------------------------------------------------------------------
-
-    def _client(self) -> Any:
-        with self._guard:
-            if self._closed:
-                raise StoreError(f"{self.address}: the index was closed")
-            if self._connected is None:
-                self._connected = _connected(self.address)
-            return self._connected
-
-    def _call(self, method: str, *arguments: Any, **named: Any) -> Any:
-        client = self._client()
-        try:
-            return getattr(client, method)(*arguments, timeout=self.address.deadline, **named)
-        except Exception as error:
-            raise _explained(error, self.address) from error
 
 
 def quoted(text: str) -> str:
@@ -204,55 +193,27 @@ def quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
-def _connected(address: Address) -> Any:
-    library = _pymilvus()
-    try:  # to a dead port and with a wrong token, pymilvus says the same
-        socket.create_connection((address.host, address.port), _CONNECTING).close()
-    except OSError as error:
-        raise StoreUnreachableError(
-            f"{address}: no server answers there ({error}); start Milvus, or name another host"
-        ) from error
-    try:
-        return library.MilvusClient(
-            uri=address.uri,
-            token=address.token,
-            db_name=address.database,
-            timeout=min(address.deadline, _CONNECTING),
-        )
-    except Exception as error:
-        if any(sign in str(error) for sign in _STARTING):
-            raise StoreUnreachableError(f"{address}: {_WAIT}") from error
-        raise StoreUnreachableError(
-            f"{address}: a server is there, and refuses to talk as Milvus does; check the token "
-            f"(${TOKEN}), the database, and whether the port is that of Milvus"
-        ) from error
+def _parts(rows: Sequence[Row]) -> Iterator[list[Row]]:
+    """Rows in calls of a few megabytes."""
+    part: list[Row] = []
+    size = 0
+    for row in rows:
+        taken = 200 + sum(_size(value) for value in row.values())
+        if part and size + taken > _BYTES:
+            yield part
+            part, size = [], 0
+        part.append(row)
+        size += taken
+    if part:
+        yield part
 
 
-def _explained(error: Exception, address: Address) -> Exception:
-    """What went wrong in one sentence; our own errors as they are."""
-    if isinstance(error, StoreError):
-        return error
-    text = str(error)
-    if any(sign in text for sign in _ABSENT):
-        return IndexMissingError(
-            f"no index at {address}; make one with: visavis index FOLDER --index {address}"
-        )
-    if "DEADLINE_EXCEEDED" in text or "Deadline" in text:
-        return StoreUnreachableError(
-            f"{address}: Milvus did not answer within {address.deadline:g} s; try again, or allow "
-            "more with ?timeout=60"
-        )
-    if "UNAVAILABLE" in text or "Fail connecting" in text or "code=2," in text:
-        return StoreUnreachableError(f"{address}: the connection to Milvus broke; is it running?")
-    if any(sign in text for sign in _STARTING):
-        return StoreUnreachableError(f"{address}: {_WAIT}")
-    return StoreError(f"{address}: Milvus refused: {text.splitlines()[0][:300]}")
-
-
-def _pymilvus() -> Any:
-    try:
-        library = importlib.import_module("pymilvus")
-    except ImportError as error:
-        raise ExtraMissingError("an index in Milvus", "cluster") from error
-    logging.getLogger("pymilvus").setLevel(logging.CRITICAL)  # else whole tracebacks on stderr
-    return library
+def _size(value: Any) -> int:
+    """Bytes of a value, about."""
+    if isinstance(value, np.ndarray):
+        return int(value.nbytes)
+    if isinstance(value, str):
+        return 4 * len(value)
+    if isinstance(value, bytes):
+        return len(value)
+    return 4 * len(str(value)) if isinstance(value, dict) else 8

@@ -11,6 +11,7 @@ from visavis.errors import IndexIncompatibleError
 from visavis.filters import kinds_of, widened
 from visavis.store.base import ModelFacts, SourceRow, SourceRun
 from visavis.store.milvus.client import Client
+from visavis.store.milvus.layout import Layout
 from visavis.types import Fields, Kind
 
 VERSION = 1
@@ -26,6 +27,9 @@ class Facts:
     sources: tuple[SourceRow, ...] = ()
     runs: Mapping[int, SourceRun] = field(default_factory=dict)
     kinds: Mapping[str, Kind] = field(default_factory=dict)
+    layout: Layout = field(default_factory=Layout)
+    filling: bool = False
+    """Whether a rebuild has not brought all vectors there yet."""
 
     def to_properties(self) -> dict[str, str]:
         """As a collection's properties."""
@@ -35,6 +39,8 @@ class Facts:
             "sources": [list(row) for row in self.sources],
             "runs": {str(number): run._asdict() for number, run in self.runs.items()},
             "kinds": dict(self.kinds),
+            "layout": self.layout.to_dict(),
+            "filling": self.filling,
         }
         return {_KEY: json.dumps(told, ensure_ascii=False)}
 
@@ -54,11 +60,16 @@ class Facts:
             tuple(SourceRow(*row) for row in told["sources"]),
             {int(number): SourceRun(**run) for number, run in told["runs"].items()},
             told["kinds"],
+            Layout(**told.get("layout", {"checks": False})),
+            told.get("filling", False),
         )
 
 
 class KeptFacts:
     """The facts of a collection, read again when they may have changed. Safe for threads.
+
+    The collection is the one that the address leads to, which may be an alias: what is done with
+    one `client` is done with the vectors of one model, also while the alias is led elsewhere.
 
     Several processes may write; each changes what is there now, within a moment in which another
     one's change can be lost. Sources are registered by the runs that index, one at a time.
@@ -67,27 +78,35 @@ class KeptFacts:
     def __init__(self, client: Client) -> None:
         self._client = client
         self._guard = threading.RLock()
-        self._held: Facts | None = None
+        self._held: tuple[Facts, Client] | None = None
         self._read = 0.0
 
     def now(self, fresh: bool = False) -> Facts:
         """The facts. Raises IndexMissingError, and IndexIncompatibleError."""
+        return self._both(fresh)[0]
+
+    def client(self, fresh: bool = False) -> Client:
+        """The collection itself. Raises as `now`."""
+        return self._both(fresh)[1]
+
+    def _both(self, fresh: bool) -> tuple[Facts, Client]:
         with self._guard:
             held = self._held
             if held is None or fresh or time.monotonic() - self._read > _FRESH:
-                properties = self._client.describe().get("properties") or {}
-                held = Facts.read(properties, str(self._client.address))
+                found = self._client.describe()
+                facts = Facts.read(found.get("properties") or {}, str(self._client.address))
+                held = facts, self._client.at(found["collection_name"])
                 self._held, self._read = held, time.monotonic()
             return held
 
     def change(self, how: Callable[[Facts], Facts]) -> Facts:
         """Write what `how` makes of the facts."""
         with self._guard:
-            old = self.now(fresh=True)
+            old, client = self._both(fresh=True)
             new = how(old)
             if new != old:
-                self._client.note(new.to_properties())
-                self._held, self._read = new, time.monotonic()
+                client.note(new.to_properties())
+                self._held, self._read = (new, client), time.monotonic()
             return new
 
     def note_fields(self, fields: Iterable[Fields]) -> None:

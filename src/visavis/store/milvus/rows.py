@@ -9,6 +9,7 @@ import numpy as np
 from visavis.errors import UsageError
 from visavis.store.fields import as_kept
 from visavis.store.milvus.client import Row
+from visavis.store.milvus.layout import Layout
 from visavis.types import Fields, ImageRecord, Vectors
 
 RECORD = ("id", "uri", "size", "modified", "sha256", "width", "height", "fields")
@@ -19,7 +20,7 @@ _NAMELESS = "\x01"  # Milvus takes no empty key
 _LARGEST_FIELDS = 65_536  # bytes
 
 
-def row_of(record: ImageRecord, vector: Vectors, source: int) -> Row:
+def row_of(record: ImageRecord, vector: Vectors, source: int, layout: Layout) -> Row:
     """A record and its unit vector (dim,) as a row. Raises UsageError for what Milvus refuses."""
     fields = _kept(record.fields)
     if len(json.dumps(fields, ensure_ascii=False).encode(errors="replace")) > _LARGEST_FIELDS:
@@ -38,6 +39,7 @@ def row_of(record: ImageRecord, vector: Vectors, source: int) -> Row:
         "size": float(record.size),
         "modified": float(record.modified),
         "fields": fields,
+        **_declared(fields, layout),
     }
 
 
@@ -88,3 +90,15 @@ def _kept(fields: Fields) -> dict[str, Any]:
         named = {n: int(v) if isinstance(v, bool) else v for n, v in named.items()}
         named[_BOOLEANS] = booleans
     return named
+
+
+def _declared(kept: dict[str, Any], layout: Layout) -> Row:
+    """The columns of declared fields; a value of another kind is found in the others alone."""
+    columns: Row = {}
+    for name, kind in layout.declared.items():
+        value = kept.get(key_of(name))
+        there = value is not None and isinstance(value, str) == (kind == "text")
+        given = value if there else ("" if kind == "text" else 0)
+        columns[layout.column(name)] = given if isinstance(given, str) else float(given or 0)
+        columns[layout.presence(name)] = there
+    return columns

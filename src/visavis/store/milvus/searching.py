@@ -12,11 +12,11 @@ from typing import NamedTuple
 import numpy as np
 
 from visavis.errors import RecordNotFoundError, StoreUnsupportedError
-from visavis.filters import TypedFilter, holds
+from visavis.filters import holds
 from visavis.store.base import DEPTH, Answer, Page
 from visavis.store.milvus.client import LARGEST, Client, Row, quoted
 from visavis.store.milvus.rows import RECORD, record_of, vectors_of
-from visavis.store.milvus.where import Expression, both, compile_filter, named
+from visavis.store.milvus.where import Expression, both, named
 from visavis.types import ImageRecord, Match, Vectors
 
 EXACT = 2_000
@@ -38,10 +38,10 @@ class _Candidates(NamedTuple):
     """Where they are known one by one."""
 
 
-def search(client: Client, vectors: Vectors, page: Page, where: TypedFilter | None) -> list[Answer]:
+def search(client: Client, vectors: Vectors, page: Page, where: Expression) -> list[Answer]:
     """For each of the unit vectors (n, dim): the records nearest to it; see `VectorStore`."""
-    chosen = _candidates(client, page, compile_filter(where))
-    if chosen.ids is not None or (where is not None and chosen.total <= EXACT):
+    chosen = _candidates(client, page, where)
+    if chosen.ids is not None or (where.text and chosen.total <= EXACT):
         return _scored_here(client, vectors, page, chosen)
     return _ranked_there(client, vectors, page, chosen)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from visavis.errors import FilterError, RecordNotFoundError
+from visavis.errors import FilterError, IndexIncompatibleError, RecordNotFoundError
 from visavis.filters import TypedFilter, resolve
 from visavis.store.base import (
     Answer,
@@ -32,12 +32,13 @@ from visavis.store.milvus import searching
 from visavis.store.milvus.address import Address
 from visavis.store.milvus.client import Client, Row, quoted
 from visavis.store.milvus.facts import Facts, KeptFacts
+from visavis.store.milvus.rebuild import MilvusRebuild
 from visavis.store.milvus.rows import RECORD, record_of, row_of, unit_vectors, vectors_of
+from visavis.store.milvus.schema import collection_of, make_collection
 from visavis.store.milvus.sweep import MilvusSweep
-from visavis.store.milvus.where import compile_filter, named
+from visavis.store.milvus.where import Expression, compile_filter, named
 from visavis.types import Filter, ImageRecord, Kind, Vectors
 
-_BYTES = 16_000_000  # of a call; gRPC refuses 64 MB
 _ASKED = 1_000  # ids a call
 _BLOCK = 2_000
 
@@ -47,8 +48,9 @@ class MilvusStore:
 
     def __init__(self, address: Address) -> None:
         """Open what is there. Raises IndexMissingError, StoreUnreachableError, …"""
-        self._client = Client(address)
-        self._kept = KeptFacts(self._client)
+        self._address = address
+        self._named = Client(address)
+        self._kept = KeptFacts(self._named)
         self._sweeps: weakref.WeakSet[MilvusSweep] = weakref.WeakSet()
         self._writing = threading.RLock()
         self._kept.now(fresh=True)
@@ -56,18 +58,26 @@ class MilvusStore:
     @classmethod
     def create(cls, address: Address, model: ModelFacts) -> "MilvusStore":
         """Make a collection for a model's vectors, unless there is one already."""
-        client = Client(address)
+        alias = Client(address)
         try:
-            if not client.exists():
-                client.create(model.dim, Facts(model).to_properties())
+            if not alias.exists():
+                client = alias.at(collection_of(alias.name, model.fingerprint))
+                if not client.exists():  # one whose making was stopped has no name yet
+                    make_collection(client, Facts(model, layout=address.layout))
+                client.be_named(alias.name)
         finally:
-            client.close()
+            alias.close()
         return cls(address)
+
+    @property
+    def _client(self) -> Client:
+        """The collection that the address leads to now."""
+        return self._kept.client()
 
     @property
     def facts(self) -> StoreFacts:
         """Where it is, and what it can do besides."""
-        return StoreFacts(str(self._client.address), frozenset())
+        return StoreFacts(str(self._address), frozenset({"rebuilding"}))
 
     def model(self) -> ModelFacts:
         """The model that made the vectors."""
@@ -75,7 +85,11 @@ class MilvusStore:
 
     def close(self) -> None:
         """Let the connection go."""
-        self._client.close()
+        self._named.close()
+
+    def rebuild(self, model: ModelFacts) -> MilvusRebuild:
+        """Begin to give every record a vector of another model, or go on with it."""
+        return MilvusRebuild(self._named, self._kept, model)
 
     # -- sources -----------------------------------------------------------------------------------
 
@@ -106,19 +120,21 @@ class MilvusStore:
         facts = self._kept.now(fresh=True)
         [old] = [row for row in facts.sources if row.number == source]
         new = next((row for row in facts.sources if row.uri == uri), old._replace(uri=uri))
-        moved = 0
-        for rows in self._client.walk(f"source == {source}", [*_OTHERS, "vector"], _ASKED):
-            moved += self._moved(rows, old, new, below)
+        moved, client = 0, self._client
+        for rows in client.walk(f"source == {source}", [*_OTHERS, "vector"], _ASKED):
+            moved += self._moved(client, rows, old, new, below)
         sources = [new if row == old else row for row in facts.sources]
         self._kept.change(
             lambda facts: replace(facts, sources=tuple({row.uri: row for row in sources}.values()))
         )
         return moved
 
-    def _moved(self, rows: Sequence[Row], old: SourceRow, new: SourceRow, below: str) -> int:
+    def _moved(
+        self, client: Client, rows: Sequence[Row], old: SourceRow, new: SourceRow, below: str
+    ) -> int:
         """Write rows under their new ids, and then remove the old ones."""
         records = [_renamed(record_of(row), old, new, below) for row in rows]
-        there = self._known([record.id for record in records], ["source"])
+        there = _known(client, [record.id for record in records], ["source"])
         free = [
             at
             for at, record in enumerate(records)
@@ -126,11 +142,11 @@ class MilvusStore:
         ]
         kept = [records[at] for at in free]
         if kept:
-            self._write(new.number, kept, vectors_of(rows)[free])
+            self._write(client, new.number, kept, vectors_of(rows)[free])
             self._kept.note_fields(record.fields for record in kept)
         gone = {row["id"] for row in rows} - {record.id for record in kept}
         if gone:
-            self._client.delete(named("id", sorted(gone)))
+            client.delete(named("id", sorted(gone)))
         return len(kept)
 
     def forget_source(self, uri: str) -> int:
@@ -165,26 +181,34 @@ class MilvusStore:
         if not chosen:
             return
         self._kept.note_fields(record.fields for record in chosen)
-        self._write(source, chosen, unit_vectors(vectors[list(latest.values())]))
+        client = self._client
+        if any(sweep.collection != client.name for sweep in self._sweeps):
+            raise IndexIncompatibleError(
+                f"{self._address}: the index was given another model meanwhile; run this again"
+            )
+        self._write(client, source, chosen, unit_vectors(vectors[list(latest.values())]))
         for sweep in self._sweeps:
             sweep.wrote(chosen)
 
-    def _write(self, source: int, records: Sequence[ImageRecord], vectors: Vectors) -> None:
-        rows = [row_of(*one, source) for one in zip(records, vectors, strict=True)]
+    def _write(
+        self, client: Client, source: int, records: Sequence[ImageRecord], vectors: Vectors
+    ) -> None:
+        layout = self._kept.now().layout
+        rows = [row_of(*one, source, layout) for one in zip(records, vectors, strict=True)]
         with self._writing:
-            for part in _parts(rows, vectors.shape[1]):
-                self._client.upsert(part)
+            client.upsert(rows)
 
     def update(self, changes: Sequence[Change]) -> None:
         """Write facts of records that keep their vectors; ids that are unknown are ignored."""
         self._kept.note_fields(change.fields for change in changes)
         news = {change.id: change for change in changes}
         with self._writing:
-            found = self._known(list(news), [*_OTHERS, "source", "vector"])
+            client = self._client
+            found = _known(client, list(news), [*_OTHERS, "source", "vector"])
             for source in {row["source"] for row in found.values()}:
                 rows = [row for row in found.values() if row["source"] == source]
                 records = [_changed(record_of(row), news[row["id"]]) for row in rows]
-                self._write(source, records, vectors_of(rows))
+                self._write(client, source, records, vectors_of(rows))
 
     def remove(self, ids: Sequence[str]) -> int:
         """Remove records by id; returns how many there were."""
@@ -193,16 +217,17 @@ class MilvusStore:
 
     def remove_where(self, where: Filter) -> int:
         """Remove every record that passes a filter; returns how many there were."""
-        expression = compile_filter(self._resolved(where))
+        expression = self._compiled(where)
         if expression.rest is None:
             return self._delete(expression.text or _ALL)
         blocks = list(searching.passing(self._client, expression, ()))
         return self.remove([row["id"] for rows in blocks for row in rows])
 
     def _delete(self, expression: str) -> int:
-        count = self._client.count(expression)
+        client = self._client
+        count = client.count(expression)
         if count:
-            self._client.delete(expression)
+            client.delete(expression)
         return count
 
     # -- reading -----------------------------------------------------------------------------------
@@ -234,32 +259,25 @@ class MilvusStore:
             raise RecordNotFoundError(id)
         return rows[0]
 
-    def _known(self, ids: Sequence[str], columns: Sequence[str]) -> dict[str, Row]:
-        found: dict[str, Row] = {}
-        for start in range(0, len(ids), _ASKED):
-            rows = self._client.query(named("id", ids[start : start + _ASKED]), ["id", *columns])
-            found |= {row["id"]: row for row in rows}
-        return found
-
     def search(self, vectors: Vectors, page: Page, where: Filter | None = None) -> list[Answer]:
         """For each of the unit vectors (n, dim): the records nearest to it, best first."""
-        return searching.search(self._client, vectors, page, self._resolved(where))
+        return searching.search(self._client, vectors, page, self._compiled(where))
 
     def records(self, where: Filter | None = None) -> Iterator[ImageRecord]:
         """All records (that pass the filter), in order of their ids."""
-        expression = compile_filter(self._resolved(where))
+        expression = self._compiled(where)
         for rows in searching.passing(self._client, expression, RECORD):
             yield from map(record_of, rows)
 
     def rows(self, where: Filter | None = None) -> Iterator[Rows]:
         """All records (that pass the filter) with their vectors, in blocks, in order of ids."""
-        expression = compile_filter(self._resolved(where))
+        expression = self._compiled(where)
         for rows in searching.passing(self._client, expression, [*RECORD, "vector"]):
             yield Rows(tuple(map(record_of, rows)), vectors_of(rows))
 
     def count(self, where: Filter | None = None) -> int:
         """How many records there are, or pass a filter."""
-        expression = compile_filter(self._resolved(where))
+        expression = self._compiled(where)
         if expression.rest is None:
             return self._client.count(expression.text)
         return sum(map(len, searching.passing(self._client, expression, ())))
@@ -267,6 +285,9 @@ class MilvusStore:
     def fields(self) -> dict[str, Kind]:
         """Names of the fields that some record has had, with their kinds."""
         return dict(self._kept.now().kinds)
+
+    def _compiled(self, where: Filter | None) -> Expression:
+        return compile_filter(self._resolved(where), self._kept.now().layout)
 
     def _resolved(self, where: Filter | None) -> TypedFilter | None:
         if where is None:
@@ -324,6 +345,14 @@ def collection_number(address: Address) -> int:
         client.close()
 
 
+def _known(client: Client, ids: Sequence[str], columns: Sequence[str]) -> dict[str, Row]:
+    found: dict[str, Row] = {}
+    for start in range(0, len(ids), _ASKED):
+        rows = client.query(named("id", ids[start : start + _ASKED]), ["id", *columns])
+        found |= {row["id"]: row for row in rows}
+    return found
+
+
 _OTHERS = tuple(name for name in RECORD if name != "id")
 _ALL = 'id >= ""'
 
@@ -349,18 +378,3 @@ def _renamed(record: ImageRecord, old: SourceRow, new: SourceRow, below: str) ->
         fields["folder"] = below + inner
     id = new.prefix + start + record.id.removeprefix(old.prefix)
     return replace(record, id=id, uri=uri, fields=fields)
-
-
-def _parts(rows: Sequence[Row], dim: int) -> Iterator[list[Row]]:
-    """Rows in calls of a few megabytes."""
-    part: list[Row] = []
-    size = 0
-    for row in rows:
-        taken = 4 * dim + len(row["id"]) + len(row["uri"]) + len(str(row["fields"])) + 200
-        if part and size + taken > _BYTES:
-            yield part
-            part, size = [], 0
-        part.append(row)
-        size += taken
-    if part:
-        yield part

@@ -30,6 +30,11 @@ class MilvusSweep:
         self._new: Counter[str] = Counter()
         self._count = client.count(self._own, strong=True)  # what other processes wrote, too
 
+    @property
+    def collection(self) -> str:
+        """In which it is all the time, wherever the index's name leads meanwhile."""
+        return self._client.name
+
     def count(self) -> int:
         """How many records the source has."""
         return self._client.count(self._own)

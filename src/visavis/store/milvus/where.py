@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from visavis.filters import LATITUDE, Circle, Span, TypedCondition, TypedFilter, Value
 from visavis.store.milvus.client import quoted
+from visavis.store.milvus.layout import Layout
 from visavis.store.milvus.rows import key_of
 
 _NOTHING = 'id < ""'
@@ -23,7 +24,7 @@ class Expression(NamedTuple):
     rest: TypedFilter | None = None
 
 
-def compile_filter(where: TypedFilter | None) -> Expression:
+def compile_filter(where: TypedFilter | None, layout: Layout) -> Expression:
     """A filter for the server, as far as it goes."""
     conditions = where.conditions if where is not None else ()
     parts: list[str] = []
@@ -37,7 +38,7 @@ def compile_filter(where: TypedFilter | None) -> Expression:
         if not exact:
             rest.append(condition)
         if exact or (not condition.negated and condition.containing is None):
-            parts.append(_compiled(condition))
+            parts.append(_compiled(condition, layout))
     return Expression(both(*parts), TypedFilter(tuple(rest)) if rest else None)
 
 
@@ -64,12 +65,28 @@ def below(prefix: str) -> str:
     return f"id >= {quoted(prefix)} and id < {quoted(end)}"
 
 
-def _compiled(condition: TypedCondition) -> str:
-    column = _column(condition)
+def _compiled(condition: TypedCondition, layout: Layout) -> str:
+    declared = _is_declared(condition, layout)
+    column = layout.column(condition.field) if declared else _column(condition)
     parts = [_any_of(column, condition.any_of)] if condition.any_of else []
     parts += [_within(column, span) for span in condition.spans]
     text = " or ".join(f"({part})" for part in parts) or _NOTHING
+    if declared:
+        text = f"{layout.presence(condition.field)} == true and ({text})"
     return f"not ({text})" if condition.negated else text
+
+
+def _is_declared(condition: TypedCondition, layout: Layout) -> bool:
+    """Whether the field's own column can say: it has all values of the kind that is asked for."""
+    kind = layout.declared.get(condition.field) if condition.own else None
+    ends = [end for span in condition.spans for end in span[:2] if end is not None]
+    asked = [*condition.any_of, *ends]
+    if kind == "text":
+        return all(isinstance(value, str) for value in asked)
+    # The column has 64-bit floats: from there on neighbouring integers are one to them.
+    return kind == "number" and all(
+        not isinstance(value, str) and abs(value) < 2**53 for value in asked
+    )
 
 
 def _band(place: Circle) -> str:

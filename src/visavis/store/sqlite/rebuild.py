@@ -85,10 +85,11 @@ class Rebuild:
             )
             self._connection.execute("COMMIT")
 
-    def swap(self) -> None:
+    def swap(self) -> str:
         """Let them take the place of the old ones, all at once; records without one leave."""
         self._adopt(self.path, self._model)
         self.discard()
+        return ""
 
     def discard(self) -> None:
         """Delete the file."""

@@ -40,7 +40,9 @@ from visavis.store.sqlite.text.search import TextSearch
 from visavis.store.sqlite.where import compile_filter
 from visavis.types import Filter, ImageRecord, Kind, Vectors
 
-_CAN: frozenset[Capability] = frozenset({"aspects", "evidence", "facets", "local", "tags", "text"})
+_CAN: frozenset[Capability] = frozenset(
+    {"aspects", "evidence", "facets", "local", "rebuilding", "tags", "text"}
+)
 _MODEL_KEYS = ("model", "model_ref", "fingerprint")
 _FROM = "FROM records r JOIN sources s ON s.number = r.source"
 _FEW = 5_000  # records whose fields are looked through after every run, in some 20 ms

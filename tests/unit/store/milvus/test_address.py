@@ -8,6 +8,7 @@ import pytest
 from visavis.errors import ExtraMissingError, StoreUnreachableError, UsageError
 from visavis.store.milvus.address import TOKEN, Address, is_milvus
 from visavis.store.milvus.client import Client
+from visavis.store.milvus.layout import Layout
 
 
 def test_a_url_names_host_database_and_collection() -> None:
@@ -19,6 +20,13 @@ def test_a_url_names_host_database_and_collection() -> None:
     assert (address.tls, address.deadline, address.token) == (True, 2.5, "a:b")
     assert address.uri == "https://vectors.example:19530"
     assert Address.parse(str(address), {}) == Address("vectors.example", 19530, "shoes", "shop")
+
+
+def test_a_url_says_how_a_collection_is_made() -> None:
+    asked = "milvus://h/c?index=ivf_flat&declare=price:number,a%3Ab:text&partition=shop&checks=0"
+    assert Address.parse(asked, {}).layout == Layout(
+        "IVF_FLAT", {"price": "number", "a:b": "text", "shop": "text"}, "shop", False
+    )
 
 
 def test_a_token_is_read_and_never_shown() -> None:
@@ -47,6 +55,9 @@ def test_a_path_may_have_lost_a_stroke() -> None:
         ("milvus://host/shoes?timeout=0", "timeout takes seconds"),
         ("milvus://host/shoes?index=fast", "index takes HNSW"),
         ("milvus://host/shoes?tls=yes", "tls takes 0 or 1"),
+        ("milvus://host/shoes?declare=price", "declare takes FIELD:number or FIELD:text"),
+        ("milvus://host/shoes?declare=a:number&partition=a", "declared as a number"),
+        ("milvus://host/shoes?checks=no", "checks takes 0 or 1"),
     ],
 )
 def test_what_names_no_collection_is_refused(place: str, said: str) -> None:

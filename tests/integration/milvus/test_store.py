@@ -1,10 +1,8 @@
-"""An index in a real Milvus server, alone in a network namespace; see fake/milvus_server.py."""
+"""Records in a real Milvus server, and what it does by itself."""
 
 import os
 import re
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,59 +15,17 @@ from brute import Brute, clustered, passes, recall, some_record
 from conditions import CONDITIONS, NAMES
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from milvus_server import APART, MilvusServer
+from milvus_server import FOLDER, MilvusServer
 from stores import DIM, SERVER, InMilvus, numbered, where
 
 from visavis import ImageIndex
+from visavis.cli.main import run
 from visavis.errors import FilterError, IndexMissingError, StoreUnreachableError
 from visavis.filters import resolve
 from visavis.store.base import VectorStore
 from visavis.store.fields import as_kept
 from visavis.store.open import open_store
 from visavis.types import Condition, FieldValue, Filter
-
-FOLDER = "VISAVIS_TEST_MILVUS_FOLDER"
-"""The environment variable of the tests inside: where the server's data are."""
-CONTRACTS = Path(__file__).parents[1] / "contracts"
-
-inside = pytest.mark.skipif(FOLDER not in os.environ, reason="runs in a namespace of its own")
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(FOLDER in os.environ, reason="runs the others")
-def test_an_index_in_milvus_keeps_the_contract(tmp_path: Path) -> None:
-    if reason := milvus_server.why_not():
-        pytest.skip(reason)
-    tests: list[str | Path] = [
-        __file__,
-        CONTRACTS / "test_store.py",
-        CONTRACTS / "test_store_search.py",
-    ]
-    folder = tmp_path / "server"
-    beside: list[str | Path] = [*APART, sys.executable, milvus_server.__file__, folder]
-    pytest_ = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
-    done = subprocess.run(
-        [*beside, *pytest_, f"--basetemp={tmp_path / 'inside'}", *tests],
-        env=os.environ | {FOLDER: str(folder), SERVER: "milvus://127.0.0.1:19530"},
-        capture_output=True,
-        text=True,
-        timeout=900,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[VectorStore]:
-    opened = InMilvus(os.environ[SERVER]).open(tmp_path, DIM)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def source(store: VectorStore) -> int:
-    return store.source("catalogue", "/pictures/all.csv").number
-
 
 # -- filters ---------------------------------------------------------------------------------------
 
@@ -97,9 +53,8 @@ def odd() -> Iterator[VectorStore]:
     store.close()
 
 
-@inside
 @settings(
-    max_examples=300,
+    max_examples=150,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -117,7 +72,6 @@ def test_filters_agree_with_plain_python(odd: VectorStore, conditions: list[Cond
     assert answer.total == odd.count(chosen) == len(expected)
 
 
-@inside
 def test_no_id_and_no_value_can_end_an_expression(store: VectorStore, source: int) -> None:
     hard = [
         *("'; or id != \"", '"] or id in ["x', "it's", 'say "hi"', "\\", "\\\\", '\\"', "a\tb"),
@@ -151,7 +105,6 @@ def test_no_id_and_no_value_can_end_an_expression(store: VectorStore, source: in
 # -- what Milvus does by itself --------------------------------------------------------------------
 
 
-@inside
 def test_a_filter_finds_its_best_among_rows_that_were_written_just_now(
     store: VectorStore, source: int
 ) -> None:
@@ -173,7 +126,6 @@ def test_a_filter_finds_its_best_among_rows_that_were_written_just_now(
         assert np.mean(found) >= 0.95, share
 
 
-@inside
 def test_writers_of_the_same_records_leave_one_of_each(store: VectorStore, source: int) -> None:
     place = store.facts.place
 
@@ -192,7 +144,6 @@ def test_writers_of_the_same_records_leave_one_of_each(store: VectorStore, sourc
     assert [record.id for record in store.records()] == [record.id for record in numbered(500)]
 
 
-@inside
 def test_what_was_acknowledged_survives_the_server(store: VectorStore, source: int) -> None:
     server = MilvusServer(Path(os.environ[FOLDER]))
     acknowledged: list[str] = []
@@ -219,7 +170,6 @@ def test_what_was_acknowledged_survives_the_server(store: VectorStore, source: i
     again.close()
 
 
-@inside
 def test_a_server_that_hangs_ends_in_a_sentence(store: VectorStore) -> None:
     server = MilvusServer(Path(os.environ[FOLDER]))
     hasty = open_store(store.facts.place + "?timeout=1")
@@ -236,15 +186,13 @@ def test_a_server_that_hangs_ends_in_a_sentence(store: VectorStore) -> None:
 # -- the command line and the library --------------------------------------------------------------
 
 
-@inside
-def test_a_collection_is_an_index_as_any(gallery: Path, tmp_path: Path) -> None:
-    place = os.environ[SERVER] + "/shop"
-
+def test_a_collection_is_an_index_as_any(
+    gallery: Path, place: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     def said(*arguments: str | Path, code: int = 0) -> str:
-        command = [sys.executable, "-m", "visavis", *arguments, "--index", place]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert done.returncode == code, done.stderr
-        return done.stdout + done.stderr
+        assert run([*map(str, arguments), "--index", place]) == code
+        told = capfd.readouterr()
+        return told.out + told.err
 
     with pytest.raises(IndexMissingError, match="no index at milvus://"):
         ImageIndex.open(place)

@@ -59,6 +59,7 @@ OPTIONAL = (  # what the extras bring; the core works without any of it
     "pyarrow",
     "h5py",
     "botocore",
+    "urllib3",
 )
 EXTRA_PARTS = {"training", "cluster"}
 VAGUE = {"utils", "util", "helpers", "helper", "common", "misc", "tools", "base_classes"}

@@ -42,9 +42,9 @@ from visavis.flows.shelving import Shelving
 from visavis.flows.tagging import Tagging
 from visavis.flows.workers.threads import Threads
 from visavis.images.decode import MAX_PIXELS
-from visavis.sources.base import Location, Source, SourceOptions, as_source, read_anywhere
+from visavis.sources.base import Location, Source, SourceOptions, as_source, at_url, read_anywhere
 from visavis.sources.shelf import Shelf
-from visavis.sources.web.fetch import Fetcher, fetched
+from visavis.sources.web.fetch import Fetcher
 from visavis.store.base import ModelFacts, VectorStore
 from visavis.store.capabilities import local
 from visavis.store.open import create_store, open_store, writing_to
@@ -302,7 +302,7 @@ class ImageIndex(Contents):
         """
         means = Means(
             embedder or self._model.ready,
-            partial(fetched, allow_private=allow_private),
+            partial(at_url, allow_private=allow_private),
             self._max_pixels,
             self._cuts,
             observe,
@@ -347,7 +347,7 @@ class ImageIndex(Contents):
         Arguments as for `search`; an error of one query is raised. `took_ms` is a query's share.
         """
         asked = as_queries(queries, where, options)
-        fetch = partial(fetched, allow_private=allow_private)
+        fetch = partial(at_url, allow_private=allow_private)
         # One thread for each model: the queries are what runs side by side.
         means = Means(partial(self.embedder, 1), fetch, self._max_pixels, self._cuts)
         found = answer_many(asked, self._store, means, self._jobs)
@@ -376,7 +376,7 @@ class ImageIndex(Contents):
         self, question: Question, id: str, *, allow_private: bool = False, embedder: Loads = None
     ) -> Explanation:
         """What a record is to one picture or record, and why. Options and errors as of `answer`."""
-        fetch = partial(fetched, allow_private=allow_private)
+        fetch = partial(at_url, allow_private=allow_private)
         means = Means(embedder or self._model.ready, fetch, self._max_pixels, self._cuts)
         return explain(question, id, self._store, means)
 

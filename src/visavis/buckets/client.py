@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from functools import lru_cache
 from operator import methodcaller
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 from visavis.buckets.address import Address
-from visavis.buckets.refusals import Asked, understood
+from visavis.buckets.refusals import Asked, BrokenOffError, understood
 from visavis.errors import ExtraMissingError, ObjectStorageError, UsageError, VisavisError
 
 GOOGLE = "VISAVIS_GS_ENDPOINT"
@@ -29,6 +30,7 @@ DEADLINE = 120.0
 _GOOGLES = "https://storage.googleapis.com"
 _PIECE = 1 << 20  # bytes
 _PAUSE = 0.5  # seconds; twice as long each time
+_SLOWEST = 50_000  # bytes a second, of what is large
 _LARGEST = 5 * 10**9  # bytes that one request may store
 
 T = TypeVar("T")
@@ -56,16 +58,22 @@ class Buckets:
     """
 
     def __init__(
-        self, *, timeout: float = TIMEOUT, retries: int = RETRIES, deadline: float = DEADLINE
+        self,
+        *,
+        timeout: float = TIMEOUT,
+        retries: int = RETRIES,
+        deadline: float = DEADLINE,
+        page: int = 1000,
     ) -> None:
         self._timeout = timeout
         self._retries = retries
         self._deadline = deadline
+        self._page = page
         self._stopped = threading.Event()
 
     def listed(self, place: Address) -> Iterator[Listed]:
         """All objects whose keys begin with a place's, in the order of their keys; lazily."""
-        asked = {"Bucket": place.bucket, "Prefix": place.key}
+        asked = {"Bucket": place.bucket, "Prefix": place.key, "MaxKeys": self._page}
         while True:
             ask = methodcaller("list_objects_v2", **asked)
             page: dict[str, Any] = self._tried(place, ask, one=False)
@@ -87,13 +95,10 @@ class Buckets:
                 if first and error.response["Error"]["Code"] in ("InvalidRange", "416"):
                     return b""  # nothing is in it
                 raise
-            body = answer["Body"]
-            try:
-                if answer["ContentLength"] > most:
+            with closing(answer["Body"]):
+                if first is None and answer["ContentLength"] > most:
                     raise OSError(f"it is larger than {most / 1e6:g} MB")
-                return self._pieces(body, most if first is None else first, end, place)
-            finally:
-                body.close()
+                return b"".join(self._pieces(answer, place, end))[:first]
 
         return self._tried(place, read)
 
@@ -102,14 +107,9 @@ class Buckets:
 
         def save(client: Any) -> None:
             answer = client.get_object(Bucket=place.bucket, Key=place.key)
-            body = answer["Body"]
-            try:
-                with file.open("wb") as out:
-                    while piece := body.read(_PIECE):
-                        self._go_on(place)
-                        out.write(piece)
-            finally:
-                body.close()
+            end = time.monotonic() + self._deadline + answer["ContentLength"] / _SLOWEST
+            with closing(answer["Body"]), file.open("wb") as out:
+                out.writelines(self._pieces(answer, place, end))
 
         self._tried(place, save)
 
@@ -170,21 +170,38 @@ class Buckets:
                 if found is None:
                     raise
                 pause = _PAUSE * 2**attempt
-                if not found.again or attempt == self._retries or time.monotonic() + pause > end:
+                if not found.again:
                     raise found.error from error
+                if attempt == self._retries or time.monotonic() + pause > end:
+                    alone = one and self._answers(place)
+                    raise (found.of_one(asked) if alone else found.error) from error
             self._stopped.wait(pause)
             attempt += 1
 
-    def _pieces(self, body: Any, most: int, end: float, place: Address) -> bytes:
-        data = bytearray()
-        while piece := body.read(_PIECE):
-            data += piece
+    def _answers(self, place: Address) -> bool:
+        """Whether the bucket answers, be it that it refuses: then one object is the trouble."""
+        asked = Asked(place, "", signed=True, one=False)
+        try:
+            client = _made(place.scheme, _environment(), self._timeout).client
+            client.list_objects_v2(Bucket=place.bucket, MaxKeys=1)
+        except Exception as error:
+            found = understood(error, asked)
+            return found is not None and not found.again
+        return True
+
+    def _pieces(self, answer: dict[str, Any], place: Address, end: float) -> Iterator[bytes]:
+        """The body of an answer as it comes, until a moment of `time.monotonic`."""
+        raw = answer["Body"]._raw_stream  # botocore's own `read` waits for all that it is asked for
+        left = int(answer["ContentLength"])
+        while left > 0:
+            piece = raw.read1(_PIECE)
+            if not piece:
+                raise BrokenOffError
+            left -= len(piece)
+            yield piece
             self._go_on(place)
-            if len(data) > most:  # the server said less
-                raise OSError(f"it is larger than {most / 1e6:g} MB")
             if time.monotonic() > end:
-                raise OSError(f"it did not arrive within {self._deadline:g} seconds")
-        return bytes(data)
+                raise OSError("it did not arrive in time; its server sends too slowly")
 
     def _go_on(self, place: Address) -> None:
         if self._stopped.is_set():
@@ -235,4 +252,5 @@ def _made(scheme: str, environment: tuple[tuple[str, str], ...], timeout: float)
     made = client()
     if not (urlsplit(made.meta.endpoint_url).hostname or "").endswith(".amazonaws.com"):
         made = client(addressing_style="path")  # few others have a host name for each bucket
-    return _Made(made, str(made.meta.endpoint_url), signed)
+    parts = urlsplit(made.meta.endpoint_url)  # shown without a password that is in it
+    return _Made(made, f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}", signed)

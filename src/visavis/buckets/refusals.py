@@ -38,6 +38,10 @@ _NO_KEYS = (
 )
 
 
+class BrokenOffError(Exception):
+    """An answer ended before its end."""
+
+
 class Refusal(NamedTuple):
     """Why a request failed."""
 
@@ -45,6 +49,10 @@ class Refusal(NamedTuple):
     """An OSError where it is this one object's trouble, else an ObjectStorageError."""
     again: bool = False
     """Whether it may work a moment later."""
+
+    def of_one(self, asked: "Asked") -> OSError:
+        """The same, where everything else is answered."""
+        return OSError(errno.EIO, f"only of this object: {self.error}", str(asked.place))
 
 
 class Asked(NamedTuple):
@@ -66,11 +74,12 @@ def understood(error: Exception, asked: Asked) -> Refusal | None:
     """What an error of the client means; None for one that is no business of the storage."""
     from botocore import exceptions as known  # some are OSErrors as well
     from botocore.parsers import ResponseParserError
+    from urllib3.exceptions import HTTPError
 
     match error:
         case known.ClientError():
             return _answered(error.response, asked)
-        case known.ConnectionError() | known.HTTPClientError() | known.IncompleteReadError():
+        case known.ConnectionError() | known.HTTPClientError() | HTTPError() | BrokenOffError():
             return _unanswered(error, asked)
         case known.ProfileNotFound():
             return Refusal(asked.trouble(f"{error}; set AWS_PROFILE to another"))
@@ -91,9 +100,10 @@ _NOT_S3 = "what answers there does not speak S3; is AWS_ENDPOINT_URL right?"
 
 def _unanswered(error: Exception, asked: Asked) -> Refusal:
     from botocore import exceptions as known
+    from urllib3.exceptions import TimeoutError as TooLateError
 
     match error:
-        case known.ReadTimeoutError() | known.ConnectTimeoutError():
+        case known.ReadTimeoutError() | known.ConnectTimeoutError() | TooLateError():
             return Refusal(asked.trouble("the server did not answer in time"), again=True)
         case known.SSLError():
             return Refusal(asked.trouble("its certificate is not trusted, or it speaks no TLS"))

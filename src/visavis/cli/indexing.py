@@ -26,8 +26,8 @@ def index(
         list[str] | None,
         typer.Argument(
             metavar="SOURCE...",
-            help="Folders, catalogues (.csv .tsv .jsonl .parquet), pictures, URLs; "
-            "- reads paths from standard input.",
+            help="Folders, catalogues (.csv .tsv .jsonl .parquet), pictures, URLs, "
+            "s3://BUCKET/PREFIX; - reads paths from standard input.",
             show_default=False,
         ),
     ] = None,
@@ -221,18 +221,22 @@ def refuse_idle_options(sources: list[str], column: str | None, exclude: list[st
     """An option that would do nothing is a mistake in the command."""
     from pathlib import Path
 
+    from visavis.buckets.address import is_object
     from visavis.errors import UsageError
+    from visavis.sources.base import is_remote
     from visavis.sources.tables import CATALOGUE_SUFFIXES
-    from visavis.sources.web.fetch import is_url
 
-    paths = [Path(source) for source in sources if source != "-" and not is_url(source)]
+    paths = [Path(source) for source in sources if source != "-" and not is_remote(source)]
     catalogues = [path for path in paths if path.suffix.lower() in CATALOGUE_SUFFIXES]
     if column is not None and not catalogues:
         raise UsageError("--image-column and --id-column are for catalogues; none was given")
     folders = [path for path in paths if path.is_dir()]
     away = [path for path in paths if path not in catalogues and not path.exists()]
-    if exclude and not folders + away:  # what is away may be a folder on a disk that comes back
-        raise UsageError("--exclude is for folders; none was given")
+    buckets = any(map(is_object, sources))
+    if (
+        exclude and not buckets and not folders + away
+    ):  # what is away may be a folder on a disk that comes back
+        raise UsageError("--exclude is for folders and s3://; none was given")
 
 
 def _added(

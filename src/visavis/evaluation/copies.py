@@ -17,8 +17,8 @@ from visavis.evaluation.edits import EDITS, edited
 from visavis.evaluation.gallery import Gallery
 from visavis.evaluation.ground_truth import Question
 from visavis.images.decode import decode
-from visavis.images.files import read_file
-from visavis.sources.web.fetch import Fetcher, is_url
+from visavis.sources.base import read_anywhere
+from visavis.sources.web.fetch import Fetcher
 from visavis.types import RGB, Entry, Failure, ImageRecord
 
 ORIGINALS = 300
@@ -127,7 +127,7 @@ class EditedSource:
     def copy(self, edit: str, original: str) -> bytes:
         """The file of one copy. Raises ImageError when the original cannot be read."""
         uri = self._records[original].uri
-        data = self._fetcher.fetch(uri) if is_url(uri) else read_file(uri)
+        data = read_anywhere(uri, self._fetcher)
         pixels: RGB = decode(data, uri, min_side=1024).pixels
         return edited(edit, pixels, random.Random(f"{self._seed} {edit} {original}"))
 

@@ -13,8 +13,8 @@ from visavis.embedders.base import unit_rows
 from visavis.exchange.layout import DIGEST, FACTS, LABELS, Note, as_fields
 from visavis.exchange.reading import Rough
 from visavis.images.files import path_text
+from visavis.sources.base import is_remote
 from visavis.sources.catalogue import IMAGE_COLUMNS
-from visavis.sources.web.fetch import is_url
 from visavis.types import Failure, FieldValue, ImageRecord, Vectors
 
 _UNEVEN = 0.01  # lengths further than this from 1 are reported
@@ -125,7 +125,7 @@ def _uri(values: Mapping[str, FieldValue], path: Path) -> str | None:
     for name in IMAGE_COLUMNS:
         value = values.get(name)
         if isinstance(value, str):
-            return value if is_url(value) else path_text(str(path.absolute().parent / value))
+            return value if is_remote(value) else path_text(str(path.absolute().parent / value))
     return None
 
 

@@ -7,7 +7,7 @@ from visavis.errors import ImageError
 from visavis.flows.ahead import ahead
 from visavis.images.decode import read_about
 from visavis.images.files import open_file
-from visavis.sources.web.fetch import is_url
+from visavis.sources.base import is_remote
 from visavis.store.base import Change, VectorStore
 from visavis.store.fields import as_text, described
 from visavis.types import Failure, ImageRecord, IndexReport
@@ -17,7 +17,7 @@ class _Read(NamedTuple):
     changes: list[Change]
     unchanged: int
     away: int
-    """Records whose pictures are on the web."""
+    """Records whose pictures are on the web, or in object storage."""
     failed: list[Failure]
 
 
@@ -38,7 +38,8 @@ def describe(
     report.notes.append(f"{changed} records changed by what their pictures say")
     if away:
         report.notes.append(
-            f"{away} pictures on the web were left out; index them again with --refresh"
+            f"{away} pictures that are not on this machine were left out; index them again with "
+            "--refresh"
         )
     return report
 
@@ -48,7 +49,7 @@ def _read(records: Sequence[ImageRecord]) -> _Read:
     changes, failed = [], []
     away = 0
     for record in records:
-        if is_url(record.uri):
+        if is_remote(record.uri):
             away += 1
             continue
         try:

@@ -1,8 +1,9 @@
 """Which source of the index a run is about: known, part of a known one, moved, or new.
 
-A source is known by its path, as long as that is all there is. Where it is not: a folder inside a
-known one is a part of that one; a folder around known ones takes them in; and what has the records
-of a source whose own place is gone is that source, at another mount point or under another name.
+A source is known by its path, as long as that is all there is. Where it is not: a folder (or a
+prefix of a bucket) inside a known one is a part of that one; a folder around known ones takes them
+in; and what has the records of a source whose own place is gone is that source, at another mount
+point or under another name.
 """
 
 import os
@@ -11,9 +12,11 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
+from visavis.buckets.address import is_object
 from visavis.images.files import local_path
 from visavis.sources.base import Source
 from visavis.sources.folder import FolderSource
+from visavis.sources.objects.source import BucketSource
 from visavis.sources.part import FolderPart
 from visavis.store.base import SourceRow, Sweep, VectorStore
 from visavis.types import Entry
@@ -50,12 +53,13 @@ def place(source: Source, store: VectorStore) -> Place:
     known = [row for row in store.sources() if row.kind == source.kind]
     uris = {row.uri for row in known}
     notes: list[str] = []
-    if isinstance(source, FolderSource) and source.uri not in uris:
+    if isinstance(source, FolderSource | BucketSource) and source.uri not in uris:
         around = [row for row in known if _is_below(source.uri, row.uri)]
         if around:
             whole = max(around, key=lambda row: len(row.uri))
-            below = os.path.relpath(source.uri, whole.uri)
+            below = _below(source.uri, whole.uri)
             return Place(source.within(whole.uri), whole, f"{whole.prefix}{below}/", notes)
+    if isinstance(source, FolderSource) and source.uri not in uris:
         twin = next((row for row in known if _is_same(source.uri, row.uri)), None)
         if twin is not None:  # mounted twice, or spelled otherwise
             return Place(source.at(twin.uri), twin, "", notes)
@@ -77,7 +81,7 @@ def place(source: Source, store: VectorStore) -> Place:
     if not source.owns_ids:
         for row in known:
             if _is_below(row.uri, source.uri):
-                below = os.path.relpath(row.uri, source.uri)
+                below = _below(row.uri, source.uri)
                 count = store.move_source(row.number, source.uri, below)
                 notes.append(
                     f"{row.uri} is a part of {source.uri}: its {count} records belong to that "
@@ -109,7 +113,14 @@ def _is_same(uri: str, other: str) -> bool:
 
 
 def _is_below(uri: str, other: str) -> bool:
+    if is_object(other):
+        return uri.startswith(f"{other}/")
     return uri != other and Path(other) in Path(uri).parents
+
+
+def _below(uri: str, other: str) -> str:
+    """What leads from a source to one inside it."""
+    return uri.removeprefix(f"{other}/") if is_object(other) else os.path.relpath(uri, other)
 
 
 def _moved(source: Source, gone: Mapping[SourceRow, int], store: VectorStore) -> SourceRow | None:

@@ -7,10 +7,9 @@ from pathlib import Path
 
 from visavis.errors import LargeRemovalError, SourceError
 from visavis.images.files import local_path
-from visavis.sources.base import Source
+from visavis.sources.base import Source, is_remote
 from visavis.sources.folder import FolderSource
 from visavis.sources.part import FolderPart
-from visavis.sources.web.fetch import is_url
 from visavis.store.base import Gone, Sweep
 from visavis.types import Entry, Failure, IndexReport
 
@@ -76,7 +75,7 @@ def _count(gone: Gone, report: IndexReport) -> None:
 
 def _there(id: str, uri: str) -> bool:
     """Whether a picture that a list named once can still be had."""
-    return is_url(uri) or os.path.lexists(local_path(uri))
+    return is_remote(uri) or os.path.lexists(local_path(uri))
 
 
 class _Spared:

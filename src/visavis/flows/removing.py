@@ -4,6 +4,7 @@ import os
 from collections.abc import Sequence
 from contextlib import suppress
 
+from visavis.buckets.address import is_object
 from visavis.errors import RecordNotFoundError, UsageError
 from visavis.images.files import path_text
 from visavis.sources.shelf import Shelf
@@ -100,5 +101,7 @@ def _known(source: str, sources: Sequence[str]) -> str:
 
 def _spellings(source: str) -> tuple[str, ...]:
     """What a source may be called: as it is written, or the path that it means from here."""
+    if is_object(source):
+        return (source, source.rstrip("/"))
     paths = (os.path.abspath(source), os.path.realpath(source))  # noqa: PTH100 - keeps links
     return (source, *map(path_text, paths))

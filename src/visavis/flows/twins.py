@@ -7,8 +7,12 @@ folder has already is brought up to date as the folder's.
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePath
 
+from visavis.buckets.address import is_object
 from visavis.store.base import KnownRecord, SourceRow, VectorStore
 from visavis.types import Entry
+
+_WITH = {"folder": ("list",), "bucket": ("list",), "list": ("folder", "bucket")}
+"""In which other kinds of sources the files of a source may stand as well."""
 
 
 class Twins:
@@ -16,8 +20,7 @@ class Twins:
 
     def __init__(self, store: VectorStore, row: SourceRow) -> None:
         others = [other for other in store.sources() if other != row]
-        wanted = {"folder": "list", "list": "folder"}.get(row.kind)
-        found = [other for other in others if other.kind == wanted]
+        found = [other for other in others if other.kind in _WITH.get(row.kind, ())]
         self._sweeps = {other: store.sweep(other.number) for other in found}
         self._list = row.kind == "list"
         self._taken_in: dict[str, str] = {}
@@ -54,11 +57,16 @@ class Twins:
         return [self._taken_in.pop(id) for id in written if id in self._taken_in]
 
     def _take_in(self, entries: Iterable[Entry]) -> None:
-        paths = {PurePath(entry.uri).as_posix(): entry.id for entry in entries}
+        paths = {_listed(entry.uri): entry.id for entry in entries}
         for sweep in self._sweeps.values():
             for path, record in sweep.known(list(paths)).items():
                 if record.own:
                     self._taken_in[paths[path]] = path
+
+
+def _listed(uri: str) -> str:
+    """The id that a list gives a file or an object."""
+    return uri if is_object(uri) else PurePath(uri).as_posix()
 
 
 def repeated(source: str, ids: Sequence[str]) -> list[str]:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from visavis.errors import ImageError
+from visavis.errors import ImageError, ObjectStorageError
 from visavis.images.decode import decode
 from visavis.sources.base import read_anywhere
 from visavis.sources.web.fetch import Fetcher
@@ -16,7 +16,7 @@ def read_picture(uri: str) -> RGB | None:
     fetcher = Fetcher()
     try:
         return decode(read_anywhere(uri, fetcher), uri, min_side=400).pixels
-    except ImageError:
+    except (ImageError, ObjectStorageError):
         return None
     finally:
         fetcher.close()

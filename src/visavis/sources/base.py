@@ -4,14 +4,17 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol, TypedDict, Unpack, runtime_checkable
 
+from visavis.buckets.address import Address, is_object
 from visavis.errors import SourceError
 from visavis.images.files import IMAGE_SUFFIXES, read_file
 from visavis.images.sniff import sniff
 from visavis.sources.catalogue import CatalogueSource
 from visavis.sources.folder import MISSING_ADVICE, FolderSource
+from visavis.sources.objects.reading import read_object
+from visavis.sources.objects.source import BucketSource
 from visavis.sources.paths import PathList
 from visavis.sources.tables import CATALOGUE_SUFFIXES
-from visavis.sources.web.fetch import Fetcher, is_url
+from visavis.sources.web.fetch import Fetcher, fetched, is_url
 from visavis.types import Entry, Failure, only_known
 
 
@@ -101,12 +104,14 @@ class SourceOptions(TypedDict, total=False):
 def open_source(location: str | Path, **options: Unpack[SourceOptions]) -> Source:
     """The source at a location: a folder, a catalogue, one picture, or one http(s) URL.
 
-    A catalogue is a .csv, .tsv, .jsonl, .ndjson or .parquet file. Options that a source has no use
-    for are ignored.
+    A catalogue is a .csv, .tsv, .jsonl, .ndjson or .parquet file; `s3://bucket/prefix` and gs://
+    name pictures in object storage. Options that a source has no use for are ignored.
 
     Raises SourceError when nothing is there or it is none of these.
     """
     web = _web(options)
+    if isinstance(location, str) and is_object(location):
+        return _of_objects(location, options.get("exclude", ()))
     if isinstance(location, str) and is_url(location):
         return PathList([location], **web)
     path = Path(location)
@@ -123,6 +128,18 @@ def open_source(location: str | Path, **options: Unpack[SourceOptions]) -> Sourc
     if not path.is_dir():
         raise SourceError(f"{path}: there is no such file or folder; {MISSING_ADVICE}")
     return FolderSource(path, options.get("exclude", ()))
+
+
+def _of_objects(location: str, exclude: Sequence[str]) -> Source:
+    key = Address.parse(location).key.lower()
+    if key.endswith(CATALOGUE_SUFFIXES):
+        raise SourceError(
+            f"{location}: catalogues are read from files of this machine, and may name s3:// "
+            "objects in their cells; copy it here first"
+        )
+    if key.endswith(IMAGE_SUFFIXES):
+        return PathList([location])
+    return BucketSource(location, exclude)
 
 
 Location = str | Path | Source | list[str]
@@ -155,8 +172,26 @@ def _web(options: SourceOptions) -> _Web:
 
 
 def read_anywhere(uri: str, fetcher: Fetcher) -> bytes:
-    """The bytes at a record's URI, on this machine or on the web; raises ImageError."""
+    """The bytes at a record's URI: on this machine, on the web, or in object storage.
+
+    Raises ImageError, and ObjectStorageError where no object can be read.
+    """
+    if is_object(uri):
+        return read_object(uri)
     return fetcher.fetch(uri) if is_url(uri) else read_file(uri)
+
+
+def at_url(uri: str, *, allow_private: bool) -> bytes:
+    """The bytes at a URL that a question of this machine's user names; never a stranger's.
+
+    Raises as `read_anywhere`.
+    """
+    return read_object(uri) if is_object(uri) else fetched(uri, allow_private)
+
+
+def is_remote(uri: str) -> bool:
+    """Whether what is at a record's URI is no file of this machine."""
+    return is_url(uri) or is_object(uri)
 
 
 def _check_is_picture(path: Path) -> None:

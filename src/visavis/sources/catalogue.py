@@ -7,11 +7,14 @@ from itertools import islice
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from visavis.errors import SourceError
+from visavis.buckets.address import Address, is_object
+from visavis.buckets.client import READERS
+from visavis.errors import SourceError, UsageError
 from visavis.images.files import path_text, read_file, stat_file
+from visavis.sources.objects.reading import read_object
 from visavis.sources.tables import Row, open_table
 from visavis.sources.web.fetch import Fetcher, is_url
-from visavis.types import Entry, Failure, FieldValue
+from visavis.types import Entry, Failure, Fields, FieldValue
 
 IMAGE_COLUMNS = ("image", "path", "file", "filename", "image_path", "image_url", "url")
 """Columns that are taken for the images' names when none is given, the first that exists."""
@@ -23,10 +26,11 @@ class CatalogueSource:
     """The images that the rows of a CSV, TSV, JSON Lines or Parquet file name, in their order.
 
     The image cell is a path (relative to the catalogue's folder, or absolute), a file:// or an
-    http(s) URL. The id is the cell of `id_column`, else of a column named exactly "id", else
-    the image cell itself. All other columns become typed fields; empty cells are left out. Rows
-    without an image, ragged rows and missing files are failures, and the rest goes on. A duplicate
-    id is handed on as it is: who keeps the records decides which one wins.
+    http(s) URL, or the s3:// or gs:// address of an object. The id is the cell of `id_column`, else
+    of a column named exactly "id", else the image cell itself. All other columns become typed
+    fields; empty cells are left out. Rows without an image, ragged rows and missing files are
+    failures, and the rest goes on. A duplicate id is handed on as it is: who keeps the records
+    decides which one wins.
 
     Raises SourceError when the catalogue or one of the columns is not there or cannot be read, and
     ExtraMissingError when Parquet support is not installed.
@@ -60,11 +64,12 @@ class CatalogueSource:
 
     @property
     def readers(self) -> int:
-        """32 when one of the first thousand rows names an http(s) URL, else 4."""
+        """32 when one of the first thousand rows names an http(s) URL, 16 for s3://, else 4."""
         if self._readers is None:
             rows = islice(self._table.rows(self._table.columns), _SAMPLE)  # as text: no typing yet
-            cells = (str(row.values.get(self._image_column, "")) for row in rows)
-            self._readers = 32 if any(is_url(cell) for cell in cells) else 4
+            cells = [str(row.values.get(self._image_column, "")) for row in rows]
+            some = READERS if any(map(is_object, cells)) else 4
+            self._readers = 32 if any(map(is_url, cells)) else some
         return self._readers
 
     def entries(self) -> Iterator[Entry | Failure]:
@@ -78,6 +83,8 @@ class CatalogueSource:
 
     def read(self, entry: Entry) -> bytes:
         """The bytes of an image; raises ImageUnreadableError or FetchError."""
+        if is_object(entry.uri):
+            return read_object(entry.uri)
         if is_url(entry.uri):
             return self._fetcher.fetch(entry.uri)
         return read_file(entry.uri)
@@ -101,6 +108,8 @@ class CatalogueSource:
             return Failure(here, f"the cell in column {self._image_column!r} is empty")
         if not id:
             return Failure(here, f"the cell in column {self._id_column!r} is empty")
+        if is_object(cell):
+            return _object(str(id), cell, values, here)
         if is_url(cell):
             return Entry(str(id), cell, -1, 0.0, values)
         path = self._local(cell)
@@ -147,6 +156,14 @@ class CatalogueSource:
                 f"{self.uri}: no column is named {name!r}; it has {', '.join(columns)}"
             )
         return found or name
+
+
+def _object(id: str, cell: str, values: Fields, here: str) -> Entry | Failure:
+    """As for a URL: what is known is not asked for again."""
+    try:
+        return Entry(id, str(Address.parse(cell)), -1, 0.0, values)
+    except UsageError as error:
+        return Failure(here, str(error), (id,))
 
 
 def _named(name: str, columns: tuple[str, ...]) -> str | None:

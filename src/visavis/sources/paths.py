@@ -5,7 +5,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path, PurePath
 
+from visavis.buckets.address import is_object
+from visavis.buckets.client import READERS
 from visavis.images.files import path_text, read_file, stat_file
+from visavis.sources.objects.reading import read_object
 from visavis.sources.web.fetch import Fetcher, is_url
 from visavis.types import Entry, Failure
 
@@ -14,8 +17,8 @@ class PathList:
     """The pictures that a list names, in its order; the list may be a stream that never ends.
 
     A picture's id is its absolute path with forward slashes and without links to folders, or its
-    URL. Blank lines are
-    skipped. `allow_private`, `refresh` and `cache` are for URLs, as in `Fetcher`.
+    URL (http, https, s3, gs). Blank lines are skipped. `allow_private`, `refresh` and `cache` are
+    for URLs of the web, as in `Fetcher`.
     """
 
     kind = "list"
@@ -37,7 +40,9 @@ class PathList:
         self._fetcher = Fetcher(allow_private=allow_private, refresh=refresh, cache=cache)
         # A stream cannot be looked at before it is read, and disks dislike many readers.
         given = paths if isinstance(paths, Sequence) else ()
-        self.readers = 32 if any(is_url(path) for path in given) else 4
+        self.readers = (
+            32 if any(map(is_url, given)) else READERS if any(map(is_object, given)) else 4
+        )
 
     def entries(self) -> Iterator[Entry | Failure]:
         """The pictures of the list; files are looked up, URLs are not."""
@@ -48,6 +53,8 @@ class PathList:
 
     def read(self, entry: Entry) -> bytes:
         """The bytes of a picture; raises ImageUnreadableError or FetchError."""
+        if is_object(entry.uri):
+            return read_object(entry.uri)
         if is_url(entry.uri):
             return self._fetcher.fetch(entry.uri)
         return read_file(entry.uri)
@@ -63,7 +70,7 @@ def _real(folder: str) -> str:
 
 
 def _entry(text: str) -> Entry | Failure:
-    if is_url(text):
+    if is_url(text) or is_object(text):
         return Entry(text, text, -1, 0.0, {})
     folder, name = os.path.split(os.path.abspath(text))  # noqa: PTH100 - no a/../b
     path = os.path.join(_real(folder), name)  # noqa: PTH118 - one file, one id, by whatever link

@@ -10,11 +10,10 @@ from pathlib import Path
 from visavis.errors import SourceError, UsageError
 from visavis.flows.placing import place
 from visavis.images.files import path_text
-from visavis.sources.base import Source, SourceOptions, open_source
+from visavis.sources.base import Source, SourceOptions, is_remote, open_source
 from visavis.sources.folder import MISSING_ADVICE, FolderSource
 from visavis.sources.part import FolderPart
 from visavis.sources.tables import CATALOGUE_SUFFIXES
-from visavis.sources.web.fetch import is_url
 from visavis.store.base import SourceRow, VectorStore
 from visavis.types import Entry, Failure
 from visavis.watching.settling import QUIET, State, look
@@ -163,7 +162,7 @@ def watched(
     """
     path = os.path.realpath(location)
     catalogue = path.lower().endswith(CATALOGUE_SUFFIXES)
-    if is_url(location) or location == "-" or (os.path.isfile(path) and not catalogue):  # noqa: PTH113
+    if is_remote(location) or location == "-" or (os.path.isfile(path) and not catalogue):  # noqa: PTH113
         raise UsageError(
             f"{location}: only folders and catalogues can be watched; visavis index takes it"
         )

@@ -1,4 +1,4 @@
-"""One S3 server for all that needs one, and a bucket for each test."""
+"""One S3 server for all that needs one, and a prefix for each test."""
 
 import uuid
 from collections.abc import Iterator
@@ -28,11 +28,11 @@ def server(one_server: ObjectServer, monkeypatch: pytest.MonkeyPatch) -> ObjectS
 
 @pytest.fixture
 def place(server: ObjectServer) -> str:
-    """The address of a bucket of one test."""
-    return f"s3://test-{uuid.uuid4().hex[:12]}"
+    """A prefix for one test; the bucket, which takes a second, is there for all."""
+    return f"s3://tests/{uuid.uuid4().hex[:12]}"
 
 
 @pytest.fixture
 def bucket(place: str) -> Folder:
-    """Its files; it begins to be with the first."""
+    """The files below it."""
     return folder_at(place)

@@ -284,7 +284,7 @@ def test_images_are_found_relative_to_the_catalogue_or_anywhere(
         f"{shop}/img/b.jpg\n"
         f"file://{shop}/img/a%20b.jpg\n"
         "HTTPS://example.com/x.jpg\n"
-        "s3://bucket/x.jpg\n",
+        "ftp://host/x.jpg\n",
     )
     assert [entry.uri for entry in images(source)] == [
         str(shop / "img/a.jpg"),
@@ -295,7 +295,7 @@ def test_images_are_found_relative_to_the_catalogue_or_anywhere(
     assert images(source)[3][2:4] == (-1, 0.0)
     (failure,) = failures(source)
     assert failure.uri.endswith("shop.csv#row=6")
-    assert "s3://bucket/x.jpg is a URL of a kind" in failure.reason
+    assert "ftp://host/x.jpg is a URL of a kind" in failure.reason
     assert source.readers == 32
 
 

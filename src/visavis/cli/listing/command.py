@@ -65,13 +65,13 @@ def list_(
 def print_paths(uris: list[str], end: bytes) -> None:
     """Print paths as programs want them, and URLs; on a terminal as people do."""
     from visavis.images.files import local_path
-    from visavis.sources.web.fetch import is_url
+    from visavis.sources.base import is_remote
 
     for uri in uris:
         if sys.stdout.isatty():
             terminal.echo(terminal.one_line(uri))
             continue
-        raw = uri.encode() if is_url(uri) else os.fsencode(local_path(uri))
+        raw = uri.encode() if is_remote(uri) else os.fsencode(local_path(uri))
         sys.stdout.buffer.write(raw + end)
     sys.stdout.buffer.flush()
 

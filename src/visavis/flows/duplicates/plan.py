@@ -18,6 +18,7 @@ from visavis.flows.duplicates.decisions import Outcome
 from visavis.flows.duplicates.found import DuplicateGroup, Link
 from visavis.flows.duplicates.rules import Pairs, Rule, choose
 from visavis.images.files import local_path, stat_file
+from visavis.sources.base import is_remote
 from visavis.types import ImageRecord
 
 Action = Literal["keep", "move", "leave"]
@@ -221,7 +222,7 @@ def _of_record(record: ImageRecord) -> str | None:
 
 def changed(uri: str, size: int, modified: float | None = None) -> str | None:
     """Why a file cannot be told to be the one that was indexed; None: it can."""
-    if uri.startswith(("http://", "https://")):
+    if is_remote(uri):
         return "it is no file of this machine"
     found = stat_file(str(local_path(uri)))
     if isinstance(found, str):
@@ -237,7 +238,7 @@ def _sound(files: Sequence[PlannedFile]) -> Iterator[PlannedFile]:
     needed = {
         name
         for file in files
-        if file.action != "move" and not file.path.startswith(("http://", "https://"))
+        if file.action != "move" and not is_remote(file.path)
         for name in _names(local_path(file.path))
     }
     moved: set[str] = set()

@@ -7,6 +7,7 @@ from urllib.parse import unquote, urlsplit
 
 import numpy as np
 
+from visavis.buckets.address import is_object
 from visavis.errors import ImageUnreadableError, UsageError
 from visavis.images.files import IMAGE_SUFFIXES
 from visavis.sources.tables import CATALOGUE_SUFFIXES
@@ -42,9 +43,9 @@ _ENDINGS = (*IMAGE_SUFFIXES, *CATALOGUE_SUFFIXES, *_OTHERS.split())
 def parse_term(text: str, weight: float = 1.0) -> Term:
     """A term as people write it.
 
-    `./photo.jpg` or any file that exists, an http(s) URL, `id:ID`, or else words; `text:dog` is
-    words whatever they look like, and `0.5:` in front is a weight (a file of that very name is
-    taken for the file).
+    `./photo.jpg` or any file that exists, an http(s) or s3:// URL, `id:ID`, or else words;
+    `text:dog` is words whatever they look like, and `0.5:` in front is a weight (a file of that
+    very name is taken for the file).
 
     >>> parse_term("0.5:red shoes")
     TextTerm(text='red shoes', weight=0.5)
@@ -67,7 +68,7 @@ def _one_word(text: str, weight: float) -> Term:
         text, weight = found["rest"], weight * float(found["weight"])
     if text.startswith("id:") and not _is_file(text):
         return RecordTerm(text.removeprefix("id:"), weight)
-    if text.lower().startswith(("http://", "https://")):
+    if text.lower().startswith(("http://", "https://")) or is_object(text):
         return ImageTerm(text, weight=weight)
     if _is_file(text):
         return ImageTerm(Path(text).expanduser(), weight=weight)
@@ -78,7 +79,7 @@ def _one_word(text: str, weight: float) -> Term:
     if _PATH.match(text):
         return ImageTerm(Path(text).expanduser() if text[0] == "~" else Path(text), weight=weight)
     if _OTHER_URL.match(text):
-        raise ImageUnreadableError(text, "visavis reads http(s) and file URLs alone")
+        raise ImageUnreadableError(text, "visavis reads http(s), s3, gs and file URLs alone")
     if text.lower().rstrip().endswith(_ENDINGS) or _in_a_folder(text):
         raise ImageUnreadableError(
             text, f"there is no such file; if these are words, write text:{text}"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from visavis.buckets.address import is_object
 from visavis.errors import ImageError, ImageUnreadableError, UsageError
 from visavis.images.decode import crop, decode
 from visavis.images.files import path_text, read_file, stat_file
@@ -17,7 +18,7 @@ from visavis.store.capabilities import has_evidence
 from visavis.types import RGB, Box, ImageRecord, ImageTerm
 
 Fetch = Callable[[str], bytes]
-"""Downloads an http(s) URL."""
+"""Reads what is at a URL: http, https, s3 or gs."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,8 +48,8 @@ def of_record(record: ImageRecord, store: VectorStore) -> Shown:
 
 def record_pixels(record: ImageRecord, side: int | None, max_pixels: int) -> RGB | None:
     """The pixels of a record's file; None where it is no file, has gone, or was changed."""
-    if record.uri.startswith(("http://", "https://")):
-        return None
+    if record.uri.startswith(("http://", "https://")) or is_object(record.uri):
+        return None  # a search waits for nobody's server
     try:
         data = read_file(path_text(record.uri))
         if hashlib.sha256(data).hexdigest() != record.sha256:
@@ -96,7 +97,7 @@ def _checked(pixels: RGB) -> RGB:
 def _bytes(image: str | Path | bytes, fetch: Fetch) -> tuple[bytes, str]:
     if isinstance(image, bytes):
         return image, "the query picture"
-    if isinstance(image, str) and image.startswith(("http://", "https://")):
+    if isinstance(image, str) and (image.startswith(("http://", "https://")) or is_object(image)):
         return fetch(image), image
     status = stat_file(str(image))  # first: reading a pipe would wait for ever
     if isinstance(status, str):

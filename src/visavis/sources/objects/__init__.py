@@ -1,0 +1,1 @@
+"""Pictures in object storage: s3:// and gs://."""

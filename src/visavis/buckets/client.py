@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from functools import lru_cache
+from functools import lru_cache, partial
 from operator import methodcaller
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -70,6 +70,11 @@ class Buckets:
         self._deadline = deadline
         self._page = page
         self._stopped = threading.Event()
+
+    def __reduce__(self) -> tuple[Callable[..., "Buckets"], tuple[()]]:
+        """To another process go only the numbers; keys and connections are its own."""
+        numbers = {"timeout": self._timeout, "retries": self._retries, "deadline": self._deadline}
+        return partial(Buckets, page=self._page, **numbers), ()
 
     def listed(self, place: Address) -> Iterator[Listed]:
         """All objects whose keys begin with a place's, in the order of their keys; lazily."""

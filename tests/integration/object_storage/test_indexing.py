@@ -1,5 +1,6 @@
 """Pictures in a bucket are indexed as those of a folder are, and no trouble loses any."""
 
+import pickle
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -100,6 +101,12 @@ def test_a_large_object_without_a_pictures_name_is_looked_at_first(
     bucket.write("a.png", png(RED))
     [failure] = index.add(place).failed
     assert failure.reason == "neither its name nor its bytes are a picture's"
+
+
+def test_it_can_be_sent_to_another_process(shop: Folder, place: str) -> None:
+    source = pickle.loads(pickle.dumps(open_source(f"{place}/shop")))
+    entries = [entry for entry in source.entries() if isinstance(entry, Entry)]
+    assert [source.read(entry) for entry in entries] == [png(RED), png(GREEN), png(BLUE)]
 
 
 def test_exclude_is_as_in_a_folder(shop: Folder, place: str) -> None:

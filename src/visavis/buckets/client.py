@@ -73,8 +73,8 @@ class Buckets:
 
     def __reduce__(self) -> tuple[Callable[..., "Buckets"], tuple[()]]:
         """To another process go only the numbers; keys and connections are its own."""
-        numbers = {"timeout": self._timeout, "retries": self._retries, "deadline": self._deadline}
-        return partial(Buckets, page=self._page, **numbers), ()
+        seconds = {"timeout": self._timeout, "deadline": self._deadline}
+        return partial(Buckets, retries=self._retries, page=self._page, **seconds), ()
 
     def listed(self, place: Address) -> Iterator[Listed]:
         """All objects whose keys begin with a place's, in the order of their keys; lazily."""

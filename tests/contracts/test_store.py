@@ -191,6 +191,14 @@ def test_a_source_is_registered_once_and_counts_its_records(store: VectorStore) 
     assert [store.sweep(row.number).count() for row in (first, second)] == [0, 2]
 
 
+def test_a_source_keeps_the_prefix_that_it_had_elsewhere(store: VectorStore) -> None:
+    store.source("folder", "/a/photos", apart=True)
+    kept = store.source("folder", "/b/photos", apart=True, prefix="trips/")
+    assert kept.prefix == "trips/"
+    assert store.source("folder", "/b/photos", apart=True, prefix="other/") == kept
+    assert store.source("folder", "/c/trips", apart=True).prefix not in ("", "trips/")
+
+
 def test_a_source_that_moves_takes_its_records_along(store: VectorStore) -> None:
     old = store.source("folder", "/a/photos", apart=True)
     records = [

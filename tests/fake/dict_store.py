@@ -94,12 +94,15 @@ class DictStore:
 
     # -- writing -----------------------------------------------------------------------------------
 
-    def source(self, kind: str, uri: str, *, apart: bool = False) -> SourceRow:
+    def source(
+        self, kind: str, uri: str, *, apart: bool = False, prefix: str | None = None
+    ) -> SourceRow:
         with self._held() as data:
             if uri not in data.sources:
                 number = 1 + max((row.number for row in data.sources.values()), default=0)
                 others = apart and any(row.kind == kind for row in data.sources.values())
-                prefix = f"{Path(uri).name}-{number}/" if others else ""
+                free = f"{Path(uri).name}-{number}/" if others else ""
+                prefix = free if prefix is None else prefix
                 data.sources[uri] = SourceRow(number, kind, uri, prefix)
             return data.sources[uri]
 

@@ -55,6 +55,9 @@ COMMANDS = {
     "load": Place(
         f"{_CLI}.exchange.loading", "load", "Take shards, written by index --shards, into an index."
     ),
+    "copy": Place(
+        f"{_CLI}.exchange.copying", "copy", "Copy an index: to another folder, to Milvus, or back."
+    ),
     "site": Place(
         f"{_CLI}.pages.site",
         "site",

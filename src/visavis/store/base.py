@@ -235,10 +235,13 @@ class VectorStore(Protocol):
         """The model that made the vectors; another process may bring another one."""
         ...
 
-    def source(self, kind: str, uri: str, *, apart: bool = False) -> SourceRow:
+    def source(
+        self, kind: str, uri: str, *, apart: bool = False, prefix: str | None = None
+    ) -> SourceRow:
         """The source with that URI, registered when it is new.
 
-        Sources whose ids are to be kept `apart` from those of others of this kind get a prefix.
+        Sources whose ids are to be kept `apart` from those of others of this kind get a prefix;
+        `prefix` is the one that a source had in another store.
         """
         ...
 

@@ -93,7 +93,9 @@ class MilvusStore:
 
     # -- sources -----------------------------------------------------------------------------------
 
-    def source(self, kind: str, uri: str, *, apart: bool = False) -> SourceRow:
+    def source(
+        self, kind: str, uri: str, *, apart: bool = False, prefix: str | None = None
+    ) -> SourceRow:
         """The source with that URI, registered when it is new."""
 
         def registered(facts: Facts) -> Facts:
@@ -101,8 +103,9 @@ class MilvusStore:
                 return facts
             number = 1 + max((row.number for row in facts.sources), default=0)
             others = apart and any(row.kind == kind for row in facts.sources)
-            prefix = f"{Path(uri).name}-{number}/" if others else ""
-            return replace(facts, sources=(*facts.sources, SourceRow(number, kind, uri, prefix)))
+            free = f"{Path(uri).name}-{number}/" if others else ""
+            new = SourceRow(number, kind, uri, free if prefix is None else prefix)
+            return replace(facts, sources=(*facts.sources, new))
 
         sources = self._kept.change(registered).sources
         return next(row for row in sources if row.uri == uri)

@@ -100,14 +100,17 @@ class SqliteStore:
 
     # -- writing ---------------------------------------------------------------------------------
 
-    def source(self, kind: str, uri: str, *, apart: bool = False) -> SourceRow:
+    def source(
+        self, kind: str, uri: str, *, apart: bool = False, prefix: str | None = None
+    ) -> SourceRow:
         """The source with that URI, registered when it is new."""
         find = "SELECT number, kind, uri, prefix FROM sources WHERE uri=?"
         with self._db.translated():
             row = self._db.connection.execute(find, (uri,)).fetchone()
         if row is None:
             with self._db.writing() as connection:
-                prefix = edits.free_prefix(connection, kind, uri) if apart else ""
+                if prefix is None:
+                    prefix = edits.free_prefix(connection, kind, uri) if apart else ""
                 insert = "INSERT INTO sources (kind, uri, prefix) VALUES (?, ?, ?)"
                 connection.execute(insert, (kind, uri, prefix))
                 row = connection.execute(find, (uri,)).fetchone()

@@ -236,7 +236,7 @@ def _made(scheme: str, environment: tuple[tuple[str, str], ...], timeout: float)
     endpoint = (given.get(GOOGLE) or _GOOGLES) if scheme == "gs" else None
     signed = session.get_credentials() is not None
 
-    unsigned = {} if signed else {"signature_version": importlib.import_module("botocore").UNSIGNED}
+    version = "s3v4" if signed else importlib.import_module("botocore").UNSIGNED
 
     def client(**s3: str) -> Any:
         config = configured(
@@ -247,7 +247,7 @@ def _made(scheme: str, environment: tuple[tuple[str, str], ...], timeout: float)
             request_checksum_calculation="when_required",  # some servers do not know the new ones
             response_checksum_validation="when_required",
             s3=s3,
-            **unsigned,
+            signature_version=version,
         )
         try:
             return session.create_client("s3", endpoint_url=endpoint, config=config)

@@ -47,12 +47,12 @@ class Refusal(NamedTuple):
 
     error: Exception
     """An OSError where it is this one object's trouble, else an ObjectStorageError."""
-    again: bool = False
-    """Whether it may work a moment later."""
+    again: str = ""
+    """Why, where it may work a moment later."""
 
     def of_one(self, asked: "Asked") -> OSError:
         """The same, where everything else is answered."""
-        return OSError(errno.EIO, f"only of this object: {self.error}", str(asked.place))
+        return OSError(errno.EIO, f"{self.again} (of this object alone)", str(asked.place))
 
 
 class Asked(NamedTuple):
@@ -104,14 +104,18 @@ def _unanswered(error: Exception, asked: Asked) -> Refusal:
 
     match error:
         case known.ReadTimeoutError() | known.ConnectTimeoutError() | TooLateError():
-            return Refusal(asked.trouble("the server did not answer in time"), again=True)
+            return _again("the server did not answer in time", asked)
         case known.SSLError():
             return Refusal(asked.trouble("its certificate is not trusted, or it speaks no TLS"))
         case known.EndpointConnectionError():
             reason = "nothing answers there; is AWS_ENDPOINT_URL right, and the server up?"
-            return Refusal(asked.trouble(reason), again=True)
+            return _again(reason, asked)
         case _:
-            return Refusal(asked.trouble("the connection broke off"), again=True)
+            return _again("the connection broke off", asked)
+
+
+def _again(reason: str, asked: Asked) -> Refusal:
+    return Refusal(asked.trouble(reason), reason)
 
 
 def _answered(response: dict[str, Any], asked: Asked) -> Refusal:
@@ -135,7 +139,7 @@ def _busy(code: str, asked: Asked) -> Refusal:
         reason = f"it answers {code} and no more; is it an S3 server, and up?"
     else:
         reason = f"the server is too busy ({code})"
-    return Refusal(asked.trouble(reason), again=True)
+    return _again(reason, asked)
 
 
 def _denied(asked: Asked) -> Exception:

@@ -81,6 +81,14 @@ def serve(
         bool,
         typer.Option("--keep-metadata", help="Serve files with their EXIF: place, time, device."),
     ] = False,
+    signed_links: Annotated[
+        bool,
+        typer.Option(
+            "--signed-links",
+            help="Redirect to files in s3:// by links that last 15 minutes, instead of passing "
+            "them through.",
+        ),
+    ] = False,
     hide: Annotated[
         list[str] | None,
         typer.Option(
@@ -173,6 +181,7 @@ def serve(
             allow_urls=allow_urls,
             allow_private=allow_private,
             keep_metadata=keep_metadata,
+            signed_links=signed_links,
             hidden=frozenset(hide or ()) | (frozenset() if show_gps else GPS),
             cors_origins=tuple(cors_origin or ()),
             max_upload_bytes=int(max_upload_mb * 1e6),

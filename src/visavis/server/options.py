@@ -54,6 +54,8 @@ class ServerOptions:
     """Whether such URLs, and those of watched catalogues, may lie in private networks."""
     keep_metadata: bool = False
     """Whether files are served with their metadata: place, time, device."""
+    signed_links: bool = False
+    """Whether files in object storage are answered by a link to it, and not passed through."""
     hidden: frozenset[str] = GPS
     """Fields of the records that are never shown."""
     cors_origins: tuple[str, ...] = ()
@@ -94,6 +96,11 @@ class ServerOptions:
             raise UsageError(
                 f"--root-path {self.root_path}: the API itself lives below /v1 and the page below "
                 "/ui; choose another prefix"
+            )
+        if self.signed_links and not self.keep_metadata:
+            raise UsageError(
+                "--signed-links sends files as they lie in storage, with the place and time in "
+                "them; if that is meant, say --keep-metadata too"
             )
         for origin in self.cors_origins:
             if origin != "*" and not re.fullmatch(r"https?://[^/\s]+", origin):

@@ -14,6 +14,7 @@ from visavis.errors import (
     IndexLockedError,
     ModelError,
     ModelUnknownError,
+    ObjectStorageError,
     RecordNotFoundError,
     StoreError,
     TextUnsupportedError,
@@ -162,6 +163,8 @@ def described(error: VisavisError) -> str:
     """
     if isinstance(error, IndexLockedError):
         return "another process is writing to the index; try again in a moment"
+    if isinstance(error, ObjectStorageError):
+        return "the storage of its pictures cannot be read just now; the server's log says why"
     if isinstance(error, StoreError):
         return "the index cannot be used just now; the server's log says why"
     if isinstance(error, ModelError) and not isinstance(error, _OF_THE_QUESTION):

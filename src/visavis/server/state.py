@@ -9,6 +9,7 @@ from typing import TypeVar, cast
 import numpy as np
 from starlette.requests import Request
 
+from visavis.buckets.client import Buckets
 from visavis.embedders.base import Embedder, TextEmbedder, embed
 from visavis.errors import UnknownWordError, VisavisError
 from visavis.image_index import ImageIndex
@@ -37,6 +38,7 @@ _FETCHERS = 8
 _GATHERERS = 2  # lists of URLs that are downloaded at one time
 _WRITES_WAITING = 16
 _KEPT_BYTES = 16_000_000  # memory that a thread does not give back between two requests
+_STORAGE = 5.0  # seconds that object storage may be silent
 _MARGIN = 5.0  # seconds after which work is given up that should have ended by itself
 
 
@@ -61,6 +63,8 @@ class State:
     """For the pictures of questions; keeps nothing."""
     downloads: Fetcher
     """For the pictures of records; keeps them."""
+    objects: Buckets
+    """For the pictures of records that lie in object storage."""
     writes: Pool
     """Adds and removes, one after the other."""
     probes: Pool
@@ -99,6 +103,7 @@ class State:
             gathers=Pool("gather", _GATHERERS, _WRITES_WAITING, write + _MARGIN, metrics),
             fetcher=fetcher(keep=False, retries=0),
             downloads=fetcher(),
+            objects=Buckets(timeout=_STORAGE, retries=1, deadline=work),
             writes=Pool("write", 1, _WRITES_WAITING, write, metrics),
             probes=Pool("probe", 1, options.queue, work, metrics),
             readiness=Readiness(),
@@ -185,6 +190,7 @@ class State:
         """Break off downloads: the server stops, and other people's servers may be slow."""
         self.fetcher.close()
         self.downloads.close()
+        self.objects.close()
 
     @property
     def _pools(self) -> tuple[Pool, ...]:

@@ -4,6 +4,7 @@ No path in a request reaches the file system: an id is looked up in the database
 says where its picture is.
 """
 
+import hashlib
 import os
 from collections.abc import Callable
 from functools import partial
@@ -16,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
+from visavis.buckets.address import Address, is_object
 from visavis.errors import ImageError, ImageUnreadableError
 from visavis.image_index import ImageIndex
 from visavis.images.files import open_file
@@ -26,6 +28,7 @@ from visavis.server.api.schemas import FileParams, ThumbnailParams
 from visavis.server.pool import Job
 from visavis.server.refusals import PictureGoneError, told_reason
 from visavis.server.state import State, state_of
+from visavis.sources.objects.reading import read_object
 from visavis.sources.web.fetch import is_url
 from visavis.types import ImageRecord
 
@@ -47,6 +50,7 @@ TYPES = tuple(_TYPES.values())
 """What a record's file may be served as."""
 
 _YEAR = 31_536_000  # seconds
+_LINK = 900  # seconds that a signed link is valid
 
 
 class _Small(NamedTuple):
@@ -132,11 +136,14 @@ async def with_picture(
 
 
 async def _downloaded(record: ImageRecord, state: State) -> bytes:
-    """The bytes at a record's URI. Raises PictureGoneError."""
+    """The bytes at a record's URI. Raises PictureGoneError, ObjectStorageError."""
+    if is_object(record.uri):
+        most = state.options.max_upload_bytes
+        work = partial(read_object, record.uri, state.objects, most=most)
+    else:
+        work = partial(state.downloads.fetch, record.uri, state.options.work_seconds)
     try:
-        return await state.fetches.run(
-            partial(state.downloads.fetch, record.uri, state.options.work_seconds)
-        )
+        return await state.fetches.run(work)
     except ImageError as error:
         raise gone(record, told_reason(error)) from error
 
@@ -148,19 +155,41 @@ async def get_file(request: Request, id: str, asked: Annotated[FileParams, Query
     found = await state.with_index(request, lambda index: _file(index, wanted, state))
     if isinstance(found, str):
         return RedirectResponse(found, 307)
+    if isinstance(found, ImageRecord):
+        return await _object(request, found, asked, state)
     etag = f'"{found.version}"'
     headers = _cache_headers(state, etag, asked.v == found.version)
     if _has(request, etag):
         found.file.close()
         return Response(status_code=304, headers=headers)
-    name = _name(found.record, found.kind)
-    quoted = quote(name)
-    how = f'filename="{name}"' if quoted == name else f"filename*=utf-8''{quoted}"
-    headers["Content-Disposition"] = f"inline; {how}"
+    headers["Content-Disposition"] = _disposition(found.record, found.kind)
     if found.data is not None:
         found.file.close()
         return Response(found.data, media_type=found.kind, headers=headers)
     return _Sent(found.file, found.status, found.kind, headers)
+
+
+async def _object(
+    request: Request, record: ImageRecord, asked: FileParams, state: State
+) -> Response:
+    """A picture in object storage: passed through, or a link to it that is valid for a while."""
+    if state.options.signed_links:
+        link = partial(state.objects.link, Address.parse(record.uri), _LINK)
+        here = {"Cache-Control": "no-store"}
+        return RedirectResponse(await state.fetches.run(link), 307, headers=here)
+    version = version_of(record)
+    if _has(request, f'"{version}"'):  # it need not be read to know what it was
+        return Response(status_code=304, headers=_cache_headers(state, f'"{version}"', False))
+    data = await _downloaded(record, state)
+    known = sniff(data[:HEAD_BYTES])
+    if known is None:
+        raise gone(record, "it is no picture any more")
+    version = hashlib.sha256(data).hexdigest()[:LETTERS]
+    headers = _cache_headers(state, f'"{version}"', asked.v == version)
+    headers["Content-Disposition"] = _disposition(record, _TYPES[known])
+    if not state.options.keep_metadata:
+        data = stripped(data)
+    return Response(data, media_type=_TYPES[known], headers=headers)
 
 
 class _Sent(FileResponse):
@@ -180,9 +209,11 @@ class _Sent(FileResponse):
             await super().__call__(scope, receive, send)
 
 
-def _file(index: ImageIndex, wanted: str, state: State) -> _File | str:
-    """A record's file, or its URL."""
+def _file(index: ImageIndex, wanted: str, state: State) -> _File | str | ImageRecord:
+    """A record's file, its URL, or the record of what lies in object storage."""
     record = index.get(wanted)
+    if is_object(record.uri):
+        return record
     if is_url(record.uri):
         return record.uri
     return _with_place(index, record, lambda place: _looked_at(place, state))[1]
@@ -229,12 +260,14 @@ def _with_place(
 def read_picture(
     index: ImageIndex, record: ImageRecord, state: State
 ) -> tuple[ImageRecord, bytes | None]:
-    """The bytes of a record's picture, from its file or the downloads; None: ask its URL.
+    """The bytes of a record's picture, from its file or the downloads; None: ask where it lies.
 
     Raises PictureGoneError.
     """
 
     def take(place: ImageRecord) -> bytes | None:
+        if is_object(place.uri):
+            return None
         if not is_url(place.uri):
             with open_file(place.uri) as file:
                 return file.read()
@@ -249,6 +282,14 @@ def read_picture(
 def gone(record: ImageRecord, reason: str) -> PictureGoneError:
     """The refusal of what needs a record's picture."""
     return PictureGoneError(f"the picture of {record.id!r} cannot be shown: {reason}")
+
+
+def _disposition(record: ImageRecord, kind: str) -> str:
+    """Shown, and under this name where it is saved."""
+    name = _name(record, kind)
+    quoted = quote(name)
+    how = f'filename="{name}"' if quoted == name else f"filename*=utf-8''{quoted}"
+    return f"inline; {how}"
 
 
 def _name(record: ImageRecord, kind: str) -> str:

@@ -201,6 +201,28 @@ def test_words_find_by_looks_and_captions_come_first(page: "Page", shots: Path) 
     page.get_by_text("knows none of the words").wait_for()
 
 
+def test_a_minus_asks_for_less_as_in_visavis(page: "Page", seen: Path) -> None:
+    def shown(text: str) -> list[str]:
+        page.fill("#words", text)
+        page.keyboard.press("Enter")
+        page.locator(SHOWN, has_text=f"“{text}”").wait_for()
+        return titles(page)
+
+    colour = "coral"
+    with ImageIndex.open(seen) as index:
+        found = index.search(f"mug -{colour}", by="looks", limit=20).matches
+    mugs = [title for title in shown("mug") if "mug" in title.lower()]
+    assert any(colour in title.lower() for title in mugs)
+    without = shown(f"mug -{colour}")
+    others = [title for title in mugs if colour not in title.lower()]
+    assert sorted(without[: len(others)]) == sorted(others)  # captions first
+    liked = [str(m.record.fields["title"]) for m in found if m.record.fields["title"] in others]
+    assert without[0] == liked[0]
+    assert shown("mug -xyzzyplugh")[: len(mugs)] == shown("mug")[: len(mugs)]
+    shown("mug -xyzzyplugh")
+    page.get_by_text("Unknown and ignored: “xyzzyplugh”.").wait_for()
+
+
 def test_nothing_is_uploaded_and_it_works_without_a_connection(page: "Page", gallery: Path) -> None:
     methods: list[str] = []
     page.on("request", lambda request: methods.append(request.method))

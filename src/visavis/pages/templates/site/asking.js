@@ -124,21 +124,37 @@ answerTo = async (text, among) => {
     return { ...answer, notes: [`Only captions were looked at. ${FROM_FILE}`] };
   }
   const table = await words();
-  const read = table.read(text);
-  const vector = table.vector(read);
+  const { wanted, unwanted } = spelled(text);
+  const parts = [...(wanted ? [{ words: wanted, sign: 1 }] : []), ...unwanted.map((word) => ({ words: word, sign: -1 }))];
+  const read = parts.map(({ words, sign }) => ({ ...table.read(words), sign }));
+  const notes = read.flatMap(({ cut }) => [...cut].map(([word, as]) => `“${word}” was read as ${as}.`));
+  const unknown = read.flatMap((one) => [...one.unknown]);
+  if (unknown.length) notes.push(`Unknown and ignored: ${unknown.map((word) => `“${word}”`).join(", ")}.`);
+  if (read.some(({ more }) => more)) notes.push(`Only the first ${MOST_WORDS} words were read.`);
   const named = await captionsOnly(text, among);
-  if (!vector) return { ...named, notes: [`The model knows none of the words of “${text}”.`] };
+  const vectors = read.map((one) => ({ vector: table.vector(one), sign: one.sign }));
+  if (vectors.every(({ vector, sign }) => !vector || (wanted && sign < 0))) return { ...named, notes: [`The model knows none of the words of “${text}”.`] };
+  const vector = summed(vectors);
+  if (!vector) return { ...named, notes: [...notes, "The words cancel each other out."] };
   const found = await matches(vector, reachOf(vector), among);
   keepForLater();
-  const notes = [...read.cut].map(([word, as]) => `“${word}” was read as ${as}.`);
-  if (read.unknown.size) notes.push(`Unknown and ignored: ${[...read.unknown].map((word) => `“${word}”`).join(", ")}.`);
-  if (read.more) notes.push(`Only the first ${MOST_WORDS} words were read.`);
-  if (!read.colours.length && found.length && found[0].score < GOOD_FROM) notes.push(`Few good matches: the best scores ${found[0].score.toFixed(2)}.`);
-  const titled = new Set(named.found.map(({ number }) => number));
+  const judged = !unwanted.length && !read[0].colours.length;
+  if (judged && found.length && found[0].score < GOOD_FROM) notes.push(`Few good matches: the best scores ${found[0].score.toFixed(2)}.`);
+  const titled = new Set(wanted ? named.found.map(({ number }) => number) : []);
   const first = found.filter(({ number }) => titled.has(number));
   const others = found.filter(({ number }) => !titled.has(number));
   return { found: [...first, ...others], told: `“${text}”`, notes };
 };
+
+/** Wanted words less the unwanted ones, as visavis sums the terms of a question; null where nothing is left. @param {{vector: Float64Array|null, sign: number}[]} terms */
+function summed(terms) {
+  const total = new Float64Array(site.search.dim);
+  for (const { vector, sign } of terms) {
+    const weight = vector ? sign / reachOf(vector) : 0;
+    vector?.forEach((one, at) => (total[at] += weight * one));
+  }
+  return lengthOf(total) < 1e-6 ? null : unit(total);
+}
 
 /** Pictures that were asked with, while the page is open. @type {{url: string, name: string, vector: Float64Array, exact: boolean}[]} */
 const questions = [];

@@ -35,14 +35,29 @@ function byChance(text) {
 /** @param {string} text @returns {string} without case and accents */
 const folded = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
 
-/** Pictures whose captions have all words. @param {string} text */
+const UNWANTED = /(?<=\s|^)-(?=\p{L})(\S+)/gu;
+
+/** What a question asks for, and the words with a minus before them, as visavis reads both. @param {string} text */
+const spelled = (text) => ({
+  wanted: text.replace(UNWANTED, " ").split(/\s+/).filter(Boolean).join(" "),
+  unwanted: [...text.matchAll(UNWANTED)].map(([, word]) => word),
+});
+
+/** @param {string} text @returns {string[]} its words, folded and without the plural */
+const plainWords = (text) => folded(text).split(/[^\p{L}\p{N}]+/u).filter(Boolean).map((word) => word.replace(/(?<=..)s$/, ""));
+
+/** Pictures whose captions have all words, and none of those with a minus. @param {string} text */
 async function byCaption(text) {
-  const words = folded(text).split(/\s+/).filter(Boolean);
+  const { wanted, unwanted } = spelled(text);
+  const words = folded(wanted).split(/\s+/).filter(Boolean);
+  const away = unwanted.map(plainWords);
   const titles = (await load("titles")).split("\n");
   const found = [];
   for (let number = 0; number < titles.length; number++) {
     const title = folded(titles[number]);
-    if (words.every((word) => title.includes(word))) found.push({ number });
+    if (!words.every((word) => title.includes(word))) continue;
+    const held = new Set(away.length ? plainWords(title) : []);
+    if (!away.some((parts) => parts.length && parts.every((part) => held.has(part)))) found.push({ number });
   }
   return found;
 }

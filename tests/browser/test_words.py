@@ -84,6 +84,12 @@ def test_words_join_the_pictures_and_are_weighed(open_page: OpenPage, worded: Wo
     expect(box).to_have_value("")
 
 
+def test_an_address_with_plain_words_asks_for_them(open_page: OpenPage, worded: Worded) -> None:
+    page = open_page("?q=blue+kettle&not=dotted:+%20", url=worded.words)
+    expect(chips(page)).to_have_text([re.compile("“blue kettle”"), re.compile("“dotted:”")])
+    expect(page).to_have_url(re.compile(re.escape("q=text:blue+kettle")))
+
+
 def test_words_that_are_all_unknown_are_explained(open_page: OpenPage, worded: Worded) -> None:
     page = open_page("?seed=1", url=worded.words)
     box = page.get_by_role("searchbox", name="Search by words or id")

@@ -1,7 +1,10 @@
 """`visavis demo`: the whole of it in one command, on drawn pictures or on your own."""
 
+import shlex
+import sys
 import zlib
 from pathlib import Path
+from shutil import which
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,6 +19,7 @@ _COUNT = 280  # drawn pictures: 14 kinds of things, 5 products each, 4 views of 
 _SHOWN = 10
 _ASKED = "sneaker-01-front"
 _WORDS = "green chair"
+_NAME = "visavis"  # of the command
 
 
 def demo(
@@ -50,11 +54,20 @@ def demo(
         _by_picture(index, out, None if folder is not None else _ASKED)
         if folder is None:
             _by_words(index, out)
-        terminal.echo(f"\nsearch on with: visavis search ./PICTURE.jpg --index {index.path}")
-        terminal.echo(f"or by words:    visavis search WORDS --index {index.path}")
+        program = _program()
+        terminal.echo(f"\nsearch on with: {program} search ./PICTURE.jpg --index {index.path}")
+        terminal.echo(f"or by words:    {program} search WORDS --index {index.path}")
         terminal.echo(
-            f"or on a page:   visavis serve --index {index.path}  (http://127.0.0.1:8000)"
+            f"or on a page:   {program} serve --index {index.path}  (http://127.0.0.1:8000)"
         )
+
+
+def _program() -> str:
+    """What to type: the name where a shell finds it; in an environment that is not, the path."""
+    called = Path(sys.argv[0])
+    if called.name == "__main__.py":
+        return f"{shlex.quote(sys.executable)} -m visavis"
+    return shlex.quote(str(called)) if called.stem == _NAME and not which(_NAME) else _NAME
 
 
 def _index_name(folder: Path | None) -> str:

@@ -35,10 +35,10 @@ export const termKey = (one) => `${one.kind}:${one.value}`;
 /** @param {Term} one @returns {number} how much it counts, whatever its sign */
 export const weightOf = (one) => one.weight ?? (one.less ? 0.5 : 1);
 
-/** @param {string} text @param {boolean} less @returns {Term|null} null for what is no term */
+/** What is no term of ours is words, as from a browser's own search field. @param {string} text @param {boolean} less @returns {Term|null} */
 function readTerm(text, less) {
   const found = TERM.exec(text);
-  if (!found || !KINDS.has(found[1])) return null;
+  if (!found || !KINDS.has(found[1])) return text.trim() ? term("text", text.trim(), less) : null;
   const weight = Number(found[2]);
   const box = found[3] ? found[3].split(",").map(Number) : null;
   const [left, top, right, bottom] = box ?? [];

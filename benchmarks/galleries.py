@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from visavis import ImageIndex
 from visavis.embedders.base import unit_rows
 from visavis.flows.binding import Binding
-from visavis.flows.relation.background import settle
+from visavis.flows.relation.cuts import settle
 from visavis.store.base import ModelFacts
 from visavis.store.sqlite.store import SqliteStore
 from visavis.types import RGB, ImageRecord, Vectors

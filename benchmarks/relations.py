@@ -37,7 +37,7 @@ from visavis import ImageIndex
 from visavis.evaluation.edits import EDITS, edited
 from visavis.evaluation.report import machine
 from visavis.flows.relation import judge
-from visavis.flows.relation.background import Cuts
+from visavis.flows.relation.cuts import Cuts
 from visavis.images.decode import decode
 from visavis.images.files import local_path, read_file
 from visavis.matching.local import has_opencv

@@ -19,10 +19,10 @@ from visavis.filters import Where, as_filter
 from visavis.flows import reindex as flows
 from visavis.flows.aspects.keeping import Aspects
 from visavis.flows.binding import Binding, IndexOptions, reduced
-from visavis.flows.describing import describe
 from visavis.flows.duplicates.finding import Duplicates
 from visavis.flows.ingest import IngestOptions, Progress
 from visavis.flows.ingest_all import ingest_all
+from visavis.flows.metadata import describe
 from visavis.flows.query.answer import (
     Loads,
     Means,
@@ -35,7 +35,7 @@ from visavis.flows.query.answer import (
     unobserved,
 )
 from visavis.flows.query.terms import Question
-from visavis.flows.relation.background import Cuts, settle
+from visavis.flows.relation.cuts import Cuts, settle
 from visavis.flows.relation.explaining import Explanation
 from visavis.flows.removing import remove, sweep
 from visavis.flows.shelving import Shelving

@@ -316,12 +316,12 @@ def tell(report: "IndexReport", json_output: bool, last: str) -> None:
     if json_output:
         terminal.echo_json(report.to_dict())
         return
-    told = [f"skipped {failure.uri}: {failure.reason}" for failure in report.failed]
-    told += [f"note: {note}" for note in report.notes]
-    for line in told[:_SHOWN]:
+    lines = [f"skipped {failure.uri}: {failure.reason}" for failure in report.failed]
+    lines += [f"note: {note}" for note in report.notes]
+    for line in lines[:_SHOWN]:
         terminal.tell(line)
-    if len(told) > _SHOWN:
-        terminal.tell(f"… and {len(told) - _SHOWN} more; --json lists them all")
+    if len(lines) > _SHOWN:
+        terminal.tell(f"… and {len(lines) - _SHOWN} more; --json lists them all")
     counts = [
         f"{getattr(report, name)} {name}" for name in ("added", "unchanged", "moved", "removed")
     ]

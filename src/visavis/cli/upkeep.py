@@ -61,7 +61,7 @@ def _described(source: "SourceInfo") -> str:
 
 def _problems(source: "SourceInfo") -> list[str]:
     """What is wrong with a source, if anything."""
-    from visavis.flows.placing import is_gone
+    from visavis.flows.source_identity import is_gone
 
     problems = []
     if is_gone(source.row):
@@ -110,10 +110,10 @@ def remove(
         removed = target.remove(*(ids or []), where=where, source=source, missing_ok=missing_ok)
         passing = as_filter(where or None)
         if passing is not None and not removed:
-            told = f"no record passes the filter {described(passing)}"
-            terminal.tell(told + hint(passing, target.store))
-    told = "removed 1 record" if removed == 1 else f"removed {removed:,} records"
-    terminal.echo(json.dumps({"removed": removed}) if json_output else told)
+            reason = f"no record passes the filter {described(passing)}"
+            terminal.tell(reason + hint(passing, target.store))
+    done = "removed 1 record" if removed == 1 else f"removed {removed:,} records"
+    terminal.echo(json.dumps({"removed": removed}) if json_output else done)
 
 
 def compact(index: options.Index = None, json_output: options.Json = False) -> None:

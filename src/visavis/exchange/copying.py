@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from visavis.errors import RecordNotFoundError, StoreError, UsageError
 from visavis.exchange.taking import Taking, check_model
-from visavis.flows.relation.background import settle
+from visavis.flows.relation.cuts import settle
 from visavis.store.aspects import AspectKeeping, has_aspects
 from visavis.store.base import Rows, SourceRow, Sweep, VectorStore
 from visavis.store.capabilities import has_evidence, has_tags

@@ -21,7 +21,7 @@ from visavis.exchange.reading import Found, Names, Rough
 from visavis.exchange.records import records_of
 from visavis.exchange.shards.loading import load_shards
 from visavis.exchange.taking import Taking, check_model
-from visavis.flows.relation.background import settle
+from visavis.flows.relation.cuts import settle
 from visavis.images.files import path_text
 from visavis.store.base import IMPORTED, ModelFacts, VectorStore
 from visavis.store.open import Place, create_store, open_store, store_exists, writing_to

@@ -107,11 +107,11 @@ class Layout:
 
     def note(self) -> str:
         """What a file says of itself, for the way back."""
-        told: dict[str, Any] = {**self.model._asdict()}
-        told["columns"] = {column.name: [column.kind, column.field] for column in self.columns}
+        facts: dict[str, Any] = {**self.model._asdict()}
+        facts["columns"] = {column.name: [column.kind, column.field] for column in self.columns}
         if self.origin is not None:
-            told |= {"origin": list(self.origin), "made": self.made}
-        return json.dumps(told, ensure_ascii=False)
+            facts |= {"origin": list(self.origin), "made": self.made}
+        return json.dumps(facts, ensure_ascii=False)
 
     def vectors(self, rows: Rows) -> NDArray[Any]:
         """The vectors as the file has them."""

@@ -96,8 +96,8 @@ def sound(path: Path, kind: str) -> Iterator[None]:
     except PermissionError as error:
         raise SourceError(f"{path}: it may not be read") from error
     except Exception as error:  # of damaged files libraries complain in many ways
-        told = " ".join(str(error).split())[:200] or type(error).__name__
-        raise SourceError(f"{path}: it is no sound {kind} file ({told})") from error
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise SourceError(f"{path}: it is no sound {kind} file ({reason})") from error
 
 
 def vector_rows(values: Any, count: int) -> NDArray[np.float32]:

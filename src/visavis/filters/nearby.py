@@ -47,11 +47,12 @@ def distance(latitude: float, longitude: float, other: float, other_longitude: f
 
 def circle(condition: Condition, kinds: Mapping[str, Kind]) -> Circle:
     """The circle that a condition means. Raises FilterError for none, or without such fields."""
-    told = described([condition])
+    written = described([condition])
     if not {LATITUDE, LONGITUDE} <= kinds.keys():
         raise FilterError(
-            f"the filter {told!r} compares places, and no record has a latitude and a longitude; "
-            "visavis index reads them off photos, and visavis index --metadata for an older index"
+            f"the filter {written!r} compares places, and no record has a latitude and a "
+            "longitude; visavis index reads them off photos, and visavis index --metadata for an "
+            "older index"
         )
     texts = [str(value) for value in condition.values if not isinstance(value, Range)]
     found = _PLACE.fullmatch(",".join(texts))
@@ -61,6 +62,6 @@ def circle(condition: Condition, kinds: Mapping[str, Kind]) -> Circle:
         if abs(latitude) <= 90 and abs(longitude) <= 180:
             return Circle(latitude, longitude, km)
     raise FilterError(
-        f"the filter {told!r} is not understood; write nearby=LATITUDE,LONGITUDE,DISTANCE in "
+        f"the filter {written!r} is not understood; write nearby=LATITUDE,LONGITUDE,DISTANCE in "
         "degrees and m or km, such as nearby=48.8584,2.2945,500m (1 km if not said)"
     )

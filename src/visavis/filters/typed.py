@@ -173,8 +173,8 @@ def check_field(name: str, kinds: Mapping[str, Kind]) -> Kind:
     names = sorted({*kinds, *ATTRIBUTES})
     folded = {other.casefold(): other for other in names}
     near = difflib.get_close_matches(name.casefold(), folded, n=3)
-    told = " or ".join(repr(folded[other]) for other in near)
-    hint = f"did you mean {told}?" if near else "fields: " + ", ".join(names)
+    suggested = " or ".join(repr(folded[other]) for other in near)
+    hint = f"did you mean {suggested}?" if near else "fields: " + ", ".join(names)
     raise FilterError(f"no record has a field {name!r}; {hint}")
 
 
@@ -313,5 +313,5 @@ class _Asked(NamedTuple):
         )
 
     def _wrong(self, does: str, kind: str) -> FilterError:
-        told, field = described([self.condition]), self.condition.field
-        return FilterError(f"the filter {told!r} {does}; every {field} is {kind}")
+        written, field = described([self.condition]), self.condition.field
+        return FilterError(f"the filter {written!r} {does}; every {field} is {kind}")

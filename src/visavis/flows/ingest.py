@@ -18,9 +18,9 @@ import numpy as np
 from visavis.embedders.base import Embedder
 from visavis.errors import SourceError
 from visavis.flows.loaded import Loaded, facts_of, record_of
-from visavis.flows.placing import place
 from visavis.flows.pruning import drop_moved, prune, shown_to_be_there
-from visavis.flows.twins import Twins, repeated
+from visavis.flows.shared_files import Twins, repeated
+from visavis.flows.source_identity import place
 from visavis.flows.workers.base import Hire, Job, Outcome, Row
 from visavis.flows.workers.threads import Threads
 from visavis.images.decode import MAX_PIXELS

@@ -140,8 +140,8 @@ def match_card(match: Match, pixels: RGB | None, good: bool | None = None) -> Ca
         for name, value in record.fields.items()
         if name not in titles and len(str(value)) <= _LONGEST_FIELD
     ]
-    told = [f"found by {', '.join(match.why)}"] if match.why else shown[:2]
-    detail = " · ".join(filter(None, (match.more, *told)))
+    details = [f"found by {', '.join(match.why)}"] if match.why else shown[:2]
+    detail = " · ".join(filter(None, (match.more, *details)))
     return Card(pixels, caption, detail, match.score, record.uri, good, relation=match.relation)
 
 

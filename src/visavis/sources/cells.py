@@ -107,9 +107,9 @@ class Column:
         """How to read a cell, and what has to be said of it, if anything."""
         if self.truths == self.cells:
             return _truth, ""
-        if told := self.dates.remark(self.cells):
+        if about_dates := self.dates.remark(self.cells):
             order = self.dates.order()
-            return (str if order is None else partial(iso_date, order=order)), told
+            return (str if order is None else partial(iso_date, order=order)), about_dates
         if self.codes > self.cells * _CODES:
             return str, ""
         styles = self.styles()

@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 
 from visavis.errors import SourceError, UsageError
-from visavis.flows.placing import place
+from visavis.flows.source_identity import place
 from visavis.images.files import path_text
 from visavis.sources.base import Source, SourceOptions, is_remote, open_source
 from visavis.sources.folder import MISSING_ADVICE, FolderSource

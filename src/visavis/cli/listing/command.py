@@ -81,9 +81,9 @@ def _print_table(records: "list[ImageRecord]", total: int) -> None:
         for record in records:
             terminal.row(record.id, record.uri)
         return
-    told = [" · ".join(f"{name} {value}" for name, value in r.fields.items()) for r in records]
+    shown = [" · ".join(f"{name} {value}" for name, value in r.fields.items()) for r in records]
     terminal.table(
         [{"header": "id", "overflow": "fold"}, {"header": "fields", "overflow": "fold"}],
-        [[record.id, text] for record, text in zip(records, told, strict=True)],
+        [[record.id, text] for record, text in zip(records, shown, strict=True)],
         below=f"{len(records)} of {total} records",
     )

@@ -166,9 +166,9 @@ def evaluate(
             from visavis.pages.report_rows import picture_rows
 
             _write_page(Path(report), found, comparison, picture_rows(task, run))
-    for told in (out, report):
-        if told is not None:
-            terminal.tell(f"wrote {told}")
+    for path in (out, report):
+        if path is not None:
+            terminal.tell(f"wrote {path}")
     if json_output:
         terminal.echo_json(_with_differences(found, comparison))
     else:
@@ -259,12 +259,12 @@ def _task(
     copies = same is None and truth is None
     embeds = copies or (chosen.queries is not None and Path(chosen.queries).exists())
     with IndexProgress([], []) if embeds else nullcontext() as progress:
-        told = None if progress is None else progress.update
+        update = None if progress is None else progress.update
         if same is not None:
-            return same_task(index, same, chosen, told)
+            return same_task(index, same, chosen, update)
         if truth is not None:
-            return truth_task(index, Path(truth), chosen, told)
-        return copies_task(index, originals or ORIGINALS, chosen, told)
+            return truth_task(index, Path(truth), chosen, update)
+        return copies_task(index, originals or ORIGINALS, chosen, update)
 
 
 def _measured(index: "ImageIndex", task: "Task", depths: "Sequence[int]") -> "tuple[Report, Run]":

@@ -64,10 +64,10 @@ def _tell_skipped(models: Sequence[str], skipped: Sequence[Sequence[Failure]]) -
     for model, failures in zip(models, skipped, strict=True):
         for failure in failures:
             reasons.setdefault(failure.uri, {})[model] = failure.reason
-    for uri, told in reasons.items():
-        model, reason = next(iter(told.items()))
+    for uri, by_model in reasons.items():
+        model, reason = next(iter(by_model.items()))
         line = f"skipped {uri}: {reason}"
-        if len(told) < len(models):
+        if len(by_model) < len(models):
             line = f"left out for all models: {uri}: {reason} ({model})"
         terminal.tell(line)
 
@@ -164,11 +164,11 @@ def _sentences(pair: _Pair) -> Iterator[str]:
     for verdict in ("better", "worse"):
         found = [d for d in pair.differences if d.verdict == verdict]
         if found:
-            told = ", ".join(
+            measures = ", ".join(
                 f"{shown(d.measure)} {d.difference:+.3f} ({d.low:+.3f} … {d.high:+.3f})"
                 for d in found
             )
-            yield f"{pair.model} is {verdict} than {pair.against}: {told}"
+            yield f"{pair.model} is {verdict} than {pair.against}: {measures}"
     unclear = [shown(d.measure) for d in pair.differences if d.verdict == "no clear difference"]
     if unclear:
         yield f"no clear difference of {pair.model} to {pair.against}: {', '.join(unclear)}"

@@ -70,13 +70,13 @@ def watch(
 
     given = options.settings(index, device, jobs, max_megapixels, model)
     refuse_idle_options(sources, image_column or id_column, exclude)
-    told = SourceOptions(
+    about_sources = SourceOptions(
         image_column=image_column,
         id_column=id_column,
         exclude=exclude or [],
         allow_private=allow_private,
     )
-    _check(given, sources, told)
+    _check(given, sources, about_sources)
     with _opened(given, model) as target:
         watcher = Watcher(
             target,
@@ -84,7 +84,7 @@ def watch(
             WatchOptions(poll, yes),
             report=partial(show, json_output=json_output),
             say=terminal.tell,
-            **told,
+            **about_sources,
         )
         stop = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -94,14 +94,14 @@ def watch(
     return 0
 
 
-def _check(given: "Settings", sources: list[str], told: "SourceOptions") -> None:
+def _check(given: "Settings", sources: list[str], about_sources: "SourceOptions") -> None:
     """Look at the sources first: a wrong name must not leave an empty index behind."""
     from visavis.store.open import store_exists
     from visavis.watching.places import watched
 
     if not store_exists(given.index):
         for source in sources:
-            watched(source, told, ())
+            watched(source, about_sources, ())
 
 
 def _opened(given: "Settings", model: str | None) -> "ImageIndex":

@@ -14,10 +14,10 @@ _SHOWN = 5  # failures and notes of a batch
 
 def details(report: "IndexReport") -> list[str]:
     """The first of its failures and notes, in sentences."""
-    told = [f"skipped {failure.uri}: {failure.reason}" for failure in report.failed]
-    told += [f"note: {note}" for note in report.notes]
-    more = len(told) - _SHOWN
-    return told[:_SHOWN] + ([f"… and {more} more"] if more > 0 else [])
+    lines = [f"skipped {failure.uri}: {failure.reason}" for failure in report.failed]
+    lines += [f"note: {note}" for note in report.notes]
+    more = len(lines) - _SHOWN
+    return lines[:_SHOWN] + ([f"… and {more} more"] if more > 0 else [])
 
 
 def show(report: "IndexReport", *, json_output: bool) -> None:

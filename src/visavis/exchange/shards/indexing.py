@@ -13,7 +13,7 @@ from visavis.exchange.shards.held import held
 from visavis.exchange.shards.making import ROWS, ShardOptions, made, origin_of, write
 from visavis.exchange.shards.place import ShardPlace
 from visavis.exchange.shards.shard import ShardRow, id_digest, listed
-from visavis.flows.twins import repeated
+from visavis.flows.shared_files import repeated
 from visavis.sources.base import Noting, Source
 from visavis.store.base import ModelFacts
 from visavis.types import Entry, Failure, IndexReport

@@ -20,7 +20,7 @@ from visavis.exchange.shards.held import Glance, glance
 from visavis.exchange.shards.making import THUMBNAIL_SIDE
 from visavis.exchange.shards.place import ShardFolder, ShardPlace
 from visavis.exchange.taking import Taking, check_model
-from visavis.flows.relation.background import settle
+from visavis.flows.relation.cuts import settle
 from visavis.flows.shelving import Shelving
 from visavis.images.files import path_text
 from visavis.store.base import IMPORTED, ModelFacts, VectorStore

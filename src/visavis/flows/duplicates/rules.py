@@ -115,8 +115,8 @@ def _most_pixels(records: Sequence[ImageRecord], pairs: Pairs) -> list[ImageReco
     most = max(_pixels(record) for record in records)
     large = [record for record in records if _pixels(record) * _LARGER >= most]
     small = [record for record in records if _pixels(record) * _LARGER < most]
-    told = all(pairs.whole(one, other) for one in large for other in small)
-    return large if told else list(records)
+    comparable = all(pairs.whole(one, other) for one in large for other in small)
+    return large if comparable else list(records)
 
 
 def _oldest(records: Sequence[ImageRecord], _: Pairs) -> list[ImageRecord]:

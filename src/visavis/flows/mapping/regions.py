@@ -199,8 +199,8 @@ def _names(part: NDArray[np.int64], values: _Values) -> dict[int, tuple[str, str
         share, usual = inside / sizes, len(rows) / len(part)
         gain = share * np.log(np.maximum(share, 1e-9) / usual)
         for number in np.flatnonzero(share >= _COMMON / 2):
-            told = max(float(gain[number]), 1e-6 * float(share[number]))
-            worth[number].append((told, float(share[number]), value, field))
+            worth_of = max(float(gain[number]), 1e-6 * float(share[number]))
+            worth[number].append((worth_of, float(share[number]), value, field))
     kept = [number for number in range(len(numbers)) if sizes[number] >= _FEWEST]
     kept.sort(key=lambda number: -int(sizes[number]))
     return {int(numbers[number]): _name(worth[number]) for number in kept}

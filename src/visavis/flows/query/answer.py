@@ -28,7 +28,7 @@ from visavis.flows.query.vector import (
     query_vector,
     term_notes,
 )
-from visavis.flows.relation.background import Cuts
+from visavis.flows.relation.cuts import Cuts
 from visavis.flows.relation.explaining import Explanation
 from visavis.flows.relation.shown import Fetch
 from visavis.store.base import Answer, ModelFacts, Page, VectorStore

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from visavis.errors import ModelUnknownError, TextUnsupportedError, UnknownWordError, UsageError
-from visavis.flows.query.folding import FIRST, Block, folded, folds
+from visavis.flows.query.group_by import FIRST, Block, folded, folds
 from visavis.flows.query.vector import QueryVector, reason_for_nothing
 from visavis.store.capabilities import TextAnswer, WithText
 from visavis.store.text.own import MOST_WORDS, Words, words_of

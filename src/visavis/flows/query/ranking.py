@@ -7,10 +7,10 @@ from functools import partial
 from typing import NamedTuple
 
 from visavis.embedders.base import Embedder, embed
-from visavis.flows.query.folding import FIRST, Block, folded, folds
+from visavis.flows.query.group_by import FIRST, Block, folded, folds
 from visavis.flows.query.turning import Facing, faced
 from visavis.flows.query.vector import QueryVector, reason_for_nothing
-from visavis.flows.relation.background import Cuts
+from visavis.flows.relation.cuts import Cuts
 from visavis.flows.relation.explaining import Explanation, explain
 from visavis.flows.relation.judge import CANDIDATES, Judge, at_least, verdict
 from visavis.flows.relation.shown import record_pixels
@@ -142,21 +142,21 @@ def _compared(
 def _folded(
     asked: QueryVector, query: Query, first: Answer, judging: Judging, judge: Judge | None
 ) -> tuple[SearchResult, tuple[str, ...]]:
-    """Of matches that belong together, the best; see `visavis.flows.query.folding`."""
+    """Of matches that belong together, the best; see `visavis.flows.query.group_by`."""
     page = first_page(asked, query)
 
-    def block(found: Answer, size: int, told: Sequence[Match]) -> Block:
-        kept = told if judge is None else _kept(told, query)
+    def block(found: Answer, size: int, judged: Sequence[Match]) -> Block:
+        kept = judged if judge is None else _kept(judged, query)
         ended = len(found.matches) < size
         # Behind the candidates scores alone count, and they fall.
-        return Block(found.matches, kept, ended or (size > page.limit and len(kept) < len(told)))
+        return Block(found.matches, kept, ended or (size > page.limit and len(kept) < len(judged)))
 
     def fetch(size: int, offset: int, where: Filter | None) -> Block:
         [found] = judging.store.search(
             asked.vector[None], page._replace(limit=size, offset=offset), where
         )
-        told = asked.scored(found.matches) if judge is None else judge.by_score(found.matches)
-        return block(found, size, told)
+        judged = asked.scored(found.matches) if judge is None else judge.by_score(found.matches)
+        return block(found, size, judged)
 
     if judge is None:
         best: Sequence[Match] = asked.scored(first.matches)
@@ -173,14 +173,14 @@ def _told_by_score(
     asked: QueryVector, query: Query, found: Answer, judging: Judging, judge: Judge
 ) -> SearchResult:
     """A vector, or several pictures: nothing can be compared but scores."""
-    told = judge.by_score(found.matches)
-    best = told
+    judged = judge.by_score(found.matches)
+    best = judged
     if query.offset or query.min_score is not None or not query.limit:
         [nearest] = judging.store.search(
             asked.vector[None], Page(1, without=query.without), query.where
         )
         best = judge.by_score(nearest.matches)
-    return _result(query, found.total, best, _kept(told, query), judge.cut)
+    return _result(query, found.total, best, _kept(judged, query), judge.cut)
 
 
 def _judge(asked: QueryVector, query: Query, searched: int, judging: Judging) -> Judge:

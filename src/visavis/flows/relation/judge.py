@@ -3,7 +3,7 @@
     exact            the same bytes, or the same pixels
     near_duplicate   the same picture, edited: told from pixels, never from a score
     variant          the same layout in other colours
-    similar          scores above the cut of this index (see `visavis.flows.relation.background`)
+    similar          scores above the cut of this index (see `visavis.flows.relation.cuts`)
     other            the nearest that there is
 
 Whole-picture vectors rank some copies behind look-alikes, so the first CANDIDATES are looked at
@@ -155,8 +155,8 @@ def is_copy(match: Match) -> bool:
 
 def verdict(matches: Sequence[Match]) -> Relation | None:
     """The best relation among matches; None: nothing is related."""
-    told = [match.relation for match in matches if match.relation not in (None, "other")]
-    return min(told, key=RELATIONS.index) if told else None
+    related = [match.relation for match in matches if match.relation not in (None, "other")]
+    return min(related, key=RELATIONS.index) if related else None
 
 
 def at_least(matches: Sequence[Match], least: Relation | None) -> list[Match]:

@@ -66,8 +66,8 @@ def entries(index: ImageIndex, where: Where) -> tuple[list[Entry], Vectors]:
     """
     count = index.store.count(as_filter(where))
     if not count:
-        told = "no record passes the filter" if where else "the index is empty"
-        raise UsageError(f"{told}; there is nothing to make a site of")
+        reason = "no record passes the filter" if where else "the index is empty"
+        raise UsageError(f"{reason}; there is nothing to make a site of")
     if count > MOST:
         raise UsageError(
             f"{count:,} pictures are more than a static site can have ({MOST:,}); choose some with "

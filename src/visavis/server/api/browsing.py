@@ -64,8 +64,8 @@ async def get_image(request: Request, id: str, _: Annotated[NoParams, Query()]) 
     def work(index: ImageIndex) -> dict[str, Any]:
         record = index.get(wanted)
         shape = record_shape(record, state.options, state.titles.of(index))
-        told = index.tagging.made and TAGS not in state.options.hidden
-        found = record.fields.get(TAGS) if told else None
+        shows_tags = index.tagging.made and TAGS not in state.options.hidden
+        found = record.fields.get(TAGS) if shows_tags else None
         return shape if found is None else shape | {"tags": split_tags(str(found))}
 
     return answer(await state.with_index(request, work))

@@ -110,9 +110,9 @@ async def similar_images(
 
     def work(index: ImageIndex) -> dict[str, Any]:
         page = asked.limit, asked.offset, asked.min_score
-        told = _wanted(asked, state)
+        conditions = _wanted(asked, state)
         query = Query(
-            (RecordTerm(wanted),), where, *page, without=wanted, count=asked.count, **told
+            (RecordTerm(wanted),), where, *page, without=wanted, count=asked.count, **conditions
         )
         return _answered(index, query, state)
 

@@ -138,9 +138,9 @@ class KnownMaps:
             return
         except Exception as error:  # whatever it is, the page has to say that there is no map
             _LOG.warning("the map cannot be made: %s", error, exc_info=_unforeseen(error))
-            told = StoreError("the map could not be made; the server's log says why")
+            unclear = StoreError("the map could not be made; the server's log says why")
             with self._guard:
-                trouble = told if _unforeseen(error) else error
+                trouble = unclear if _unforeseen(error) else error
                 assert isinstance(trouble, VisavisError)  # narrows the type
                 self._trouble, self._thread = (time.monotonic(), trouble), None
             return

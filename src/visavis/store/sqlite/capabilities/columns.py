@@ -181,9 +181,9 @@ class _Reading:
 
     def _unlisted(self) -> Column:
         met, codes = self._places.values_met(), self._joined()
-        told = sum(map(len, self._codes)) - sum(map(len, self._figures))
+        apart = sum(map(len, self._codes)) - sum(map(len, self._figures))
         known = np.array([v if isinstance(v, int | float) else np.nan for v in met] + [np.nan])
-        figures = np.concatenate([known[codes[:told]], *self._figures])
+        figures = np.concatenate([known[codes[:apart]], *self._figures])
         hashes = np.array([_hash(value) for value in met], np.int64)
         distinct = len(np.unique(np.concatenate([hashes, *self._hashes])))
         ends = _ends([*self._ends, *(v for v in met if isinstance(v, int | float))])

@@ -11,7 +11,7 @@ from brute import clustered, some_record
 from visavis.errors import FilterError
 from visavis.filters import parse_all
 from visavis.flows.query.answer import Means, answer
-from visavis.flows.relation.background import Cuts
+from visavis.flows.relation.cuts import Cuts
 from visavis.store.base import ModelFacts
 from visavis.store.sqlite.store import SqliteStore
 from visavis.types import Fields, FieldValue, Filter, Query, SearchResult, VectorTerm

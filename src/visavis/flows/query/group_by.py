@@ -69,7 +69,7 @@ def folded(
     notes = heads.notes()
     if not done and len(heads.found) < wanted:
         notes += (f"no more than the first {looked:,} matches were looked through",)
-    return heads.told(query.offset, wanted), notes
+    return heads.page(query.offset, wanted), notes
 
 
 class _Heads:
@@ -129,7 +129,7 @@ class _Heads:
         headed = Condition(self._field, "!=", tuple(self._left_out), quoted=True)
         return Filter((*(where.conditions if where else ()), headed))
 
-    def told(self, start: int, stop: int) -> tuple[Match, ...]:
+    def page(self, start: int, stop: int) -> tuple[Match, ...]:
         """Some of the heads, with what stands behind them."""
         shown = self.found[start:stop]
         views = self._views([self._value(match.record) for match in shown])

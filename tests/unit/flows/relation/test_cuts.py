@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from visavis.flows.relation.background import Background, Cuts, measure, renew
+from visavis.flows.relation.cuts import Background, Cuts, measure, renew
 from visavis.matching.signature import BYTES
 from visavis.store.base import ModelFacts
 from visavis.store.capabilities import has_evidence

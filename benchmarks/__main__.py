@@ -11,6 +11,7 @@ from pathlib import Path
 from benchmarks import (
     bench_cold,
     bench_embed,
+    bench_growth,
     bench_index,
     bench_many,
     bench_map,
@@ -33,6 +34,7 @@ BENCHMARKS: dict[str, Callable[[Size, Path], Report]] = {
     "cold": bench_cold.run,
     "memory": bench_memory.run,
     "embed": bench_embed.run,
+    "growth": bench_growth.run,
     "serve": bench_serve.run,
     "page": bench_page.run,
     "train": bench_train.run,

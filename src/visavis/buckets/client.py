@@ -45,6 +45,14 @@ class Listed(NamedTuple):
     """Seconds since the epoch; S3 counts whole ones."""
 
 
+class Stat(NamedTuple):
+    """What is known of an object before it is read."""
+
+    size: int
+    etag: str
+    """Another one for another content."""
+
+
 class Buckets:
     """The buckets that the environment has keys for, read by botocore. Safe to use from threads.
 
@@ -107,16 +115,26 @@ class Buckets:
 
         return self._tried(place, read)
 
-    def save(self, place: Address, file: Path) -> None:
-        """Write an object of any size into a file."""
+    def stat(self, place: Address) -> Stat:
+        """How large an object is, and which one."""
+        ask = methodcaller("head_object", Bucket=place.bucket, Key=place.key)
+        found: dict[str, Any] = self._tried(place, ask)
+        return Stat(int(found["ContentLength"]), str(found["ETag"]))
 
-        def save(client: Any) -> None:
-            answer = client.get_object(Bucket=place.bucket, Key=place.key)
-            end = time.monotonic() + self._deadline + answer["ContentLength"] / _SLOWEST
-            with closing(answer["Body"]), file.open("wb") as out:
-                out.writelines(self._pieces(answer, place, end))
+    def read_part(self, place: Address, known: Stat, start: int, stop: int) -> bytes:
+        """The bytes of an object from `start` up to `stop`, as long as it is the one that is known.
 
-        self._tried(place, save)
+        Raises OSError also where another has taken its place.
+        """
+        asked = {"Bucket": place.bucket, "Key": place.key, "IfMatch": known.etag}
+
+        def read(client: Any) -> bytes:
+            end = time.monotonic() + self._deadline + (stop - start) / _SLOWEST
+            answer = client.get_object(Range=f"bytes={start}-{stop - 1}", **asked)
+            with closing(answer["Body"]):
+                return b"".join(self._pieces(answer, place, end))
+
+        return self._tried(place, read)
 
     def write(self, place: Address, content: bytes | Path) -> None:
         """Put bytes, or those of a file, into a place: at once or not at all."""
@@ -132,15 +150,6 @@ class Buckets:
         if size > _LARGEST:
             raise OSError(f"{place}: it is larger than 5 GB")
         self._tried(place, write, one=False)
-
-    def has(self, place: Address) -> bool:
-        """Whether there is such an object."""
-        try:
-            ask = methodcaller("head_object", Bucket=place.bucket, Key=place.key)
-            self._tried(place, ask)
-        except FileNotFoundError:
-            return False
-        return True
 
     def remove(self, place: Address) -> None:
         """Delete an object; one that is not there is no trouble."""

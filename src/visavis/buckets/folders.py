@@ -2,15 +2,16 @@
 
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
+from io import BufferedReader, RawIOBase
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, Protocol, cast
+from typing import Any, BinaryIO, Protocol
 
 from visavis.buckets.address import Address, is_object
 from visavis.buckets.client import Buckets
 from visavis.disk import new_file, write_whole
 
+_AHEAD = 1 << 16  # bytes fetched at once where fewer are asked for
 _READ = 1 << 30  # bytes of a file that is read at once
 
 
@@ -34,7 +35,7 @@ class Folder(Protocol):
         ...
 
     def open(self, name: str) -> BinaryIO:
-        """A file to be read from any place in it; of an object storage, a copy of it."""
+        """A file to be read from any place in it, of which no more is fetched than is read."""
         ...
 
     def write(self, name: str, content: bytes | Path) -> None:
@@ -131,21 +132,19 @@ class BucketFolder:
 
     def has(self, name: str) -> bool:
         """Whether there is such an object."""
-        return self._buckets.has(self._place.below(name))
+        try:
+            self._buckets.stat(self._place.below(name))
+        except FileNotFoundError:
+            return False
+        return True
 
     def read(self, name: str) -> bytes:
         """The bytes of an object."""
         return self._buckets.read(self._place.below(name), _READ)
 
     def open(self, name: str) -> BinaryIO:
-        """A copy of an object, which goes when it is closed."""
-        file = tempfile.NamedTemporaryFile(prefix="visavis-")  # noqa: SIM115 - the caller closes it
-        try:
-            self._buckets.save(self._place.below(name), Path(file.name))
-        except BaseException:
-            file.close()
-            raise
-        return cast(BinaryIO, file)
+        """An object, to be read in parts."""
+        return BufferedReader(_Parts(self._buckets, self._place.below(name)), _AHEAD)
 
     def write(self, name: str, content: bytes | Path) -> None:
         """Put an object there."""
@@ -154,6 +153,39 @@ class BucketFolder:
     def remove(self, name: str) -> None:
         """Delete an object."""
         self._buckets.remove(self._place.below(name))
+
+
+class _Parts(RawIOBase):
+    """An object, of which each read asks for a part."""
+
+    def __init__(self, buckets: Buckets, place: Address) -> None:
+        self._buckets = buckets
+        self._place = place
+        self._known = buckets.stat(place)
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._known.size}[whence]
+        self._at = max(0, start + offset)
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        stop = min(self._known.size, self._at + len(buffer))
+        if stop <= self._at:
+            return 0
+        data = self._buckets.read_part(self._place, self._known, self._at, stop)
+        buffer[: len(data)] = data
+        self._at += len(data)
+        return len(data)
 
 
 def _raise(error: OSError) -> None:

@@ -27,6 +27,8 @@ _OF_ALL = {
 _OF_ONE = {
     "NoSuchKey": (errno.ENOENT, "there is no such object"),
     "404": (errno.ENOENT, "there is no such object"),
+    "PreconditionFailed": (errno.ESTALE, "another object took its place while it was read"),
+    "412": (errno.ESTALE, "another object took its place while it was read"),
     "InvalidObjectState": (errno.EBUSY, "it is in an archive (Glacier); restore it first"),
 }
 _BUSY = frozenset(

@@ -35,12 +35,19 @@ def test_odd_names_come_back_as_they_were_written(bucket: Folder) -> None:
 def test_a_file_is_written_whole_opened_anywhere_and_removed(
     bucket: Folder, tmp_path: Path
 ) -> None:
-    (tmp_path / "large").write_bytes(bytes(range(256)) * 12_000)
+    content = bytes(range(256)) * 12_000
+    (tmp_path / "large").write_bytes(content)
     bucket.write("deep/large", tmp_path / "large")
     with bucket.open("deep/large") as file:
         file.seek(256 * 5_000 + 7)
         assert file.read(2) == bytes([7, 8])
-    bucket.write("deep/large", b"another")
+        file.seek(-300_000, 2)
+        assert file.read() == content[-300_000:]
+        assert file.read() == b""
+        bucket.write("deep/large", b"another")
+        file.seek(0)
+        with pytest.raises(OSError, match="another object took its place"):
+            file.read(1)
     assert bucket.read("deep/large") == b"another"
     bucket.remove("deep/large")
     bucket.remove("deep/large")

@@ -160,10 +160,12 @@ def serve(
     if scope or until:
         raise UsageError("--scope and --until are for --new-key")
     _check_exclude(watch, exclude)
+    from visavis.store.open import is_folder
+
     given = options.settings(index, device=device, max_megapixels=max_megapixels)
     _run(
         ServerOptions(
-            index=Path(given.index).absolute(),
+            index=Path(given.index).absolute() if is_folder(given.index) else Path(given.index),
             files=files.absolute() if files else None,
             device=given.device,
             max_pixels=given.max_pixels,
@@ -230,9 +232,10 @@ def _run(chosen: "ServerOptions", port: int) -> None:
         for source in chosen.watch:
             watched(source, {}, known)  # a wrong name is an exit code too
         _ = index.shelf  # raises where its folder is away, or another index's
+        place = index.store.facts.place  # without a token
     with _listening(chosen.host, port) as listener:
         url = _url(chosen, listener)
-        terminal.tell(f"serving {chosen.index} at {url} (stop with Ctrl-C)")
+        terminal.tell(f"serving {place} at {url} (stop with Ctrl-C)")
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, _stop)
         if code := running.serve(chosen, listener):

@@ -26,6 +26,7 @@ from visavis.server.readiness import Readiness
 from visavis.server.titles import KnownTitles
 from visavis.sources.web.fetch import Fetcher
 from visavis.store.capabilities import is_local
+from visavis.store.open import is_folder
 
 _LOG = logging.getLogger("visavis.server")
 
@@ -37,6 +38,8 @@ STOPPING = "visavis.stopping"
 _FETCHERS = 8
 _GATHERERS = 2  # lists of URLs that are downloaded at one time
 _WRITES_WAITING = 16
+_WAITING = 8  # threads besides, where the index is a server's, for which searches mostly wait
+_PROBES = 2  # one may wait for an index in a server while another one asks for metrics
 _KEPT_BYTES = 16_000_000  # memory that a thread does not give back between two requests
 _STORAGE = 5.0  # seconds that object storage may be silent
 _MARGIN = 5.0  # seconds after which work is given up that should have ended by itself
@@ -84,6 +87,7 @@ class State:
     def opened(cls, options: ServerOptions, metrics: Metrics, memory: Memory) -> "State":
         """All of it; the index is opened when it is first asked for."""
         threads = options.pool_threads
+        waiting = 0 if is_folder(options.index) else _WAITING
         current = CurrentIndex(options)
         work, write = options.work_seconds, options.write_seconds
         fetcher = partial(
@@ -96,8 +100,8 @@ class State:
             options=options,
             metrics=metrics,
             current=current,
-            lookups=Pool("lookup", threads, options.queue, work, metrics),
-            pictures=Pool("picture", threads, options.queue, work, metrics),
+            lookups=Pool("lookup", threads + waiting, options.queue, work, metrics),
+            pictures=Pool("picture", threads + waiting, options.queue, work, metrics),
             decoding=Decoding(options, memory),
             fetches=Pool("fetch", _FETCHERS, _FETCHERS, work + _MARGIN, metrics),
             gathers=Pool("gather", _GATHERERS, _WRITES_WAITING, write + _MARGIN, metrics),
@@ -105,7 +109,7 @@ class State:
             downloads=fetcher(),
             objects=Buckets(timeout=_STORAGE, retries=1, deadline=work),
             writes=Pool("write", 1, _WRITES_WAITING, write, metrics),
-            probes=Pool("probe", 1, options.queue, work, metrics),
+            probes=Pool("probe", _PROBES, options.queue, work, metrics),
             readiness=Readiness(),
             abilities=KnownAbilities(),
             titles=KnownTitles(options.title, options.hidden),

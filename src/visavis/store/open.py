@@ -70,11 +70,12 @@ def store_exists(place: Place) -> bool:
 
 
 def store_identity(place: Place) -> tuple[int, int]:
-    """Something that changes when another store is put in a place. Raises IndexMissingError."""
-    if is_milvus(place):
-        from visavis.store.milvus.store import collection_number
+    """Something that changes when another store is put in a place, which has to be opened then.
 
-        return collection_number(Address.parse(place)), 0
+    A store in Milvus follows by itself. Raises IndexMissingError.
+    """
+    if is_milvus(place):
+        return 0, 0
     try:
         found = os.stat(_database(place))  # noqa: PTH116 - twice as quick, and asked often
     except OSError as error:

@@ -2,12 +2,10 @@
 
 import os
 import re
-import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-import milvus_server
 import numpy as np
 import pytest
 from asking import ask
@@ -15,12 +13,11 @@ from brute import Brute, clustered, passes, recall, some_record
 from conditions import CONDITIONS, NAMES
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from milvus_server import FOLDER, MilvusServer
 from stores import DIM, SERVER, InMilvus, numbered, where
 
 from visavis import ImageIndex
 from visavis.cli.main import run
-from visavis.errors import FilterError, IndexMissingError, StoreUnreachableError
+from visavis.errors import FilterError, IndexMissingError
 from visavis.filters import resolve
 from visavis.store.base import VectorStore
 from visavis.store.fields import as_kept
@@ -144,45 +141,6 @@ def test_writers_of_the_same_records_leave_one_of_each(store: VectorStore, sourc
     assert [record.id for record in store.records()] == [record.id for record in numbered(500)]
 
 
-def test_what_was_acknowledged_survives_the_server(store: VectorStore, source: int) -> None:
-    server = MilvusServer(Path(os.environ[FOLDER]))
-    acknowledged: list[str] = []
-
-    def write() -> None:
-        try:
-            for start in range(0, 100_000, 200):
-                records = numbered(200, start)
-                store.upsert(source, records, clustered(200, DIM, seed=start))
-                acknowledged.extend(record.id for record in records)
-        except StoreUnreachableError:
-            pass
-
-    writer = threading.Thread(target=write)
-    writer.start()
-    while len(acknowledged) < 2_000:
-        writer.join(0.05)
-    server.kill()
-    writer.join()
-    server.start()
-    again = milvus_server.patiently(lambda: open_store(store.facts.place))
-    found = milvus_server.patiently(lambda: {record.id for record in again.records()})
-    assert set(acknowledged) <= found
-    again.close()
-
-
-def test_a_server_that_hangs_ends_in_a_sentence(store: VectorStore) -> None:
-    server = MilvusServer(Path(os.environ[FOLDER]))
-    hasty = open_store(store.facts.place + "?timeout=1")
-    server.signal(signal.SIGSTOP)
-    try:
-        with pytest.raises(StoreUnreachableError, match="did not answer within 1 s"):
-            hasty.count()
-    finally:
-        server.signal(signal.SIGCONT)
-    assert hasty.count() == 0
-    hasty.close()
-
-
 # -- the command line and the library --------------------------------------------------------------
 
 
@@ -205,7 +163,7 @@ def test_a_collection_is_an_index_as_any(
     lines = said("search", "id:lamp-01-front", "-k", "5").splitlines()
     assert [line.split("\t")[1] for line in lines if "\t" in line] == expected
     assert re.search(r"records +16\n", said("status"))
-    assert "cannot keep what was found" in said("duplicates", code=2)
+    assert "2 groups with 6 of 16 records" in said("duplicates")
     assert "was made by 'classic'" in said("index", gallery, "--model", "visavis-s", code=3)
     assert "removed 4 records" in said("remove", "--where", "product=lamp-01")
     assert "4 added" in said("index", gallery)

@@ -4,6 +4,7 @@ import difflib
 import re
 from collections.abc import Sequence
 
+from visavis.errors import StoreUnsupportedError
 from visavis.filters import folded, is_date
 from visavis.store.base import VectorStore
 from visavis.store.capabilities import faceted, has_facets
@@ -42,7 +43,10 @@ def _asks_dates(condition: Condition) -> bool:
 
 
 def _meant(condition: Condition, store: VectorStore) -> str:
-    held = faceted(store).browse.values(condition.field, _VALUES)
+    try:
+        held = faceted(store).browse.values(condition.field, _VALUES)
+    except StoreUnsupportedError:  # too many records for that store
+        return ""
     names = {folded(str(value)): str(value) for value, _ in held}
     for value in condition.values:
         text = str(value)

@@ -94,7 +94,7 @@ class _Options(TypedDict):
 
 
 def _options(place: str, given: Mapping[str, str]) -> _Options:
-    unknown = given.keys() - {"tls", "timeout", "index", "declare", "partition", "checks"}
+    unknown = given.keys() - {"tls", "timeout", "index", "declare", "checks"}
     if unknown:
         raise UsageError(f"{place}: no option is called {min(unknown)!r}")
     try:
@@ -106,7 +106,7 @@ def _options(place: str, given: Mapping[str, str]) -> _Options:
     tls = given.get("tls", "0")
     if tls not in ("0", "1"):
         raise UsageError(f"{place}: tls takes 0 or 1")
-    told = (("index", HNSW), ("declare", ""), ("partition", ""), ("checks", "1"))
+    told = (("index", HNSW), ("declare", ""), ("checks", "1"))
     try:
         layout = Layout.parse(*(given.get(name, usual) for name, usual in told))
     except UsageError as error:

@@ -80,7 +80,6 @@ class Client:
         columns: Sequence[Column],
         index: tuple[str, str, str, Mapping[str, int]],
         properties: Mapping[str, str] = MappingProxyType({}),
-        partitions: int = 0,
     ) -> None:
         """Make the collection; `index` is over which column, of what kind, by what measure."""
         client, kinds = self._connection.open(), pymilvus().DataType
@@ -90,7 +89,6 @@ class Client:
         over, kind, metric, made = index
         built = client.prepare_index_params()
         built.add_index(over, index_type=kind, metric_type=metric, params=dict(made))
-        more = {"num_partitions": partitions} if partitions else {}
         self._connection.call(
             "create_collection",
             self.name,
@@ -98,7 +96,6 @@ class Client:
             index_params=built,
             consistency_level="Bounded",
             properties=dict(properties),
-            **more,
         )
 
     def note(self, properties: dict[str, str]) -> None:
@@ -131,9 +128,10 @@ class Client:
         columns: Sequence[str],
         limit: int | None = None,
         strong: bool = False,
+        offset: int = 0,
     ) -> list[Row]:
-        """Rows that pass, in order of id where a limit is given."""
-        more = {} if limit is None else {"limit": limit}
+        """Rows that pass, in order of id where a limit is given; of all, a limit is needed."""
+        more = {} if limit is None else {"limit": limit, "offset": offset}
         found = self._read("query", strong, filter=expression, output_fields=list(columns), **more)
         return [dict(row) for row in found]
 

@@ -5,6 +5,7 @@ import importlib
 import logging
 import socket
 import threading
+import time
 from typing import Any
 
 from visavis.errors import (
@@ -66,14 +67,14 @@ def _connected(address: Address) -> Any:
         raise StoreUnreachableError(
             f"{address}: no server answers there ({error}); start Milvus, or name another host"
         ) from error
+    began, deadline = time.monotonic(), min(address.deadline, _CONNECTING)
     try:
         return library.MilvusClient(
-            uri=address.uri,
-            token=address.token,
-            db_name=address.database,
-            timeout=min(address.deadline, _CONNECTING),
+            uri=address.uri, token=address.token, db_name=address.database, timeout=deadline
         )
     except Exception as error:
+        if time.monotonic() - began >= 0.9 * deadline:  # whose text is that of a wrong token
+            raise StoreUnreachableError(_late(address, deadline)) from error
         if any(sign in str(error) for sign in _STARTING):
             raise StoreUnreachableError(f"{address}: {_WAIT}") from error
         raise StoreUnreachableError(
@@ -92,15 +93,19 @@ def _explained(error: Exception, address: Address) -> Exception:
             f"no index at {address}; make one with: visavis index FOLDER --index {address}"
         )
     if "DEADLINE_EXCEEDED" in text or "Deadline" in text:
-        return StoreUnreachableError(
-            f"{address}: Milvus did not answer within {address.deadline:g} s; try again, or allow "
-            "more with ?timeout=60"
-        )
+        return StoreUnreachableError(_late(address, address.deadline))
     if "UNAVAILABLE" in text or "Fail connecting" in text or "code=2," in text:
         return StoreUnreachableError(f"{address}: the connection to Milvus broke; is it running?")
     if any(sign in text for sign in _STARTING):
         return StoreUnreachableError(f"{address}: {_WAIT}")
     return StoreError(f"{address}: Milvus refused: {text.splitlines()[0][:300]}")
+
+
+def _late(address: Address, deadline: float) -> str:
+    return (
+        f"{address}: Milvus did not answer within {deadline:g} s; try again, or allow more with "
+        "?timeout=60"
+    )
 
 
 def pymilvus() -> Any:

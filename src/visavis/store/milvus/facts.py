@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from visavis.errors import IndexIncompatibleError
+from visavis.errors import IndexIncompatibleError, StoreError
 from visavis.filters import kinds_of, widened
 from visavis.store.base import ModelFacts, SourceRow, SourceRun
 from visavis.store.milvus.client import Client
@@ -80,6 +80,7 @@ class KeptFacts:
         self._guard = threading.RLock()
         self._held: tuple[Facts, Client] | None = None
         self._read = 0.0
+        self._failed: tuple[StoreError, float] | None = None
 
     def now(self, fresh: bool = False) -> Facts:
         """The facts. Raises IndexMissingError, and IndexIncompatibleError."""
@@ -90,14 +91,24 @@ class KeptFacts:
         return self._both(fresh)[1]
 
     def _both(self, fresh: bool) -> tuple[Facts, Client]:
+        asked = time.monotonic()
         with self._guard:
             held = self._held
             if held is None or fresh or time.monotonic() - self._read > _FRESH:
-                found = self._client.describe()
-                facts = Facts.read(found.get("properties") or {}, str(self._client.address))
-                held = facts, self._client.at(found["collection_name"])
+                if self._failed is not None and self._failed[1] >= asked:  # waited for just now
+                    raise self._failed[0].with_traceback(None)
+                try:
+                    held = self._described()
+                except StoreError as error:
+                    self._failed = error, time.monotonic()
+                    raise
                 self._held, self._read = held, time.monotonic()
             return held
+
+    def _described(self) -> tuple[Facts, Client]:
+        found = self._client.describe()
+        facts = Facts.read(found.get("properties") or {}, str(self._client.address))
+        return facts, self._client.at(found["collection_name"])
 
     def change(self, how: Callable[[Facts], Facts]) -> Facts:
         """Write what `how` makes of the facts."""

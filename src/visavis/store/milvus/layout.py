@@ -20,8 +20,6 @@ class Layout:
     """Of the index."""
     declared: dict[str, Declared] = field(default_factory=dict)
     """Fields with a column of their own, five times as quick to filter by as others."""
-    partition: str = ""
-    """The declared text field whose values are kept apart; nothing: none."""
     checks: bool = True
     """Whether signatures of images are kept, 2.6 KB each, for what is a copy of what."""
 
@@ -38,12 +36,11 @@ class Layout:
         return {
             "kind": self.kind,
             "declared": dict(self.declared),
-            "partition": self.partition,
             "checks": self.checks,
         }
 
     @classmethod
-    def parse(cls, kind: str, declare: str, partition: str, checks: str) -> Self:
+    def parse(cls, kind: str, declare: str, checks: str) -> Self:
         """Read `price:number,shop:text` and the like. Raises UsageError."""
         if kind.upper() not in KINDS:
             raise UsageError(f"index takes {', '.join(KINDS)}")
@@ -53,8 +50,6 @@ class Layout:
             if not name or what not in get_args(Declared):
                 raise UsageError(f"declare takes FIELD:number or FIELD:text, not {one!r}")
             declared[name] = "number" if what == "number" else "text"
-        if partition and declared.setdefault(partition, "text") != "text":
-            raise UsageError(f"partition takes a text, and {partition!r} is declared as a number")
         if checks not in ("0", "1"):
             raise UsageError("checks takes 0 or 1")
-        return cls(kind.upper(), declared, partition, checks == "1")
+        return cls(kind.upper(), declared, checks == "1")

@@ -8,7 +8,6 @@ from visavis.store.milvus.facts import Facts
 from visavis.store.milvus.layout import HNSW, Layout
 
 _LONGEST = 65_535  # bytes of a text
-_PARTITIONS = 16
 _BUILT: dict[str, dict[str, int]] = {
     HNSW: {"M": 16, "efConstruction": 200},
     "IVF_FLAT": {"nlist": 1024},
@@ -31,7 +30,6 @@ def make_collection(client: Client, facts: Facts) -> None:
         _columns(facts.model.dim, layout),
         ("vector", layout.kind, "COSINE", _BUILT.get(layout.kind, {})),
         facts.to_properties(),
-        _PARTITIONS if layout.partition else 0,
     )
 
 
@@ -48,8 +46,6 @@ def _columns(dim: int, layout: Layout) -> list[Column]:
     ]
     for name, kind in layout.declared.items():
         options = {} if kind == "number" else {"max_length": _LONGEST}
-        if name == layout.partition:
-            options["is_partition_key"] = True
         columns.append(
             Column(layout.column(name), "DOUBLE" if kind == "number" else "VARCHAR", options)
         )

@@ -46,6 +46,14 @@ def search(client: Client, vectors: Vectors, page: Page, where: Expression) -> l
     return _ranked_there(client, vectors, page, chosen)
 
 
+def scores_of_all(client: Client, vectors: Vectors, where: Expression) -> Vectors:
+    """The scores of unit vectors (n, dim) with every record that passes: (n, records)."""
+    if where.rest is None:
+        return _all_scores(client, vectors, _Candidates(where.text, 0))[1]
+    ids = [row["id"] for rows in passing(client, where, ()) for row in rows]
+    return _all_scores(client, vectors, _Candidates(where.text, len(ids), ids))[1]
+
+
 def passing(client: Client, where: Expression, columns: Sequence[str]) -> Iterator[list[Row]]:
     """The rows that pass a filter, in order of id, a block at a time."""
     wanted = columns if where.rest is None else [*columns, *(n for n in RECORD if n not in columns)]

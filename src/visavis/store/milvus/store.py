@@ -17,6 +17,7 @@ from visavis.errors import FilterError, IndexIncompatibleError, RecordNotFoundEr
 from visavis.filters import TypedFilter, resolve
 from visavis.store.base import (
     Answer,
+    Capability,
     Change,
     ModelFacts,
     Page,
@@ -30,7 +31,9 @@ from visavis.store.base import (
 )
 from visavis.store.milvus import searching
 from visavis.store.milvus.address import Address
+from visavis.store.milvus.browse import MilvusBrowse
 from visavis.store.milvus.client import Client, Row, quoted
+from visavis.store.milvus.evidence import MilvusEvidence
 from visavis.store.milvus.facts import Facts, KeptFacts
 from visavis.store.milvus.rebuild import MilvusRebuild
 from visavis.store.milvus.rows import RECORD, record_of, row_of, unit_vectors, vectors_of
@@ -53,7 +56,12 @@ class MilvusStore:
         self._kept = KeptFacts(self._named)
         self._sweeps: weakref.WeakSet[MilvusSweep] = weakref.WeakSet()
         self._writing = threading.RLock()
-        self._kept.now(fresh=True)
+        self.browse = MilvusBrowse(self._kept, self._compiled)
+        """What can be asked without a query."""
+        self.evidence = MilvusEvidence(self._named)
+        """What is known of images besides their vectors."""
+        checks = self._kept.now(fresh=True).layout.checks
+        self._can: frozenset[Capability] = _CAN | {"evidence"} if checks else _CAN
 
     @classmethod
     def create(cls, address: Address, model: ModelFacts) -> "MilvusStore":
@@ -77,7 +85,7 @@ class MilvusStore:
     @property
     def facts(self) -> StoreFacts:
         """Where it is, and what it can do besides."""
-        return StoreFacts(str(self._address), frozenset({"rebuilding"}))
+        return StoreFacts(str(self._address), self._can)
 
     def model(self) -> ModelFacts:
         """The model that made the vectors."""
@@ -304,9 +312,10 @@ class MilvusStore:
 
     def settle(self, thorough: bool = False) -> None:
         """Have Milvus seal what was written, after which its index finds it quickly."""
-        self._client.settle()
-        if thorough:
-            self._kept.now(fresh=True)
+        client = self._kept.client(fresh=thorough)
+        client.settle()
+        if thorough and "evidence" in self._can:
+            self.evidence.tidy(lambda hashes: set(hashes) - _contents(client, hashes))
 
     def info(self) -> StoreInfo:
         """The state of the store; Milvus does not tell its bytes."""
@@ -339,15 +348,6 @@ def collection_exists(address: Address) -> bool:
         client.close()
 
 
-def collection_number(address: Address) -> int:
-    """Milvus's own number of the collection that a name leads to. Raises IndexMissingError."""
-    client = Client(address)
-    try:
-        return int(client.describe()["collection_id"])
-    finally:
-        client.close()
-
-
 def _known(client: Client, ids: Sequence[str], columns: Sequence[str]) -> dict[str, Row]:
     found: dict[str, Row] = {}
     for start in range(0, len(ids), _ASKED):
@@ -356,6 +356,12 @@ def _known(client: Client, ids: Sequence[str], columns: Sequence[str]) -> dict[s
     return found
 
 
+def _contents(client: Client, hashes: Sequence[str]) -> set[str]:
+    """Which of the digests (hex) are those of some record."""
+    return {row["sha256"] for row in client.query(named("sha256", hashes), ["sha256"])}
+
+
+_CAN: frozenset[Capability] = frozenset({"facets", "rebuilding"})
 _OTHERS = tuple(name for name in RECORD if name != "id")
 _ALL = 'id >= ""'
 

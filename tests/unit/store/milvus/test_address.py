@@ -23,9 +23,9 @@ def test_a_url_names_host_database_and_collection() -> None:
 
 
 def test_a_url_says_how_a_collection_is_made() -> None:
-    asked = "milvus://h/c?index=ivf_flat&declare=price:number,a%3Ab:text&partition=shop&checks=0"
+    asked = "milvus://h/c?index=ivf_flat&declare=price:number,a%3Ab:text&checks=0"
     assert Address.parse(asked, {}).layout == Layout(
-        "IVF_FLAT", {"price": "number", "a:b": "text", "shop": "text"}, "shop", False
+        "IVF_FLAT", {"price": "number", "a:b": "text"}, False
     )
 
 
@@ -56,7 +56,7 @@ def test_a_path_may_have_lost_a_stroke() -> None:
         ("milvus://host/shoes?index=fast", "index takes HNSW"),
         ("milvus://host/shoes?tls=yes", "tls takes 0 or 1"),
         ("milvus://host/shoes?declare=price", "declare takes FIELD:number or FIELD:text"),
-        ("milvus://host/shoes?declare=a:number&partition=a", "declared as a number"),
+        ("milvus://host/shoes?partition=a", "no option is called 'partition'"),
         ("milvus://host/shoes?checks=no", "checks takes 0 or 1"),
     ],
 )

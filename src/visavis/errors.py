@@ -4,6 +4,7 @@
     ├── UsageError                 a question or an option that makes no sense
     │   ├── FilterError            a filter that cannot be read, or a field the index lacks
     │   ├── RecordNotFoundError    an id that the index does not have
+    │   ├── ConceptNotFoundError   a concept that the index does not have
     │   ├── UnknownWordError       words, or a class, that the model does not know
     │   └── StoreUnsupportedError  what this kind of store cannot do
     ├── SourceError                a folder, list or catalogue that cannot be taken in
@@ -36,6 +37,7 @@ A message says what happened, to which file, and what to do. Each class carries 
 the command line and the status of the HTTP answer.
 """
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 
@@ -66,6 +68,20 @@ class RecordNotFoundError(UsageError):
             f"no record has the id {id!r}; `visavis search` shows ids as it finds them"
         )
         self.id = id
+
+
+class ConceptNotFoundError(UsageError):
+    """A concept that the index does not have; the message names those spelled nearly so."""
+
+    http_status = 404
+
+    def __init__(self, name: str, near: Sequence[str] = ()) -> None:
+        meant = " or ".join(repr(one) for one in near)
+        super().__init__(
+            f"no concept is called {name!r}; "
+            + (f"did you mean {meant}?" if near else "`visavis concept list` shows them all")
+        )
+        self.name = name
 
 
 class UnknownWordError(UsageError):

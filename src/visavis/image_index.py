@@ -19,6 +19,7 @@ from visavis.filters import Where, as_filter
 from visavis.flows import reindex as flows
 from visavis.flows.aspects.keeping import Aspects
 from visavis.flows.binding import Binding, IndexOptions, reduced
+from visavis.flows.concepts.teaching import Concepts
 from visavis.flows.duplicates.finding import Duplicates
 from visavis.flows.ingest import IngestOptions, Progress
 from visavis.flows.ingest_all import ingest_all
@@ -66,7 +67,8 @@ class ImageIndex(Contents):
     and then raise IndexLockedError. `with index.writing():` holds the lock over several of them.
     `index.tagging` finds words for pictures, and writes them to records (see `Tagging`);
     `index.duplicates` finds copies among the records (see `Duplicates`); `index.aspects` keeps
-    more of them than vectors (see `Aspects`).
+    more of them than vectors (see `Aspects`); `index.concept(name)` learns from marks what you mean
+    (see `Concept`).
     All methods raise subclasses of VisavisError and nothing else on purpose; none prints.
     """
 
@@ -93,6 +95,7 @@ class ImageIndex(Contents):
         self.duplicates = Duplicates(
             store, self.writing, self._shelving.found, self._jobs, self._max_pixels
         )
+        self.concepts = Concepts(store, self.writing)
         self._caches = CacheRepair(store)
 
     @classmethod
@@ -300,16 +303,17 @@ class ImageIndex(Contents):
             ImageError: a picture cannot be used.
             TextUnsupportedError: words by looks, and the model only sees (ClassesUnsupportedError).
         """
-        means = Means(
-            embedder or self._model.ready,
-            partial(at_url, allow_private=allow_private),
-            self._max_pixels,
-            self._cuts,
-            observe,
-        )
+        means = self._means(embedder or self._model.ready, allow_private, observe)
         result = answer(query, self._store, means)
         self._caches.begin_if_wanted()
         return result
+
+    def _means(
+        self, embedder: Callable[[], Embedder], allow_private: bool, observe: Observe = unobserved
+    ) -> Means:
+        fetch = partial(at_url, allow_private=allow_private)
+        lessons = self.concepts.lessons
+        return Means(embedder, fetch, self._max_pixels, self._cuts, observe, lessons)
 
     def search(
         self,
@@ -347,9 +351,8 @@ class ImageIndex(Contents):
         Arguments as for `search`; an error of one query is raised. `took_ms` is a query's share.
         """
         asked = as_queries(queries, where, options)
-        fetch = partial(at_url, allow_private=allow_private)
         # One thread for each model: the queries are what runs side by side.
-        means = Means(partial(self.embedder, 1), fetch, self._max_pixels, self._cuts)
+        means = self._means(partial(self.embedder, 1), allow_private)
         found = answer_many(asked, self._store, means, self._jobs)
         self._caches.begin_if_wanted()
         return found
@@ -376,8 +379,7 @@ class ImageIndex(Contents):
         self, question: Question, id: str, *, allow_private: bool = False, embedder: Loads = None
     ) -> Explanation:
         """What a record is to one picture or record, and why. Options and errors as of `answer`."""
-        fetch = partial(at_url, allow_private=allow_private)
-        means = Means(embedder or self._model.ready, fetch, self._max_pixels, self._cuts)
+        means = self._means(embedder or self._model.ready, allow_private)
         return explain(question, id, self._store, means)
 
     def close(self) -> None:

@@ -35,6 +35,7 @@ COMMANDS = {
     "explain": Place(
         f"{_CLI}.explaining", "explain", "Say what a record is to a picture, and why."
     ),
+    "concept": Place(f"{_CLI}.concepts.commands", "app", "Teach an index what you mean."),
     "tag": Place(f"{_CLI}.tagging", "tag", "Suggest tags for images."),
     "status": Place(f"{_CLI}.upkeep", "status", "Show what an index holds."),
     "remove": Place(f"{_CLI}.upkeep", "remove", "Remove records from an index."),

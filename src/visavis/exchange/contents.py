@@ -16,6 +16,7 @@ from visavis.types import Filter, ImageRecord, Vectors
 
 if TYPE_CHECKING:
     from visavis.exchange.exporting import Exported, ExportOptions
+    from visavis.flows.concepts.teaching import Concept, Concepts
     from visavis.flows.mapping.layout import Step
     from visavis.flows.mapping.making import CollectionMap
     from visavis.flows.tagging import Tagging
@@ -28,6 +29,7 @@ class Contents:
     """The records and vectors of a store; what they are written with is imported when needed."""
 
     _store: VectorStore
+    concepts: "Concepts"
     tagging: "Tagging"
     writing: "Writing"
 
@@ -75,6 +77,13 @@ class Contents:
         """The unit vectors of all records (that pass a filter): (n, dim), in `records`' order."""
         blocks = [block.vectors for block in self._store.rows(as_filter(where))]
         return np.concatenate([np.empty((0, self._store.model().dim), np.float32), *blocks])
+
+    def concept(self, name: str) -> "Concept":
+        """A concept by its name, to mark records and to ask what it has learned from that.
+
+        It is there from its first mark on. Raises UsageError for an odd name.
+        """
+        return self.concepts.named(name)
 
     def map(
         self, *, again: bool = False, seed: int = 0, progress: "Step | None" = None

@@ -12,6 +12,7 @@ from visavis.types import (
     RGB,
     Box,
     ClassTerm,
+    ConceptTerm,
     FieldValue,
     ImageTerm,
     Match,
@@ -117,7 +118,7 @@ def term_card(term: Term, pixels: RGB | None) -> Card:
     match term:
         case TextTerm():
             return Card(None, "", detail, good=good, words=term.text)
-        case ClassTerm():
+        case ClassTerm() | ConceptTerm():
             return Card(None, "", detail, good=good, words=term.name)
         case RecordTerm():
             return Card(pixels, f"id:{term.id}", detail, good=good)

@@ -20,7 +20,8 @@ from visavis.images.metadata import GPS
 from visavis.pages.collection_map import map_files
 from visavis.server.api import routes
 from visavis.server.api.bodies import described
-from visavis.server.duplicates import table
+from visavis.server.concepts import table as concepts
+from visavis.server.duplicates import table as duplicates
 from visavis.server.edge.guard import Guard, methods_at
 from visavis.server.edge.keys import KeyFile
 from visavis.server.edge.outer import OuterMiddleware
@@ -69,8 +70,9 @@ def create_app(options: ServerOptions) -> FastAPI:
     )
     app.state.page = Page(Path(__file__).parent / "ui", map_files())
     routes.add(app)
-    table.add(app)
-    routes.describe(app, table.BODIES)
+    duplicates.add(app)
+    concepts.add(app)
+    routes.describe(app, (*duplicates.BODIES, *concepts.BODIES))
     _add_layers(app, options, keys, metrics, memory)
     _add_handlers(app, options)
     return app

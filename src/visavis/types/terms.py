@@ -41,6 +41,14 @@ class ClassTerm:
     weight: float = 1.0
 
 
+@dataclass(frozen=True, slots=True)
+class ConceptTerm:
+    """What somebody has taught the index by marks, by its name; see `ImageIndex.concept`."""
+
+    name: str
+    weight: float = 1.0
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class VectorTerm:
     """An embedding by the index's model that was made elsewhere."""
@@ -50,4 +58,4 @@ class VectorTerm:
     weight: float = 1.0
 
 
-Term = ImageTerm | RecordTerm | TextTerm | ClassTerm | VectorTerm
+Term = ImageTerm | RecordTerm | TextTerm | ClassTerm | ConceptTerm | VectorTerm

@@ -27,6 +27,11 @@ OPERATIONS = {
     ("POST", "/v1/duplicates/plan"),
     ("POST", "/v1/duplicates/scan"),
     ("POST", "/v1/duplicates/decisions"),
+    ("GET", "/v1/concepts"),
+    ("GET", "/v1/concepts/{name}"),
+    ("DELETE", "/v1/concepts/{name}"),
+    ("POST", "/v1/concepts/{name}/marks"),
+    ("DELETE", "/v1/concepts/{name}/marks/{id}"),
     ("POST", "/v1/search"),
     ("POST", "/v1/explain"),
     ("POST", "/v1/tag"),
@@ -40,7 +45,7 @@ def test_the_document_names_every_operation_with_examples(client: TestClient) ->
     shape = client.get("/openapi.json").json()
     named = {(m.upper(), path) for path, item in shape["paths"].items() for m in item}
     assert named == OPERATIONS
-    for name in ("SearchIn", "TagIn", "DecisionIn", "PlanIn"):
+    for name in ("SearchIn", "TagIn", "DecisionIn", "PlanIn", "MarksIn"):
         assert shape["components"]["schemas"][name]["examples"]
     for path in ("/v1/search", "/v1/tag", "/v1/duplicates/scan"):
         assert {} in shape["paths"][path]["post"]["security"]  # reading may need no key
@@ -72,4 +77,4 @@ def test_no_request_gets_an_answer_that_is_not_documented(
         cwd=tmp_path,
     )
     assert done.returncode == 0, done.stdout[-6000:]
-    assert "Selected: 23/23" in done.stdout
+    assert "Selected: 28/28" in done.stdout

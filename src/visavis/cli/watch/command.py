@@ -2,7 +2,6 @@
 
 import signal
 import threading
-from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,6 +12,7 @@ if TYPE_CHECKING:
     from visavis.image_index import ImageIndex
     from visavis.settings import Settings
     from visavis.sources.base import SourceOptions
+    from visavis.types import IndexReport
 
 _WAIT = 5.0  # seconds for another writer, before it is said that one is waited for
 
@@ -52,6 +52,29 @@ def watch(
             help="Remove what is gone, even if that is more than a tenth of a source at once.",
         ),
     ] = False,
+    alert: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="concept:NAME",
+            help="Print a line for each new picture that is such; may be repeated.",
+        ),
+    ] = None,
+    alert_command: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COMMAND",
+            help="Also run a command for each alert, without a shell; it gets the alert as JSON on "
+            "standard input and in VISAVIS_ALERT, _ID, _URI and _SCORE.",
+        ),
+    ] = None,
+    alert_webhook: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Also send each alert as JSON to a URL; one in a private network needs "
+            "--allow-private.",
+        ),
+    ] = None,
     jobs: options.Jobs = None,
     device: options.Device = None,
     max_megapixels: options.MaxMegapixels = None,
@@ -64,6 +87,7 @@ def watch(
     soon as nothing more is written to it, until Ctrl-C. A disk that is unplugged loses nothing.
     """
     from visavis.cli.indexing import refuse_idle_options
+    from visavis.cli.watch.alerting import alerting
     from visavis.cli.watch.lines import show
     from visavis.sources.base import SourceOptions
     from visavis.watching.watcher import Watcher, WatchOptions
@@ -77,12 +101,21 @@ def watch(
         allow_private=allow_private,
     )
     _check(given, sources, about_sources)
-    with _opened(given, model) as target:
+    wanted = alert or [], alert_command, alert_webhook
+    with (
+        _opened(given, model) as target,
+        alerting(target, *wanted, allow_private, json_output) as look,
+    ):
+
+        def report(done: "IndexReport") -> None:
+            show(done, json_output=json_output)
+            look()
+
         watcher = Watcher(
             target,
             sources,
             WatchOptions(poll, yes),
-            report=partial(show, json_output=json_output),
+            report=report,
             say=terminal.tell,
             **about_sources,
         )

@@ -17,9 +17,11 @@ import numpy as np
 from visavis.embedders.base import Embedder
 from visavis.errors import StoreUnsupportedError, UsageError
 from visavis.filters import Where, as_filter
+from visavis.flows.concepts.lessons import Lesson, Lessons
 from visavis.flows.query import by_words
 from visavis.flows.query.by_words import Looks, asks_text
 from visavis.flows.query.hints import hint
+from visavis.flows.query.learned import learned_terms
 from visavis.flows.query.ranking import Judging, as_result, explained, first_page, rank
 from visavis.flows.query.terms import Question, as_terms, spelled_out
 from visavis.flows.query.vector import (
@@ -98,6 +100,12 @@ class Means:
     """From which score on matches are similar; None: worked out for this answer."""
     observe: Observe = unobserved
     """Told the seconds of each stage, "embed" and "search"."""
+    lessons: Lessons | None = None
+    """What concepts come to; None: worked out for this answer."""
+
+    def lesson(self, store: VectorStore) -> Callable[[str], Lesson]:
+        """Gives what a concept comes to, by its name."""
+        return (self.lessons or Lessons(store)).of
 
 
 def answer(query: Query, store: VectorStore, means: Means) -> SearchResult:
@@ -145,9 +153,10 @@ def _attempt_all(
 ) -> list[SearchResult]:
     started = time.perf_counter()
     embedder = cache(means.embedder)
+    learned = [learned_terms(query.terms, means.lesson(store)) for query in queries]
     vectors = [
-        query_vector(query.terms, store, made_by, embedder, means.fetch, means.max_pixels)
-        for query in queries
+        query_vector(terms, store, made_by, embedder, means.fetch, means.max_pixels)
+        for terms, _ in learned
     ]
     groups: dict[tuple[Page, str], list[int]] = {}  # of those that ask the store for the same
     for at, (asked, query) in enumerate(zip(vectors, queries, strict=True)):
@@ -158,8 +167,10 @@ def _attempt_all(
         answers |= zip(places, store.search(rows, page, queries[places[0]].where), strict=True)
     judging = Judging(store, made_by, means.cuts or Cuts(store), embedder, means.max_pixels)
     results = [  # with pop(): the garbage collector goes through all that is alive
-        as_result(asked, query, answers.pop(at), judging, term_notes(query.terms, embedder)).result
-        for at, (asked, query) in enumerate(zip(vectors, queries, strict=True))
+        as_result(
+            asked, query, answers.pop(at), judging, (*notes, *term_notes(query.terms, embedder))
+        ).result
+        for at, (asked, query, (_, notes)) in enumerate(zip(vectors, queries, learned, strict=True))
     ]
     took = (time.perf_counter() - started) * 1000 / max(1, len(queries))
     return [replace(result, took_ms=took) for result in results]
@@ -203,11 +214,12 @@ def with_one_model(store: VectorStore, attempt: Callable[[ModelFacts], T]) -> T:
 def _attempt(query: Query, store: VectorStore, means: Means, made_by: ModelFacts) -> SearchResult:
     started = time.perf_counter()
     embedder = cache(means.embedder)
+    terms, said = learned_terms(query.terms, means.lesson(store))
     seen: list[QueryVector] = []  # by looks, if it comes to that
 
     def looks() -> Looks:
         began = time.perf_counter()
-        asked = query_vector(query.terms, store, made_by, embedder, means.fetch, means.max_pixels)
+        asked = query_vector(terms, store, made_by, embedder, means.fetch, means.max_pixels)
         means.observe("embed", time.perf_counter() - began)
         seen.append(asked)
         return Looks(asked, partial(term_notes, embedder=embedder))
@@ -221,7 +233,7 @@ def _attempt(query: Query, store: VectorStore, means: Means, made_by: ModelFacts
         asked, notes = looks()
         searched = time.perf_counter()
         judging = Judging(store, made_by, means.cuts or Cuts(store), embedder, means.max_pixels)
-        result, asked = rank(asked, query, judging, started, notes(query.terms))
+        result, asked = rank(asked, query, judging, started, (*said, *notes(query.terms)))
         seen = [asked]
     if query.count:
         result = replace(result, total_matching=_matching(query, store, seen, result))

@@ -184,7 +184,10 @@ def _told_by_score(
 
 
 def _judge(asked: QueryVector, query: Query, searched: int, judging: Judging) -> Judge:
-    cut = judging.cut(searched, query.false_match)
+    if asked.learned is not None:
+        cut = asked.learned.similar_from
+    else:
+        cut = judging.cut(searched, query.false_match)
     return Judge(asked.shown, cut, judging.store, partial(_pixels, judging))
 
 

@@ -1,7 +1,7 @@
 """Terms as people write them: pictures, records, words, and how they are joined."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from visavis.buckets.address import is_object
 from visavis.errors import ImageUnreadableError, UsageError
+from visavis.flows.concepts.marks import as_name
 from visavis.images.files import IMAGE_SUFFIXES
 from visavis.sources.tables import CATALOGUE_SUFFIXES
 from visavis.types import (
@@ -16,6 +17,7 @@ from visavis.types import (
     RGB,
     Box,
     ClassTerm,
+    ConceptTerm,
     ImageTerm,
     RecordTerm,
     Relation,
@@ -25,12 +27,17 @@ from visavis.types import (
     VectorTerm,
 )
 
-NOTHING = "nothing to search for; give a picture, id:ID, or words"
+NOTHING = "nothing to search for; give a picture, id:ID, concept:NAME, or words"
 
 _WEIGHTED = re.compile(r"(?P<weight>\d+(?:\.\d*)?|\.\d+):(?P<rest>.+)", re.DOTALL)
 _STANDARD_INPUT = re.compile(r"(?:(?P<weight>\d+(?:\.\d*)?|\.\d+):)?-")
 _LEFT_OUT = re.compile(r"(?:(?<=\s)|\A)-(?=[^\W\d_])(\S+)")
 _WORDS = "text:"
+_NAMED: Mapping[str, Callable[[str, float], Term]] = {
+    "id": RecordTerm,
+    "concept": lambda name, weight: ConceptTerm(as_name(name), weight),
+}
+"""Terms that begin with what they are."""
 _PATH = re.compile(r"\.{0,2}[/\\]|~[\w.-]*/|[A-Za-z]:[/\\]")  # ./ ../ / ~/ ~anna/ C:\ \\server\
 _OTHER_URL = re.compile(r"[a-z][a-z0-9+.-]*://\S|data:image/", re.IGNORECASE)
 _OTHERS = (
@@ -43,9 +50,9 @@ _ENDINGS = (*IMAGE_SUFFIXES, *CATALOGUE_SUFFIXES, *_OTHERS.split())
 def parse_term(text: str, weight: float = 1.0) -> Term:
     """A term as people write it.
 
-    `./photo.jpg` or any file that exists, an http(s) or s3:// URL, `id:ID`, or else words;
-    `text:dog` is words whatever they look like, and `0.5:` in front is a weight (a file of that
-    very name is taken for the file).
+    `./photo.jpg` or any file that exists, an http(s) or s3:// URL, `id:ID`, `concept:NAME`, or else
+    words; `text:dog` is words whatever they look like, and `0.5:` in front is a weight (a file of
+    that very name is taken for the file).
 
     >>> parse_term("0.5:red shoes")
     TextTerm(text='red shoes', weight=0.5)
@@ -66,8 +73,9 @@ def _one_word(text: str, weight: float) -> Term:
     found = _WEIGHTED.fullmatch(text)
     if found and not _is_file(text):
         text, weight = found["rest"], weight * float(found["weight"])
-    if text.startswith("id:") and not _is_file(text):
-        return RecordTerm(text.removeprefix("id:"), weight)
+    kind, colon, name = text.partition(":")
+    if colon and kind in _NAMED and not _is_file(text):
+        return _NAMED[kind](name, weight)
     if text.lower().startswith(("http://", "https://")) or is_object(text):
         return ImageTerm(text, weight=weight)
     if _is_file(text):
@@ -89,7 +97,7 @@ def _one_word(text: str, weight: float) -> Term:
 
 def _words(text: str, weight: float) -> TextTerm:
     if not text.strip():
-        raise UsageError("an empty term; give a picture, id:ID, or words")
+        raise UsageError("an empty term; give a picture, id:ID, concept:NAME, or words")
     return TextTerm(text, weight)
 
 

@@ -22,11 +22,14 @@ from visavis.embedders.blocks import reach
 from visavis.embedders.registry import reading_models
 from visavis.errors import TextUnsupportedError, UnknownWordError, UsageError
 from visavis.filters import described
+from visavis.flows.concepts.lessons import LearnedTerm
 from visavis.flows.query.terms import NOTHING
 from visavis.flows.relation.shown import Fetch, Shown, of_record, shown, term_picture
 from visavis.store.base import ModelFacts, VectorStore
 from visavis.types import (
+    FALSE_MATCH,
     ClassTerm,
+    ConceptTerm,
     ImageTerm,
     Match,
     Query,
@@ -59,6 +62,8 @@ class QueryVector:
     """Whether it asks for what looks like pictures, and for nothing else."""
     shown: Shown | None = None
     """The picture, if it asks with one alone."""
+    learned: LearnedTerm | None = None
+    """The concept, if it asks with one alone."""
 
     def least(self, min_score: float | Literal["auto"] | None) -> float | None:
         """The lowest score of an answer to words. Raises UsageError where "auto" says nothing."""
@@ -105,8 +110,15 @@ def check(query: Query) -> None:
     for term in query.terms:
         if not math.isfinite(term.weight):
             raise UsageError(f"a weight must be a number, not {term.weight}")
-    if query.relation and not all(isinstance(term, _PICTURES) for term in query.terms):
-        raise UsageError("relation is for questions of pictures; words have scores alone")
+    learned = [term for term in query.terms if isinstance(term, ConceptTerm)]
+    alone = len(query.terms) == 1 and query.terms[0].weight > 0 and bool(learned)
+    if query.relation and not alone:
+        if learned:
+            raise UsageError("relation is for pictures, or for a concept that is asked for alone")
+        if not all(isinstance(term, _PICTURES) for term in query.terms):
+            raise UsageError("relation is for questions of pictures; words have scores alone")
+    if learned and query.false_match != FALSE_MATCH:
+        raise UsageError("false_match is for questions of pictures; a concept's marks say what is")
 
 
 def reason_for_nothing(query: Query, total: int) -> str:
@@ -144,6 +156,7 @@ def query_vector(
     def see(term: Term) -> _Seen | None:
         if isinstance(term, VectorTerm):
             return _Seen(_given(term.vector, made_by.dim))
+        assert not isinstance(term, ConceptTerm)  # see learned_terms
         try:
             return _seen(term, store, embedder, fetch, max_pixels)
         except UnknownWordError:
@@ -165,7 +178,11 @@ def query_vector(
         raise UsageError("the terms cancel each other out; change a weight or omit one")
     vector = np.asarray(total / length, np.float32)
     if all(isinstance(term, _PICTURES) for term in terms):
-        alone = found[0].shown if len(terms) == 1 and terms[0].weight > 0 else None
+        first = terms[0] if len(terms) == 1 and terms[0].weight > 0 else None
+        if any(isinstance(term, LearnedTerm) for term in terms):
+            learned = first if isinstance(first, LearnedTerm) else None
+            return QueryVector(vector, pictured=learned is not None, learned=learned)
+        alone = None if first is None else found[0].shown
         return QueryVector(vector, pictured=any(term.weight > 0 for term in terms), shown=alone)
     model = embedder()
     return QueryVector(vector, reach(model, vector), _good_from(terms, model))

@@ -47,7 +47,12 @@ _ELSEWHERE: dict[int | str, dict[str, Any]] = {
     416: {"description": "The picture has no such part."},
 }
 _TAGS = {"images": "images", "fields": "images", "search": "search", "tag": "tags"}
-_TAGS |= {"classes": "tags", "explain": "search", "duplicates": "duplicates"}
+_TAGS |= {
+    "classes": "tags",
+    "explain": "search",
+    "duplicates": "duplicates",
+    "concepts": "concepts",
+}
 _CHECKED = (Depends(check_parameters),)
 _ALWAYS = (400, 401, 403, 429, 503)
 

@@ -17,7 +17,7 @@ MOST_TERMS = 8
 """Terms of a query."""
 
 MOST_NAME = 200
-"""Letters in the name of a class."""
+"""Letters in the name of a class or a concept."""
 
 FARTHEST = 10_000_000
 """The largest offset."""
@@ -79,7 +79,7 @@ class _Typed(_Strict):
 
 
 class TermIn(_Typed):
-    """One thing to look like: exactly one of image, upload, url, id, text and class."""
+    """One thing to look like: exactly one of image, upload, url, id, text, class and concept."""
 
     image: Annotated[str | None, Field(description="The bytes of an image file in base64.")] = None
     upload: Annotated[
@@ -103,6 +103,10 @@ class TermIn(_Typed):
             description="A class that the model's classifier knows, see /v1/classes.",
         ),
     ] = None
+    concept: Annotated[
+        str | None,
+        Field(min_length=1, max_length=MOST_NAME, description="A concept, see /v1/concepts."),
+    ] = None
     weight: Annotated[
         float,
         Field(ge=-1000, le=1000, description="Negative: less like this.", allow_inf_nan=False),
@@ -122,10 +126,12 @@ class TermIn(_Typed):
     @model_validator(mode="after")
     def _one_of_them(self) -> Self:
         pictures = (self.image, self.upload, self.url)
-        given = sum(value is not None for value in (*pictures, self.id, self.text, self.class_))
+        named = (self.id, self.text, self.class_, self.concept)
+        given = sum(value is not None for value in (*pictures, *named))
         if given != 1:
             raise ValueError(
-                f"a term has exactly one of image, upload, url, id, text, class, not {given}"
+                f"a term has exactly one of image, upload, url, id, text, class, concept, "
+                f"not {given}"
             )
         if self.box is not None and not self.is_picture:
             raise ValueError("a box needs a picture to be a part of")

@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from visavis.embedders.base import Embedder
 from visavis.errors import FilterError
+from visavis.flows.concepts.marks import as_name
 from visavis.image_index import ImageIndex
 from visavis.images.metadata import GPS
 from visavis.server.api.bodies import read_search
@@ -25,6 +26,7 @@ from visavis.server.state import State, state_of
 from visavis.types import (
     By,
     ClassTerm,
+    ConceptTerm,
     ImageTerm,
     Query,
     RecordTerm,
@@ -144,6 +146,8 @@ def query_term(term: TermIn, files: Sequence[bytes], fetched: dict[str, bytes]) 
         return TextTerm(term.text, term.weight)
     if term.class_ is not None:
         return ClassTerm(term.class_, term.weight)
+    if term.concept is not None:
+        return ConceptTerm(as_name(term.concept), term.weight)
     if term.url is not None:
         return ImageTerm(fetched[term.url], term.box, term.weight)
     if term.upload is not None:

@@ -1,0 +1,1 @@
+"""`visavis concept`."""

@@ -1,0 +1,1 @@
+"""Concepts: what people mean, learned from the records that they have marked."""

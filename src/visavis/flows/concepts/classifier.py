@@ -1,0 +1,98 @@
+"""A small classifier over vectors: the direction in which they become such, and where that begins.
+
+Logistic regression with a squared penalty, by Newton's method in the coordinates that the vectors
+span, and half as much of the sum of marks (Rocchio 1971), which is the better of the two while
+there are few. A direction is the query: the dot product with it ranks records, so that every store
+can search by it. Records picked by chance are weak negatives, as few of them are such.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.types import Vectors
+
+_Matrix = NDArray[np.float64]
+
+_PENALTY = 1 / 3  # on the squared length of the direction
+_SUM = 0.5  # of the sum of marks, beside a direction of length 1
+_AGAINST = 0.5  # of a mark that says no, in that sum
+_DEVIATIONS = 2.6  # chosen on classes of pascal and grocery, see benchmarks/marks.py
+_FEW = 10  # records, of which no spread can be told
+_STEPS = 30
+_CLOSE = 1e-6  # a step that changes less ends the search
+
+
+def direction(yes: Vectors, no: Vectors, random: Vectors) -> Vectors:
+    """The unit vector (dim,) along which such records are far ahead.
+
+    Args:
+        yes: (n, dim), unit vectors of what is such; at least one.
+        no: (m, dim), of what is not.
+        random: (k, dim), of records picked by chance.
+    """
+    rows = np.concatenate([yes, no, random]).astype(np.float64)
+    such, others = rows[: len(yes)], rows[len(yes) : len(yes) + len(no)]
+    total = _unit(such.sum(axis=0) - _AGAINST * others.sum(axis=0), such[0])
+    if len(rows) == len(yes):  # nothing to tell them from
+        return total.astype(np.float32)
+    target = np.zeros(len(rows))
+    target[: len(yes)] = 1.0
+    learned = _unit(logistic_normal(rows, target), total)
+    return _unit(learned + _SUM * total, such[0]).astype(np.float32)
+
+
+def cut(learned: Vectors, yes: Vectors, no: Vectors, random: Vectors) -> float | None:
+    """The score along a direction from which on a record is such; None: too few to tell by.
+
+    So far above the mean of records picked by chance (k, dim) that of those that are not such about
+    one in a hundred passes, but never above half-way between the marked ones: else many of those
+    picked are such themselves.
+    """
+    scores = random.astype(np.float64) @ learned
+    if len(scores) < _FEW:
+        return None
+    marked = float(np.median(no @ learned)) if len(no) else -1.0
+    half_way = (float(np.median(yes @ learned)) + max(float(scores.mean()), marked)) / 2
+    others = scores[scores < half_way]
+    if len(others) < _FEW:
+        return half_way
+    return min(half_way, float(others.mean() + _DEVIATIONS * others.std()))
+
+
+def _unit(vector: _Matrix, otherwise: _Matrix) -> _Matrix:
+    length = float(np.linalg.norm(vector))
+    return otherwise if length < 1e-9 else np.asarray(vector / length)
+
+
+def logistic_normal(rows: _Matrix, target: _Matrix) -> _Matrix:
+    """The normal (dim,) of a logistic regression; Newton's method, Bishop 2006, section 4.3.3.
+
+    Args:
+        rows: (n, dim).
+        target: (n,), 1 for what is such and 0 for what is not.
+    """
+    coordinates, back = _spanned(rows)
+    design = np.hstack([coordinates, np.ones((len(rows), 1))])
+    penalty = np.full(design.shape[1], _PENALTY)
+    penalty[-1] = 1e-6  # of the offset, for a matrix that can be solved in any case
+    weights = np.zeros(design.shape[1])
+    for _ in range(_STEPS):
+        likely = 1 / (1 + np.exp(-(design @ weights)))
+        slope = design.T @ (likely - target) + penalty * weights
+        bend = (design * np.maximum(likely * (1 - likely), 1e-6)[:, None]).T @ design
+        step = np.linalg.solve(bend + np.diag(penalty), slope)
+        weights -= step
+        if float(np.abs(step).max()) < _CLOSE:
+            break
+    return np.asarray(back @ weights[:-1])
+
+
+def _spanned(rows: _Matrix) -> tuple[_Matrix, _Matrix]:
+    """Rows in as few coordinates as they span (n, r), and the way back from these (dim, r)."""
+    count, dim = rows.shape
+    if count >= dim:
+        return rows, np.eye(dim)
+    values, vectors = np.linalg.eigh(rows @ rows.T)
+    large = values > 1e-9 * values[-1]
+    roots = np.sqrt(values[large])
+    return vectors[:, large] * roots, rows.T @ (vectors[:, large] / roots)

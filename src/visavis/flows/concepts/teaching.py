@@ -1,0 +1,103 @@
+"""Concepts as users hold them: `index.concept(name)` and `index.concepts`."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from visavis.errors import UsageError
+from visavis.flows.concepts.lessons import Lesson, Lessons
+from visavis.flows.concepts.marks import ConceptSummary, KeptMarks, Mark, Marked, as_name
+from visavis.store.base import VectorStore
+from visavis.store.open import Writing
+
+
+@dataclass(frozen=True, slots=True)
+class Concept:
+    """Something that people mean by marks; it is there from its first mark on.
+
+    ```python
+    concept = index.concept("our mugs")
+    concept.mark(["a.jpg", "b.jpg"])
+    concept.mark(["c.jpg"], good=False)
+    index.search("concept:our mugs")
+    ```
+    """
+
+    name: str
+    _store: VectorStore
+    _writing: Writing
+    _lessons: Lessons
+
+    def mark(self, ids: str | Iterable[str], good: bool = True) -> Marked:
+        """Say of records that they are such, or with `good=False` that they are not.
+
+        Of what was marked before, the new mark counts; `Marked.turned` names what said the
+        opposite.
+
+        Raises RecordNotFoundError, and marks nothing, where no record has one of the ids;
+        UsageError for too many marks, StoreUnsupportedError, IndexLockedError.
+        """
+        return self.mark_all(
+            (ids, good),
+        )
+
+    def mark_all(self, *said: tuple[str | Iterable[str], bool]) -> Marked:
+        """The same for records that are such and others that are not, at once.
+
+        Of an id that is named twice the last counts, and is among `Marked.turned`.
+        """
+        wanted = [(id, good) for ids, good in said for id in _as_ids(ids)]
+        if not wanted:
+            raise UsageError("say which records to mark: their ids")
+        with self._writing():
+            kept = KeptMarks(self._store)
+            marks = [Mark(id, self._store.get(id).sha256, good) for id, good in wanted]
+            return kept.put(self.name, marks)
+
+    def unmark(self, ids: str | Iterable[str]) -> ConceptSummary:
+        """Take marks back, also of records that have left the index.
+
+        Raises ConceptNotFoundError, and UsageError where one has no mark; then all marks stay.
+        """
+        with self._writing():
+            self.summary()
+            return KeptMarks(self._store).take_back(self.name, _as_ids(ids))
+
+    def marks(self) -> tuple[Mark, ...]:
+        """All marks, the latest last. Raises ConceptNotFoundError."""
+        self.summary()
+        return KeptMarks(self._store).of(self.name)
+
+    def summary(self) -> ConceptSummary:
+        """How many marks there are. Raises ConceptNotFoundError."""
+        return KeptMarks(self._store).summary(self.name)
+
+    def lesson(self) -> Lesson:
+        """What the marks come to. Raises ConceptNotFoundError, UsageError."""
+        return self._lessons.of(self.name)
+
+    def remove(self) -> None:
+        """Forget the concept with all its marks. Raises ConceptNotFoundError."""
+        with self._writing():
+            self.summary()
+            KeptMarks(self._store).remove(self.name)
+
+
+class Concepts:
+    """All concepts of an index: `index.concepts`."""
+
+    def __init__(self, store: VectorStore, writing: Writing) -> None:
+        """Made by ImageIndex."""
+        self._store = store
+        self._writing = writing
+        self.lessons = Lessons(store)
+
+    def named(self, name: str) -> Concept:
+        """The concept with a name, be there marks of it or not. Raises UsageError for odd names."""
+        return Concept(as_name(name), self._store, self._writing, self.lessons)
+
+    def __iter__(self) -> Iterator[ConceptSummary]:
+        return iter(KeptMarks(self._store).concepts().values())
+
+
+def _as_ids(ids: str | Iterable[str]) -> Sequence[str]:
+    return [ids] if isinstance(ids, str) else list(ids)

@@ -1,0 +1,1 @@
+"""Concepts over HTTP: their marks, and what these come to."""

@@ -1,0 +1,90 @@
+"""`visavis concept`, and concepts among the terms of `visavis search`."""
+
+import io
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from visavis.cli.main import run
+from visavis.image_index import ImageIndex
+
+
+@pytest.fixture
+def shop(gallery: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An index of sixteen drawn pictures, the one that commands use."""
+    with ImageIndex.create(tmp_path / "shop.index", "classic") as index:
+        index.add(gallery)
+    monkeypatch.setenv("VISAVIS_INDEX", str(tmp_path / "shop.index"))
+    return tmp_path / "shop.index"
+
+
+def said(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> tuple[str, str]:
+    capsys.readouterr()
+    assert run(list(arguments)) == code
+    captured = capsys.readouterr()
+    return captured.out, captured.err
+
+
+def test_a_concept_is_marked_searched_shown_and_removed(
+    shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mugs = ("mug-01-front", "id:mug-01-close")
+    assert said(capsys, "concept", "mark", "mugs", *mugs)[0] == "mugs: 2 yes, 0 no (2 new)\n"
+    said(capsys, "concept", "mark", "mugs", "lamp-01-front", "--no")
+    out, _ = said(capsys, "search", "concept:mugs", "-k", "2")
+    assert {line.split("\t")[1] for line in out.splitlines()} == {"mug-01-front", "mug-01-close"}
+    out, err = said(capsys, "concept", "show", "mugs")
+    assert out == "yes\tmug-01-front\nyes\tmug-01-close\nno\tlamp-01-front\n"
+    assert err.startswith("mugs: 2 yes, 1 no; such from a score of 0.")
+    shape = json.loads(said(capsys, "concept", "show", "mugs", "--json")[0])
+    assert shape["marks"][2] == {"id": "lamp-01-front", "good": False, "here": True}
+    assert 0 < shape["similar_from"] < 1
+    assert said(capsys, "concept", "list")[0] == "mugs\t2 yes\t1 no\n"
+    listed = json.loads(said(capsys, "concept", "list", "--json")[0])
+    assert listed == {"concepts": [{"name": "mugs", "yes": 2, "no": 1}]}
+    assert said(capsys, "concept", "unmark", "mugs", "lamp-01-front")[0] == "mugs: 2 yes, 0 no\n"
+    assert said(capsys, "concept", "remove", "mugs")[0] == "removed mugs: 2 yes, 0 no\n"
+    assert "no concepts yet" in said(capsys, "concept", "list")[1]
+
+
+def test_ids_come_from_standard_input_and_turned_marks_are_said(
+    shop: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said(capsys, "concept", "mark", "mugs", "mug-01-front")
+    monkeypatch.setattr(sys, "stdin", io.StringIO("mug-01-front\n\nlamp-01-front\n"))
+    out, err = said(capsys, "concept", "mark", "mugs", "-", "--no")
+    assert out == "mugs: 0 yes, 2 no (1 new)\n"
+    assert err == "note: the last mark counts; mug-01-front had the opposite before\n"
+    assert "nothing is marked as 'mugs' yet" in said(capsys, "concept", "show", "mugs")[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("search", "concept:nothing"), "no concept is called 'nothing'"),
+        (("search", "concept:a,b"), "a concept's name holds no ','"),
+        (("search", "concept:"), "a concept's name has 1 to 100 characters"),
+        (("concept", "mark", "mugs", "no such id"), "no record has the id 'no such id'"),
+        (("concept", "mark", "mugs"), "Missing argument"),
+        (("concept", "unmark", "nothing", "mug-01-front"), "no concept is called 'nothing'"),
+        (("concept", "remove", "nothing"), "no concept is called 'nothing'"),
+        (("concept", "show", "nothing"), "no concept is called 'nothing'"),
+    ],
+)
+def test_bad_input_is_one_sentence(
+    shop: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], sentence: str
+) -> None:
+    out, err = said(capsys, *arguments, code=2)
+    assert not out
+    assert sentence in err
+    assert len(err.splitlines()) == 1
+
+
+def test_a_contact_sheet_names_the_concept(
+    shop: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    said(capsys, "concept", "mark", "mugs", "mug-01-front")
+    said(capsys, "search", "concept:mugs", "--sheet", str(tmp_path / "sheet.html"))
+    assert "mugs" in (tmp_path / "sheet.html").read_text(encoding="utf-8")

@@ -1,0 +1,88 @@
+"""A direction learned from marks, against its own definition and worked by hand."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from visavis.flows.concepts.classifier import cut, direction, logistic_normal
+from visavis.types import Vectors
+
+NONE = np.zeros((0, 3), np.float32)
+NONE20 = np.zeros((0, 20), np.float32)
+
+
+def unit(*rows: tuple[float, ...]) -> Vectors:
+    vectors = np.array(rows, np.float32)
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
+
+
+def loss(normal: NDArray[np.float64], offset: float, rows: Vectors, such: Vectors) -> float:
+    """What the regression makes small, written down once more from its definition."""
+    margins = (2 * such - 1) * (rows @ normal + offset)
+    return float(np.log1p(np.exp(-margins)).sum() + normal @ normal / 6)
+
+
+def test_of_two_opposites_the_direction_is_what_one_works_out_by_hand() -> None:
+    found = direction(unit((1, 0, 0)), unit((0, 1, 0)), NONE)
+    wanted = np.array([1, -1, 0]) / 2**0.5 + 0.5 * np.array([1, -0.5, 0]) / 1.25**0.5
+    assert found == pytest.approx(wanted / np.linalg.norm(wanted), abs=1e-5)
+
+
+@pytest.mark.parametrize("dim", [6, 60], ids=["more rows than dimensions", "fewer"])
+def test_no_other_normal_has_a_smaller_loss(dim: int) -> None:
+    chance = np.random.default_rng(3)
+    rows = unit(*map(tuple, chance.standard_normal((40, dim))))
+    such = np.r_[np.ones(5), np.zeros(35)]
+    found = logistic_normal(rows.astype(np.float64), such)
+    offsets = np.linspace(-6, 2, 801)
+
+    def best(normal: NDArray[np.float64]) -> float:
+        return min(loss(normal, offset, rows, such) for offset in offsets)
+
+    least = best(found)
+    for _ in range(10):
+        assert best(found + 0.2 * chance.standard_normal(dim)) > least
+
+
+def test_the_cut_lies_above_what_was_picked_by_chance() -> None:
+    chance = np.random.default_rng(5)
+    random = unit(*map(tuple, chance.standard_normal((300, 20))))
+    along = unit(tuple(chance.standard_normal(20)))
+    least = cut(along[0], along, NONE20, random)
+    assert least is not None
+    fresh = unit(*map(tuple, chance.standard_normal((5_000, 20))))
+    assert 0.001 < float((fresh @ along[0] >= least).mean()) < 0.02
+    assert cut(along[0], along, NONE20, random[:9]) is None
+
+
+def test_the_cut_is_within_reach_where_half_of_all_are_such() -> None:
+    chance = np.random.default_rng(6)
+    such = unit(*map(tuple, chance.normal(0, 0.2, (60, 8)) + np.eye(8)[0]))
+    others = unit(*map(tuple, chance.normal(0, 0.2, (60, 8)) + np.eye(8)[1]))
+    along = direction(such[:5], others[:5], np.concatenate([such[5:20], others[5:20]]))
+    least = cut(along, such[:5], others[:5], np.concatenate([such[20:], others[20:]]))
+    assert least is not None
+    assert float((such @ along >= least).mean()) > 0.9
+    assert float((others @ along >= least).mean()) < 0.1
+
+
+@pytest.mark.parametrize("dim", [2, 400], ids=["more rows than dimensions", "fewer"])
+def test_marks_that_contradict_one_another_and_many_dimensions_still_give_a_unit_vector(
+    dim: int,
+) -> None:
+    chance = np.random.default_rng(4)
+    rows = unit(*map(tuple, chance.standard_normal((30, dim))))
+    for yes, no, random in (
+        (rows[:3], rows[:3], rows[:0]),
+        (rows[:3], rows[:0], rows[:0]),
+        (np.repeat(rows[:1], 9, 0), rows[:1], rows[3:]),
+    ):
+        found = direction(yes, no, random)
+        assert found.shape == (dim,)
+        assert found.dtype == np.float32
+        assert np.linalg.norm(found) == pytest.approx(1, abs=1e-5)
+
+
+def test_one_picture_alone_is_searched_for_as_it_is() -> None:
+    rows = unit((0.2, 0.9, 0.1))
+    assert direction(rows, NONE, NONE) == pytest.approx(rows[0], abs=1e-6)

@@ -22,14 +22,13 @@ SHARDER = """
 import sys
 from visavis.embedders.registry import load_embedder
 from visavis.exchange.shards import indexing
-from visavis.exchange.shards.making import ShardOptions
-from visavis.exchange.shards.place import ShardFolder
+from visavis.exchange.shards.place import ShardPlace
 from visavis.sources.folder import FolderSource
 indexing.ROWS = 16
 def progress(report):
     print(report.added + report.unchanged, flush=True)
-indexing.index_to_shards(FolderSource(sys.argv[1]), ShardFolder(sys.argv[2]),
-    load_embedder("fake"), ShardOptions(jobs=2), progress)
+indexing.index_to_shards(FolderSource(sys.argv[1]), ShardPlace(sys.argv[2]),
+    load_embedder("fake"), indexing.ShardOptions(jobs=2), progress)
 print("done", flush=True)
 """
 LOADER = """

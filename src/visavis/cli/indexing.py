@@ -54,7 +54,8 @@ def index(
         typer.Option(
             "--shards",
             metavar="DIR",
-            help="Write Parquet shards into this folder instead of an index, for `visavis load`.",
+            help="Write Parquet shards into this folder (s3:// too) instead of an index, for "
+            "`visavis load`.",
         ),
     ] = None,
     thumbnails: Annotated[

@@ -6,7 +6,7 @@ from dataclasses import replace
 from importlib import import_module
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -157,11 +157,11 @@ def _alike(values: Sequence[Any]) -> list[Any]:
     return [None if value is None else kind(value) for value in values]
 
 
-def reading(path: Path, names: Names) -> Found:
-    """A Parquet file with a column of vectors."""
+def reading(path: Path | str, names: Names, opened: BinaryIO | None = None) -> Found:
+    """A Parquet file with a column of vectors; an `opened` one is only called by its path."""
     arrow = pyarrow()
     with sound(path, "Parquet"):
-        file = pyarrow(".parquet").ParquetFile(path, page_checksum_verification=True)
+        file = pyarrow(".parquet").ParquetFile(opened or path, page_checksum_verification=True)
         schema = file.schema_arrow
         lists = [f for f in schema if _is_vectors(arrow, f.type)]
     vector = names.vector_among(path, [f.name for f in lists])

@@ -37,6 +37,7 @@ CopyProgress = Callable[[IndexReport, int], None]
 _COMPARED = 500  # records that are read back
 _NEAR = 2e-3  # by which the numbers of a vector may differ in 16 bits
 _SEED = 20_261
+_APART = ("folder", "bucket")  # sources whose ids are paths, and may be another one's as well
 
 
 @dataclass(slots=True)
@@ -194,7 +195,7 @@ class _Copying:
     def _taking(self, row: SourceRow) -> Taking:
         copy = self._copy
         others = {other.prefix for other in copy.sources() if other.kind == row.kind}
-        apart = row.kind == "folder" or row.prefix != ""
+        apart = row.kind in _APART or row.prefix != ""
         free = not apart or row.prefix not in others
         made = copy.source(row.kind, row.uri, apart=apart, prefix=row.prefix if free else None)
         if made.prefix != row.prefix:

@@ -8,6 +8,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TypedDict, Unpack
 
+from visavis.buckets.address import is_object
 from visavis.embedders.registry import load_embedder
 from visavis.errors import (
     ModelNotFoundError,
@@ -55,7 +56,8 @@ def import_vectors(file: str | Path, index: Place, **options: Unpack[ImportOptio
     """Take ids, vectors and fields from a file into an index, which is made if need be.
 
     Args:
-        file: HDF5, Parquet, npz, CSV or FAISS, by visavis or by others; or a folder of shards.
+        file: HDF5, Parquet, npz, CSV or FAISS, by visavis or by others; or a folder of shards,
+            also s3://BUCKET/PREFIX.
         index: The folder of the index.
         options: See ImportOptions.
 
@@ -67,8 +69,8 @@ def import_vectors(file: str | Path, index: Place, **options: Unpack[ImportOptio
     only_known(options, ImportOptions)
     started = time.monotonic()
     path, wait = Path(file), options.get("lock_seconds", 10.0)
-    if path.is_dir():
-        return _shards(path, index, wait, options)
+    if is_object(file) or path.is_dir():
+        return _shards(file, index, wait, options)
     reading = format_of(path, _READING)
     if not path.is_file():
         raise SourceError(f"{path}: there is no such file")
@@ -96,7 +98,7 @@ def import_vectors(file: str | Path, index: Place, **options: Unpack[ImportOptio
     return report
 
 
-def _shards(path: Path, index: Place, wait: float, options: ImportOptions) -> IndexReport:
+def _shards(path: str | Path, index: Place, wait: float, options: ImportOptions) -> IndexReport:
     """Load shards, which say everything themselves."""
     given = [name for name in ("model", "id_column", "vector_column") if options.get(name)]
     if given:

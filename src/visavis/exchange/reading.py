@@ -30,7 +30,7 @@ class Rough(NamedTuple):
 class Found:
     """A file in which vectors were found."""
 
-    path: Path
+    path: Path | str
     count: int
     dim: int | None
     """None: the first row decides."""
@@ -47,17 +47,17 @@ class Names(NamedTuple):
     id: str | None = None
     vector: str | None = None
 
-    def id_among(self, path: Path, names: Sequence[str]) -> str:
+    def id_among(self, path: Path | str, names: Sequence[str]) -> str:
         """The column of the ids."""
         return _chosen(path, self.id, _IDS, names, "ids", "--id-column", alone=False)
 
-    def vector_among(self, path: Path, names: Sequence[str]) -> str:
+    def vector_among(self, path: Path | str, names: Sequence[str]) -> str:
         """The column of the vectors; where there is only one that has vectors, that."""
         return _chosen(path, self.vector, _VECTORS, names, "vectors", "--vector-column", alone=True)
 
 
 def _chosen(
-    path: Path,
+    path: Path | str,
     given: str | None,
     usual: Sequence[str],
     names: Sequence[str],
@@ -85,7 +85,7 @@ def _there(names: Sequence[str]) -> str:
 
 
 @contextmanager
-def sound(path: Path, kind: str) -> Iterator[None]:
+def sound(path: Path | str, kind: str) -> Iterator[None]:
     """What goes wrong with a file, whatever the library raises, as a SourceError."""
     try:
         yield

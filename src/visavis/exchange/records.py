@@ -33,7 +33,7 @@ class FileRows(NamedTuple):
     """Whether the vectors had other lengths than 1."""
 
 
-def records_of(part: Rough, path: Path, note: Note | None, dim: int) -> FileRows:
+def records_of(part: Rough, path: Path | str, note: Note | None, dim: int) -> FileRows:
     """The rows that can be records, with vectors of so many dimensions and unit length."""
     vectors = part.vectors
     if vectors.shape[1:] != (dim,):
@@ -86,14 +86,14 @@ def _is_text(text: str) -> bool:
 
 
 def _record(
-    id: str, given: Mapping[str, Any], vector: Vectors, path: Path, note: Note | None
+    id: str, given: Mapping[str, Any], vector: Vectors, path: Path | str, note: Note | None
 ) -> ImageRecord:
     values = {name: kept for name, value in given.items() if (kept := _as_value(value)) is not None}
     facts = {name: values.pop(name) for name in FACTS if _is_fact(name, values.get(name))}
     sha256 = str(facts.get("sha256", ""))
     if note is None:
         fields = values
-        uri = str(facts.get("uri") or _uri(values, path) or id)
+        uri = str(facts.get("uri") or _uri(values, Path(path)) or id)
     else:
         if note.columns.get(LABELS) is None:
             values.pop(LABELS, None)  # a second name of one of the others

@@ -14,7 +14,7 @@ R = TypeVar("R")
 
 
 def ahead(
-    items: Iterable[T], work: Callable[[list[T]], R], workers: int, name: str, batch: int = BATCH
+    items: Iterable[T], work: Callable[[list[T]], R], workers: int, name: str
 ) -> Generator[R, None, None]:
     """What `work` makes of batches of the items, in their order.
 
@@ -24,17 +24,16 @@ def ahead(
 
     Args:
         items: Read lazily, on the caller's thread.
-        work: Called with up to `batch` items, on threads.
+        work: Called with up to BATCH items, on threads.
         workers: How many of these.
         name: What the threads are called.
-        batch: Items that are worked on together.
     """
     left = iter(items)
     running: deque[Future[R]] = deque()
     pool = ThreadPoolExecutor(workers, name)
     try:
-        while some := list(islice(left, batch)):
-            running.append(pool.submit(work, some))
+        while batch := list(islice(left, BATCH)):
+            running.append(pool.submit(work, batch))
             if len(running) > 2 * workers:
                 yield running.popleft().result()
         while running:

@@ -7,10 +7,9 @@ import numpy as np
 from visavis import ImageIndex
 from visavis.embedders.registry import load_embedder
 from visavis.exchange.copying import copy_index
-from visavis.exchange.shards.indexing import index_to_shards
+from visavis.exchange.shards.indexing import ShardOptions, index_to_shards
 from visavis.exchange.shards.loading import load_shards
-from visavis.exchange.shards.making import ShardOptions
-from visavis.exchange.shards.place import ShardFolder
+from visavis.exchange.shards.place import ShardPlace
 from visavis.sources.folder import FolderSource
 
 
@@ -41,7 +40,7 @@ def test_an_index_goes_to_milvus_and_back(gallery: Path, place: str, tmp_path: P
 def test_shards_are_loaded_into_milvus_once(gallery: Path, place: str, tmp_path: Path) -> None:
     source = FolderSource(gallery.parent / "images")
     model, options = load_embedder("classic"), ShardOptions(jobs=2)
-    index_to_shards(source, ShardFolder(tmp_path / "shards"), model, options)
+    index_to_shards(source, ShardPlace(tmp_path / "shards"), model, options)
     for added in (16, 0):
         loaded = load_shards([tmp_path / "shards"], place)
         assert (loaded.report.added, loaded.report.unchanged) == (added, 16 - added)

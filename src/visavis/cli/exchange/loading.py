@@ -14,7 +14,7 @@ def load(
         list[str],
         typer.Argument(
             metavar="SHARDS...",
-            help="Folders of shards, or single ones; exports in Parquet as well.",
+            help="Folders of shards (s3:// too), or single ones; exports in Parquet as well.",
             show_default=False,
         ),
     ],

@@ -31,16 +31,16 @@ def index_shards(
 
     from visavis.embedders.registry import DEFAULT_MODEL, load_embedder
     from visavis.exchange.shards.held import first_model
-    from visavis.exchange.shards.indexing import index_to_shards
-    from visavis.exchange.shards.making import ShardOptions
-    from visavis.exchange.shards.place import ShardFolder
+    from visavis.exchange.shards.indexing import ShardOptions, index_to_shards
+    from visavis.exchange.shards.place import ShardPlace
     from visavis.flows.ingest_all import one_by_one
 
-    place = ShardFolder(shards)
+    place = ShardPlace(shards)
     name = model or first_model(place) or given.model or DEFAULT_MODEL
     embedder = load_embedder(name, threads=1, device=given.device)
-    options = ShardOptions(thumbnails, given.max_pixels, given.jobs or os.cpu_count() or 1)
-    run = partial(index_to_shards, place=place, embedder=embedder, options=options, refresh=refresh)
+    jobs = given.jobs or os.cpu_count() or 1
+    options = ShardOptions(thumbnails, refresh, jobs, given.max_pixels)
+    run = partial(index_to_shards, place=place, embedder=embedder, options=options)
     report, refused = one_by_one(
         sources, lambda source, forward: run(source, progress=forward), progress
     )

@@ -44,8 +44,8 @@ class Held(NamedTuple):
 
 def glance(place: ShardPlace, name: str) -> Glance:
     """Read the end of a shard alone. Raises SourceError for what is none."""
-    path = place.file(name)
-    with sound(path, "Parquet"), pyarrow(".parquet").ParquetFile(path) as file:
+    path, parquet = place.at(name), pyarrow(".parquet")
+    with sound(path, "Parquet"), place.open(name) as opened, parquet.ParquetFile(opened) as file:
         schema, rows = file.schema_arrow, file.metadata.num_rows
         note = read_note((schema.metadata or {}).get(NOTE.encode()))
         vector = schema.field(VECTOR).type if VECTOR in schema.names else None
@@ -102,15 +102,14 @@ def check_model(place: ShardPlace, found: Glance, model: ModelFacts) -> None:
         return
     what = repr(model.name) if by.name != model.name else f"another version of {by.name!r}"
     raise IndexIncompatibleError(
-        f"{place.file(found.name)}: {by.name!r} made the vectors of this shard, not {what}; give "
+        f"{place.at(found.name)}: {by.name!r} made the vectors of this shard, not {what}; give "
         "shards of another model a folder of their own"
     )
 
 
 def _listed(place: ShardPlace, name: str) -> Iterator[Numbers]:
-    path = place.file(name)
-    with sound(path, "Parquet"):
-        table = pyarrow(".parquet").read_table(path, columns=[LISTED])
+    with sound(place.at(name), "Parquet"), place.open(name) as opened:
+        table = pyarrow(".parquet").read_table(opened, columns=[LISTED])
         yield table[LISTED].to_numpy().astype(np.uint64)
 
 

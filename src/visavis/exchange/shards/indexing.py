@@ -2,18 +2,27 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from visavis.embedders.base import Embedder
 from visavis.errors import SourceError
+from visavis.exchange.layout import Origin
 from visavis.exchange.shards.digests import Digests
 from visavis.exchange.shards.held import held
-from visavis.exchange.shards.making import ROWS, ShardOptions, made, origin_of, write
 from visavis.exchange.shards.place import ShardPlace
-from visavis.exchange.shards.shard import ShardRow, id_digest, listed
+from visavis.exchange.shards.shard import (
+    ROWS,
+    THUMBNAIL_SIDE,
+    ShardRow,
+    id_digest,
+    listed,
+    packed,
+)
 from visavis.flows.shared_files import repeated
+from visavis.flows.workers.base import Hire, Job
+from visavis.flows.workers.threads import Threads
+from visavis.images.decode import MAX_PIXELS
 from visavis.sources.base import Noting, Source
 from visavis.store.base import ModelFacts
 from visavis.types import Entry, Failure, IndexReport
@@ -22,6 +31,22 @@ Progress = Callable[[IndexReport], None]
 """Called with the report so far, which counts what is ready, too."""
 
 _LOOK_UP = 512
+
+
+@dataclass(frozen=True, slots=True)
+class ShardOptions:
+    """How pictures become rows of shards."""
+
+    thumbnails: bool = False
+    """Whether rows have small pictures as well."""
+    refresh: bool = False
+    """Whether images are read again that shards have as they are."""
+    jobs: int = 1
+    """Threads that decode and embed."""
+    max_pixels: int = MAX_PIXELS
+    """Pictures with more pixels (in the header) are refused."""
+    hire: Hire = Threads
+    """Finds those who read, decode and embed."""
 
 
 class Wanted:
@@ -37,14 +62,13 @@ class Wanted:
         source: Source,
         place: ShardPlace,
         model: ModelFacts,
-        *,
-        thumbnails: bool = False,
-        refresh: bool = False,
+        options: ShardOptions,
     ) -> None:
         self._source = source
-        self._refresh = refresh
+        self._refresh = options.refresh
         self._place = place
-        found = held(place, model, origin_of(source), thumbnails=thumbnails)
+        origin = Origin(source.kind, source.uri, not source.owns_ids)
+        found = held(place, model, origin, thumbnails=options.thumbnails)
         self._held = found.listed
         self.report = IndexReport(failed=found.failed)
 
@@ -96,36 +120,84 @@ def index_to_shards(
     embedder: Embedder,
     options: ShardOptions,
     progress: Progress | None = None,
-    *,
-    refresh: bool = False,
 ) -> IndexReport:
     """Write shards of all images of a source that those of a place do not have; see `Wanted`.
 
-    A stop at any moment loses at most the shard in hand. Raises what the source, the model and the
-    place raise; what was written before stays.
+    A stop at any moment loses at most the shard in hand. Raises what the source, the model, the
+    workers and the place raise; what was written before stays.
     """
+    run = _Run(source, place, embedder, options, progress)
     started = time.monotonic()
-    facts = ModelFacts(embedder.name, embedder.ref, embedder.fingerprint, embedder.dim)
-    wanted = Wanted(source, place, facts, thumbnails=options.thumbnails, refresh=refresh)
-    origin, report, waiting = origin_of(source), wanted.report, list[ShardRow]()
-    options = replace(options, readers=source.readers)
     try:
-        with closing(made(wanted.entries(), source.read, embedder, options)) as parts:
-            for part in parts:
-                waiting += part.rows
-                report.failed += part.failed
-                report.notes += part.notes
-                if len(waiting) >= ROWS:
-                    write(waiting, embedder, origin, place)
-                    report.added += len(waiting)
-                    waiting = []
-                if progress is not None:
-                    progress(replace(report, added=report.added + len(waiting)))
-    finally:  # also on Ctrl-C: what is ready is kept
-        write(waiting, embedder, origin, place)
-        report.added += len(waiting)
-        report.seconds = time.monotonic() - started
-    return report
+        run.all_entries()
+    finally:
+        run.report.seconds = time.monotonic() - started
+    return run.report
+
+
+class _Run:
+    """One run over one source."""
+
+    def __init__(
+        self,
+        source: Source,
+        place: ShardPlace,
+        embedder: Embedder,
+        options: ShardOptions,
+        progress: Progress | None,
+    ) -> None:
+        self._place = place
+        self._progress = progress
+        self._origin = Origin(source.kind, source.uri, not source.owns_ids)
+        self._model = ModelFacts(embedder.name, embedder.ref, embedder.fingerprint, embedder.dim)
+        self._wanted = Wanted(source, place, self._model, options)
+        side = THUMBNAIL_SIDE if options.thumbnails else None
+        job = Job(source, embedder, options.jobs, options.max_pixels, side)
+        self._workers = options.hire(job)
+        self._flying: dict[str, int] = {}  # ids on their way, and what was listed
+        self._rows: list[ShardRow] = []
+        self.report = self._wanted.report
+
+    def all_entries(self) -> None:
+        try:
+            for entry in self._wanted.entries():
+                self._flying[entry.id] = listed(entry)
+                self._workers.read(entry, None)
+                while self._workers.busy:
+                    self._take_read()
+            while self._workers.reading:
+                self._take_read()
+            self._take_made(rest=True)
+        finally:  # also on Ctrl-C: what is ready is kept, what is in hand is dropped
+            self._workers.close()
+            self._write()
+
+    def _take_read(self) -> None:
+        for id, loaded in self._workers.loaded():
+            if isinstance(loaded, Failure):
+                self.report.failed.append(loaded)
+                del self._flying[id]
+            else:
+                self._workers.embed(loaded)
+        self._take_made()
+
+    def _take_made(self, *, rest: bool = False) -> None:
+        for outcome in self._workers.made(rest=rest):
+            numbers = {id: self._flying.pop(id) for id in outcome.ids}
+            self._rows += [ShardRow(row, numbers[row.record.id]) for row in outcome.rows]
+            self.report.failed += outcome.failed
+            self.report.notes += outcome.notes
+            if len(self._rows) >= ROWS:
+                self._write()
+            if self._progress is not None:
+                ready = self.report.added + len(self._rows)
+                self._progress(replace(self.report, added=ready))
+
+    def _write(self) -> None:
+        rows, self._rows = self._rows, []
+        if rows:
+            self._place.write(*packed(rows, self._model, self._origin))
+            self.report.added += len(rows)
 
 
 def _refused(item: Entry | Failure) -> Failure | None:

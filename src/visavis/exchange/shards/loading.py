@@ -4,6 +4,7 @@ The newest shards come first, and of rows with one id the first counts: so a pic
 changed between two runs comes in as it is now, in whatever order its shards are named.
 """
 
+import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -11,14 +12,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
+from visavis.buckets.address import is_object
 from visavis.errors import IndexIncompatibleError, SourceError, VisavisError
 from visavis.exchange import arrow
 from visavis.exchange.layout import ID, SIGNATURE, THUMBNAIL, VECTOR, Origin
-from visavis.exchange.reading import Names
+from visavis.exchange.reading import Names, sound
 from visavis.exchange.records import FileRows, records_of
 from visavis.exchange.shards.held import Glance, glance
-from visavis.exchange.shards.making import THUMBNAIL_SIDE
-from visavis.exchange.shards.place import ShardFolder, ShardPlace
+from visavis.exchange.shards.place import ShardPlace, named
+from visavis.exchange.shards.shard import THUMBNAIL_SIDE
 from visavis.exchange.taking import Taking, check_model
 from visavis.flows.relation.cuts import settle
 from visavis.flows.shelving import Shelving
@@ -41,8 +43,8 @@ class _Found(NamedTuple):
     glance: Glance
 
     @property
-    def path(self) -> Path:
-        return self.place.file(self.glance.name)
+    def path(self) -> str:
+        return self.place.at(self.glance.name)
 
 
 @dataclass(slots=True)
@@ -76,7 +78,7 @@ def load_shards(
     A shard that cannot be read, or is of another model, is refused, and the others come in.
 
     Args:
-        locations: Parquet files that visavis has written, and folders of them.
+        locations: Parquet files that visavis has written, and folders of them, s3:// as well.
         index: The folder of the index, or its URL.
         lock_seconds: How long to wait for another writer.
         progress: See LoadProgress.
@@ -102,33 +104,22 @@ def load_shards(
 
 
 def _looked_at(locations: Iterable[str | Path], loaded: Loaded) -> Iterable[_Found]:
-    met: set[Path] = set()
+    met: set[str] = set()
     for location in locations:
         try:
-            place, names = _named(Path(location))
+            place, names = named(location)
         except SourceError as error:
             loaded.refused.append(error)
             continue
         for name in names:
-            path = place.file(name).absolute()
-            if path in met:
+            path = place.at(name)
+            if (one := path if is_object(path) else os.path.realpath(path)) in met:
                 continue
-            met.add(path)
+            met.add(one)
             try:
                 yield _Found(place, glance(place, name))
             except SourceError as error:
                 loaded.refused.append(error)
-
-
-def _named(location: Path) -> tuple[ShardPlace, list[str]]:
-    """A place, and which of its shards are meant."""
-    if not location.is_dir():
-        return ShardFolder(location.parent), [location.name]
-    place = ShardFolder(location)
-    names = place.names()
-    if not names:
-        raise SourceError(f"{location}: there are no shards in it (….parquet)")
-    return place, names
 
 
 def _model(found: Sequence[_Found], index: Place) -> ModelFacts:
@@ -174,16 +165,16 @@ class _Loading:
     def _take(self, one: _Found) -> None:
         note, path = one.glance.note, one.path
         check_model(self._store, note.model, path, "load them into")
-        file = arrow.reading(path, Names(ID, VECTOR))
         if not one.glance.rows:
             self._loaded.report.notes.append(f"{path}: it has no rows")
         taking = self._taking(note.origin or _itself(path))
         before = replace(taking.taken)
         try:
-            for part in file.parts():
-                rows = records_of(part, path, note, note.model.dim)
-                self._loaded.report.failed += rows.failed
-                self._put(rows, taking)
+            with sound(path, "Parquet"), one.place.open(one.glance.name) as opened:
+                for part in arrow.reading(path, Names(ID, VECTOR), opened).parts():
+                    rows = records_of(part, path, note, note.model.dim)
+                    self._loaded.report.failed += rows.failed
+                    self._put(rows, taking)
         except SourceError as error:
             count = taking.taken.added + taking.taken.unchanged - before.added - before.unchanged
             raise SourceError(f"{error}; {count} records before it were taken in") from error
@@ -229,6 +220,8 @@ def _by_content(hashes: Sequence[str], values: Sequence[object]) -> dict[str, by
     return {digest: value for digest, value in pairs if isinstance(value, bytes)}
 
 
-def _itself(path: Path) -> Origin:
+def _itself(path: str) -> Origin:
     """An export has records of any sources: to an index, it is one itself."""
-    return Origin("import", f"{IMPORTED}{path_text(str(path.absolute()))}", False)
+    if not is_object(path):
+        path = path_text(str(Path(path).absolute()))
+    return Origin("import", f"{IMPORTED}{path}", False)

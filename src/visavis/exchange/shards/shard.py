@@ -18,23 +18,30 @@ from numpy.typing import NDArray
 
 from visavis.exchange.arrow import batch_of, pyarrow, schema_of, written
 from visavis.exchange.layout import LISTED, SIGNATURE, THUMBNAIL, Origin, layout_of
+from visavis.flows.workers.base import Row
 from visavis.store.base import ModelFacts, Rows
 from visavis.store.fields import as_text
-from visavis.types import Entry, ImageRecord, Vectors
+from visavis.types import Entry, ImageRecord
 
 SUFFIX = ".parquet"
+ROWS = 1_024
+"""Of a shard: some seconds of work, and a few megabytes."""
+THUMBNAIL_SIDE = 320
+"""Pixels."""
 
 
 class ShardRow(NamedTuple):
     """A picture on its way into a shard."""
 
-    record: ImageRecord
-    vector: Vectors
-    """(dim,), of unit length."""
-    signature: bytes
-    thumbnail: bytes | None
+    made: Row
+    """The record with its vector of unit length, (dim,), its signature, and a thumbnail or none."""
     listed: int
     """See `listed`."""
+
+    @property
+    def record(self) -> ImageRecord:
+        """The record."""
+        return self.made.record
 
 
 class Shard(NamedTuple):
@@ -61,12 +68,12 @@ def packed(rows: Sequence[ShardRow], model: ModelFacts, origin: Origin) -> Shard
     arrow, records = pyarrow(), [row.record for row in rows]
     layout = layout_of(records, model, np.float16)
     layout = replace(layout, origin=origin, made=time.time())
-    vectors: NDArray[np.float32] = np.stack([row.vector for row in rows])
+    vectors: NDArray[np.float32] = np.stack([row.made.vector for row in rows])
     schema = schema_of(layout)
     batch = batch_of(layout, schema, Rows(tuple(records), vectors))
     columns = {
-        SIGNATURE: arrow.array([row.signature for row in rows], arrow.binary()),
-        THUMBNAIL: arrow.array([row.thumbnail for row in rows], arrow.binary()),
+        SIGNATURE: arrow.array([row.made.signature for row in rows], arrow.binary()),
+        THUMBNAIL: arrow.array([row.made.thumbnail for row in rows], arrow.binary()),
         LISTED: arrow.array([row.listed for row in rows], arrow.uint64()),
     }
     for name, column in columns.items():
@@ -82,7 +89,7 @@ def packed(rows: Sequence[ShardRow], model: ModelFacts, origin: Origin) -> Shard
 def _name(rows: Sequence[ShardRow], model: ModelFacts, origin: Origin) -> str:
     told = hashlib.sha256(repr((model.fingerprint, model.dim, tuple(origin))).encode())
     for row in rows:
-        facts = (row.record.id, row.record.sha256, row.listed, bool(row.thumbnail))
+        facts = (row.record.id, row.record.sha256, row.listed, bool(row.made.thumbnail))
         told.update(repr(facts).encode())
     return f"{told.hexdigest()[:32]}{SUFFIX}"
 

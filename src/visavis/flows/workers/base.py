@@ -34,6 +34,8 @@ class Job:
     """How many may decode and embed in this process."""
     max_pixels: int
     """Pictures with more pixels (in the header) are refused."""
+    thumbnail: int | None = None
+    """Rows have a small picture of so many pixels a side; None: they have none."""
 
 
 class Row(NamedTuple):
@@ -43,6 +45,8 @@ class Row(NamedTuple):
     vector: Vectors
     signature: bytes | None = None
     """None: it is kept already, as the content is known."""
+    thumbnail: bytes | None = None
+    """WebP."""
 
 
 class Outcome(NamedTuple):

@@ -9,12 +9,13 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from operator import attrgetter
 
-from visavis.embedders.base import Embedder
 from visavis.errors import ImageError
 from visavis.flows.ahead import BATCH
 from visavis.flows.loaded import LoadedImage, record_of
-from visavis.flows.looking import embedded, look_at
+from visavis.flows.looking import DecodedItem, embedded, look_at
 from visavis.flows.workers.base import Job, Outcome, Readable, Row
+from visavis.images.decode import decode
+from visavis.images.thumbnail import encode_webp, thumbnail
 from visavis.matching.signature import signature
 from visavis.types import Entry, Failure
 
@@ -75,9 +76,7 @@ class Threads:
 
     def _send_batch(self) -> None:
         if self._batch:
-            job, batch = self._job, self._batch
-            work = self._embedders.submit(made_of, batch, job.embedder, job.max_pixels)
-            self._embeds.append(work)
+            self._embeds.append(self._embedders.submit(made_of, self._batch, self._job))
             self._batch = []
 
 
@@ -90,15 +89,17 @@ def load(source: Readable, entry: Entry) -> LoadedImage | Failure:
     return LoadedImage(entry, data, hashlib.sha256(data).hexdigest())
 
 
-def made_of(batch: Sequence[LoadedImage], embedder: Embedder, max_pixels: int) -> Outcome:
+def made_of(batch: Sequence[LoadedImage], job: Job) -> Outcome:
     """The rows of some pictures."""
-    looked, failed = look_at(batch, attrgetter("data"), _uri, embedder.side, max_pixels)
-    made, refused = embedded(looked, _uri, embedder)
+    side, most = job.embedder.side, job.max_pixels
+    looked, failed = look_at(batch, attrgetter("data"), _uri, side, most)
+    made, refused = embedded(looked, _uri, job.embedder)
     rows = [
         Row(
             record_of(one.item, one.picture.width, one.picture.height),
             vector,
             signature(one.picture.pixels).packed(),
+            None if job.thumbnail is None else _small(one, job.thumbnail, most),
         )
         for one, vector in made
     ]
@@ -106,3 +107,11 @@ def made_of(batch: Sequence[LoadedImage], embedder: Embedder, max_pixels: int) -
     notes = [f"{_uri(one.item)}: {one.picture.note}" for one in noted]
     ids = [one.entry.id for one in batch]
     return Outcome(ids, rows, failed + refused, notes)
+
+
+def _small(one: DecodedItem[LoadedImage], side: int, max_pixels: int) -> bytes:
+    """A thumbnail of what was decoded; decoded again where a model wanted less than that."""
+    picture = one.picture
+    if max(picture.pixels.shape[:2]) < min(side, max(picture.width, picture.height)):
+        picture = decode(one.data, _uri(one.item), min_side=side, max_pixels=max_pixels)
+    return encode_webp(thumbnail(picture.pixels, side))

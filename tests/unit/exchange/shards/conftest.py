@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 from visavis_fake import FakeEmbedder
 
-from visavis.exchange.shards.indexing import index_to_shards
-from visavis.exchange.shards.making import ShardOptions
-from visavis.exchange.shards.place import ShardFolder
+from visavis.exchange.shards.indexing import ShardOptions, index_to_shards
+from visavis.exchange.shards.place import ShardPlace
 from visavis.sources.folder import FolderSource
 from visavis.types import IndexReport
 
@@ -37,9 +36,9 @@ def shards(tmp_path: Path) -> Path:
 def sharded(fake: FakeEmbedder, shards: Path) -> Sharded:
     """Indexes a folder, or any source, into `shards`."""
 
-    def run(source: Any, place: Path = shards, refresh: bool = False, **how: Any) -> IndexReport:
+    def run(source: Any, place: Path = shards, **how: Any) -> IndexReport:
         found = FolderSource(source) if isinstance(source, Path) else source
         options = ShardOptions(**{"jobs": 2, **how})
-        return index_to_shards(found, ShardFolder(place), fake, options, refresh=refresh)
+        return index_to_shards(found, ShardPlace(place), fake, options)
 
     return run

@@ -12,11 +12,10 @@ import pytest
 from PIL import Image
 from visavis_fake import FakeEmbedder
 
-from visavis.errors import ImageError, IndexIncompatibleError, SourceError, UsageError
+from visavis.errors import IndexIncompatibleError, SourceError, StorageFullError
 from visavis.exchange.shards import indexing
 from visavis.exchange.shards.digests import Digests
-from visavis.exchange.shards.making import ShardOptions, make_shard, origin_of
-from visavis.exchange.shards.place import ShardFolder
+from visavis.exchange.shards.place import ShardPlace
 from visavis.image_index import ImageIndex
 from visavis.sources.catalogue import CatalogueSource
 from visavis.sources.folder import FolderSource
@@ -153,9 +152,9 @@ def test_shards_of_another_model_are_refused(sharded: Sharded, photos: Path, sha
     with pytest.raises(IndexIncompatibleError, match="'fake' made the vectors of this shard"):
         indexing.index_to_shards(
             FolderSource(photos),
-            ShardFolder(shards),
+            ShardPlace(shards),
             FakeEmbedder(2, "halves"),
-            ShardOptions(),
+            indexing.ShardOptions(),
         )
 
 
@@ -172,13 +171,22 @@ def test_what_a_damaged_shard_had_is_made_again(
     assert sharded(photos).unchanged == 9
 
 
-def test_a_place_that_cannot_be_written_is_a_sentence(
+def test_a_place_that_is_no_folder_is_a_sentence(
     sharded: Sharded, photos: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_text("mine")
-    with pytest.raises(UsageError, match="cannot write the shard"):
-        sharded(photos, tmp_path / "file" / "shards")
+    with pytest.raises(SourceError, match=r"file: the shards cannot be listed \(Not a directory"):
+        sharded(photos, tmp_path / "file")
     assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_full_disk_is_a_sentence(
+    sharded: Sharded, photos: Path, tiny_disk: Callable[[str], Path]
+) -> None:
+    place = tiny_disk("4k")
+    with pytest.raises(StorageFullError, match="no space left for the shard"):
+        sharded(photos, place)
+    assert list(place.iterdir()) == []
 
 
 def test_what_is_ready_is_kept_when_the_source_breaks(
@@ -194,41 +202,6 @@ def test_what_is_ready_is_kept_when_the_source_breaks(
     with pytest.raises(SourceError, match="went away"):
         sharded(Breaking(photos))
     assert len(rows_of(shards)) > 100
-
-
-# -- what workers call -----------------------------------------------------------------------------
-
-
-def test_a_batch_made_twice_is_one_file(photos: Path, shards: Path, fake: FakeEmbedder) -> None:
-    source = FolderSource(photos)
-    entries = [entry for entry in source.entries() if isinstance(entry, Entry)]
-    entries.append(Entry("gone.png", str(photos / "gone.png"), 5, 1.0, {}))
-    for _ in range(2):
-        report = make_shard(
-            entries, source.read, fake, origin_of(source), ShardFolder(shards), ShardOptions()
-        )
-        assert report.added == 9
-        assert [Path(failure.uri).name for failure in report.failed] == ["gone.png"]
-    [path] = shards.iterdir()
-    assert len(path.stem) == 32
-    assert [row["id"] for row in rows_of(shards)] == sorted(e.id for e in entries[:-1])
-
-
-def test_a_batch_without_a_picture_leaves_no_file(shards: Path, fake: FakeEmbedder) -> None:
-    def read(entry: Entry) -> bytes:
-        raise ImageError(entry.uri, "it is on the moon")
-
-    entries = [Entry("a", "/a", 1, 1.0, {})]
-    report = make_shard(
-        entries,
-        read,
-        fake,
-        origin_of(FolderSource("/")),
-        ShardFolder(shards),
-        ShardOptions(),
-    )
-    assert (report.added, report.failed[0].reason) == (0, "it is on the moon")
-    assert not shards.exists()
 
 
 def test_digests_are_a_set() -> None:

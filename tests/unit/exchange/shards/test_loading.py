@@ -18,8 +18,9 @@ from visavis.errors import IndexIncompatibleError, IndexMissingError, SourceErro
 from visavis.exchange.layout import Origin
 from visavis.exchange.shards import indexing
 from visavis.exchange.shards.loading import Loaded, load_shards
-from visavis.exchange.shards.place import ShardFolder
+from visavis.exchange.shards.place import ShardPlace
 from visavis.exchange.shards.shard import ShardRow, packed
+from visavis.flows.workers.base import Row
 from visavis.sources.catalogue import CatalogueSource
 from visavis.store.base import ModelFacts
 from visavis.store.capabilities import has_evidence
@@ -48,7 +49,7 @@ def shard_rows(ids: list[str], seed: int = 0, **facts: Any) -> list[ShardRow]:
             "height": 3,
         }
         given |= {"sha256": f"{at + 1000 * seed:08x}" * 8, "fields": {"number": at}} | facts
-        rows.append(ShardRow(ImageRecord(id, **given), vector, b"\0" * 2592, None, at))
+        rows.append(ShardRow(Row(ImageRecord(id, **given), vector, b"\0" * 2592), at))
     return rows
 
 
@@ -56,7 +57,7 @@ def write_shard(
     folder: Path, ids: list[str], model: ModelFacts = MODEL, origin: Origin = ORIGIN, **how: Any
 ) -> Path:
     name, content = packed(shard_rows(ids, **how), model, origin)
-    ShardFolder(folder).write(name, content)
+    ShardPlace(folder).write(name, content)
     return folder / name
 
 

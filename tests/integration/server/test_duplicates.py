@@ -388,3 +388,19 @@ def test_an_older_index_says_what_it_lacks(clients: Clients, place: Path) -> Non
         database.execute("DELETE FROM signatures")
     found = scanned(clients(place / "pictures.index"))
     assert "index them again with --refresh" in " ".join(found["scan"]["notes"])
+
+
+def test_what_one_worker_has_compared_another_need_not(clients: Clients, place: Path) -> None:
+    workers = [clients(place / "pictures.index") for _ in range(2)]
+    for worker in workers:  # both begin at once
+        assert worker.get(PATH).json()["scan"]["state"] == "running"
+    first, second = (scanned(worker)["scan"]["version"] for worker in workers)
+    assert first == second
+    apps: list[Any] = [worker.app for worker in workers]
+    found = [app.state.visavis.scanner.look for app in apps]
+    reads = []
+    for app, look in zip(apps, found, strict=True):
+        with app.state.visavis.current.use() as index:
+            reads.append(look(index).done_with().reports["near_duplicate"].read)
+    assert min(reads) == 0
+    assert max(reads) > 0

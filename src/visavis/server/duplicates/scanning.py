@@ -7,20 +7,22 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 
-from visavis.errors import VisavisError
+from visavis.errors import IndexLockedError, StoreError, VisavisError
 from visavis.flows.duplicates.found import DuplicateReport
 from visavis.image_index import ImageIndex
 from visavis.server.current_index import CurrentIndex
 from visavis.server.refusals import ConflictError, NotReadyError
 from visavis.store.capabilities import faceted
+from visavis.store.open import alone
 from visavis.types import Relation
 
 _LOG = logging.getLogger("visavis.server")
 _PAUSE = 10.0  # seconds after a scan that failed, before the next is tried
+_AGAIN = 0.5  # seconds between two looks at whether another worker scans
 _POLITE = 10  # how much later than searches it gets a processor, as nice(1) counts
 
 Reports = Mapping[Relation, DuplicateReport]
@@ -138,10 +140,25 @@ class Scanner:
             self._thread = None
 
     def _scanned(self) -> Found:
-        with self._current.use() as index:
+        with self._current.use() as index, self._turn(index):
             generation = faceted(index.store).browse.generation()
             reports = index.duplicates.find_each(keep=self._keep, progress=self._note)
             return Found(reports, _version(reports), weakref.ref(index), generation)
+
+    @contextmanager
+    def _turn(self, index: ImageIndex) -> Iterator[None]:
+        """Wait until no other worker scans: what it has compared is kept, and not compared again."""
+        with ExitStack() as held:
+            while self._keep:
+                try:
+                    held.enter_context(alone(index.store, "duplicates", "looks for duplicates"))
+                    break
+                except IndexLockedError:
+                    self._note("waiting", 0, 0)
+                    self._stop.wait(_AGAIN)
+                except StoreError:  # where nothing can be written, nothing is kept either
+                    break
+            yield
 
     def _note(self, stage: str, done: int, total: int) -> None:
         if self._stop.is_set():

@@ -111,7 +111,10 @@ class ScanOut(BaseModel):
     """How far the scan is."""
 
     state: Literal["running", "done"] = Field(description="Old groups may be shown meanwhile.")
-    stage: str = Field(description="What is being done: searched, matched, compared, checked.")
+    stage: str = Field(
+        description="What is being done: searched, matched, compared, checked; or waiting, while "
+        "another worker scans."
+    )
     done: int
     total: int
     version: str | None = Field(

@@ -37,6 +37,19 @@ def test_records_are_listed_by_filters_in_an_order(indexed: Cli, drawn_index: Pa
     assert paths == [r.uri for r in cheap[:2]]
 
 
+def test_a_list_says_why_it_is_empty_or_cut(indexed: Cli, drawn_index: Path) -> None:
+    with ImageIndex.open(drawn_index) as index:
+        count = len(index)
+    for shape in ("--files", "--json", "--jsonl"):
+        none = indexed("list", "--where", "category=Mug", shape)
+        assert none.code == 0
+        assert none.err == "no record passes the filter category=Mug; did you mean category=mug?\n"
+    assert indexed("list", "--offset", 9999).err.startswith("no more records at offset 9999")
+    assert indexed("list").err == f"note: 10 of {count} records; -k N lists more\n"
+    assert indexed("list", "-k", 3).err == ""
+    assert indexed("list", "-k", 9999).err == ""
+
+
 def test_results_are_ordered_by_a_field(indexed: Cli) -> None:
     found = indexed("search", "id:mug-01-front", "-k", 12, "--jsonl").out
     asked = ["search", "id:mug-01-front", "-k", 12, "--jsonl", "--sort"]

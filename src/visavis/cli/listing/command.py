@@ -9,7 +9,10 @@ import typer
 from visavis.cli import options, terminal
 
 if TYPE_CHECKING:
-    from visavis.types import ImageRecord
+    from visavis.store.base import VectorStore
+    from visavis.types import Filter, ImageRecord
+
+_SHOWN = 10
 
 
 def list_(
@@ -31,8 +34,15 @@ def list_(
         ),
     ] = "",
     top: Annotated[
-        int, typer.Option("--top", "-k", min=1, metavar="N", help="Maximum number of records.")
-    ] = 10,
+        int | None,
+        typer.Option(
+            "--top",
+            "-k",
+            min=1,
+            metavar="N",
+            help=f"Maximum number of records. [default: {_SHOWN}]",
+        ),
+    ] = None,
     offset: Annotated[int, typer.Option(min=0, metavar="N", help="Number of records to skip.")] = 0,
     files: options.Files = False,
     print0: options.Print0 = False,
@@ -50,7 +60,12 @@ def list_(
     )
     with options.open_index(options.settings(index)) as target:
         browse = faceted(target.store).browse
-        records, total = browse.page(top, offset, as_filter(where or []), sort)
+        passing = as_filter(where or [])
+        records, total = browse.page(top or _SHOWN, offset, passing, sort)
+        if not records:
+            terminal.tell(_nothing(target.store, passing, total, offset))
+        elif top is None and offset + len(records) < total and not sys.stdout.isatty():
+            terminal.tell(f"note: {len(records)} of {total:,} records; -k N lists more")
     if json_output:
         terminal.echo_json({"images": [one.to_dict() for one in records], "total": total})
     elif jsonl:
@@ -60,6 +75,18 @@ def list_(
         print_paths([record.uri for record in records], b"\0" if print0 else b"\n")
     else:
         _print_table(records, total)
+
+
+def _nothing(store: "VectorStore", where: "Filter | None", total: int, offset: int) -> str:
+    """Why no record is listed."""
+    from visavis.filters import described
+    from visavis.flows.query.hints import hint
+
+    if total:
+        return f"no more records at offset {offset}: there are {total}"
+    if where is None:
+        return "the index is empty"
+    return f"no record passes the filter {described(where)}{hint(where, store)}"
 
 
 def print_paths(uris: list[str], end: bytes) -> None:

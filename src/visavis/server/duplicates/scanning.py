@@ -147,7 +147,7 @@ class Scanner:
 
     @contextmanager
     def _turn(self, index: ImageIndex) -> Iterator[None]:
-        """Wait until no other worker scans: what it has compared is kept, and not compared again."""
+        """Wait while another worker scans: what it has compared is not compared again."""
         with ExitStack() as held:
             while self._keep:
                 try:

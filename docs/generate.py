@@ -122,6 +122,7 @@ What an exit code, an exception or an HTTP status means.
 | 3 | The index is missing, damaged, in use, or was made by another model or a newer version. |
 | 4 | Some files were skipped; only with `--strict`, or by `duplicates --apply` and `--undo`. |
 | 5 | The model cannot be found, read or trusted, or an optional part is not installed. |
+| 6 | Machines cannot index together: none answers, none goes on, or they are not alike. |
 | 130 | Interrupted; what was committed is kept. |
 
 An error is one sentence on standard error: what happened, to which file, and what to do.
@@ -188,6 +189,10 @@ The library reads none of these: there, everything is an argument.
 | `HF_HUB_OFFLINE` | Set to 1: the hub is not asked; what it gave before is still used. |
 | `RANK`, `LOCAL_RANK` | Set by torchrun: which of the processes of a training this is. |
 | `SSL_CERT_FILE` | Certificates to trust when pictures are downloaded. |
+| `RAY_ADDRESS`, `RAY_TMPDIR` | Where `--ray auto` finds a cluster: its head, or a note of it. |
+| `RAY_AUTH_MODE` | Ray's own: `token` where a cluster wants one. |
+| `RAY_AUTH_TOKEN`, `RAY_AUTH_TOKEN_PATH` | Ray's own: the token, or a file with it. |
+| `RAY_USAGE_STATS_ENABLED` | Ray's own; visavis always sets it to 0. |
 | `FORWARDED_ALLOW_IPS` | Proxies whose `X-Forwarded-For` is trusted. [default: `127.0.0.1`] |
 """
 

@@ -31,6 +31,7 @@
     │   ├── ClassesUnsupportedError a class, or tags, of a model without them
     │   ├── ModelUnknownError      pictures, of an index whose vectors were computed elsewhere
     │   └── WordVectorsError       a file of word vectors that cannot be read
+    ├── ClusterError               machines that were to index together, and cannot
     └── ExtraMissingError          an optional part is not installed
 
 A message says what happened, to which file, and what to do. Each class carries the exit code of
@@ -231,6 +232,13 @@ class WordVectorsError(ModelError):
     """A file of word vectors, or a table of words, that cannot be read."""
 
     http_status = 422
+
+
+class ClusterError(VisavisError):
+    """Machines that were to index together: none answers, none goes on, or they are not alike."""
+
+    exit_code = 6
+    http_status = 503
 
 
 class ExtraMissingError(VisavisError):

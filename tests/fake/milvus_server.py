@@ -37,6 +37,11 @@ def why_not() -> str:
     """Why there is none here; nothing: it is installed, and may have a network of its own."""
     if not INSTALLED.exists():
         return f"there is no Milvus at {INSTALLED}; `make milvus` puts it there"
+    return why_not_apart()
+
+
+def why_not_apart() -> str:
+    """Why commands cannot have networks of their own here; nothing: they can."""
     tools = [name for name in ("unshare", "ip", "setsid") if not shutil.which(name)]
     if tools:
         return f"a server alone in a network needs {', '.join(tools)}"

@@ -4,7 +4,10 @@
 folder is a plug-in as a third party would install it, so child processes can load them by name.
 """
 
+import os
+import signal
 import threading
+import time
 from collections.abc import Sequence
 
 import numpy as np
@@ -48,6 +51,21 @@ class PickyEmbedder(FakeEmbedder):
         return super().embed_images(images)
 
 
+class SlowEmbedder(FakeEmbedder):
+    """Takes 20 ms for a picture, for ever for a white one, and dies of a black one."""
+
+    def __init__(self) -> None:
+        super().__init__(name="fake-slow")
+
+    def embed_images(self, images: Sequence[RGB]) -> Vectors:
+        if any(image.max() == 0 for image in images):
+            os.kill(os.getpid(), signal.SIGKILL)
+        while any(image.min() == 255 for image in images):
+            time.sleep(1)
+        time.sleep(0.02 * len(images))
+        return super().embed_images(images)
+
+
 def colour(*, threads: int | None, device: str) -> FakeEmbedder:
     return FakeEmbedder()
 
@@ -58,3 +76,7 @@ def halves(*, threads: int | None, device: str) -> FakeEmbedder:
 
 def picky(*, threads: int | None, device: str) -> FakeEmbedder:
     return PickyEmbedder()
+
+
+def slow(*, threads: int | None, device: str) -> FakeEmbedder:
+    return SlowEmbedder()

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from visavis.image_index import ImageIndex
+    from visavis.settings import Settings
     from visavis.sources.base import Source
     from visavis.types import IndexReport
 
@@ -61,6 +62,25 @@ def index(
     thumbnails: Annotated[
         bool, typer.Option("--thumbnails", help="With --shards: with small pictures in them.")
     ] = False,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            "--ray",
+            metavar="WHERE",
+            help="Have the machines of a Ray cluster read and embed: local (this one alone), auto "
+            "($RAY_ADDRESS, or the cluster of this machine) or HOST:PORT.",
+        ),
+    ] = None,
+    ray_deadline: Annotated[
+        float | None,
+        typer.Option(
+            "--ray-deadline",
+            min=1,
+            metavar="SECONDS",
+            help="Give up when the cluster has done nothing for so long. [default: 300]",
+            show_default=False,
+        ),
+    ] = None,
     image_column: options.ImageColumn = None,
     id_column: options.IdColumn = None,
     exclude: options.Exclude = None,
@@ -115,9 +135,9 @@ def index(
     Unchanged files are not read again, moved ones keep their vectors, and what left a folder or
     catalogue leaves the index. A broken picture is reported and skipped.
     """
+    from visavis.cli.cluster.joining import check_ray_options, index_by_cluster
     from visavis.cli.progress.indexing import IndexProgress
     from visavis.errors import UsageError
-    from visavis.image_index import ImageIndex
     from visavis.types import merged
 
     given = options.settings(index, device, jobs, max_megapixels, model)
@@ -130,6 +150,7 @@ def index(
     }
     others |= {"--metadata": metadata, "--reduce": reduce}
     _check_shards(shards, thumbnails, [name for name, value in others.items() if value])
+    check_ray_options(ray, ray_deadline, jobs, {**others, "--shards": shards})
     if reduce is not None and (rebuild or not sources or "-" in sources):
         raise UsageError("--reduce is for a new index, of sources that can be read twice")
     refuse_idle_options(sources or [], image_column or id_column, exclude)
@@ -155,19 +176,19 @@ def index(
             progress.stop()
             tell(report, json_output, place)
         return SKIPPED if strict and report.failed else 0
-    if rebuild or not opened:
-        target = options.open_index(given)
-    else:
-        target = ImageIndex.create(
-            given.index,
-            model or (given.model or None if not _exists(given.index) else None),
-            device=given.device,
-            jobs=given.jobs or None,
-            reduce=reduce,
-            sources=opened,
-            max_pixels=given.max_pixels,
-        )
-        _warn_of_width(target)
+    making = partial(_made, given, model, reduce, opened)
+    again = partial(opening, [source for source in sources or [] if source != "-"])
+    adding = partial(_brought_up_to_date, opened, again, refresh, yes)
+    if ray is not None:
+        with IndexProgress(sources or [], exclude or [], **columns) as progress:
+            web = {"allow_private": allow_private, "refresh": refresh}
+            report, last = index_by_cluster(
+                ray, ray_deadline, given, making, adding, summary, progress, **web
+            )
+            progress.stop()
+            tell(report, json_output, last)
+        return SKIPPED if strict and report.failed else 0
+    target = options.open_index(given) if rebuild or not opened else making(device=given.device)
     with target, IndexProgress(sources or [], exclude or [], **columns) as progress:
         reports = []
         words = _vocabulary(vocabulary)
@@ -178,11 +199,7 @@ def index(
                 target.rebuild(model, allow_private=allow_private, progress=progress.update)
             )
         if opened:
-            add = partial(target.add, progress=progress.update, refresh=refresh)
-            again = [source for source in sources or [] if source != "-"]
-            reports.append(
-                _added(partial(add, *opened), lambda: add(*opening(again), remove_many=True), yes)
-            )
+            reports.append(adding(target, progress.update))
         reports += [target.describe(progress.update)] if metadata else []
         if tag is not None:
             tagged = target.tagging.write(
@@ -194,6 +211,42 @@ def index(
         progress.stop()
         show(report, target, json_output)
     return SKIPPED if strict and report.failed else 0
+
+
+def _made(
+    given: "Settings",
+    model: str | None,
+    reduce: int | None,
+    sources: "list[Source]",
+    **options: Any,
+) -> "ImageIndex":
+    """The index of the settings, or a new one of that model."""
+    from visavis.image_index import ImageIndex
+
+    made = ImageIndex.create(
+        given.index,
+        model or (given.model or None if not _exists(given.index) else None),
+        jobs=given.jobs or None,
+        reduce=reduce,
+        sources=sources,
+        max_pixels=given.max_pixels,
+        **options,
+    )
+    _warn_of_width(made)
+    return made
+
+
+def _brought_up_to_date(
+    sources: "list[Source]",
+    again: "Callable[[], list[Source]]",
+    refresh: bool,
+    yes: bool,
+    index: "ImageIndex",
+    progress: "Callable[[IndexReport], None]",
+) -> "IndexReport":
+    """The report of indexing sources; `again` opens them once more, should somebody be asked."""
+    add = partial(index.add, progress=progress, refresh=refresh)
+    return _added(partial(add, *sources), lambda: add(*again(), remove_many=True), yes)
 
 
 def _check_tasks(others: bool, tag: int | None, vocabulary: str | None) -> None:
@@ -306,18 +359,26 @@ def _opened(
 
 def show(report: "IndexReport", index: "ImageIndex", json_output: bool) -> None:
     """Report what a run did to an index."""
+    tell(report, json_output, summary(index))
+
+
+def summary(index: "ImageIndex") -> str:
+    """What an index holds, in a line."""
     info = index.info()
     what = "record" if info.records == 1 else "records"
-    place = index.store.facts.place
-    tell(report, json_output, f"{info.records} {what} in {place}, model {info.model}")
+    return f"{info.records} {what} in {index.store.facts.place}, model {info.model}"
 
 
 def tell(report: "IndexReport", json_output: bool, last: str) -> None:
     """Report what a run did; for people, what there is now in the last line."""
+    from visavis.cli.progress.failures import by_reason
+
     if json_output:
         terminal.echo_json(report.to_dict())
         return
     lines = [f"skipped {failure.uri}: {failure.reason}" for failure in report.failed]
+    if len(lines) > _SHOWN:
+        lines = by_reason(report.failed)
     lines += [f"note: {note}" for note in report.notes]
     for line in lines[:_SHOWN]:
         terminal.tell(line)

@@ -83,7 +83,7 @@ app = typer.Typer(
     cls=LazyGroup,
     help="Reverse image search over your own pictures.",
     epilog="Exit codes: 0 success · 1 nothing found (--exit-code) · 2 usage · 3 index · "
-    "4 files skipped (--strict) · 5 model · 130 interrupted.",
+    "4 files skipped (--strict) · 5 model · 6 cluster · 130 interrupted.",
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # plain help: it may say [default: …], and reads well in a pipe

@@ -32,7 +32,8 @@ class ReducedEmbedder:
         self.base = base
         self.dim = len(axes)
         self.name, self.ref, self.side = f"{base.name}-pca{self.dim}", base.ref, base.side
-        self._kept = mean, axes
+        self.kept = mean, axes
+        """As they were given."""
         self._mean, self._axes = mean.astype(np.float32), axes.astype(np.float32)
         facts = base.fingerprint.encode() + mean.tobytes() + axes.tobytes()
         self.fingerprint = hashlib.sha256(facts).hexdigest()[:16]
@@ -44,7 +45,7 @@ class ReducedEmbedder:
     def write(self, folder: Path) -> None:
         """Keep the map in the folder of an index."""
         folder.mkdir(parents=True, exist_ok=True)
-        np.savez(_place(folder, self.fingerprint), mean=self._kept[0], axes=self._kept[1])
+        np.savez(_place(folder, self.fingerprint), mean=self.kept[0], axes=self.kept[1])
 
 
 def check_reduction(base: Embedder, dim: int) -> None:

@@ -35,9 +35,10 @@ class IndexProgress(Bar):
         super().__init__(
             "indexing",
             before=(TextColumn("{task.fields[rate]}"),),
-            after=(TextColumn("{task.fields[skipped]}"),),
+            after=(TextColumn("{task.fields[skipped]}"), TextColumn("{task.fields[nodes]}")),
             rate="",
             skipped="",
+            nodes="",
         )
 
     def __enter__(self) -> Self:
@@ -61,6 +62,10 @@ class IndexProgress(Bar):
             rate=f"{speed:.0f} a second" if speed else "",
             skipped=f"{len(report.failed)} skipped" if report.failed else "",
         )
+
+    def tell_nodes(self, rates: str) -> None:
+        """Show how each machine of a cluster does."""
+        self._bar.update(self._task, nodes=rates)
 
     def tagging(self, report: IndexReport) -> None:
         """Show how many records have been tagged."""

@@ -1,0 +1,1 @@
+"""What `visavis index --ray` adds to indexing."""

@@ -1,6 +1,6 @@
 """What the right answers are: by a shared field, or from a file. Checked before anything is scored.
 
-A file is JSON or CSV:
+A file is JSON, or a table as catalogues are (CSV, TSV, JSON Lines, Parquet):
 
     {"query-1": ["right-1", "right-2"],
      "query-2": {"positives": ["right-3"], "junk": ["neither-4"]}}
@@ -14,19 +14,19 @@ ranks are counted, as in Holidays; a query that is named among its own positives
 Oxford5k and Paris6k.
 """
 
-import csv
 import json
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
 from visavis.errors import SourceError, UsageError
 from visavis.evaluation.gallery import Gallery, check_field
+from visavis.sources.tables import CATALOGUE_SUFFIXES, open_table
 from visavis.types import ImageRecord
 
+_COLUMNS = ("query", "id", "kind")
 _KINDS = {"positive": "positives", "junk": "junk"}
 _NONE: frozenset[str] = frozenset()
 _SHOWN = 3  # ids named in a message
@@ -154,16 +154,17 @@ def check_positives(questions: Iterable[Question], place: str = "") -> None:
 
 
 def read_answers(path: Path) -> dict[str, Mapping[str, list[str]]]:
-    """Query → {"positives": ids, "junk": ids}, from a .json or .csv file. Raises SourceError."""
+    """Query → {"positives": ids, "junk": ids}, from .json or a table. Raises SourceError."""
+    if path.suffix.lower() in CATALOGUE_SUFFIXES:
+        return _from_table(path)
+    if path.suffix.lower() != ".json":
+        kinds = ", ".join((".json", *CATALOGUE_SUFFIXES))
+        raise SourceError(f"{path}: ground truth is a file of one of these kinds: {kinds}")
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise SourceError(f"{path}: the ground truth cannot be read ({error})") from error
-    if path.suffix.lower() == ".json":
-        return _from_json(path, text)
-    if path.suffix.lower() == ".csv":
-        return _from_csv(path, text)
-    raise SourceError(f"{path}: ground truth is a .json or a .csv file")
+    return _from_json(path, text)
 
 
 def _from_json(path: Path, text: str) -> dict[str, Mapping[str, list[str]]]:
@@ -198,25 +199,27 @@ def _lists(path: Path, query: str, value: Any) -> Mapping[str, list[str]]:
     return lists
 
 
-def _from_csv(path: Path, text: str) -> dict[str, Mapping[str, list[str]]]:
-    table = csv.DictReader(StringIO(text, newline=""))
-    columns = table.fieldnames or ()
+def _from_table(path: Path) -> dict[str, Mapping[str, list[str]]]:
+    """Of a table as catalogues are: CSV with any delimiter, TSV, JSON Lines, Parquet."""
+    table = open_table(path)
     for name in ("query", "id"):
-        if name not in columns:
+        if name not in table.columns:
             raise SourceError(
                 f"{path}: no column is named {name!r}; ground truth has the columns query, id and, "
                 "if need be, kind"
             )
     answers: dict[str, Mapping[str, list[str]]] = {}
-    for row in table:
-        kind = row.get("kind") or "positive"
-        if kind not in _KINDS or not row["query"] or not row["id"]:
+    for row in table.rows(_COLUMNS):
+        if row.problem is not None:
+            raise SourceError(f"{path}, row {row.number}: {row.problem}")
+        query, id, kind = (str(row.values.get(name, "")) for name in _COLUMNS)
+        if (kind or "positive") not in _KINDS or not query or not id:
             raise SourceError(
-                f"{path}, line {table.line_num}: it needs a query, an id, and positive or junk as "
-                "its kind"
+                f"{path}, row {row.number}: it needs a query, an id, and positive or junk as its "
+                "kind"
             )
-        lists = answers.setdefault(row["query"], {"positives": [], "junk": []})
-        lists[_KINDS[kind]].append(row["id"])
+        lists = answers.setdefault(query, {"positives": [], "junk": []})
+        lists[_KINDS[kind or "positive"]].append(id)
     return answers
 
 

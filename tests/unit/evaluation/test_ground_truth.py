@@ -79,6 +79,33 @@ def test_json_and_csv_say_the_same(tmp_path: Path) -> None:
     assert second.junk == {"a1"}
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("t.csv", "query;id;kind\na1;a2;positive\nb1;b2;\nb1;a1;junk\n"),
+        ("t.csv", "query\tid\tkind\na1\ta2\tpositive\nb1\tb2\t\nb1\ta1\tjunk\n"),
+        ("t.csv", "\ufeffsep=|\nquery|id|kind\na1|a2|positive\nb1|b2|\nb1|a1|junk\n"),
+        ("t.tsv", "kind\tquery\tid\n\ta1\ta2\n\tb1\tb2\njunk\tb1\ta1\n"),
+        (
+            "t.jsonl",
+            '{"query": "a1", "id": "a2"}\n{"query": "b1", "id": "b2"}\n'
+            '{"query": "b1", "id": "a1", "kind": "junk"}\n',
+        ),
+    ],
+)
+def test_a_table_is_read_as_catalogues_are(tmp_path: Path, name: str, content: str) -> None:
+    expected = {
+        "a1": {"positives": ["a2"], "junk": []},
+        "b1": {"positives": ["b2"], "junk": ["a1"]},
+    }
+    assert read_answers(write(tmp_path, name, content)) == expected
+
+
+def test_ids_stay_as_they_are_written(tmp_path: Path) -> None:
+    path = write(tmp_path, "t.csv", "query;id\n007;1,50\n007;2024-1-5\n")
+    assert read_answers(path) == {"007": {"positives": ["1,50", "2024-1-5"], "junk": []}}
+
+
 def test_a_query_counts_itself_only_where_the_file_names_it(tmp_path: Path) -> None:
     path = write(tmp_path, "t.json", {"a1": ["a2"], "b1": ["b1", "b2"]})
     holidays, oxford = from_file(path, SHOP.records, SHOP).questions
@@ -127,9 +154,9 @@ def test_wrong_ground_truth_is_refused_before_anything_is_scored(
         ("t.json", '{"a1": ["a2"], "b1": ["b2"], "a1": ["b1"]}', "names a1 more than once"),
         ("t.json", '{"a1": {"positives": ["a2"], "positives": []}}', "names positives more than"),
         ("t.csv", "query,answer\n", "no column is named 'id'"),
-        ("t.csv", "query,id,kind\na1,a2,maybe\n", "line 2"),
-        ("t.csv", "query,id\na1,\n", "line 2"),
-        ("t.txt", "a1 a2", ".json or a .csv"),
+        ("t.csv", "query,id,kind\na1,a2,maybe\n", "row 2"),
+        ("t.csv", "query,id\na1,\n", "row 2"),
+        ("t.txt", "a1 a2", "one of these kinds: .json, .csv"),
     ],
 )
 def test_a_file_that_is_no_ground_truth_is_refused(

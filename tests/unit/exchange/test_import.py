@@ -296,3 +296,31 @@ def test_an_empty_file_makes_no_index(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="it has no rows"):
         import_vectors(path, tmp_path / "new.index")
     assert not (tmp_path / "new.index").exists()
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_a_second_import_says_what_is_unchanged(tmp_path: Path, name: str) -> None:
+    path, place = FOREIGN[name](tmp_path / name), tmp_path / "new.index"
+    assert import_vectors(path, place, model="mine").added == 4
+    again = import_vectors(path, place, model="mine")
+    assert (again.added, again.unchanged) == (0, 4)
+    other = VECTORS.copy()
+    other[1] = [0, 0, 5]
+    changed = import_vectors(FOREIGN[name](path, vectors=other), place, model="mine")
+    assert (changed.added, changed.unchanged) == (1, 3)
+    with ImageIndex.open(place) as index:
+        assert index.store.vector("b").round(3).tolist() == [0, 0, 1]
+
+
+def test_a_vector_that_changed_comes_in_although_the_file_says_the_same_content(
+    tmp_path: Path,
+) -> None:
+    digests = [f"{at:064x}" for at in range(4)]
+    path, place = write_parquet(tmp_path / "f.parquet", sha256=digests), tmp_path / "new.index"
+    import_vectors(path, place, model="mine")
+    other = VECTORS.copy()
+    other[1] = [0, 0, 5]
+    changed = import_vectors(
+        write_parquet(path, vectors=other, sha256=digests), place, model="mine"
+    )
+    assert (changed.added, changed.unchanged) == (1, 3)

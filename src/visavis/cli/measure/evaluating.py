@@ -61,7 +61,7 @@ def evaluate(
     truth: Annotated[
         str | None,
         typer.Option(
-            metavar="FILE", help="File with the right answers to every query: .json or .csv."
+            metavar="FILE", help="File with the right answers to every query: .json, or a table."
         ),
     ] = None,
     copies: Annotated[

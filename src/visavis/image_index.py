@@ -17,6 +17,7 @@ from visavis.errors import (
 from visavis.exchange.contents import Contents
 from visavis.filters import Where, as_filter
 from visavis.flows import reindex as flows
+from visavis.flows.aspects.colours import keep_colours
 from visavis.flows.aspects.keeping import Aspects
 from visavis.flows.binding import Binding, IndexOptions, reduced
 from visavis.flows.concepts.teaching import Concepts
@@ -278,6 +279,7 @@ class ImageIndex(Contents):
         Raises IndexDamagedError when the check fails.
         """
         with self.writing():
+            keep_colours(self._store)
             self._store.settle(thorough=True)
             if (shelf := self._shelving.found()) is not None:
                 sweep(self._store, shelf)

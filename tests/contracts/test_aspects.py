@@ -60,6 +60,10 @@ def test_what_was_put_is_found_by_id_by_content_and_among_all(keeping: WithAspec
     assert aspects.held("parts", digests) == {digests[0]: value(0)}
     assert shown(keeping) == {IDS[at]: value(at) for at in range(5)}
     assert [[record.id for record in block] for block in aspects.lacking("parts")] == [[IDS[5]]]
+    numbers = aspects.numbers([*IDS, "nobody"])
+    assert sorted(numbers) == IDS
+    found = aspects.records(np.array(list(numbers.values())))
+    assert {found[number].id: number for number in found} == numbers
 
 
 def test_the_walk_over_what_lacks_a_value_ends_also_where_none_is_put(

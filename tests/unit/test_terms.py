@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from visavis.errors import ImageUnreadableError, UsageError
-from visavis.flows.query.terms import parse_class, parse_term, parse_terms
+from visavis.flows.query.terms import as_terms, parse_class, parse_term, parse_terms
 from visavis.types import (
     ClassTerm,
+    ColourTerm,
     ImageTerm,
     RecordTerm,
     Term,
@@ -192,3 +193,41 @@ def test_a_class_is_a_name_with_a_weight(text: str, sign: float, term: ClassTerm
 def test_an_empty_class_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="empty class"):
         parse_class(text)
+
+
+@pytest.mark.parametrize(
+    ("words", "terms"),
+    [
+        (["colour:red"], (ColourTerm("red"),)),
+        (["Color:#C01F2A"], (ColourTerm("#C01F2A"),)),
+        (["0.5:colour:red"], (ColourTerm("red", 0.5),)),
+        (["./a.jpg", "colour:red"], (ImageTerm(Path("a.jpg")), ColourTerm("red"))),
+        (["./a.jpg", "-", "colour:red"], (ImageTerm(Path("a.jpg")), ColourTerm("red", -1.0))),
+        (["big", "mug", "colour:red"], (TextTerm("big mug"), ColourTerm("red"))),
+        (["colour:./a.jpg"], (ColourTerm(ImageTerm(Path("a.jpg"))),)),
+        (["colour:id:x"], (ColourTerm(RecordTerm("x")),)),
+        (["colour:dark red"], (ColourTerm("dark red"),)),
+        (["text:colour:red"], (TextTerm("colour:red"),)),
+    ],
+)
+def test_a_colour_is_a_term_of_its_own(
+    files: Path, words: list[str], terms: tuple[Term, ...]
+) -> None:
+    assert str(parse_terms(words)) == str(terms)
+
+
+def test_colours_stand_among_the_words_of_a_text(files: Path) -> None:
+    assert as_terms("big mug colour:red -color:blue") == (
+        TextTerm("big mug"),
+        ColourTerm("red"),
+        ColourTerm("blue", -1.0),
+    )
+    assert as_terms("colour:dark red") == (ColourTerm("dark red"),)
+    assert as_terms("text:colour:red") == (TextTerm("colour:red"),)
+
+
+def test_what_is_no_colour_is_refused(files: Path) -> None:
+    with pytest.raises(UsageError, match="'rde' is no colour; did you mean red"):
+        parse_terms(["colour:rde"])
+    with pytest.raises(ImageUnreadableError, match="no file, and no colour"):
+        parse_terms(["colour:wall.jpg"])

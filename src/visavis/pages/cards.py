@@ -12,6 +12,7 @@ from visavis.types import (
     RGB,
     Box,
     ClassTerm,
+    ColourTerm,
     ConceptTerm,
     FieldValue,
     ImageTerm,
@@ -124,6 +125,8 @@ def term_card(term: Term, pixels: RGB | None) -> Card:
             return Card(pixels, f"id:{term.id}", detail, good=good)
         case ImageTerm():
             return Card(pixels, _image_name(term), detail, good=good, box=term.box)
+        case ColourTerm():
+            return Card(pixels, f"in the colour {colour_name(term)}", detail, good=good)
         case VectorTerm():
             return Card(None, "", detail, good=good, words="a vector")
 
@@ -170,6 +173,17 @@ def dimmed_outside(pixels: RGB, box: Box) -> RGB:
     shown[edge] = 255
     shown[top:bottom, left:right] = pixels[top:bottom, left:right]
     return shown
+
+
+def colour_name(term: ColourTerm) -> str:
+    """What a colour is called, or what it is taken from."""
+    match term.colour:
+        case str(name):
+            return name
+        case RecordTerm(id=id):
+            return f"of id:{id}"
+        case ImageTerm() as image:
+            return f"of {_image_name(image)}"
 
 
 def _image_name(term: ImageTerm) -> str:

@@ -6,9 +6,12 @@ import numpy as np
 
 from visavis.errors import ImageError, ObjectStorageError
 from visavis.images.decode import decode
+from visavis.matching.colour.names import shades_of
 from visavis.sources.base import read_anywhere
 from visavis.sources.web.fetch import Fetcher
-from visavis.types import RGB, ImageRecord, ImageTerm, RecordTerm, Term
+from visavis.types import RGB, ColourTerm, ImageRecord, ImageTerm, RecordTerm, Term
+
+_SWATCH = 200  # pixels a side
 
 
 def read_picture(uri: str) -> RGB | None:
@@ -23,8 +26,15 @@ def read_picture(uri: str) -> RGB | None:
 
 
 def read_term(term: Term, get: Callable[[str], ImageRecord]) -> RGB | None:
-    """The picture that a term asks with, by path, URL or id; None where it asks in words."""
+    """The picture that a term asks with, by path, URL or id; None where it asks in words.
+
+    Of a colour by its name: an even picture of it.
+    """
     match term:
+        case ColourTerm(colour=str(name)):
+            return np.full((_SWATCH, _SWATCH, 3), shades_of(name)[0], np.uint8)
+        case ColourTerm(colour=ImageTerm() | RecordTerm() as shown):
+            return read_term(shown, get)
         case RecordTerm():
             return read_picture(get(term.id).uri)
         case ImageTerm(image=bytes(data)):

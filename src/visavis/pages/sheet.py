@@ -11,7 +11,7 @@ from visavis.disk import check_place, write_named
 from visavis.errors import UsageError
 from visavis.pages.cards import Row, Sheet, match_card, summary, term_card, verdict
 from visavis.pages.pictures import read_picture, read_term
-from visavis.types import ClassTerm, ImageRecord, SearchResult, Term, TextTerm
+from visavis.types import ClassTerm, ColourTerm, ImageRecord, SearchResult, Term, TextTerm
 
 
 def write_sheet(path: Path, sheet: Sheet) -> None:
@@ -51,5 +51,7 @@ def search_sheet(
     matches = [match_card(match, read_picture(match.record.uri)) for match in result.matches]
     row = Row(query, matches, result.reason)
     in_words = all(isinstance(term, TextTerm | ClassTerm) for term in terms)
-    title = "Found by words" if in_words else "Looks like this"
+    in_colour = all(isinstance(term, ColourTerm) for term in terms)
+    alone = "In this colour" if in_colour else "Looks like this"
+    title = "Found by words" if in_words else alone
     return Sheet(title, [row], " ".join(filter(None, (verdict(terms, result), summary(result)))))

@@ -94,6 +94,10 @@ class AspectKeeping(Protocol):
         """
         ...
 
+    def numbers(self, ids: Sequence[str]) -> dict[str, int]:
+        """The numbers of some records, by id; ids that no record has are left out."""
+        ...
+
     def vectors(self, numbers: Numbers) -> tuple[Numbers, Vectors]:
         """The vectors of some records, (n, dim), in no order; those that are gone are left out."""
         ...

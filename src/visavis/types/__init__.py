@@ -14,6 +14,7 @@ from visavis.types.reports import Failure as Failure
 from visavis.types.reports import IndexReport as IndexReport
 from visavis.types.reports import merged as merged
 from visavis.types.terms import ClassTerm as ClassTerm
+from visavis.types.terms import ColourTerm as ColourTerm
 from visavis.types.terms import ConceptTerm as ConceptTerm
 from visavis.types.terms import ImageTerm as ImageTerm
 from visavis.types.terms import RecordTerm as RecordTerm

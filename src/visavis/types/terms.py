@@ -1,4 +1,4 @@
-"""What a query is made of: pictures, records, words, classes, vectors."""
+"""What a query is made of: pictures, records, words, classes, colours, vectors."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,4 +58,14 @@ class VectorTerm:
     weight: float = 1.0
 
 
-Term = ImageTerm | RecordTerm | TextTerm | ClassTerm | ConceptTerm | VectorTerm
+@dataclass(frozen=True, slots=True)
+class ColourTerm:
+    """A colour that the subject is to have: a side of its own, beside what pictures look like."""
+
+    colour: str | ImageTerm | RecordTerm
+    """A name such as "red", a hex value such as "#c01f2a", or what has the colours meant."""
+    weight: float = 1.0
+    """Of the colour's share in a subject, beside the other sides; negative: less of it."""
+
+
+Term = ImageTerm | RecordTerm | TextTerm | ClassTerm | ConceptTerm | VectorTerm | ColourTerm

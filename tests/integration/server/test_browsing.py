@@ -179,6 +179,7 @@ def test_info_tells_what_is_served_and_allowed(clients: Clients) -> None:
         "class_search": False,
         "tags": None,
         "tagged": False,
+        "colours": True,
         "read_only": True,
         "allow_urls": False,
         "max_upload_bytes": 1234,

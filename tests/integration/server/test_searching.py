@@ -12,7 +12,7 @@ from served import Clients, picture
 from starlette.testclient import TestClient
 
 from visavis.image_index import ImageIndex
-from visavis.types import ImageTerm, RecordTerm
+from visavis.types import ColourTerm, ImageTerm, RecordTerm, Term
 
 COUNT = 56
 
@@ -270,3 +270,29 @@ def test_one_result_a_value(client: TestClient) -> None:
     views = {one["fields"]["category"]: one["views"] for one in similar["results"]}
     assert views.pop("mug") == 2  # itself left out
     assert set(views.values()) == {3}
+
+
+def test_colours_are_asked_as_in_the_library(
+    client: TestClient, mug: bytes, drawn_index: Path
+) -> None:
+    with ImageIndex.open(drawn_index) as index:
+        terms: list[Term] = [RecordTerm("mug-01-front"), ColourTerm("#1f4fa0", 0.5)]
+        expected = [match.record.id for match in index.search(terms, limit=5).matches]
+        of_mug = [match.record.id for match in index.search(ColourTerm(ImageTerm(mug))).matches]
+    for name in ("colour", "color"):
+        asked = [{"id": "mug-01-front"}, {name: "#1f4fa0", "weight": 0.5}]
+        answer = client.post("/v1/search", json={"terms": asked, "limit": 5})
+        assert [match["id"] for match in answer.json()["results"]] == expected
+    picture = {"image": _base64(mug), "aspect": "colour"}
+    answer = client.post("/v1/search", json={"terms": [picture]})
+    assert [match["id"] for match in answer.json()["results"]] == of_mug
+    assert client.get("/v1/info").json()["colours"] is True
+
+
+def test_what_is_no_colour_is_refused_with_names_near_it(client: TestClient) -> None:
+    answer = client.post("/v1/search", json={"terms": [{"colour": "turqoise"}]})
+    assert answer.status_code == 422
+    assert "did you mean turquoise" in answer.json()["error"]["message"]
+    for term in ({"text": "red", "aspect": "colour"}, {"colour": "red", "id": "mug-01-front"}):
+        answer = client.post("/v1/search", json={"terms": [term]})
+        assert answer.status_code == 422

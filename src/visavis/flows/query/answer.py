@@ -18,11 +18,12 @@ from visavis.embedders.base import Embedder
 from visavis.errors import StoreUnsupportedError, UsageError
 from visavis.filters import Where, as_filter
 from visavis.flows.concepts.lessons import Lesson, Lessons
-from visavis.flows.query import by_words
+from visavis.flows.query import by_words, fused
 from visavis.flows.query.by_words import Looks, asks_text
 from visavis.flows.query.hints import hint
 from visavis.flows.query.learned import learned_terms
 from visavis.flows.query.ranking import Judging, as_result, explained, first_page, rank
+from visavis.flows.query.sides import SideReader, has_sides
 from visavis.flows.query.terms import Question, as_terms, spelled_out
 from visavis.flows.query.vector import (
     QueryVector,
@@ -139,7 +140,10 @@ def answer_many(
 
 def _answer_part(queries: Sequence[Query], store: VectorStore, means: Means) -> list[SearchResult]:
     """On a thread: those by looks alone go together."""
-    alone = [query.count or asks_text(query) or query.by == "text" for query in queries]
+    alone = [
+        query.count or asks_text(query) or query.by == "text" or has_sides(query.terms, store)
+        for query in queries
+    ]
     together = [query for query, single in zip(queries, alone, strict=True) if not single]
     found = iter(with_one_model(store, partial(_attempt_all, together, store, means)))
     return [
@@ -212,6 +216,8 @@ def with_one_model(store: VectorStore, attempt: Callable[[ModelFacts], T]) -> T:
 
 
 def _attempt(query: Query, store: VectorStore, means: Means, made_by: ModelFacts) -> SearchResult:
+    if has_sides(query.terms, store):
+        return _by_sides(query, store, means, made_by)
     started = time.perf_counter()
     embedder = cache(means.embedder)
     terms, said = learned_terms(query.terms, means.lesson(store))
@@ -237,6 +243,25 @@ def _attempt(query: Query, store: VectorStore, means: Means, made_by: ModelFacts
         seen = [asked]
     if query.count:
         result = replace(result, total_matching=_matching(query, store, seen, result))
+    means.observe("search", time.perf_counter() - searched)
+    if query.where is not None and not result.total_searched:
+        result = replace(result, reason=f"{result.reason}{hint(query.where, store)}")
+    return result
+
+
+def _by_sides(query: Query, store: VectorStore, means: Means, made_by: ModelFacts) -> SearchResult:
+    started = time.perf_counter()
+    embedder = cache(means.embedder)
+    reader = SideReader(store, made_by, embedder, means.fetch, means.max_pixels)
+    if query.by == "text":
+        raise UsageError("by='text' is for words alone; pictures and colours are found by looks")
+    terms, said = learned_terms(query.terms, means.lesson(store))
+    keeping, sides = reader.read(terms)
+    notes = (*said, *term_notes(query.terms, embedder))
+    searched = time.perf_counter()
+    means.observe("embed", searched - started)
+    judging = Judging(store, made_by, means.cuts or Cuts(store), embedder, means.max_pixels)
+    result = fused.answer(query, keeping, sides, judging, started, notes)
     means.observe("search", time.perf_counter() - searched)
     if query.where is not None and not result.total_searched:
         result = replace(result, reason=f"{result.reason}{hint(query.where, store)}")

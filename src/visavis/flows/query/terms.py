@@ -1,5 +1,6 @@
 """Terms as people write them: pictures, records, words, and how they are joined."""
 
+import contextlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -11,12 +12,14 @@ from visavis.buckets.address import is_object
 from visavis.errors import ImageUnreadableError, UsageError
 from visavis.flows.concepts.marks import as_name
 from visavis.images.files import IMAGE_SUFFIXES
+from visavis.matching.colour.names import shades_of
 from visavis.sources.tables import CATALOGUE_SUFFIXES
 from visavis.types import (
     RELATIONS,
     RGB,
     Box,
     ClassTerm,
+    ColourTerm,
     ConceptTerm,
     ImageTerm,
     RecordTerm,
@@ -38,6 +41,8 @@ _NAMED: Mapping[str, Callable[[str, float], Term]] = {
     "concept": lambda name, weight: ConceptTerm(as_name(name), weight),
 }
 """Terms that begin with what they are."""
+_COLOUR = re.compile(r"colou?r:(?P<rest>.*)", re.IGNORECASE | re.DOTALL)
+_COLOUR_WORD = re.compile(r"(?<!\S)(-?)((?:(?:\d+(?:\.\d*)?|\.\d+):)?colou?r:\S+)", re.IGNORECASE)
 _PATH = re.compile(r"\.{0,2}[/\\]|~[\w.-]*/|[A-Za-z]:[/\\]")  # ./ ../ / ~/ ~anna/ C:\ \\server\
 _OTHER_URL = re.compile(r"[a-z][a-z0-9+.-]*://\S|data:image/", re.IGNORECASE)
 _OTHERS = (
@@ -51,14 +56,15 @@ def parse_term(text: str, weight: float = 1.0) -> Term:
     """A term as people write it.
 
     `./photo.jpg` or any file that exists, an http(s) or s3:// URL, `id:ID`, `concept:NAME`, or else
-    words; `text:dog` is words whatever they look like, and `0.5:` in front is a weight (a file of
-    that very name is taken for the file).
+    words; `text:dog` is words whatever they look like, `colour:` (or `color:`) and a name, a hex
+    value, a picture or an id is a colour, and `0.5:` in front is a weight (a file of that very name
+    is taken for the file).
 
     >>> parse_term("0.5:red shoes")
     TextTerm(text='red shoes', weight=0.5)
 
     Raises ImageUnreadableError for what is written as a path (`./`, `/`, `C:\\`), has the ending of
-    a file or is a folder's name, and is no file; UsageError for an empty term.
+    a file or is a folder's name, and is no file; UsageError for an empty term, or no colour.
     """
     term = _one_word(text, weight)
     if isinstance(term, TextTerm) and not _said_to_be_words(text) and _is_folder(term.text):
@@ -73,15 +79,12 @@ def _one_word(text: str, weight: float) -> Term:
     found = _WEIGHTED.fullmatch(text)
     if found and not _is_file(text):
         text, weight = found["rest"], weight * float(found["weight"])
-    kind, colon, name = text.partition(":")
-    if colon and kind in _NAMED and not _is_file(text):
-        return _NAMED[kind](name, weight)
-    if text.lower().startswith(("http://", "https://")) or is_object(text):
-        return ImageTerm(text, weight=weight)
     if _is_file(text):
         return ImageTerm(Path(text).expanduser(), weight=weight)
-    if text.startswith(_WORDS):
-        return _words(text.removeprefix(_WORDS), weight)
+    if (named := _named(text, weight)) is not None:
+        return named
+    if text.lower().startswith(("http://", "https://")) or is_object(text):
+        return ImageTerm(text, weight=weight)
     if text.lower().startswith("file://"):
         return ImageTerm(Path(unquote(urlsplit(text).path)), weight=weight)
     if _PATH.match(text):
@@ -93,6 +96,39 @@ def _one_word(text: str, weight: float) -> Term:
             text, f"there is no such file; if these are words, write text:{text}"
         )
     return _words(text, weight)
+
+
+def _named(text: str, weight: float) -> Term | None:
+    """A term that begins with what it is."""
+    kind, colon, name = text.partition(":")
+    if colon and kind in _NAMED:
+        return _NAMED[kind](name, weight)
+    if text.startswith(_WORDS):
+        return _words(text.removeprefix(_WORDS), weight)
+    if colour := _COLOUR.fullmatch(text):
+        return _colour(colour["rest"], weight)
+    return None
+
+
+def _colour(text: str, weight: float) -> ColourTerm:
+    """A colour by its name or value; else by what has it. Raises UsageError for neither."""
+    try:
+        shades_of(text)
+    except UsageError as error:
+        place = _has_colours(text)
+        if place is None:
+            raise error from None
+        return ColourTerm(place, weight)
+    return ColourTerm(text, weight)
+
+
+def _has_colours(text: str) -> ImageTerm | RecordTerm | None:
+    """The picture or record of that name; None for words."""
+    try:
+        place = _one_word(text, 1.0) if text.strip() else None
+    except ImageUnreadableError as error:
+        raise ImageUnreadableError(text, "it is no file, and no colour has that name") from error
+    return place if isinstance(place, ImageTerm | RecordTerm) else None
 
 
 def _words(text: str, weight: float) -> TextTerm:
@@ -126,8 +162,9 @@ def parse_terms(
 ) -> tuple[Term, ...]:
     """Terms joined by `+` and `-`, each sign a word of its own: `./a.jpg + 0.5:red - ./b.jpg`.
 
-    Words that follow one another without a sign are one text, as people type it. The box belongs
-    to the first picture. A `-` where a term has to stand is the picture from standard input.
+    Words that follow one another without a sign are one text, as people type it; colours among
+    them are terms of their own. The box belongs to the first picture. A `-` where a term has to
+    stand is the picture from standard input.
 
     Raises UsageError when a sign has nothing after it, or there is no term.
     """
@@ -180,13 +217,17 @@ def _stands_for_a_term(words: Sequence[str], at: int) -> bool:
 def _joined(
     words: Sequence[str], sign: float, standard_input: Callable[[], bytes] | None
 ) -> list[Term]:
-    """Words between two signs: pictures and ids are a term each, anything else is one text."""
+    """Words between two signs: pictures, ids and colours are a term each, all else is one text."""
     if len(words) == 1:
         found = _STANDARD_INPUT.fullmatch(words[0])
         if found and standard_input is not None:
             return [ImageTerm(standard_input(), weight=sign * float(found["weight"] or 1))]
         return [parse_term(words[0], sign)]
     read = [_one_word(word, sign) for word in words]
+    colours = [term for term in read if isinstance(term, ColourTerm)]
+    if colours:
+        rest = [word for word, term in zip(words, read, strict=True) if term not in colours]
+        return [*(_joined(rest, sign, standard_input) if rest else []), *colours]
     if not any(isinstance(term, TextTerm) for term in read):
         return read
     if all(isinstance(term, TextTerm) for term in read):
@@ -233,7 +274,7 @@ def as_terms(question: Question) -> tuple[Term, ...]:
     if isinstance(question, Term):
         return (question,)
     if isinstance(question, str):
-        return (parse_term(question),)
+        return _typed(question)
     if isinstance(question, np.ndarray):
         if question.ndim == 1:
             return (VectorTerm(np.asarray(question, np.float32)),)
@@ -241,6 +282,19 @@ def as_terms(question: Question) -> tuple[Term, ...]:
     if isinstance(question, Path | bytes):
         return (ImageTerm(question),)
     return tuple(question)
+
+
+def _typed(text: str) -> tuple[Term, ...]:
+    """A text as people type it: one term, and the colours that stand among its words."""
+    colours = _COLOUR_WORD.findall(text)
+    if not colours or _is_file(text) or _said_to_be_words(text):
+        return (parse_term(text),)
+    if _COLOUR.fullmatch(text):
+        with contextlib.suppress(UsageError):  # a name of several words, or a file's
+            return (parse_term(text),)
+    rest = " ".join(_COLOUR_WORD.sub(" ", text).split())
+    parsed = (parse_term(word, -1.0 if sign else 1.0) for sign, word in colours)
+    return (*((parse_term(rest),) if rest else ()), *parsed)
 
 
 def as_relation(text: str) -> Relation:

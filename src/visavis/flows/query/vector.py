@@ -29,6 +29,7 @@ from visavis.store.base import ModelFacts, VectorStore
 from visavis.types import (
     FALSE_MATCH,
     ClassTerm,
+    ColourTerm,
     ConceptTerm,
     ImageTerm,
     Match,
@@ -218,12 +219,14 @@ class _Seen(NamedTuple):
 
 
 def _seen(
-    term: ImageTerm | RecordTerm | TextTerm | ClassTerm,
+    term: ImageTerm | RecordTerm | TextTerm | ClassTerm | ColourTerm,
     store: VectorStore,
     embedder: Callable[[], Embedder],
     fetch: Fetch,
     max_pixels: int,
 ) -> _Seen:
+    if isinstance(term, ColourTerm):
+        raise UsageError("a colour has no vector; it is asked for beside what has one")
     if isinstance(term, RecordTerm):
         vector = np.asarray(store.vector(term.id), np.float64)
         return _Seen(vector, of_record(store.get(term.id), store))

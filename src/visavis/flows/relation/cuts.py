@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.errors import RecordNotFoundError
+from visavis.flows.aspects.colours import keep_colours
 from visavis.matching.pixel_check import pixel_checks
 from visavis.matching.signature import Signature
 from visavis.store.base import Page, VectorStore
@@ -143,7 +144,8 @@ class Cuts:
 
 
 def settle(store: VectorStore) -> None:
-    """What follows on writing: quick searches, and cuts that fit; needs the index's lock."""
+    """What follows on writing: colours, quick searches, cuts that fit; needs the index's lock."""
+    keep_colours(store)
     store.settle()
     renew(store)
 

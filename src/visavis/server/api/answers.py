@@ -206,6 +206,7 @@ class InfoOut(BaseModel):
         description="What the tags of pictures are; null: the model gives none."
     )
     tagged: bool = Field(description="Whether the records have the field tags of `index --tag`.")
+    colours: bool = Field(description="Whether the colours of records can be asked for.")
     read_only: bool
     allow_urls: bool
     max_upload_bytes: int

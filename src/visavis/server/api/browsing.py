@@ -11,11 +11,13 @@ from starlette.responses import Response
 
 from visavis import __version__
 from visavis.errors import FilterError, ModelUnknownError, VisavisError
+from visavis.flows.aspects.colours import colours_kept
 from visavis.flows.tagging import split_tags
 from visavis.image_index import ImageIndex
 from visavis.server.api.rendering import answer, record_id, record_shape, visible
 from visavis.server.api.schemas import NoParams, PageParams, RandomParams, WhereParams
 from visavis.server.state import state_of
+from visavis.store.aspects import has_aspects
 from visavis.store.capabilities import Facet, faceted
 from visavis.store.fields import TAGS
 
@@ -112,6 +114,7 @@ async def show_info(request: Request, _: Annotated[NoParams, Query()]) -> Respon
             "class_search": known.class_search,
             "tags": known.tags,
             "tagged": index.tagging.made,
+            "colours": has_aspects(store) and colours_kept(store),
             "read_only": not options.writable,
             "allow_urls": options.allow_urls,
             "max_upload_bytes": options.max_upload_bytes,

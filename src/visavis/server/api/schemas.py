@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, RootModel, model_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, RootModel, model_validator
 
 from visavis.flows.tagging import MOST_TAGS
 from visavis.types import FALSE_MATCH, By, Relation
@@ -79,7 +79,7 @@ class _Typed(_Strict):
 
 
 class TermIn(_Typed):
-    """One thing to look like: exactly one of image, upload, url, id, text, class and concept."""
+    """One of image, upload, url, id, text, class, concept and colour: what to look like."""
 
     image: Annotated[str | None, Field(description="The bytes of an image file in base64.")] = None
     upload: Annotated[
@@ -107,6 +107,20 @@ class TermIn(_Typed):
         str | None,
         Field(min_length=1, max_length=MOST_NAME, description="A concept, see /v1/concepts."),
     ] = None
+    colour: Annotated[
+        str | None,
+        Field(
+            min_length=1,
+            max_length=MOST_NAME,
+            validation_alias=AliasChoices("colour", "color"),
+            description="A colour of the subject: a name of CSS or a hex value; also as `color`.",
+            examples=["#c01f2a"],
+        ),
+    ] = None
+    aspect: Annotated[
+        Literal["looks", "colour"],
+        Field(description="Of a picture or record: all that it looks like, or its colours alone."),
+    ] = "looks"
     weight: Annotated[
         float,
         Field(ge=-1000, le=1000, description="Negative: less like this.", allow_inf_nan=False),
@@ -126,13 +140,15 @@ class TermIn(_Typed):
     @model_validator(mode="after")
     def _one_of_them(self) -> Self:
         pictures = (self.image, self.upload, self.url)
-        named = (self.id, self.text, self.class_, self.concept)
+        named = (self.id, self.text, self.class_, self.concept, self.colour)
         given = sum(value is not None for value in (*pictures, *named))
         if given != 1:
             raise ValueError(
-                f"a term has exactly one of image, upload, url, id, text, class, concept, "
+                "a term has exactly one of image, upload, url, id, text, class, concept, colour, "
                 f"not {given}"
             )
+        if self.aspect == "colour" and not (self.is_picture or self.id is not None):
+            raise ValueError("the aspect colour is of a picture or a record; name a colour instead")
         if self.box is not None and not self.is_picture:
             raise ValueError("a box needs a picture to be a part of")
         return self
@@ -152,6 +168,7 @@ class SearchIn(_Typed):
                 },
                 {"terms": [{"id": "mug-01-front"}, {"class": "teapot", "weight": 0.5}]},
                 {"terms": [{"text": "coral mug"}], "by": "text"},
+                {"terms": [{"id": "mug-01-front"}, {"colour": "#1f4fa0"}]},
             ]
         },
     )

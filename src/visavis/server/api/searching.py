@@ -3,7 +3,8 @@
 import base64
 import binascii
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Annotated, Any, TypedDict
 
@@ -16,6 +17,7 @@ from visavis.errors import FilterError
 from visavis.flows.concepts.marks import as_name
 from visavis.image_index import ImageIndex
 from visavis.images.metadata import GPS
+from visavis.matching.colour.names import shades_of
 from visavis.server.api.bodies import read_search
 from visavis.server.api.rendering import answer, record_id, search_shape, visible
 from visavis.server.api.schemas import SearchIn, SimilarParams, TermIn
@@ -26,6 +28,7 @@ from visavis.server.state import State, state_of
 from visavis.types import (
     By,
     ClassTerm,
+    ColourTerm,
     ConceptTerm,
     ImageTerm,
     Query,
@@ -95,11 +98,23 @@ def _by(asked: SearchIn, state: State) -> By:
 
 def seen(index: ImageIndex, terms: Sequence[Term], state: State, job: Job) -> list[Term]:
     """Terms whose pictures are pixels now. Raises ImageError, and what the job raises."""
-    pictures = [term for term in terms if isinstance(term, ImageTerm)]
+    pictures = [shown for term in terms if (shown := _picture(term)) is not None]
     began = time.perf_counter()
     decoded = iter(state.decoding.query(pictures, index.embedder(state.cores_for_one()), job))
     state.metrics.stage("decode", time.perf_counter() - began)
-    return [next(decoded) if isinstance(term, ImageTerm) else term for term in terms]
+    return [_with_pixels(term, decoded) for term in terms]
+
+
+def _picture(term: Term) -> ImageTerm | None:
+    """What of a term has to be decoded."""
+    shown = term.colour if isinstance(term, ColourTerm) else term
+    return shown if isinstance(shown, ImageTerm) else None
+
+
+def _with_pixels(term: Term, decoded: Iterator[ImageTerm]) -> Term:
+    if _picture(term) is None:
+        return term
+    return replace(term, colour=next(decoded)) if isinstance(term, ColourTerm) else next(decoded)
 
 
 async def similar_images(
@@ -139,7 +154,17 @@ def _embedder(index: ImageIndex, terms: Sequence[Term], state: State) -> Embedde
 
 
 def query_term(term: TermIn, files: Sequence[bytes], fetched: dict[str, bytes]) -> Term:
-    """A term as the library takes it. Raises InvalidError."""
+    """A term as the library takes it. Raises InvalidError, UsageError for what is no colour."""
+    if term.colour is not None:
+        shades_of(term.colour)
+        return ColourTerm(term.colour, term.weight)
+    found = _looked_at(term, files, fetched)
+    if term.aspect == "colour" and isinstance(found, ImageTerm | RecordTerm):
+        return ColourTerm(replace(found, weight=1.0), term.weight)
+    return found
+
+
+def _looked_at(term: TermIn, files: Sequence[bytes], fetched: dict[str, bytes]) -> Term:
     if term.id is not None:
         return RecordTerm(term.id, term.weight)
     if term.text is not None:

@@ -13,6 +13,7 @@ import { term, termKey } from "./state.js";
  */
 
 const WEB_URL = /^https?:\/\//;
+const COLOUR = /(?:^|\s)(-?)colou?r:(\S+)/gi;
 
 const SUGGESTED = 5;
 
@@ -92,8 +93,10 @@ export class Asking {
 
   /** Words replace the words of the query and join its pictures. @param {string} given */
   words(given) {
-    const text = given.trim();
-    const others = this.page.state.terms.filter((one) => !isTyped(one, this.info?.text));
+    const colours = [...given.matchAll(COLOUR)].map(([, sign, value]) => term("colour", value, sign !== ""));
+    const text = given.replaceAll(COLOUR, " ").trim();
+    const others = this.joined(colours).filter((one) => !isTyped(one, this.info?.text));
+    if (colours.length) byId("words").value = text;
     if (WEB_URL.test(text)) this.text(text, false);
     else if (text.startsWith("id:") && text.length > 3) this.ask([term("id", text.slice(3).trim())]);
     else if (!text) this.ask(others);

@@ -168,6 +168,7 @@ async function start() {
   try {
     const [info, fields] = await Promise.all([getInfo(), getFields()]);
     asking.learn(info);
+    if (info.colours) setTimeout(async () => (await import("./later/colours.js")).offer(query, asking), page.state.terms.length ? 0 : 3e3);
     learn(info);
     filters.setFields(fields);
     showing.toolbar.setFields(fields);

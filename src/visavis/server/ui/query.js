@@ -35,6 +35,10 @@ export class QueryPanel {
     /** @type {import("./later/box.js").PartBox|null} */
     this.part = null;
     this.staged = "";
+    /** @type {HTMLImageElement|null} */
+    this.image = null;
+    /** @type {(panel: QueryPanel) => void} */
+    this.drawn = () => {};
     this.fold = document.getElementById("fold");
     this.fold?.addEventListener("click", () => this.unfold(!this.open));
     places.part.addEventListener("click", () => this.part?.begin());
@@ -73,6 +77,7 @@ export class QueryPanel {
     keepingFocus(this.places.chips, () => {
       this.places.chips.replaceChildren(...state.terms.map((one, at) => this.#chip(one, at, shown)));
     });
+    this.drawn(this);
   }
 
   /** @param {Term|null} shown the picture that is drawn large */
@@ -89,10 +94,14 @@ export class QueryPanel {
       return;
     }
     this.staged = key;
-    this.part = null;
+    this.part = this.image = null;
     if (!shown) return stage.replaceChildren();
     const image = el("img", { alt: "The picture to look like", draggable: "false" });
-    image.addEventListener("load", () => image.classList.add("loaded"));
+    this.image = image;
+    image.addEventListener("load", () => {
+      image.classList.add("loaded");
+      this.drawn(this);
+    });
     const frame = el("div", { class: "frame" }, image);
     stage.replaceChildren(frame);
     this.#parted(shown, image, frame);
@@ -164,6 +173,7 @@ export class QueryPanel {
 
   /** @param {Term} one @param {HTMLElement} label is filled in, at once or when it is known */
   #face(one, label) {
+    if (one.kind === "colour") return swatch(one.value, label);
     const plain = { text: "words", class: "tag", url: "link" }[/** @type {string} */ (one.kind)];
     if (plain) {
       label.textContent = one.kind === "text" ? `“${one.value}”` : one.value;
@@ -189,8 +199,9 @@ export class QueryPanel {
   /** @param {Term} one @param {number} at */
   #toggle(one, at) {
     const turn = () => this.#replace(one, { ...one, less: !one.less });
-    const what = one.kind === "class" ? "of this" : "like this";
-    const kind = one.kind === "class" ? " class" : ""; // the icon says so to those who see it
+    const of = one.kind === "class" || one.kind === "colour";
+    const what = of ? "of this" : "like this";
+    const kind = of ? ` ${one.kind}` : ""; // the icon says so to those who see it
     return el(
       "button",
       {
@@ -255,6 +266,14 @@ export class QueryPanel {
 /** @param {Term} one @returns {boolean} whether it is a picture that this page can show */
 export function canBeSeen(one) {
   return one.kind === "id" || (one.kind === "up" && Boolean(getPicture(one.value)?.url));
+}
+
+/** @param {string} value @param {HTMLElement} label */
+function swatch(value, label) {
+  label.textContent = value;
+  const made = el("span", { class: "swatch" });
+  made.style.background = value;
+  return made;
 }
 
 /** @param {HTMLElement} frame @param {number} width @param {number} height */

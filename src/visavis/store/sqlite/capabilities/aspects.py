@@ -168,6 +168,12 @@ class Aspects:
             self._held[name] = held
             return held.rows
 
+    def numbers(self, ids: Sequence[str]) -> dict[str, int]:
+        """The numbers of some records, by id; ids that no record has are left out."""
+        find = partial(self._one, "SELECT number FROM records WHERE id = ?")
+        found = {id: find((id,)) for id in ids}
+        return {id: row[0] for id, row in found.items() if row is not None}
+
     def vectors(self, numbers: Numbers) -> tuple[Numbers, Vectors]:
         """The vectors of some records, (n, dim), in no order; those that are gone are left out."""
         with self._db.reading():

@@ -45,10 +45,11 @@ def serve(
         bool, typer.Option("--public", help="Let anyone search without a key.")
     ] = False,
     files: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             metavar="DIR",
-            help="Folder for uploads and thumbnails, remembered. [default: the index's folder]",
+            help="Folder for uploads and thumbnails, or s3://BUCKET/PREFIX for uploads; "
+            "remembered. [default: the index's folder]",
             show_default=False,
         ),
     ] = None,
@@ -166,7 +167,7 @@ def serve(
     _run(
         ServerOptions(
             index=Path(given.index).absolute() if is_folder(given.index) else Path(given.index),
-            files=files.absolute() if files else None,
+            files=_files(files),
             device=given.device,
             max_pixels=given.max_pixels,
             max_query_pixels=int(max_query_megapixels * 1e6),
@@ -204,6 +205,14 @@ def _check_exclude(watch: list[str] | None, exclude: list[str] | None) -> None:
     refuse_idle_options(watch or [], None, exclude)
 
 
+def _files(given: str | None) -> Path | str | None:
+    from visavis.buckets.address import is_object
+
+    if not given or is_object(given):
+        return given or None
+    return Path(given).absolute()
+
+
 def _make_key(file: Path | None, name: str, scopes: list[str], until: str | None) -> None:
     from visavis.server.edge.keys import new_key
 
@@ -231,7 +240,7 @@ def _run(chosen: "ServerOptions", port: int) -> None:
         known = {row.uri for row in index.store.sources()}
         for source in chosen.watch:
             watched(source, {}, known)  # a wrong name is an exit code too
-        _ = index.shelf  # raises where its folder is away, or another index's
+        index.shelf.uploads.check()  # raises where its folder is away, or another index's
         place = index.store.facts.place  # without a token
     with _listening(chosen.host, port) as listener:
         url = _url(chosen, listener)

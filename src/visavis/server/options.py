@@ -20,8 +20,9 @@ class ServerOptions:
 
     index: Path
     """Folder of the index."""
-    files: Path | None = None
-    """Folder of uploaded pictures and thumbnails; None: as before, at first that of the index."""
+    files: Path | str | None = None
+    """Folder of uploaded pictures and thumbnails, or where in s3:// the pictures go; None: as
+    before, at first that of the index."""
     device: str = "cpu"
     """Where networks run."""
     max_pixels: int = MAX_PIXELS

@@ -107,7 +107,7 @@ class State:
             gathers=Pool("gather", _GATHERERS, _WRITES_WAITING, write + _MARGIN, metrics),
             fetcher=fetcher(keep=False, retries=0),
             downloads=fetcher(),
-            objects=Buckets(timeout=_STORAGE, retries=1, deadline=work),
+            objects=Buckets(timeout=min(_STORAGE, work), retries=1, deadline=work),
             writes=Pool("write", 1, _WRITES_WAITING, write, metrics),
             probes=Pool("probe", _PROBES, options.queue, work, metrics),
             readiness=Readiness(),

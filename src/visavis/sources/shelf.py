@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from visavis.sources.thumbnails import Thumbnails
-from visavis.sources.uploads import Uploads
+from visavis.sources.uploads import UploadFolder, UploadPlace, Uploads
 
 
 class Shelf:
@@ -12,10 +12,22 @@ class Shelf:
 
     Uploads are needed as long as a record names them; thumbnails can be deleted at any time. What
     lies in earlier folders of the index is its own as well, and new files go into the present one.
+
+    Args:
+        folders: The present one first. Uploads are in `uploads`, thumbnails in `thumbnails` below.
+        bucket: Where new uploads go instead; thumbnails stay on this machine.
+        buckets: Where earlier ones are.
     """
 
-    def __init__(self, folder: Path, earlier: Iterable[Path] = ()) -> None:
-        self.folder = folder
-        folders = list(dict.fromkeys([folder, *earlier]))
-        self.uploads = Uploads(*(one / "uploads" for one in folders))
-        self.thumbnails = Thumbnails(*(one / "thumbnails" for one in folders))
+    def __init__(
+        self,
+        folders: Iterable[Path],
+        bucket: UploadPlace | None = None,
+        buckets: Iterable[UploadPlace] = (),
+    ) -> None:
+        known = list(dict.fromkeys(folders))
+        self.folder = known[0]
+        here = [UploadFolder(one / "uploads") for one in known]
+        first = [bucket] if bucket else []
+        self.uploads = Uploads(*first, *here, *buckets)
+        self.thumbnails = Thumbnails(*(one / "thumbnails" for one in known))

@@ -1,4 +1,4 @@
-"""Pictures that came without a place of their own: files in a folder of one index."""
+"""Pictures that came without a place of their own: files in places of one index."""
 
 import os
 import re
@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Protocol
 
 from visavis.disk import is_full
 from visavis.errors import StorageFullError
@@ -17,22 +18,110 @@ _SUFFIXES = {"JPEG": "jpg", "TIFF": "tif", "HEIF": "heic"}
 _OURS = re.compile(r"\.?[0-9a-f]{32}\.[a-z]+")  # with a dot in front: being written
 
 
+class UploadPlace(Protocol):
+    """Where uploads are: files below it whose names are unique."""
+
+    def check(self) -> None:
+        """Find out whether uploads can be kept there. Raises StoreError, ObjectStorageError."""
+        ...
+
+    def write(self, name: str, data: bytes) -> tuple[str, float]:
+        """Write a file whole or not at all; its URI, and its time.
+
+        Raises StorageFullError, StoreError, ObjectStorageError.
+        """
+        ...
+
+    def owns(self, uri: str) -> bool:
+        """Whether a URI is that of a file here."""
+        ...
+
+    def remove(self, uri: str) -> None:
+        """Delete a file; one that is not there is no trouble."""
+        ...
+
+    def uris(self) -> Iterable[str]:
+        """All files that are here, also those that are being written."""
+        ...
+
+
 class Uploads:
-    """Folders of one index: one file for each uploaded record, new ones in the first.
+    """Places of one index: one file for each uploaded record, new ones in the first.
 
     Files are named by chance. What a client calls a picture is never a name here, and two records
     never share a file, so that removing one cannot take the other's picture away. Whoever changes
-    the folders holds the index's write lock.
+    the places holds the index's write lock.
     """
 
-    def __init__(self, *folders: Path) -> None:
-        self._folders = folders
+    def __init__(self, *places: UploadPlace) -> None:
+        self._places = places
+
+    def check(self) -> None:
+        """Find out whether uploads can be kept. Raises StoreError, ObjectStorageError."""
+        self._places[0].check()
 
     def keep(self, data: bytes, id: str, fields: Mapping[str, FieldValue]) -> Entry:
-        """Write a picture to disk, and the entry that says so. Raises StorageFullError."""
+        """Write a picture, and the entry that says so.
+
+        Raises StorageFullError, StoreError, ObjectStorageError.
+        """
         kind = sniff(data[:HEAD_BYTES]) or "JPEG"
         name = f"{uuid.uuid4().hex}.{_SUFFIXES.get(kind, kind.lower())}"
-        path = self._folders[0] / name[:2] / name
+        uri, modified = self._places[0].write(name, data)
+        return Entry(id, uri, len(data), modified, fields)
+
+    def forget(self, uri: str) -> None:
+        """Delete the file of a record that is gone, if it is one of ours."""
+        for place in self._places:
+            if place.owns(uri):
+                place.remove(uri)
+                return
+
+    def owns(self, uri: str) -> bool:
+        """Whether a record's picture is kept here."""
+        return any(place.owns(uri) for place in self._places)
+
+    def of(self, records: Iterable[ImageRecord]) -> dict[str, str]:
+        """Ids and URIs of those records whose pictures are kept here."""
+        return {record.id: record.uri for record in records if self.owns(record.uri)}
+
+    def sweep(self, uris: Iterable[str]) -> int:
+        """Delete the files that none of the index's records names; returns how many there were.
+
+        They are compared by their names, which are unique: a folder may be spelled otherwise now,
+        or lie elsewhere.
+        """
+        orphans = {
+            name: (place, uri)
+            for place in self._places
+            for uri in place.uris()
+            if _OURS.fullmatch(name := _name(uri))
+        }
+        if not orphans:
+            return 0
+        for uri in uris:
+            orphans.pop(_name(uri), None)
+        for place, uri in orphans.values():
+            place.remove(uri)
+        return len(orphans)
+
+
+def _name(uri: str) -> str:
+    return uri.rpartition("/")[2]
+
+
+class UploadFolder:
+    """A folder of this machine with uploads."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def check(self) -> None:
+        """There is nothing to find out: the index's shelf was claimed."""
+
+    def write(self, name: str, data: bytes) -> tuple[str, float]:
+        """Write a picture to disk. Raises StorageFullError."""
+        path = self._folder / name[:2] / name
         making = path.with_name(f".{name}")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -46,37 +135,20 @@ class Uploads:
                 making.unlink(missing_ok=True)
             if is_full(error):
                 raise StorageFullError(
-                    f"{self._folders[0]}: there is no room for a picture of {len(data):,} bytes "
+                    f"{self._folder}: there is no room for a picture of {len(data):,} bytes "
                     f"({error.strerror}); make room and send it again"
                 ) from error
             raise
-        return Entry(id, path_text(str(path)), len(data), path.stat().st_mtime, fields)
-
-    def forget(self, uri: str) -> None:
-        """Delete the file of a record that is gone, if it is one of ours."""
-        if self.owns(uri):
-            local_path(uri).unlink(missing_ok=True)
+        return path_text(str(path)), path.stat().st_mtime
 
     def owns(self, uri: str) -> bool:
-        """Whether a record's picture is kept here."""
-        return not set(self._folders).isdisjoint(local_path(uri).parents)
+        """Whether a file lies here."""
+        return self._folder in local_path(uri).parents
 
-    def of(self, records: Iterable[ImageRecord]) -> dict[str, str]:
-        """Ids and URIs of those records whose pictures are kept here."""
-        return {record.id: record.uri for record in records if self.owns(record.uri)}
+    def remove(self, uri: str) -> None:
+        """Delete a file."""
+        local_path(uri).unlink(missing_ok=True)
 
-    def sweep(self, uris: Iterable[str]) -> int:
-        """Delete the files that none of the index's records names; returns how many there were.
-
-        They are compared by their names, which are unique: a folder may be spelled otherwise now,
-        or lie elsewhere.
-        """
-        found = (path for folder in self._folders for path in folder.rglob("*"))
-        orphans = {path.name: path for path in found if _OURS.fullmatch(path.name)}
-        if not orphans:
-            return 0
-        for uri in uris:
-            orphans.pop(local_path(uri).name, None)
-        for path in orphans.values():
-            path.unlink(missing_ok=True)
-        return len(orphans)
+    def uris(self) -> Iterable[str]:
+        """All files below."""
+        return [path_text(str(path)) for path in self._folder.rglob("*")]

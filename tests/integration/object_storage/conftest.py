@@ -15,6 +15,10 @@ def one_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectServe
     if not object_server.available():
         pytest.skip("no S3 server is installed (the group test has one for Linux on x86-64)")
     with object_server.running(tmp_path_factory.mktemp("objects")) as server:
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in server.environment().items():
+                patch.setenv(name, value)
+            folder_at("s3://tests").write("made", b"")  # which makes the bucket
         yield server
 
 

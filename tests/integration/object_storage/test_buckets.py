@@ -133,7 +133,7 @@ def test_a_stopped_server_ends_in_an_error_and_answers_later(
     server: ObjectServer, bucket: Folder, place: str
 ) -> None:
     bucket.write("a", b"1")
-    hasty = BucketFolder(place, Buckets(timeout=0.5, retries=1))
+    hasty = BucketFolder(place, Buckets(timeout=0.5, retries=0))
     asks: list[Callable[[], object]] = [
         lambda: list(hasty.names()),
         lambda: hasty.read("a"),
@@ -144,7 +144,9 @@ def test_a_stopped_server_ends_in_an_error_and_answers_later(
             began = monotonic()
             with pytest.raises(ObjectStorageError, match="did not answer in time"):
                 ask()
-            assert monotonic() - began < 20  # two tries of half a second and a pause
+            assert (
+                monotonic() - began < 20
+            )  # half a second, and half for whether all of the bucket is silent
     assert hasty.read("a") == b"1"
 
 

@@ -111,7 +111,7 @@ def test_a_picture_that_has_gone_changed_or_grown_is_told(clients: Clients, buck
 def test_a_stopped_storage_holds_up_its_own_pictures_alone(
     clients: Clients, server: ObjectServer
 ) -> None:
-    client = clients(work_seconds=3.0)
+    client = clients(work_seconds=1.0)
     with server.stopped():
         began = monotonic()
         answer = client.get("/v1/images/a%20b.jpg/file")

@@ -5,7 +5,7 @@ import random
 import numpy as np
 from PIL import Image, ImageDraw
 
-from visavis.types import RGB
+from visavis.types import RGB, Box
 
 
 def shapes(seed: int) -> Image.Image:
@@ -51,3 +51,20 @@ def product(hue: tuple[int, int, int], tie: bool = False) -> RGB:
     if tie:
         draw.line((60, 60, 250, 90), fill=hue, width=12)
     return np.asarray(picture)
+
+
+def part(pixels: RGB, box: Box) -> RGB:
+    """What lies in a box of fractions, in whole pixels."""
+    height, width = pixels.shape[:2]
+    left, right = round(box[0] * width), round(box[2] * width)
+    top, bottom = round(box[1] * height), round(box[3] * height)
+    return np.ascontiguousarray(pixels[top:bottom, left:right])
+
+
+def overlap(one: Box, other: Box) -> float:
+    """Intersection over union of two boxes."""
+    wide = min(one[2], other[2]) - max(one[0], other[0])
+    high = min(one[3], other[3]) - max(one[1], other[1])
+    both = max(0.0, wide) * max(0.0, high)
+    areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (one, other)]
+    return both / (sum(areas) - both)

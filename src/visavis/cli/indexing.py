@@ -98,6 +98,7 @@ def index(
         ),
     ] = None,
     vocabulary: options.Vocabulary = None,
+    parts: options.Parts = None,
     metadata: Annotated[
         bool,
         typer.Option(
@@ -137,18 +138,19 @@ def index(
     """
     from visavis.cli.cluster.joining import check_ray_options, index_by_cluster
     from visavis.cli.progress.indexing import IndexProgress
+    from visavis.cli.upkeep import keep_parts
     from visavis.errors import UsageError
     from visavis.types import merged
 
     given = options.settings(index, device, jobs, max_megapixels, model)
-    _check_tasks(bool(sources or rebuild or metadata), tag, vocabulary)
+    _check_tasks(bool(sources or rebuild or metadata or parts is not None), tag, vocabulary)
     others: dict[str, object] = {
         "--index": index,
         "--rebuild": rebuild,
         "--tag": tag is not None,
         "--yes": yes,
     }
-    others |= {"--metadata": metadata, "--reduce": reduce}
+    others |= {"--metadata": metadata, "--reduce": reduce, "--parts": parts is not None}
     _check_shards(shards, thumbnails, [name for name, value in others.items() if value])
     check_ray_options(ray, ray_deadline, jobs, {**others, "--shards": shards})
     if reduce is not None and (rebuild or not sources or "-" in sources):
@@ -194,6 +196,7 @@ def index(
         words = _vocabulary(vocabulary)
         if tag and not rebuild:
             target.tagging.check(words)
+        reports += keep_parts(target, parts, allow_private, progress.keeping)
         if rebuild:
             reports.append(
                 target.rebuild(model, allow_private=allow_private, progress=progress.update)
@@ -255,7 +258,8 @@ def _check_tasks(others: bool, tag: int | None, vocabulary: str | None) -> None:
 
     if not others and tag is None:
         raise UsageError(
-            "nothing to index; give folders, catalogues or pictures, --rebuild, --tag or --metadata"
+            "nothing to index; give folders, catalogues or pictures, --rebuild, --tag, --parts or "
+            "--metadata"
         )
     if vocabulary is not None and not tag:
         raise UsageError("--vocabulary is for --tag N")

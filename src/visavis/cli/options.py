@@ -34,6 +34,15 @@ Exclude = Annotated[
     list[str] | None,
     typer.Option(metavar="GLOB", help="Leave out files and folders that match; may be repeated."),
 ]
+Parts = Annotated[
+    bool | None,
+    typer.Option(
+        "--parts/--no-parts",
+        help="Keep codes of the parts of pictures too, from now on, for search --anywhere "
+        "(448 bytes a picture, 5 times the model's work); --no-parts drops them.",
+        show_default=False,
+    ),
+]
 Jobs = Annotated[
     int | None,
     typer.Option("--jobs", "-j", min=1, metavar="N", help="Threads. [default: one per core]"),

@@ -99,6 +99,14 @@ def search(
     unique: Annotated[
         bool, typer.Option("--unique", help="Show copies of a picture as one result.")
     ] = False,
+    anywhere: Annotated[
+        bool,
+        typer.Option(
+            "--anywhere",
+            help="Find the picture in parts of others, and others in parts of it, and say where; "
+            "crops need an index made with --parts.",
+        ),
+    ] = False,
     by: Annotated[
         str | None,
         typer.Option(
@@ -169,6 +177,7 @@ def search(
         false_match=FALSE_MATCH if false_match is None else false_match,
         group_by=group_by,
         unique=unique,
+        anywhere=anywhere,
     )
     with options.open_index(given) as target:
         result = target.search(query, allow_private=allow_private)
@@ -271,7 +280,7 @@ def _print_table(result: "SearchResult", preview: bool) -> None:
     show = _previewer() if preview else None
     if not sys.stdout.isatty():
         for match in result.matches:
-            more = [_found_by(match), match.more]
+            more = [_found_by(match), match.more, match.lies]
             while more and not more[-1]:
                 more.pop()
             terminal.row(f"{match.score:.6f}", match.record.id, match.record.uri, *more)
@@ -294,6 +303,7 @@ def _print_rich(result: "SearchResult") -> None:
         "found by": [", ".join(match.why) for match in result.matches],
         "relation": [match.relation or "" for match in result.matches],
         "more": [match.more for match in result.matches],
+        "where": [match.lies for match in result.matches],
         "fields": [_fields(match) for match in result.matches],
     }
     for header, cells in optional.items():

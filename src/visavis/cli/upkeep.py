@@ -10,7 +10,10 @@ import typer
 from visavis.cli import options, terminal
 
 if TYPE_CHECKING:
+    from visavis.flows.aspects.keeping import Progress
+    from visavis.image_index import ImageIndex
     from visavis.store.base import SourceInfo, StoreInfo
+    from visavis.types import IndexReport
 
 
 def status(index: options.Index = None, json_output: options.Json = False) -> None:
@@ -74,6 +77,17 @@ def _problems(source: "SourceInfo") -> list[str]:
     if run is not None and run.refused:
         problems.append("refused: index it again to see why")
     return problems
+
+
+def keep_parts(
+    index: "ImageIndex", keep: bool | None, allow_private: bool, progress: "Progress"
+) -> "list[IndexReport]":
+    """Keep the parts of pictures from now on, with those of the records there are, or drop them."""
+    if keep:
+        return [index.aspects.keep("parts", allow_private=allow_private, progress=progress)]
+    if keep is not None:
+        index.aspects.drop("parts")
+    return []
 
 
 def remove(

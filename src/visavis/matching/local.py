@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from visavis.matching import framed
 from visavis.matching.overlay import agreeing, opencv, overlay, unlike_light
-from visavis.types import RGB
+from visavis.types import RGB, Box
 
 SIDE = 304
 """Pixels: longer sides are made so small first. What SIFT costs grows with the pixels."""
@@ -51,6 +51,7 @@ ROUGH, COARSE = 0.9, 0.6
 STRAIGHT, LIGHT, LEAST_ROUGH = 0.93, 1.3, 15
 """…where bending the map does not fit much better, and light changes by one rule."""
 
+_BEYOND = 0.05  # of the second picture's sides
 _TRIES = 400  # of the robust fit: of three matches all are right in every fifth, at SHARE
 
 Corners = tuple[tuple[float, float], ...]
@@ -244,6 +245,27 @@ def _is_sound(affine: NDArray[np.float64]) -> bool:
         return False
     long, short = np.linalg.svd(affine[:, :2], compute_uv=False)
     return bool(short > 0.1 and long < 10 and long < 3 * short)
+
+
+def around(corners: Corners) -> Box:
+    """The box around some corners, as far as it lies in the picture."""
+    across, down = ([min(1.0, max(0.0, at)) for at in axis] for axis in zip(*corners, strict=True))
+    return min(across), min(down), max(across), max(down)
+
+
+def reached(corners: Corners) -> Box:
+    """The part of the first picture that the second shows, whose corners in the second are given.
+
+    All of it, unless it reaches beyond the second by more than a little.
+    """
+    edges = np.array(corners)
+    if edges.min() > -_BEYOND and edges.max() < 1 + _BEYOND:
+        return 0.0, 0.0, 1.0, 1.0
+    # Left top, right top and left bottom say where each place of the first lies.
+    sides = np.stack([edges[1] - edges[0], edges[3] - edges[0]], axis=1)
+    square = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float64)
+    back = (square - edges[0]) @ np.linalg.pinv(sides).T
+    return around(tuple((float(x), float(y)) for x, y in back))
 
 
 def _corners(how: NDArray[np.float64], one: tuple[int, ...], other: tuple[int, ...]) -> Corners:

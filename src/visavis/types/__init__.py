@@ -161,6 +161,8 @@ class Query:
     """A field: of the records with one value, only the best match is shown."""
     unique: bool = False
     """Whether copies of a match stand behind it (`Match.copies`)."""
+    anywhere: bool = False
+    """Whether the picture, or a part of it, is looked for in parts of the records' pictures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +185,10 @@ class Match:
     """How many more records have its value of the field that matches are grouped by."""
     copies: tuple[str, ...] = ()
     """Ids of matches that show the same, edited, where the query wants each picture once."""
+    box: Box | None = None
+    """Where in the record's picture that lies which was found; None: nobody looked, or nowhere."""
+    query_box: Box | None = None
+    """Where in the picture asked with it lies, where that is a part; None: all of it was found."""
 
     @property
     def more(self) -> str:
@@ -194,10 +200,18 @@ class Match:
         )
         return ", ".join(filter(None, told))
 
+    @property
+    def lies(self) -> str:
+        """Where it was found, in words: "at 0.25,0,0.75,0.5"; nothing where nobody looked."""
+        told = [] if self.box is None else [f"at {_shown(self.box)}"]
+        told += [] if self.query_box is None else [f"of the query's {_shown(self.query_box)}"]
+        return ", ".join(told)
+
     def to_dict(self) -> dict[str, Any]:
         """The JSON shape of a match: its record's, `score`, and what the question asked for.
 
-        That is `relation` and `verified` of pictures, `why` of words, `views` of groups, `copies`.
+        That is `relation` and `verified` of pictures, `why` of words, `views` of groups, `copies`,
+        `box` and `query_box` where parts were looked for.
         """
         shape = self.record.to_dict() | {"score": round(self.score, 6)}
         if self.relation is not None:
@@ -206,6 +220,9 @@ class Match:
             shape["views"] = self.views
         if self.copies:
             shape["copies"] = list(self.copies)
+        for name, box in (("box", self.box), ("query_box", self.query_box)):
+            if box is not None:
+                shape[name] = [round(edge, 4) for edge in box]
         return shape | {"why": list(self.why)} if self.why else shape
 
 
@@ -231,6 +248,8 @@ class SearchResult:
     turned: int | None = None
     """Degrees clockwise by which the picture was turned, because it was found so; None: it was not.
     All scores are those of the turned picture."""
+    anywhere: bool = False
+    """Whether parts of pictures were looked for, be it that nothing else was found."""
 
     as_html: ClassVar[Callable[["SearchResult"], str] | None] = None
     """Draws a result for notebooks. `visavis` sets it, as nothing here reads pictures."""
@@ -263,6 +282,8 @@ class SearchResult:
             shape["similar_from"] = round(self.similar_from, 6)
         if self.turned is not None:
             shape["turned"] = self.turned
+        if self.anywhere:
+            shape["anywhere"] = True
         if self.reason is not None:
             shape["reason"] = self.reason
         if self.notes:
@@ -270,6 +291,10 @@ class SearchResult:
         if self.total_matching is not None:
             shape["total_matching"] = self.total_matching
         return shape
+
+
+def _shown(box: Box) -> str:
+    return ",".join(f"{round(edge, 3):g}" for edge in box)
 
 
 def only_known(options: Mapping[str, object], kind: type) -> None:

@@ -73,6 +73,10 @@ class IndexProgress(Bar):
             self._task, description="tagging", completed=report.tagged, total=None, rate=""
         )
 
+    def keeping(self, name: str, done: int) -> None:
+        """Show how many records have been given an aspect."""
+        self._bar.update(self._task, description=name, completed=done, total=None, rate="")
+
     def _count(self) -> None:
         if self._stopped.wait(_COUNT_AFTER):
             return

@@ -20,6 +20,7 @@ from visavis.filters import Where, as_filter
 from visavis.flows.concepts.lessons import Lesson, Lessons
 from visavis.flows.query import by_words, fused
 from visavis.flows.query.by_words import Looks, asks_text
+from visavis.flows.query.elsewhere import first_asked, looked_for_anywhere
 from visavis.flows.query.hints import hint
 from visavis.flows.query.learned import learned_terms
 from visavis.flows.query.ranking import Judging, as_result, explained, first_page, rank
@@ -86,6 +87,8 @@ class SearchOptions(TypedDict, total=False):
     """A field: show only the best match of each of its values, and how many `views` there are."""
     unique: bool
     """Whether to put the copies of a match behind it."""
+    anywhere: bool
+    """Whether to look for the picture, and for parts of it, in parts of the records' pictures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +144,11 @@ def answer_many(
 def _answer_part(queries: Sequence[Query], store: VectorStore, means: Means) -> list[SearchResult]:
     """On a thread: those by looks alone go together."""
     alone = [
-        query.count or asks_text(query) or query.by == "text" or has_sides(query.terms, store)
+        query.count
+        or query.anywhere
+        or asks_text(query)
+        or query.by == "text"
+        or has_sides(query.terms, store)
         for query in queries
     ]
     together = [query for query, single in zip(queries, alone, strict=True) if not single]
@@ -239,7 +246,9 @@ def _attempt(query: Query, store: VectorStore, means: Means, made_by: ModelFacts
         asked, notes = looks()
         searched = time.perf_counter()
         judging = Judging(store, made_by, means.cuts or Cuts(store), embedder, means.max_pixels)
-        result, asked = rank(asked, query, judging, started, (*said, *notes(query.terms)))
+        first = first_asked(query)
+        result, asked = rank(asked, first, judging, started, (*said, *notes(query.terms)))
+        result = looked_for_anywhere(result, asked, query, judging, means.fetch)
         seen = [asked]
     if query.count:
         result = replace(result, total_matching=_matching(query, store, seen, result))

@@ -22,6 +22,7 @@ from visavis.embedders.blocks import reach
 from visavis.embedders.registry import reading_models
 from visavis.errors import TextUnsupportedError, UnknownWordError, UsageError
 from visavis.filters import described
+from visavis.flows.anywhere.answer import check as check_anywhere
 from visavis.flows.concepts.lessons import LearnedTerm
 from visavis.flows.query.terms import NOTHING
 from visavis.flows.relation.shown import Fetch, Shown, of_record, shown, term_picture
@@ -111,6 +112,7 @@ def check(query: Query) -> None:
     for term in query.terms:
         if not math.isfinite(term.weight):
             raise UsageError(f"a weight must be a number, not {term.weight}")
+    check_anywhere(query)
     learned = [term for term in query.terms if isinstance(term, ConceptTerm)]
     alone = len(query.terms) == 1 and query.terms[0].weight > 0 and bool(learned)
     if query.relation and not alone:

@@ -10,6 +10,7 @@ from visavis.flows.relation.shown import Shown
 from visavis.matching.local import (
     Corners,
     LocalCheck,
+    around,
     features,
     has_opencv,
     is_same,
@@ -57,8 +58,7 @@ class Explanation:
         """The part of the record that the picture covers."""
         if not self.corners:
             return None
-        across, down = ([min(1.0, max(0.0, at)) for at in axis] for axis in zip(*self.corners))  # noqa: B905
-        return min(across), min(down), max(across), max(down)
+        return around(self.corners)
 
     @property
     def facts(self) -> list[tuple[str, str]]:

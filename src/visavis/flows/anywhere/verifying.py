@@ -1,0 +1,215 @@
+"""Proposed records held against the picture by their pixels: is it there, and where?
+
+The vectors of windows propose; windows overlap, and only lie around what was found. Correlation
+says where it lies to a few pixels, and whether it is the same picture at all: with the signatures
+that the store keeps for many, with the files for the best of these.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from visavis.flows.anywhere.proposing import ALL, Proposal
+from visavis.flows.anywhere.ways import hung
+from visavis.flows.relation.judge import WARPED
+from visavis.matching.correlation import (
+    COARSE,
+    NOWHERE,
+    Canvas,
+    Place,
+    Sought,
+    form,
+    is_there,
+    placed,
+    refined,
+)
+from visavis.matching.local import (
+    Features,
+    LocalCheck,
+    around,
+    features,
+    has_opencv,
+    is_same,
+    local_check,
+    mirrored,
+    reached,
+)
+from visavis.matching.signature import Signature
+from visavis.store.base import VectorStore
+from visavis.store.capabilities import has_evidence
+from visavis.types import RGB, Box, ImageRecord
+
+READ = 12
+"""Records whose files are read, of all that are proposed."""
+
+MOST_PIXELS = 100_000_000
+"""What these may have together; a JPEG counts an eighth, as it is decoded smaller. What is beyond
+is not looked at: a question has a bound."""
+
+_HOPELESS = 0.6  # a correlation that a closer look does not make enough
+
+Read = Callable[[ImageRecord], RGB | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A proposal, and what the pixels say of it."""
+
+    proposal: Proposal
+    place: Place = NOWHERE
+    """Of the picture in the record, or of the record in the picture where a part is asked for."""
+    form: float = 0.0
+    looked: bool = False
+    """Whether the record's picture was read."""
+    laid: LocalCheck | None = None
+    """How local features lay the picture over the record: turned, mirrored, or with other edits."""
+
+    @property
+    def verified(self) -> bool:
+        """Whether what was found shows the same."""
+        return self.laid is not None or (self.looked and is_there(self.place, self.form))
+
+    @property
+    def strength(self) -> float:
+        """By what findings are ordered: how much the pixels agree, or else the vectors."""
+        return self.place.score + self.form if self.looked else self.proposal.score - 1
+
+    @property
+    def box(self) -> Box:
+        """Where it is in the record: exactly, or only around there."""
+        if self.laid is not None:
+            return around(self.laid.corners)
+        at_place = self.looked and self.proposal.in_record
+        return self.place.box if at_place else self.proposal.box
+
+    @property
+    def query_box(self) -> Box | None:
+        """Where it is in the picture that was asked with; None: it is all of it."""
+        if self.laid is not None:
+            part = reached(self.laid.corners)
+            return None if part == ALL or self.laid.mirrored else part
+        if self.proposal.in_record:
+            return None
+        return self.place.box if self.looked else self.proposal.query_box
+
+
+class Looking:
+    """Looks for one picture in others, and for others in it. Safe for threads."""
+
+    def __init__(self, picture: RGB, store: VectorStore, read: Read) -> None:
+        self._picture = picture
+        self._store = store
+        self._read = read
+        self._sought: dict[tuple[int, int], Sought] = {}
+
+    def found(self, proposals: Sequence[Proposal]) -> list[Finding]:
+        """What pixels say of proposals: those that agree first, and each record once."""
+        for side in (COARSE, 0):
+            for way in {one.way for one in proposals}:
+                pixels = hung(self._picture, way)
+                self._sought[side, way] = Sought(pixels, COARSE) if side else Sought(pixels)
+        with ThreadPoolExecutor(os.cpu_count() or 1, "visavis-anywhere") as pool:
+            best = self._likeliest(proposals, pool)
+            found = list(pool.map(self._looked, best))
+        found = self._laid_over(found)
+        found += [Finding(one) for one in proposals if one not in best]
+        found.sort(key=lambda one: (not one.verified, -one.strength))
+        once: dict[str, Finding] = {}
+        for one in found:
+            once.setdefault(one.proposal.record.id, one)
+        return list(once.values())
+
+    def _likeliest(self, proposals: Sequence[Proposal], pool: ThreadPoolExecutor) -> list[Proposal]:
+        """Those worth reading, by signatures and vectors, as far as they can be afforded."""
+        known: dict[str, Signature] = {}
+        if has_evidence(self._store):
+            hashes = list({one.record.sha256 for one in proposals})
+            kept = self._store.evidence.signatures(hashes)
+            known = {digest: Signature.unpacked(data) for digest, data in kept.items()}
+
+        def coarse(one: Proposal) -> float:
+            light = known.get(one.record.sha256)
+            return one.score + (0.0 if light is None else self._coarse(one, light).score)
+
+        scores = dict(zip(proposals, pool.map(coarse, proposals), strict=True))
+        order = sorted(scores, key=lambda one: (not one.copy, -scores[one]))
+        return _affordable(order[:READ])
+
+    def _laid_over(self, found: Sequence[Finding]) -> list[Finding]:
+        """The same, with what local features find where pixels alone do not agree.
+
+        Copies of the whole are asked for their place; others where nothing was found so far.
+        """
+        if not has_opencv():
+            return list(found)
+        found = sorted(found, key=lambda one: -one.strength)
+        nothing = not any(one.verified for one in found)
+        first = [one for one in found if one.proposal.in_record][: WARPED * nothing]
+        return [
+            self._by_features(one)
+            if not one.verified and (one.proposal.copy or one in first)
+            else one
+            for one in found
+        ]
+
+    def _by_features(self, one: Finding) -> Finding:
+        pixels = self._read(one.proposal.record)
+        if pixels is None or not one.proposal.in_record or one.proposal.way:
+            return one
+        other = features(pixels)
+        for mine, flipped in ((self._own, False), (self._mirrored, True)):
+            check = local_check(mine, other, flipped)
+            if is_same(check) and check.corners:
+                return replace(one, laid=check)
+        return one
+
+    @cached_property
+    def _own(self) -> Features:
+        return features(self._picture)
+
+    @cached_property
+    def _mirrored(self) -> Features:
+        return mirrored(self._own)
+
+    def _coarse(self, one: Proposal, known: Signature) -> Place:
+        shape = one.record.height, one.record.width
+        if one.in_record:
+            return placed(self._sought[COARSE, one.way], Canvas.of_signature(known, shape))
+        return placed(Sought.of_signature(known, shape), self._small)
+
+    def _looked(self, one: Proposal) -> Finding:
+        """On a worker thread."""
+        pixels = self._read(one.record)
+        if pixels is None:
+            return Finding(one)
+        if one.in_record:
+            mine, other = hung(self._picture, one.way), pixels
+            place = placed(self._sought[0, one.way], Canvas.of(pixels))
+        else:
+            mine, other = pixels, self._picture
+            place = placed(Sought(pixels), self._large)
+        if place.score < _HOPELESS:
+            return Finding(one, place, 0.0, looked=True)
+        place = refined(mine, other, place)
+        return Finding(one, place, form(mine, other, place), looked=True)
+
+    @cached_property
+    def _small(self) -> Canvas:
+        return Canvas.of(self._picture, COARSE)
+
+    @cached_property
+    def _large(self) -> Canvas:
+        return Canvas.of(self._picture)
+
+
+def _affordable(proposals: Sequence[Proposal]) -> list[Proposal]:
+    """As many of the proposals as may be read."""
+    left, kept = MOST_PIXELS, list[Proposal]()
+    for one in proposals:
+        jpeg = one.record.uri.lower().endswith((".jpg", ".jpeg"))
+        left -= one.record.width * one.record.height // (8 if jpeg else 1)
+        if left >= 0:
+            kept.append(one)
+    return kept

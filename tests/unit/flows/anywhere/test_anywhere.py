@@ -1,0 +1,157 @@
+"""A picture looked for in parts of others, and others in parts of it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pictures import overlap, part, scene
+from PIL import Image
+
+from visavis import ImageIndex, ImageTerm, Query, RecordTerm
+from visavis.errors import UsageError
+from visavis.types import Box, SearchResult
+
+COUNT = 24
+BOX: Box = (0.6, 0.1, 0.95, 0.45)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("scenes")
+    for seed in range(COUNT):
+        Image.fromarray(scene(seed)).save(made / f"{seed}.png")
+    return made
+
+
+@pytest.fixture(scope="module")
+def index(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ImageIndex]:
+    """Of the built-in model, as its network sees parts in one look."""
+    with ImageIndex.create(tmp_path_factory.mktemp("index"), jobs=2) as made:
+        made.aspects.begin("parts")
+        made.add(folder)
+        yield made
+
+
+@pytest.fixture(scope="module")
+def plain(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ImageIndex]:
+    """The same without parts."""
+    with ImageIndex.create(tmp_path_factory.mktemp("index"), jobs=2) as made:
+        made.add(folder)
+        yield made
+
+
+def ids(result: SearchResult) -> list[str]:
+    return [match.record.id for match in result.matches]
+
+
+@pytest.mark.parametrize("box", [BOX, (0.1, 0.5, 0.43, 0.83)])
+def test_a_crop_is_found_and_its_box_is_where_it_was_cut_out(index: ImageIndex, box: Box) -> None:
+    result = index.search(part(scene(5), box), anywhere=True)
+    [best, *others] = result.matches
+    assert (best.record.id, best.relation, best.verified) == ("5.png", "near_duplicate", True)
+    assert best.box is not None
+    assert overlap(best.box, box) > 0.8
+    assert best.query_box is None
+    assert all(match.relation == "other" for match in others)
+    assert (result.verdict, result.anywhere, result.notes) == ("near_duplicate", True, ())
+
+
+def test_a_crop_that_was_turned_and_mirrored_is_found_as_well(index: ImageIndex) -> None:
+    crop = part(scene(5), BOX)
+    for changed in (np.rot90(crop), crop[:, ::-1], np.rot90(crop, 2)[:, ::-1]):
+        best = index.search(np.ascontiguousarray(changed), anywhere=True).matches[0]
+        assert (best.record.id, best.relation) == ("5.png", "near_duplicate")
+        assert best.box is not None
+        assert overlap(best.box, BOX) > 0.7
+
+
+def test_all_pictures_of_a_collage_are_found_with_their_places_in_it(index: ImageIndex) -> None:
+    rows = [np.hstack([scene(1), scene(2)]), np.hstack([scene(3), scene(4)])]
+    result = index.search(np.vstack(rows), anywhere=True)
+    assert set(ids(result)[:4]) == {"1.png", "2.png", "3.png", "4.png"}
+    places = {match.record.id: match.query_box for match in result.matches[:4]}
+    for name, corner in (("1", (0, 0)), ("2", (0.5, 0)), ("3", (0, 0.5)), ("4", (0.5, 0.5))):
+        found = places[f"{name}.png"]
+        assert found is not None
+        assert overlap(found, (*corner, corner[0] + 0.5, corner[1] + 0.5)) > 0.8
+
+
+def test_a_picture_within_a_picture_is_found(plain: ImageIndex) -> None:
+    """Parts of the query are looked at whether the index keeps parts or not."""
+    both = np.array(Image.fromarray(scene(100)).resize((640, 480)))
+    both[200:440, 40:360] = scene(7)
+    result = plain.search(both, anywhere=True)
+    best = result.matches[0]
+    assert (best.record.id, best.relation) == ("7.png", "near_duplicate")
+    assert best.query_box is not None
+    assert overlap(best.query_box, (40 / 640, 200 / 480, 360 / 640, 440 / 480)) > 0.8
+    assert "keeps no parts" in result.notes[0]
+    assert "visavis index --parts" in result.notes[0]
+
+
+def test_a_picture_that_is_nowhere_is_called_so(index: ImageIndex) -> None:
+    result = index.search(scene(200), anywhere=True)
+    assert result.verdict == "none"
+    assert result.matches
+    assert result.reason is not None
+    assert not any(match.relation == "near_duplicate" for match in result.matches)
+
+
+def test_where_nothing_else_is_found_parts_are_asked_by_themselves_and_that_is_said(
+    index: ImageIndex, plain: ImageIndex
+) -> None:
+    crop = part(scene(9), (0.3, 0.3, 0.6, 0.6))
+    asked = index.search(crop)
+    assert asked.anywhere
+    assert ids(asked)[0] == "9.png"
+    assert any("parts of pictures were looked for" in note for note in asked.notes)
+    assert not plain.search(crop).anywhere
+    assert not index.search(scene(9)).anywhere
+    assert not index.search(scene(200)).anywhere
+
+
+def test_pages_neither_repeat_nor_leave_out_a_record(index: ImageIndex) -> None:
+    crop = part(scene(5), BOX)
+    whole = ids(index.search(crop, anywhere=True, limit=20))
+    pages = [
+        ids(index.search(crop, anywhere=True, limit=5, offset=offset)) for offset in range(0, 20, 5)
+    ]
+    assert [id for page in pages for id in page] == whole
+    assert len(set(whole)) == 20
+
+
+def test_filters_relations_and_least_scores_hold(index: ImageIndex) -> None:
+    crop = part(scene(5), BOX)
+    assert ids(index.search(crop, anywhere=True, relation="near_duplicate")) == ["5.png"]
+    assert ids(index.search(crop, anywhere=True, min_score="auto")) == ["5.png"]
+    assert "5.png" not in ids(index.search(crop, anywhere=True, where="id!=5.png"))
+
+
+def test_a_record_is_looked_for_in_others(index: ImageIndex, folder: Path) -> None:
+    query = Query((RecordTerm("5.png"),), without="5.png", anywhere=True)
+    assert "5.png" not in ids(index.answer(query))
+
+
+def test_whole_pictures_are_answered_as_without_parts(index: ImageIndex, plain: ImageIndex) -> None:
+    for seed in (1, 9, 200):
+        with_parts, without = (
+            [(match.record.id, match.score) for match in one.search(scene(seed)).matches]
+            for one in (index, plain)
+        )
+        assert with_parts == without
+
+
+@pytest.mark.parametrize(
+    ("query", "sentence"),
+    [
+        (Query((ImageTerm("a.png"), ImageTerm("b.png")), anywhere=True), "only one picture"),
+        (Query((ImageTerm("a.png", weight=-1),), anywhere=True), "not wanted"),
+        (Query((ImageTerm("a.png"),), anywhere=True, unique=True), "cannot be grouped"),
+    ],
+)
+def test_what_cannot_be_looked_for_anywhere_is_refused(
+    index: ImageIndex, query: Query, sentence: str
+) -> None:
+    with pytest.raises(UsageError, match=sentence):
+        index.answer(query)

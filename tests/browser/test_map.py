@@ -122,6 +122,18 @@ def test_the_keyboard_is_enough(open_page: OpenPage, mapped: Mapped) -> None:
     assert page.screenshot() != before
 
 
+def test_words_are_found_without_accents_and_a_minus_leaves_out(
+    open_page: OpenPage, mapped: Mapped
+) -> None:
+    page = opened(open_page, mapped)
+    found = "(text) => new Collection(JSON.parse(byId('data').textContent)).find(text)"
+    mugs = page.evaluate(found, "mug")
+    assert page.evaluate(found, "MÜG") == mugs
+    coral = page.evaluate(found, "mug coral")
+    assert coral
+    assert page.evaluate(found, "mug -coral") == [row for row in mugs if row not in coral]
+
+
 def test_a_legend_lets_some_values_through(open_page: OpenPage, mapped: Mapped) -> None:
     page = opened(open_page, mapped)
     page.get_by_label("Colour by").select_option("category")

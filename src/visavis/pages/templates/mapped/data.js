@@ -9,6 +9,9 @@ function bytesOf(text) {
   return bytes.buffer;
 }
 
+/** @param {string} text @returns {string} without case and accents */
+const folded = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
+
 /** A field of the pictures: values by their number, or the numbers themselves. */
 class Field {
   /** @param {any} said */
@@ -76,15 +79,14 @@ class Collection {
     }));
   }
 
-  /** Rows whose id or fields have all the words. @param {string} text @returns {number[]} */
+  /** Rows whose id or fields have all the words, and none of those with a minus. @param {string} text @returns {number[]} */
   find(text) {
-    const words = text.toLocaleLowerCase().split(/\s+/).filter(Boolean);
+    const words = folded(text).split(/\s+/).filter(Boolean);
     if (!words.length) return [];
-    this.texts ??= this.ids.map((id, row) =>
-      [id, ...this.fields.map((field) => field.text(row))].join("\n").toLocaleLowerCase(),
-    );
+    this.texts ??= this.ids.map((id, row) => folded([id, ...this.fields.map((field) => field.text(row))].join("\n")));
+    const wanted = (own, word) => (/^-\p{L}/u.test(word) ? !own.includes(word.slice(1)) : own.includes(word));
     const rows = [];
-    this.texts.forEach((own, row) => words.every((word) => own.includes(word)) && rows.push(row));
+    this.texts.forEach((own, row) => words.every((word) => wanted(own, word)) && rows.push(row));
     return rows;
   }
 

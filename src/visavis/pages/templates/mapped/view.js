@@ -131,16 +131,17 @@ class View {
     return this.boxOf(Array.from({ length: this.all.count }, (_, row) => row), 0.03);
   }
 
-  /** @param {Iterable<number>} rows @param {number} around @returns {number[]} */
+  /** Around pictures, which are as large as there is room for. @param {Iterable<number>} rows @param {number} around at least @returns {number[]} */
   boxOf(rows, around) {
     const box = [1, 1, 0, 0];
     for (const row of rows) {
-      box[0] = Math.min(box[0], this.all.x[row]);
-      box[1] = Math.min(box[1], this.all.y[row]);
-      box[2] = Math.max(box[2], this.all.x[row]);
-      box[3] = Math.max(box[3], this.all.y[row]);
+      const half = Math.max(around, this.all.apart[row] / 2);
+      box[0] = Math.min(box[0], this.all.x[row] - half);
+      box[1] = Math.min(box[1], this.all.y[row] - half);
+      box[2] = Math.max(box[2], this.all.x[row] + half);
+      box[3] = Math.max(box[3], this.all.y[row] + half);
     }
-    return [box[0] - around, box[1] - around, box[2] + around, box[3] + around];
+    return box;
   }
 
   /** Draw with the next frame. */

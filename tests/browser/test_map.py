@@ -2,6 +2,7 @@
 
 import csv
 import os
+import json
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -166,6 +167,15 @@ def test_the_server_finds_by_words_and_leads_back(
     assert "where=id%3D" in address
     page.goto(site.url + address.removeprefix("./"))
     expect(page.locator(".card").first).to_be_visible()
+
+
+def test_pictures_of_a_map_that_was_made_anew_are_missed_aloud(open_page: OpenPage) -> None:
+    page = open_page("?seed=1")
+    why = "the map is another one by now; load the page again"
+    body = json.dumps({"error": {"type": "NotFoundError", "message": why, "status": 404}})
+    page.route("**/map/tiles/**", lambda route: route.fulfill(status=404, body=body))
+    page.get_by_role("link", name="Map", exact=True).click()
+    expect(page.locator("#toast")).to_contain_text(why, timeout=60_000)
 
 
 def test_a_picture_that_is_dropped_is_found_on_the_map(

@@ -144,12 +144,16 @@ class Collection {
 
 /** The tiles, decoded when they are shown; the longest unused ones are forgotten. */
 class Tiles {
-  /** @param {Collection} all @param {(tile: number) => Promise<Blob>} fetch @param {() => void} came */
-  constructor(all, fetch, came) {
+  /**
+   * @param {Collection} all @param {(tile: number) => Promise<Blob>} fetch
+   * @param {() => void} came @param {(why: string) => void} failed
+   */
+  constructor(all, fetch, came, failed) {
     [this.across, this.side] = [all.said.across, all.said.side];
     this.all = all;
     this.fetch = fetch;
     this.came = came;
+    this.failed = failed;
     /** @type {Map<number, ImageBitmap|null>} */
     this.held = new Map();
     this.most = 60;
@@ -209,7 +213,10 @@ class Tiles {
             if (one && old !== tile) this.held.delete(old);
           }
         })
-        .catch(() => setTimeout(() => this.#again(tile), 4000))
+        .catch((error) => {
+          this.failed(String(error?.message ?? error));
+          setTimeout(() => this.#again(tile), 4000);
+        })
         .finally(() => {
           this.under -= 1;
           this.came();

@@ -35,7 +35,7 @@ class MapPage {
     this.home = home;
     this.all = new Collection(said);
     this.colouring = new Colouring(this.all);
-    this.tiles = new Tiles(this.all, home.tile, () => this.#came());
+    this.tiles = new Tiles(this.all, home.tile, () => this.#came(), (why) => this.#missing(why));
     this.canvas = byId("map");
     this.view = new View(this.canvas, this.all, this.colouring, this.tiles);
     this.marks = this.view.marks;
@@ -67,6 +67,13 @@ class MapPage {
   #came() {
     this.view.soon();
     if (this.faces) this.faces = this.faces.filter((draw) => !draw());
+  }
+
+  /** Pictures cannot be had, as of a map that the server has made anew: said once. @param {string} why */
+  #missing(why) {
+    if (this.missed === why) return;
+    this.missed = why;
+    this.say(`Some pictures cannot be shown: ${why}`, true);
   }
 
   #chooseFields() {

@@ -1,8 +1,8 @@
 """The map: one file from file://, and the page of a server, by mouse, finger and keyboard."""
 
 import csv
-import os
 import json
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple

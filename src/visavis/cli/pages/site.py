@@ -135,4 +135,5 @@ def _show(made: "Built", json_output: bool) -> None:
         terminal.tell(f"left out: {len(made.failed) - _SHOWN:,} more")
     for note in made.notes:
         terminal.tell(f"note: {note}")
-    terminal.echo(f"{made.pictures:,} pictures in {made.path}, {made.bytes / 1e6:,.1f} MB")
+    pictures = "1 picture" if made.pictures == 1 else f"{made.pictures:,} pictures"
+    terminal.echo(f"{pictures} in {made.path}, {made.bytes / 1e6:,.1f} MB")

@@ -58,6 +58,9 @@ bench: $(VENV)/all  ## Measure speed against floors in the same run (benchmarks/
 bench-serve: $(VENV)/all  ## Measure the HTTP API under load
 	$(BIN)/python -m benchmarks serve
 
+bench-milvus: $(VENV)/all milvus  ## Measure an index in a real Milvus, which is killed in the end
+	$(BIN)/python -m benchmarks.bench_milvus
+
 # The pictures, the weights that the model starts from, and the text model are named by hand.
 MODEL_USAGE = make model DATA="DIR DIR" WEIGHTS=DIR MINILM=DIR OUT=DIR [TUNED=FILE]
 ifneq ($(filter model,$(MAKECMDGOALS)),)
@@ -80,4 +83,4 @@ check: lint types test docs-check  ## What must pass before a push
 clean:  ## Remove everything that was made here
 	rm -rf $(VENV) $(VENV)-milvus build dist site demo benchmarks/out .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-.PHONY: help setup milvus demo format lint types test docs docs-check bench bench-serve model build check clean
+.PHONY: help setup milvus demo format lint types test docs docs-check bench bench-serve bench-milvus model build check clean

@@ -146,10 +146,16 @@ def patiently(ask: Callable[[], T]) -> T:
     return ask()
 
 
-def main(folder: str, *command: str) -> int:
-    """Run a command beside a server; its exit code."""
-    with running(Path(folder)):
+def main(*words: str) -> int:
+    """Run a command beside a server; its exit code. After --apart: alone in a network."""
+    if words[0] == "--apart":
+        if reason := why_not():
+            sys.stderr.write(f"{reason}\n")
+            return 77
+        command = [*APART, sys.executable, __file__, *words[1:]]
         return subprocess.run(command, check=False).returncode
+    with running(Path(words[0])):
+        return subprocess.run(words[1:], check=False).returncode
 
 
 if __name__ == "__main__":

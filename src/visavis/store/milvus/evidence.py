@@ -30,6 +30,11 @@ class MilvusEvidence:
         self._client = named.at(f"{named.name}_evidence")
         self._there = False
 
+    def make(self) -> None:
+        """Make the collection, unless it is there."""
+        if not self._exists():
+            self._client.create(_COLUMNS, _BUILT)
+
     def signatures(self, hashes: Sequence[str]) -> dict[str, bytes]:
         """The signatures of content with these SHA-256 digests (hex), where there are any."""
         if not hashes or not self._exists():
@@ -81,8 +86,7 @@ class MilvusEvidence:
                 self._client.delete(named("id", [_CONTENT + digest for digest in sorted(gone)]))
 
     def _write(self, rows: Iterable[Row]) -> None:
-        if not self._exists():
-            self._client.create(_COLUMNS, _BUILT)
+        self.make()
         self._client.upsert(list(rows))
 
     def _exists(self) -> bool:

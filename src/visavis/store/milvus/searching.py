@@ -70,7 +70,8 @@ def _candidates(client: Client, page: Page, where: Expression) -> _Candidates:
             raise RecordNotFoundError(page.without)
         without = f"id != {quoted(page.without)}"
     expression = both(where.text, without)
-    count = client.count(expression)
+    # All but one: that is counted already, as a rule.
+    count = client.count(where.text and expression) - (bool(without) and not where.text)
     if where.rest is None:
         return _Candidates(expression, count)
     if count > _MOST_CHECKED:

@@ -56,6 +56,7 @@ class MilvusStore:
         self._kept = KeptFacts(self._named)
         self._sweeps: weakref.WeakSet[MilvusSweep] = weakref.WeakSet()
         self._writing = threading.RLock()
+        self._settled: dict[str, int] = {}  # how often a collection had been written to then
         self.browse = MilvusBrowse(self._kept, self._compiled)
         """What can be asked without a query."""
         self.evidence = MilvusEvidence(self._named)
@@ -72,6 +73,8 @@ class MilvusStore:
                 client = alias.at(collection_of(alias.name, model.fingerprint))
                 if not client.exists():  # one whose making was stopped has no name yet
                     make_collection(client, Facts(model, layout=address.layout))
+                if address.layout.checks:
+                    MilvusEvidence(alias).make()
                 client.be_named(alias.name)
         finally:
             alias.close()
@@ -313,7 +316,9 @@ class MilvusStore:
     def settle(self, thorough: bool = False) -> None:
         """Have Milvus seal what was written, after which its index finds it quickly."""
         client = self._kept.client(fresh=thorough)
-        client.settle()
+        if thorough or client.writes != self._settled.get(client.name, 0):
+            client.settle()
+            self._settled[client.name] = client.writes
         if thorough and "evidence" in self._can:
             self.evidence.tidy(lambda hashes: set(hashes) - _contents(client, hashes))
 

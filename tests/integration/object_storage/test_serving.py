@@ -5,10 +5,11 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from io import BytesIO
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 from object_server import ObjectServer
 from PIL import Image
@@ -75,6 +76,22 @@ def test_thumbnails_and_files_are_as_those_of_this_machine(clients: Clients, id:
     assert b"Secret camera" not in file.content
     tag = {"If-None-Match": file.headers["etag"]}
     assert client.get(shape["file"], headers=tag).status_code == 304
+
+
+def test_the_map_shows_them(clients: Clients, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = clients()
+    for _ in range(600):
+        if "X-Map-Version" in (answer := client.get("/map/data")).headers:
+            break
+        sleep(0.05)
+    version = answer.headers["X-Map-Version"]
+    with monkeypatch.context() as dead:
+        dead.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+        assert client.get(f"/map/tiles/{version}/0").status_code == 503  # and no grey one is kept
+    with Image.open(BytesIO(client.get(f"/map/tiles/{version}/0").content)) as tile:
+        pixels = np.asarray(tile.convert("RGB"))
+    cells = [pixels[48, 48 + 96 * at] for at in range(2)]
+    assert {int(colour.argmax()) for colour in cells} == {0, 2}  # the red one, the blue one
 
 
 def test_metadata_is_kept_on_demand(clients: Clients) -> None:

@@ -1,10 +1,13 @@
 """The page of the map, its data, and the tiles with its pictures."""
 
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from visavis.buckets.address import is_object
 from visavis.errors import ImageError
 from visavis.image_index import ImageIndex
 from visavis.images.decode import decode
@@ -19,10 +22,12 @@ from visavis.server.mapping.known import SIDE, Progress, ServedMap
 from visavis.server.pool import Job
 from visavis.server.refusals import NotFoundError, PictureGoneError
 from visavis.server.state import State, state_of
+from visavis.sources.objects.reading import read_object
 from visavis.types import RGB, ImageRecord
 
 _KEPT = 160  # the side of thumbnails that may be there already
 _YEAR = 31_536_000  # seconds
+_TOGETHER = 8  # objects that are read at once for a tile
 
 
 async def show_map(request: Request) -> Response:
@@ -65,12 +70,43 @@ async def map_tile(request: Request, version: str, number: int) -> Response:
     made = state.maps.tile(version, number)
     if made is None:
         records = found.tile(number)
+        away = [record for record in records if is_object(record.uri)]
+        if away:  # on threads that may wait
+            await state.gathers.run(partial(_make_thumbnails, away, state))
         work = partial(_tile, records=records, state=state)
         made = await state.with_pictures(request, work, paid=False)
         state.maps.keep_tile(version, number, made)
     who = "public" if state.options.open_to_read else "private"
     headers = {"Cache-Control": f"{who}, max-age={_YEAR}, immutable"}
     return Response(made, media_type="image/webp", headers=headers)
+
+
+def _make_thumbnails(records: Sequence[ImageRecord], state: State) -> None:
+    """Make those of pictures in object storage that are not there yet. Raises ObjectStorageError.
+
+    What was made stays, so that a tile which took too long is soon whole.
+    """
+    job = Job(state.options.work_seconds)
+    most = state.options.max_upload_bytes
+
+    def make(record: ImageRecord) -> None:
+        if index.shelf.thumbnails.kept(record.sha256, _KEPT) is not None:
+            return
+        job.check()
+        try:
+            data = read_object(record.uri, state.objects, most=most)
+            with state.decoding.room(data, job):
+                index.shelf.thumbnails.made(data, _KEPT, state.options.max_pixels)
+        except ImageError:
+            return  # its place stays grey
+
+    threads = ThreadPoolExecutor(_TOGETHER, "visavis-tile")
+    with state.current.use() as index:
+        try:
+            for _ in threads.map(make, records):
+                job.check()
+        finally:
+            threads.shutdown(cancel_futures=True)
 
 
 def _tile(index: ImageIndex, job: Job, records: tuple[ImageRecord, ...], state: State) -> bytes:

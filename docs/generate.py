@@ -188,6 +188,10 @@ The library reads none of these: there, everything is an argument.
 | `HF_ENDPOINT` | A mirror of the model hub. |
 | `HF_HUB_OFFLINE` | Set to 1: the hub is not asked; what it gave before is still used. |
 | `RANK`, `LOCAL_RANK` | Set by torchrun: which of the processes of a training this is. |
+| `AWS_ENDPOINT_URL`, `AWS_REGION` | The server behind `s3://`, its region. [default: Amazon's] |
+| `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` | A key for `s3://` and `gs://`. |
+| `AWS_PROFILE` | Where it stands in `~/.aws`; all others that botocore reads count as well. |
+| `VISAVIS_GS_ENDPOINT` | The server behind `gs://`. [default: `https://storage.googleapis.com`] |
 | `SSL_CERT_FILE` | Certificates to trust when pictures are downloaded. |
 | `RAY_ADDRESS`, `RAY_TMPDIR` | Where `--ray auto` finds a cluster: its head, or a note of it. |
 | `RAY_AUTH_MODE` | Ray's own: `token` where a cluster wants one. |

@@ -3,8 +3,9 @@
 import pickle
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 
 import odd_s3
 import pytest
@@ -130,6 +131,20 @@ def test_a_prefix_inside_another_is_a_part_of_it(
     assert [row.uri for row in index.store.sources()] == [place]
 
 
+def test_google_is_asked_by_the_same_calls(
+    index: ImageIndex,
+    shop: Folder,
+    place: str,
+    server: ObjectServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("VISAVIS_GS_ENDPOINT", server.endpoint)
+    monkeypatch.delenv("AWS_ENDPOINT_URL")
+    there = place.replace("s3://", "gs://")
+    assert index.add(f"{there}/shop").added == 3
+    assert index.get("a.png").uri == f"{there}/shop/a.png"
+
+
 def test_a_catalogue_and_a_list_may_name_objects(
     index: ImageIndex, shop: Folder, place: str, tmp_path: Path
 ) -> None:
@@ -193,6 +208,16 @@ def test_without_botocore_the_extra_is_named(
     assert "visavis[s3]" in err
 
 
+def patiently(ask: Callable[[], object]) -> None:
+    """Wait until a server that was just started answers all of it."""
+    for _ in range(300):
+        with suppress(OSError, ObjectStorageError):
+            ask()
+            return
+        sleep(0.1)
+    ask()
+
+
 def test_a_server_that_dies_half_way_loses_nothing(
     index: ImageIndex, bucket: Folder, place: str, server: ObjectServer
 ) -> None:
@@ -216,6 +241,7 @@ def test_a_server_that_dies_half_way_loses_nothing(
         server.start()
     had = len(index)
     assert 0 < had < 120
+    patiently(lambda: [bucket.read(name) for name in names])
     report = index.add(place)
     assert (report.added, report.unchanged) == (120 - had, had)
     assert sorted(record.id for record in index.records()) == names

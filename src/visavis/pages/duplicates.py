@@ -15,7 +15,8 @@ _WORDS: dict[Relation, str] = {
 def duplicates_sheet(report: DuplicateReport) -> Sheet:
     """The sheet of a scan, for which pictures are read."""
     rows = [_row(number, group) for number, group in enumerate(report.groups, 1)]
-    return Sheet("Duplicates", rows, f"{len(rows):,} groups in {report.scanned:,} records")
+    groups = "1 group" if len(rows) == 1 else f"{len(rows):,} groups"
+    return Sheet("Duplicates", rows, f"{groups} in {report.scanned:,} records")
 
 
 def _row(number: int, group: DuplicateGroup) -> Row:

@@ -24,13 +24,18 @@ _HEADER, _HEADING, _BELOW = 116, 34, 84  # pixels: of the page, of a row, and be
 
 
 class _Layout(NamedTuple):
-    query: int  # side of a query's picture
+    query: int  # side of a query's picture; 0: nothing was asked
     tile: int  # and of a match's
     columns: int
 
     @property
+    def left(self) -> int:
+        """Where matches begin."""
+        return 2 * _MARGIN + self.query if self.query else _MARGIN
+
+    @property
     def width(self) -> int:
-        return 3 * _MARGIN + self.query + self.columns * (self.tile + _GAP) - _GAP
+        return self.left + self.columns * (self.tile + _GAP) - _GAP + _MARGIN
 
     def height(self, row: Row) -> int:
         lines = max(1, -(-len(row.matches) // self.columns))
@@ -44,6 +49,8 @@ def render_png(sheet: Sheet) -> bytes:
     layout = _Layout(query=150, tile=150, columns=8)
     if len(sheet.rows) == 1:
         layout = _Layout(300 if len(sheet.rows[0].query) == 1 else 216, 216, 5)
+    if not any(row.query for row in sheet.rows):  # as of groups of duplicates
+        layout = layout._replace(query=0, columns=layout.columns + 1)
     height = _HEADER + sum(map(layout.height, sheet.rows))
     if height > TALLEST:
         raise UsageError(
@@ -70,7 +77,7 @@ def _draw_row(page: Image.Image, row: Row, top: int, layout: _Layout) -> None:
     for number, card in enumerate(row.query):
         place = (_MARGIN, top + number * (layout.query + _BELOW + _GAP))
         _draw_card(page, card, place, layout.query, asked=True)
-    left = 2 * _MARGIN + layout.query
+    left = layout.left
     if not row.matches:
         _draw_nothing(page, row.reason or "", (left, top), layout)
     for number, card in enumerate(row.matches):

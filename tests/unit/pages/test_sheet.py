@@ -107,6 +107,17 @@ def test_a_png_sheet_shows_the_query_and_its_matches(tmp_path: Path, sheet: Shee
     assert count_of(right, BLUE) == pytest.approx(count_of(right, GREEN) / 3, rel=0.1)
 
 
+def test_where_nothing_was_asked_matches_begin_at_the_margin(tmp_path: Path) -> None:
+    rows = [Row((), (Card(plain(GREEN), "a"),) * 2, heading="Group")] * 2
+    write_sheet(tmp_path / "out.png", Sheet("Groups", rows))
+    green = np.abs(opened(tmp_path / "out.png").astype(int) - GREEN).max(2) < 6
+    assert np.flatnonzero(green.any(0))[0] == 44
+    write_sheet(tmp_path / "out.html", Sheet("Groups", rows))
+    page = (tmp_path / "out.html").read_text(encoding="utf-8")
+    assert 'aria-label="Query"' not in page
+    assert page.count('class="row unasked"') == 2
+
+
 def test_a_wide_picture_is_shown_whole(tmp_path: Path) -> None:
     wide = np.hstack([plain(RED, 60, 20), plain(GREEN, 60, 140), plain(BLUE, 60, 20)])
     write_sheet(tmp_path / "s.png", Sheet("t", [Row([Card(None, "q")], [Card(wide, "w")])]))

@@ -137,6 +137,7 @@ def index(
     catalogue leaves the index. A broken picture is reported and skipped.
     """
     from visavis.cli.cluster.joining import check_ray_options, index_by_cluster
+    from visavis.cli.exchange.sharding import to_shards
     from visavis.cli.progress.indexing import IndexProgress
     from visavis.cli.upkeep import keep_parts
     from visavis.errors import UsageError
@@ -152,7 +153,7 @@ def index(
     }
     others |= {"--metadata": metadata, "--reduce": reduce, "--parts": parts is not None}
     _check_shards(shards, thumbnails, [name for name, value in others.items() if value])
-    check_ray_options(ray, ray_deadline, jobs, {**others, "--shards": shards})
+    check_ray_options(ray, ray_deadline, jobs, others)
     if reduce is not None and (rebuild or not sources or "-" in sources):
         raise UsageError("--reduce is for a new index, of sources that can be read twice")
     refuse_idle_options(sources or [], image_column or id_column, exclude)
@@ -170,13 +171,12 @@ def index(
     opened = opening(sources or [])
     columns = {"image_column": image_column, "id_column": id_column}
     if shards is not None:
-        from visavis.cli.exchange.sharding import index_shards
-
         with IndexProgress(sources or [], exclude or [], **columns) as progress:
-            how = {"thumbnails": thumbnails, "refresh": refresh}
-            report, place = index_shards(shards, opened, model, given, progress.update, **how)
+            how = {"thumbnails": thumbnails, "refresh": refresh, "allow_private": allow_private}
+            cluster = ray, ray_deadline
+            report, last = to_shards(shards, opened, model, given, progress, cluster, **how)
             progress.stop()
-            tell(report, json_output, place)
+            tell(report, json_output, last)
         return SKIPPED if strict and report.failed else 0
     making = partial(_made, given, model, reduce, opened)
     again = partial(opening, [source for source in sources or [] if source != "-"])

@@ -44,6 +44,8 @@ class Order(NamedTuple):
     parcel: Parcel
     device: str
     max_pixels: int
+    thumbnail: int | None
+    """Pixels a side of the small pictures that rows have; None: they have none."""
     reading: Reading
 
 
@@ -93,7 +95,7 @@ def work(order: Order, shard: Sequence[Wanted], node: str, get: Get) -> Done | R
     try:
         embedder = _model_of(order, node, get)
         with closing(order.reading.source or _ByUri(order.reading)) as source:
-            job = Job(source, embedder, threads=1, max_pixels=order.max_pixels)
+            job = Job(source, embedder, 1, order.max_pixels, order.thumbnail)
             with closing(Threads(job)) as threads:
                 read, outcomes = _through(threads, shard)
     except ModelError as error:

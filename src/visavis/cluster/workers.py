@@ -94,7 +94,13 @@ class Cluster:
         source = job.source if isinstance(job.source, BucketSource) else None
         reading = Reading(job.source.readers, source, **self._web)
         order = Order(
-            __version__, session.home, self._parcel, self._device, job.max_pixels, reading
+            __version__,
+            session.home,
+            self._parcel,
+            self._device,
+            job.max_pixels,
+            job.thumbnail,
+            reading,
         )
         flight = Flight(session, session.put(order), self._seconds)
         size = _SHARD if reading.readers <= _FEW_READERS else _WEB_SHARD

@@ -28,6 +28,24 @@ def test_a_cluster_of_this_machine_alone(gallery: Path, tmp_path: Path, plug_in:
         assert len(index) == 16
 
 
+def test_shards_are_made_by_a_cluster(gallery: Path, tmp_path: Path, plug_in: None) -> None:
+    pytest.importorskip("ray")
+    shards, place = tmp_path / "shards", tmp_path / "an.index"
+    words = ["index", str(gallery), "--shards", str(shards), "--model", "fake", "--thumbnails"]
+    words += ["--ray", "local", "--jobs", "1"]
+    done = subprocess.run(
+        [sys.executable, "-m", "visavis", *words], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("16 added, 0 unchanged")
+    assert done.stdout.endswith(f"1 shard in {shards}, model fake\n")
+    assert run(["load", str(shards), "--index", str(place)]) == 0
+    with ImageIndex.open(place) as index:
+        assert index.add(gallery).unchanged == 16
+        kept = [index.shelf.thumbnails.kept(record.sha256, 320) for record in index]
+        assert all(kept)
+
+
 def test_a_dead_port_is_a_sentence_and_leaves_no_index(
     gallery: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

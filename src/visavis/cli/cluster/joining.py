@@ -13,11 +13,12 @@ from visavis.errors import UsageError
 if TYPE_CHECKING:
     from visavis.cli.progress.indexing import IndexProgress
     from visavis.cluster.workers import Cluster, Rate
+    from visavis.flows.workers.base import Hire
     from visavis.image_index import ImageIndex
     from visavis.settings import Settings
     from visavis.types import IndexReport
 
-_NOT_FOR_CLUSTERS = ("--rebuild", "--tag", "--metadata", "--shards")
+_NOT_FOR_CLUSTERS = ("--rebuild", "--tag", "--metadata")
 
 DEADLINE = 300.0
 """Seconds until some shard has to be done, where nobody says."""
@@ -65,20 +66,38 @@ def index_by_cluster(
 
     Raises UsageError, ClusterError, ExtraMissingError, and what indexing raises.
     """
+    web = {"allow_private": allow_private, "refresh": refresh}
     with (
-        _joined(where, deadline, given, allow_private, refresh) as cluster,
-        making(device="cpu", workers=cluster.hire) as index,
+        hired(where, deadline, given, progress, **web) as (hire, update),
+        making(device="cpu", workers=hire) as index,
     ):
+        return adding(index, update), summary(index)
+
+
+@contextlib.contextmanager
+def hired(
+    where: str,
+    deadline: float | None,
+    given: "Settings",
+    progress: "IndexProgress",
+    *,
+    allow_private: bool,
+    refresh: bool,
+) -> "Iterator[tuple[Hire, Callable[[IndexReport], None]]]":
+    """What hires the machines of a cluster, and what shows how far they are.
+
+    At the end, each machine's rate is told. Arguments and errors as for `index_by_cluster`.
+    """
+    with _joined(where, deadline, given, allow_private, refresh) as cluster:
 
         def update(report: "IndexReport") -> None:
             progress.update(report)
             progress.tell_nodes(in_words(cluster.rates()))
 
-        report = adding(index, update)
+        yield cluster.hire, update
         progress.stop()
         for rate in cluster.rates():
             terminal.tell(f"node {rate.node}: {rate.images} images, {rate.a_second:.0f} a second")
-        return report, summary(index)
 
 
 def in_words(rates: "Sequence[Rate]") -> str:

@@ -88,6 +88,12 @@ def test_a_rebuild_goes_on_and_leaves_nobody_out(place: str) -> None:
     with pytest.raises(IndexIncompatibleError, match="another model meanwhile"):
         store.upsert(source, numbered(1), clustered(1, DIM))
     del sweep
+    new = replace(first, sha256="ab" * 32)  # whose picture cannot be read any more
+    store.upsert(source, [new], clustered(1, 4))
+    with store.rebuild(ModelFacts("one", "one", "0123456789abcdef", DIM)) as rebuild:
+        assert [record for _, record in rebuild.missing()] == [new]
+        assert "--rebuild and their --model" in rebuild.swap()
+    assert {record.id for record in store.records()} == {r.id for r in [*records[1:], last]}
     store.close()
 
 

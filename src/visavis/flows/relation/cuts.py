@@ -172,9 +172,9 @@ def _kept(store: VectorStore) -> Background | None:
 
 
 def measure(store: VectorStore) -> Background | None:
-    """Ask for some records of the index; None when it has too few, or cannot pick any."""
+    """Ask for some records of the index; None when it has too few, or cannot pick or keep any."""
     total = store.count()
-    if total < LEAST_RECORDS or not has_facets(store):
+    if total < LEAST_RECORDS or not has_evidence(store) or not has_facets(store):
         return None
     asked, vectors = [], []
     for record in store.browse.sample(_ASKED, _SEED):

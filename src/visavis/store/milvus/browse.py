@@ -122,9 +122,7 @@ class MilvusBrowse:
             return record.fields.get(name) if own else getattr(record, name)
 
         having = [one for one in records if value(one) is not None]
-        having.sort(key=lambda one: _order(value(one)), reverse=False)
-        if descending:
-            having.sort(key=lambda one: _order(value(one)), reverse=True)
+        having.sort(key=lambda one: _order(value(one)), reverse=descending)
         return [*having, *(one for one in records if value(one) is None)]
 
     def sample(self, limit: int, seed: int, where: Filter | None = None) -> list[ImageRecord]:

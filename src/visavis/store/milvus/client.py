@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from visavis.errors import StoreError
 from visavis.store.milvus.address import Address
 from visavis.store.milvus.connection import Connection, pymilvus
 from visavis.types import Vectors
@@ -74,10 +75,17 @@ class Client:
         """What Milvus says of the collection. Raises IndexMissingError."""
         return dict(self._connection.call("describe_collection", self.name))
 
-    def be_named(self, alias: str) -> None:
-        """Let an alias lead here from now on."""
+    def be_named(self, alias: str, *, instead: bool = False) -> None:
+        """Let an alias lead here from now on, `instead` of where it may lead already."""
         there = self.at(alias).exists()
-        self._connection.call("alter_alias" if there else "create_alias", self.name, alias)
+        if instead and there:
+            self._connection.call("alter_alias", self.name, alias)
+        elif not there:
+            try:
+                self._connection.call("create_alias", self.name, alias)
+            except StoreError:
+                if not self.at(alias).exists():  # else somebody else was quicker
+                    raise
 
     def create(
         self,
@@ -172,7 +180,8 @@ class Client:
 
     def nearest(self, vectors: Vectors, expression: str, limit: int) -> list[list[Row]]:
         """For each vector: ids and cosines (`distance`) of the nearest rows, best first."""
-        wide = max(64, 2 * limit)  # Milvus refuses to look for more than `ef`
+        wide = max(64, 2 * limit)  # Milvus refuses to look for more than this
+        params = {"ef": wide, "nprobe": 64, "search_list": wide}  # of HNSW, IVF and DISKANN
         return [
             [{"id": row["id"], "distance": row["distance"]} for row in found]
             for found in self._read(
@@ -182,7 +191,7 @@ class Client:
                 filter=expression,
                 limit=limit,
                 output_fields=["id"],
-                search_params={"metric_type": "COSINE", "params": {"ef": wide, "nprobe": 64}},
+                search_params={"metric_type": "COSINE", "params": params},
             )
         ]
 

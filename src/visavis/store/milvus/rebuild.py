@@ -123,28 +123,51 @@ class MilvusRebuild:
         Raises StoreError, and leaves all as it is, when rows are missing that were written.
         """
         left = {row["id"] for row in self._lent.values()}  # not read, or not by this model
-        there = self._ids(self._new)
-        wanted = self._ids(self._old) - left
-        gone = sorted(there - wanted)
-        for start in range(0, len(gone), _BLOCK):
-            self._new.delete(named("id", gone[start : start + _BLOCK]))
-        count, expected = self._new.count(strong=True), len(there & wanted)
-        if count != expected or expected < len(wanted):
+        kept, missing = self._compared(left)
+        count = self._new.count(strong=True)
+        if missing or count != kept:
             raise StoreError(
-                f"{self._alias.address}: of {len(wanted):,} records {count:,} have a vector of "
+                f"{self._alias.address}: of {kept + missing:,} records {count:,} have a vector of "
                 f"{self._model.name!r} so far, as somebody else is writing; the index was left as "
                 "it is: run this again"
             )
         self._new.settle()
         facts = replace(self._kept.now(fresh=True), model=self._model, filling=False)
         self._new.note(facts.to_properties())
-        self._new.be_named(self._alias.name)
+        self._new.be_named(self._alias.name, instead=True)
         self._kept.now(fresh=True)
         return (
             f"the vectors of before are still there, in the collection {self._old.name}: make them "
             "the index again with --rebuild and their --model, or drop them from Milvus"
         )
 
-    @staticmethod
-    def _ids(client: Client) -> set[str]:
-        return {row["id"] for rows in client.walk("", [], _IDS, strong=True) for row in rows}
+    def _compared(self, left: set[str]) -> tuple[int, int]:
+        """How many records of the old collection are in the new one, and how many are missing.
+
+        Removes from the new one what the old one has no more, and those that are `left` behind.
+        Both are walked side by side, in order of their ids.
+        """
+        kept = missing = 0
+        gone: list[str] = []
+        olds, news = _ids(self._old), _ids(self._new)
+        old, new = next(olds, None), next(news, None)
+        while old is not None or new is not None:
+            if new is None or (old is not None and old < new):
+                missing += old not in left
+                old = next(olds, None)
+                continue
+            if old == new and new not in left:
+                kept += 1
+            else:
+                gone.append(new)
+            old, new = next(olds, None) if old == new else old, next(news, None)
+        for start in range(0, len(gone), _BLOCK):
+            self._new.delete(named("id", gone[start : start + _BLOCK]))
+        return kept, missing
+
+
+def _ids(client: Client) -> Iterator[str]:
+    """All ids in their order, which is that of their letters' numbers here and there."""
+    for rows in client.walk("", [], _IDS, strong=True):
+        for row in rows:
+            yield row["id"]

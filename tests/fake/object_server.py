@@ -19,6 +19,8 @@ INSTALLED = Path(sys.executable).with_name("weed")
 KEY, SECRET = "a-key", "a-secret"
 READER = "reader-key", "reader-secret"
 """May read the bucket `shared`, and nothing else."""
+PUBLIC = "public"
+"""A bucket that anybody may read."""
 _SHARED = "shared"
 
 
@@ -137,6 +139,7 @@ _IDENTITIES = {
             "credentials": [{"accessKey": READER[0], "secretKey": READER[1]}],
             "actions": [f"Read:{_SHARED}", f"List:{_SHARED}"],
         },
+        {"name": "anonymous", "actions": [f"Read:{PUBLIC}", f"List:{PUBLIC}"]},
     ]
 }
 

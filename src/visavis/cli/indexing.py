@@ -281,6 +281,7 @@ def refuse_idle_options(sources: list[str], column: str | None, exclude: list[st
 
     from visavis.buckets.address import is_object
     from visavis.errors import UsageError
+    from visavis.images.files import IMAGE_SUFFIXES
     from visavis.sources.base import is_remote
     from visavis.sources.tables import CATALOGUE_SUFFIXES
 
@@ -290,10 +291,8 @@ def refuse_idle_options(sources: list[str], column: str | None, exclude: list[st
         raise UsageError("--image-column and --id-column are for catalogues; none was given")
     folders = [path for path in paths if path.is_dir()]
     away = [path for path in paths if path not in catalogues and not path.exists()]
-    buckets = any(map(is_object, sources))
-    if (
-        exclude and not buckets and not folders + away
-    ):  # what is away may be a folder on a disk that comes back
+    buckets = [one for one in sources if is_object(one) and not one.endswith(IMAGE_SUFFIXES)]
+    if exclude and not folders + away + buckets:  # what is away may be on a disk that comes back
         raise UsageError("--exclude is for folders and s3://; none was given")
 
 

@@ -6,11 +6,11 @@ from time import monotonic
 
 import httpx
 import pytest
-from object_server import READER, ObjectServer
+from object_server import PUBLIC, READER, ObjectServer
 
 from visavis.buckets.address import Address
 from visavis.buckets.client import Buckets
-from visavis.buckets.folders import BucketFolder, Folder
+from visavis.buckets.folders import BucketFolder, Folder, folder_at
 from visavis.errors import ObjectStorageError, UsageError
 
 NAMES = ["a.jpg", "a b.jpg", "é.jpg", "q\"uo'te.jpg", "new\nline.jpg", "tab\t.jpg", "pct%20.jpg"]
@@ -114,6 +114,18 @@ def test_each_trouble_is_another_sentence(
     with pytest.raises(ObjectStorageError, match=told) as caught:
         list(bucket.names())
     assert "wrong" not in str(caught.value)  # no secret in it
+
+
+def test_a_public_bucket_is_read_without_keys(
+    server: ObjectServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder_at(f"s3://{PUBLIC}").write("a", b"for all")
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    assert list(folder_at(f"s3://{PUBLIC}").names()) == ["a"]
+    assert folder_at(f"s3://{PUBLIC}").read("a") == b"for all"
+    with pytest.raises(ObjectStorageError, match="no credentials were found"):
+        folder_at(f"s3://{PUBLIC}").write("b", b"")
 
 
 def test_a_bucket_that_is_not_there_is_named(server: ObjectServer) -> None:

@@ -28,6 +28,7 @@ class NearSession:
         hangs: bool = False,
     ) -> None:
         self.home = home
+        self.alone = False
         self._kills = kills
         self._hangs = hangs
         self._objects: list[bytes] = []
@@ -58,6 +59,9 @@ class NearSession:
         return found
 
     def drop(self, sent: Sequence[int]) -> None:
+        pass
+
+    def check(self) -> None:
         pass
 
     def nodes(self) -> list[Node]:

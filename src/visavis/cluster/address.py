@@ -26,13 +26,26 @@ def head_of(given: str, environ: Mapping[str, str] = os.environ) -> str:
     address = _found(environ) if given == AUTO else given
     host, port = _parsed(address)
     try:
-        socket.create_connection((host, port), _PROBE_SECONDS).close()
+        _probe(host, port)
     except OSError as error:
         raise ClusterError(
             f"no Ray cluster answers at {address} ({error.strerror or error}); start its head with "
             f"`ray start --head --port={port}`, or correct the address"
         ) from error
     return f"{host}:{port}"
+
+
+def answers(address: str) -> bool:
+    """Whether something listens at HOST:PORT."""
+    try:
+        _probe(*_parsed(address))
+    except OSError:
+        return False
+    return True
+
+
+def _probe(host: str, port: int) -> None:
+    socket.create_connection((host, port), _PROBE_SECONDS).close()
 
 
 def _found(environ: Mapping[str, str]) -> str:

@@ -62,6 +62,7 @@ class Flight:
             if done or lost:
                 self._heard = time.monotonic()
                 return done, lost
+            self._session.check()
             if time.monotonic() - self._heard > self._seconds:
                 raise ClusterError(self._stalled())
 

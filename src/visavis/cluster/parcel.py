@@ -61,8 +61,11 @@ class Parcel(NamedTuple):
     """Mean and axes, where the index keeps fewer dimensions."""
 
 
-def pack(embedder: Embedder, put: Put) -> Parcel:
-    """A model as a parcel. Raises ModelError where a file of it cannot be read."""
+def pack(embedder: Embedder, put: Put | None) -> Parcel:
+    """A model as a parcel; without `put`, for workers that see the same files.
+
+    Raises ModelError where a file of it cannot be read.
+    """
     base, reduction = embedder, None
     if isinstance(embedder, ReducedEmbedder):
         base, reduction = embedder.base, embedder.kept
@@ -98,9 +101,13 @@ def unpack(parcel: Parcel, get: Get, device: str, *, at_home: bool) -> Embedder:
     return embedder
 
 
-def _packed(part: Part, put: Put) -> PackedModel:
+def _packed(part: Part, put: Put | None) -> PackedModel:
     model = part.embedder
-    if not isinstance(model, OnnxEmbedder) or model.folder.parent == builtin_folder():
+    if (
+        put is None
+        or not isinstance(model, OnnxEmbedder)
+        or model.folder.parent == builtin_folder()
+    ):
         return PackedModel(model.ref, part.weight, ())
     left_out = _of_text_alone(model)
     try:

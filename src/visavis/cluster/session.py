@@ -1,22 +1,26 @@
 """A connection to a Ray cluster: joined or started, asked in its own words, and left again."""
 
+import atexit
 import contextlib
 import logging
 import os
 import secrets
+import sys
 import tempfile
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from visavis.cluster.address import LOCAL, head_of
+from visavis.cluster.address import LOCAL, answers, head_of
 from visavis.cluster.task import Done, Order, Refused, Wanted, work
 from visavis.errors import ClusterError, ExtraMissingError
 
 _STORE_BYTES = 256 << 20  # of memory for objects, in a cluster of this machine alone
 _JOIN_SECONDS = 60.0
+_HEAD_SECONDS = 10.0  # without an answer; one that is started again needs some
 _TASKS_ON_A_GPU = 8
 
 
@@ -42,6 +46,11 @@ class Session(Protocol):
         """The id of this machine's node."""
         ...
 
+    @property
+    def alone(self) -> bool:
+        """Whether it is of this machine alone, where all files are as they are here."""
+        ...
+
     def put(self, content: Any) -> Any:
         """Put an object where workers get it; a reference to it."""
         ...
@@ -62,6 +71,10 @@ class Session(Protocol):
         """Have nothing more done of some shards."""
         ...
 
+    def check(self) -> None:
+        """Raise ClusterError where nobody leads the cluster; asked while nothing is done."""
+        ...
+
     def nodes(self) -> list[Node]:
         """The machines that live."""
         ...
@@ -74,10 +87,15 @@ class Session(Protocol):
 class RaySession:
     """A session with Ray. Made by `joined`."""
 
-    def __init__(self, ray: Any, device: str) -> None:
+    def __init__(self, ray: Any, device: str, *, alone: bool) -> None:
         self._ray = ray
+        self.alone = alone
+        self._left = False
         self.home: str = ray.get_runtime_context().get_node_id()
         """The id of this machine's node."""
+        self._head: str = ray.get_runtime_context().gcs_address
+        self._answered = time.monotonic()
+        self._seen: list[dict[str, Any]] = []
         self._names: dict[str, str] = {}
         self._work = ray.remote(_work).options(max_retries=0, **self._share(device))
 
@@ -115,14 +133,36 @@ class RaySession:
             raise ClusterError(f"a worker of the cluster failed: {_last_line(error)}") from error
         return found
 
+    def leave(self) -> None:
+        """Leave the cluster; one of this machine alone ends."""
+        if not self._left:
+            self._ray.shutdown()
+
     def drop(self, sent: Sequence[Any]) -> None:
         """Have nothing more done of some shards."""
-        for one in sent:
+        for one in () if self._left else sent:
             with contextlib.suppress(Exception):  # it may be done, or its machine gone
                 self._ray.cancel(one, force=True)
 
+    def check(self) -> None:
+        """Raise ClusterError where the head has not answered for a while.
+
+        Ray itself would wait for a minute, and then end this process without a word.
+        """
+        now = time.monotonic()
+        if answers(self._head):
+            self._answered = now
+        elif now - self._answered > _HEAD_SECONDS:
+            self._left = True
+            atexit.register(_end)
+            raise ClusterError(
+                f"the head of the Ray cluster at {self._head} is gone; what was done is kept: "
+                "start the cluster again, and the same command goes on from there"
+            )
+
     def nodes(self) -> list[Node]:
-        """The machines that live."""
+        """The machines that live; without a head, those that did when it was last asked."""
+        self._look()
         return [
             Node(
                 one["NodeID"],
@@ -130,20 +170,25 @@ class RaySession:
                 one["Resources"].get("CPU", 0.0),
                 one["Resources"].get("GPU", 0.0),
             )
-            for one in self._ray.nodes()
+            for one in self._seen
             if one["Alive"]
         ]
 
     def name(self, id: str) -> str:
         """What people call a machine: its address, and where several have one, a part of its id."""
         if id not in self._names:
-            known = {one["NodeID"]: one["NodeManagerAddress"] for one in self._ray.nodes()}
+            self._look()
+            known = {one["NodeID"]: one["NodeManagerAddress"] for one in self._seen}
             several = {where for where, count in Counter(known.values()).items() if count > 1}
             self._names |= {
                 node: f"{where} ({node[:6]})" if where in several else where
                 for node, where in known.items()
             }
         return self._names.get(id, id[:6])
+
+    def _look(self) -> None:
+        if answers(self._head):  # else Ray would wait for it
+            self._seen = self._ray.nodes()
 
     def _share(self, device: str) -> dict[str, float]:
         """What a task takes of a machine: a core, and of what GPUs there are its part of one."""
@@ -177,12 +222,13 @@ def joined(where: str, cpus: int, device: str) -> Iterator[RaySession]:
         if address is None:
             os.environ |= _ALONE | {"RAY_AUTH_TOKEN": secrets.token_hex(32)}
         ray = _imported()
-        stack.callback(ray.shutdown)
         if address is None:
             _begin(ray, cpus, folder)
         else:
             _join(ray, address)
-        yield RaySession(ray, device)
+        session = RaySession(ray, device, alone=address is None)
+        stack.callback(session.leave)
+        yield session
 
 
 _ALONE = {
@@ -262,6 +308,13 @@ def _in_time(join: Callable[[], object], address: str) -> None:
         )
     if failed:
         raise failed[0]
+
+
+def _end() -> None:
+    """End the process before Ray takes itself apart, which crashes where its head is gone."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(ClusterError.exit_code)
 
 
 def _last_line(error: BaseException) -> str:

@@ -90,7 +90,7 @@ class Cluster:
         """Workers for a source. Raises ModelError where the model cannot travel."""
         embedder, session = job.embedder, self._session
         if self._parcel is None or self._parcel.fingerprint != embedder.fingerprint:
-            self._parcel = pack(embedder, session.put)
+            self._parcel = pack(embedder, None if session.alone else session.put)
         source = job.source if isinstance(job.source, BucketSource) else None
         reading = Reading(job.source.readers, source, **self._web)
         order = Order(

@@ -218,3 +218,17 @@ def test_kills_lose_nothing_but_time(
     assert kept.items() <= found.items()
     assert found == plain(photos, "fake", tmp_path / "plain.index")
     assert "0 added, 500 unchanged" in index(*arguments).said()
+
+
+@inside
+def test_a_head_that_dies_is_a_sentence(
+    nodes: RayNodes, index: Index, tmp_path: Path, plug_in: None
+) -> None:
+    photos, place = drawn(tmp_path / "photos", 800), tmp_path / "an.index"
+    running = index(photos, "--index", place, "--model", "fake-slow")
+    running.until(place, 1)
+    nodes.kill(0)  # it was the last: the one before was killed above
+    said = running.said(code=6)
+    assert said.startswith(f"error: the head of the Ray cluster at {nodes.address} is gone; ")
+    assert len(said.splitlines()) == 1, said
+    assert 0 < count(place) < 800

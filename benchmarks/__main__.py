@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks import (
+    bench_cluster,
     bench_cold,
     bench_embed,
     bench_growth,
@@ -27,6 +28,7 @@ from benchmarks.measure import Figure, Report, Size
 
 BENCHMARKS: dict[str, Callable[[Size, Path], Report]] = {
     "index": bench_index.run,
+    "cluster": bench_cluster.run,
     "reindex": bench_reindex.run,
     "search": bench_search.run,
     "many": bench_many.run,

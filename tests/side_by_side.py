@@ -17,7 +17,7 @@ from collections import Counter
 from pathlib import Path
 from typing import BinaryIO
 
-WAITING = ("tests/integration/milvus",)
+WAITING = ("tests/integration/milvus", "tests/integration/cluster")
 PARTS = (
     ["tests/integration", "tests/browser", *(f"--ignore={path}" for path in WAITING)],
     ["tests", "src", "--ignore=tests/integration", "--ignore=tests/browser"],

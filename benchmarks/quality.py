@@ -86,13 +86,13 @@ def write_page() -> None:
     print(f"{PAGE.name}: {sum(map(len, every))} reports")
 
 
-def all_reports() -> tuple[list[Report], list[Report], list[Report], list[Report]]:
-    """The reports of searches by picture, of words (quality_words.py), training, and relations."""
-    by_picture, by_words, related = (
+def all_reports() -> tuple[list[Report], ...]:
+    """The reports of searches by picture, words (quality_words.py), training, relations, marks."""
+    by_picture, by_words, related, marked = (
         [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]
-        for folder in (RESULTS, RESULTS / "words", RESULTS / "relations")
+        for folder in (RESULTS, RESULTS / "words", RESULTS / "relations", RESULTS / "marks")
     )
-    return by_picture, by_words, training_reports(), related
+    return by_picture, by_words, training_reports(), related, marked
 
 
 def _run(chosen: Set, data: Path, models: list[str], peer: str | None, work: Path) -> None:

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from benchmarks.marks_table import marks_section
 from benchmarks.relations_table import relations_section
 from benchmarks.training_table import training_section
 from benchmarks.words_table import words_section
@@ -89,9 +90,10 @@ def table(
     words: Sequence[Report] = (),
     trained: Sequence[Report] = (),
     related: Sequence[Report] = (),
+    marked: Sequence[Report] = (),
 ) -> str:
     """The page; `words` are the reports of quality_words.py, `trained` of training_quality.py,
-    `related` of relations.py."""
+    `related` of relations.py, `marked` of marks.py."""
     by_set: dict[str, dict[str, Report]] = defaultdict(dict)
     for report in reports:
         by_set[report["set"]][report["model"]["name"]] = report
@@ -105,7 +107,12 @@ def table(
         data, protocol = of_copies[0]["data"], of_copies[0]["protocol"]
         facts = {"records": data["records"], "strangers": protocol["strangers"]}
         parts += [_COPIES.format(**facts), _edits(by_set, models)]
-    sections = relations_section(related), words_section(words), training_section(trained)
+    sections = (
+        relations_section(related),
+        marks_section(marked),
+        words_section(words),
+        training_section(trained),
+    )
     return "".join([*parts, *sections])
 
 

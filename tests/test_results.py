@@ -17,6 +17,7 @@ REPOSITORY = Path(__file__).parents[1]
 BUILT_IN = REPOSITORY / "src" / "visavis" / "embedders" / "builtin" / "visavis-s"
 RESULTS = sorted((REPOSITORY / "benchmarks" / "results").glob("*.json"))
 RELATIONS = sorted((REPOSITORY / "benchmarks" / "results" / "relations").glob("*.json"))
+MARKS = sorted((REPOSITORY / "benchmarks" / "results" / "marks").glob("*.json"))
 WORDS = sorted((REPOSITORY / "benchmarks" / "results" / "words").glob("*.json"))
 
 
@@ -32,9 +33,14 @@ def relation_reports() -> list[dict[str, Any]]:
     return [json.loads(path.read_text(encoding="utf-8")) for path in RELATIONS]
 
 
+def marks_reports() -> list[dict[str, Any]]:
+    return [json.loads(path.read_text(encoding="utf-8")) for path in MARKS]
+
+
 def test_the_results_page_is_what_the_reports_say() -> None:
     page = (REPOSITORY / "docs" / "results.md").read_text(encoding="utf-8")
-    wanted = table(reports(), word_reports(), training_reports(), relation_reports())
+    others = training_reports(), relation_reports(), marks_reports()
+    wanted = table(reports(), word_reports(), *others)
     assert page == wanted, "run: python -m benchmarks.quality"
 
 

@@ -7,6 +7,7 @@ from visavis.errors import UsageError
 from visavis.flows.concepts.lessons import Lesson, Lessons
 from visavis.flows.concepts.marks import ConceptSummary, KeptMarks, Mark, Marked, as_name
 from visavis.store.base import VectorStore
+from visavis.store.capabilities import has_evidence
 from visavis.store.open import Writing
 
 
@@ -97,6 +98,10 @@ class Concepts:
 
     def __iter__(self) -> Iterator[ConceptSummary]:
         return iter(KeptMarks(self._store).concepts().values())
+
+    def __len__(self) -> int:
+        """How many there are; none where the store has no place for them."""
+        return len(KeptMarks(self._store).concepts()) if has_evidence(self._store) else 0
 
 
 def _as_ids(ids: str | Iterable[str]) -> Sequence[str]:

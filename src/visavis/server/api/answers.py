@@ -207,6 +207,7 @@ class InfoOut(BaseModel):
     )
     tagged: bool = Field(description="Whether the records have the field tags of `index --tag`.")
     colours: bool = Field(description="Whether the colours of records can be asked for.")
+    concepts: int = Field(description="How many there are, see /v1/concepts.")
     read_only: bool
     allow_urls: bool
     max_upload_bytes: int

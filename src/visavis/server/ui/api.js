@@ -26,6 +26,7 @@
  * @property {"classes"|"words"|null} tags what its tags are
  * @property {boolean} tagged whether the records have the field of tags that visavis writes
  * @property {boolean} colours whether the index holds the colours of its pictures
+ * @property {number} concepts
  * @property {boolean} read_only whether nobody may write
  * @property {boolean} allow_urls
  * @property {number} max_upload_bytes

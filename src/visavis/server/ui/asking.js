@@ -98,6 +98,7 @@ export class Asking {
     const others = this.joined(colours).filter((one) => !isTyped(one, this.info?.text));
     if (colours.length) byId("words").value = text;
     if (WEB_URL.test(text)) this.text(text, false);
+    else if (text.startsWith("concept:") && text.length > 8) this.ask([...others, term("concept", text.slice(8).trim())]);
     else if (text.startsWith("id:") && text.length > 3) this.ask([term("id", text.slice(3).trim())]);
     else if (!text) this.ask(others);
     else if (!this.info) this.waiting = () => this.words(given);

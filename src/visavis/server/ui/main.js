@@ -9,7 +9,7 @@ import { askForKey } from "./notice.js";
 import { drawRecents } from "./recent.js";
 import { QueryPanel } from "./query.js";
 import { Showing } from "./showing.js";
-import { newSeed, Page, writeState } from "./state.js";
+import { newSeed, Page, term, writeState } from "./state.js";
 import { withBound } from "./where.js";
 
 whenKeyIsNeeded(askForKey);
@@ -48,6 +48,7 @@ const showing = new Showing(page, {
   again: start,
   instead: () => asking.instead(),
   tags,
+  taught: concepts,
 });
 const query = new QueryPanel(
   {
@@ -181,6 +182,7 @@ async function start() {
     if (names(info)) byId("words").setAttribute("list", "known");
     await first;
     showing.told(info.records);
+    if (info.concepts) concepts();
     if (!managed) manage(info);
     managed = true;
   } catch {
@@ -188,17 +190,14 @@ async function start() {
   }
 }
 
-/** What another app shared with this page. */
+async function concepts() {
+  (await import("./later/concepts.js")).offer((name) => asking.ask([term("concept", name)]));
+}
+
+/** Of another app. */
 async function takeShared() {
-  navigator.serviceWorker?.register("ui/later/share.js").catch(() => {}); // an extra where it is allowed
-  const text = given.get("share");
-  if (text) asking.text(/https?:\/\/\S+/.exec(text)?.[0] ?? text, false);
-  if (!given.has("shared")) return;
-  const cache = await caches.open("visavis.shared");
-  const kept = await Promise.all((await cache.keys()).map((key) => cache.match(key)));
-  const blobs = await Promise.all(kept.map((response) => response?.blob()));
-  await caches.delete("visavis.shared");
-  await asking.files(blobs.filter((blob) => blob !== undefined).map((blob) => new File([blob], "shared picture", { type: blob.type })), false);
+  navigator.serviceWorker?.register("ui/later/share.js").catch(() => {});
+  if (given.has("share") || given.has("shared")) (await import("./later/shared.js")).take(given, asking);
 }
 
 /** Let those who have a key that writes add, replace and remove. @param {import("./api.js").Info} info */

@@ -96,7 +96,7 @@ export function problemOf(error, { again, over, random, choose, ids }) {
   if (error.status === 404) {
     const which = ids.length === 1 ? `No picture here has the id “${ids[0]}”.` : text;
     return {
-      title: "There is no such picture",
+      title: `There is no such ${/concept/.test(text) ? "concept" : "picture"}`,
       text: `${which} It may have been removed.`,
       buttons: [["Show a random picture", random], restart],
     };

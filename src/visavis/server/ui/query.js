@@ -174,7 +174,7 @@ export class QueryPanel {
   /** @param {Term} one @param {HTMLElement} label is filled in, at once or when it is known */
   #face(one, label) {
     if (one.kind === "colour") return swatch(one.value, label);
-    const plain = { text: "words", class: "tag", url: "link" }[/** @type {string} */ (one.kind)];
+    const plain = { text: "words", class: "tag", url: "link", concept: "tag" }[/** @type {string} */ (one.kind)];
     if (plain) {
       label.textContent = one.kind === "text" ? `“${one.value}”` : one.value;
       return icon(plain);
@@ -199,7 +199,7 @@ export class QueryPanel {
   /** @param {Term} one @param {number} at */
   #toggle(one, at) {
     const turn = () => this.#replace(one, { ...one, less: !one.less });
-    const of = one.kind === "class" || one.kind === "colour";
+    const of = ["class", "colour", "concept"].includes(one.kind);
     const what = of ? "of this" : "like this";
     const kind = of ? ` ${one.kind}` : ""; // the icon says so to those who see it
     return el(

@@ -162,7 +162,7 @@ export async function termsOf(state) {
   for (const one of state.terms) {
     const weight = one.less ? -weightOf(one) : weightOf(one);
     const shared = { weight, ...(one.box && { box: one.box }) };
-    if (["text", "class", "colour"].includes(one.kind)) terms.push({ [one.kind]: one.value, weight });
+    if (["text", "class", "colour", "concept"].includes(one.kind)) terms.push({ [one.kind]: one.value, weight });
     else if (one.kind === "url") terms.push({ url: one.value, ...shared });
     else if (one.kind === "id" && !one.box) terms.push({ id: one.value, ...shared });
     else {

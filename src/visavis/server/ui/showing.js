@@ -26,6 +26,7 @@ import { Toolbar } from "./toolbar.js";
  * @property {() => void} again
  * @property {() => [string, () => void][]} instead what could be asked for where words found nothing
  * @property {() => Promise<import("./later/tags.js").Tags>} tags
+ * @property {() => void} taught
  */
 
 const AHEAD = 900;
@@ -61,6 +62,8 @@ export class Showing {
     this.change = null;
     /** @type {import("./later/selection.js").Selection|null} */
     this.selection = null;
+    /** @type {import("./later/teach.js").Teaching|null} */
+    this.teaching = null;
     byId("select").addEventListener("click", () => this.#select());
     byId("try-more").addEventListener("click", () => this.#loadMore());
     for (const event of ["scroll", "resize"]) {
@@ -314,7 +317,8 @@ export class Showing {
 
   /** From here on records can be changed. @param {() => void} changed */
   async manage(changed) {
-    const { replace, remove } = await import("./later/manage.js");
+    const { replace, remove, teach } = await import("./later/manage.js");
+    teach(this);
     this.remove = (/** @type {ImageRecord[]} */ records) => remove(records, changed);
     this.change = (record, how) => {
       if (how === "remove") remove([record], () => this.#gone(record.id, changed));
@@ -339,6 +343,7 @@ export class Showing {
 
   async #select() {
     if (this.selection) return this.selection.end();
+    this.teaching?.end();
     this.grid.root.inert = true; // a click that comes too early opens nothing
     try {
       const { Selection } = await import("./later/selection.js");

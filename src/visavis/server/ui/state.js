@@ -4,7 +4,7 @@
  * @typedef {[number, number, number, number]} Box left, top, right, bottom as fractions
  *
  * @typedef {object} Term
- * @property {"up"|"id"|"text"|"class"|"url"|"colour"} kind `up`: a picture of this person, kept by pictures.js
+ * @property {"up"|"id"|"text"|"class"|"url"|"colour"|"concept"} kind `up`: a picture of this person, kept by pictures.js
  * @property {string} value
  * @property {boolean} less "less like this"
  * @property {Box|null} box the part of the picture
@@ -19,7 +19,7 @@
  * @property {string|null} show id of the record whose details are open
  */
 
-const KINDS = new Set(["up", "id", "text", "class", "url", "colour"]);
+const KINDS = new Set(["up", "id", "text", "class", "url", "colour", "concept"]);
 const TERM = /^([a-z]+)(?:\*(\d*\.?\d+))?(?:\[([\d.,]+)\])?:(.+)$/s;
 const HEAVIEST = 100;
 

@@ -1,13 +1,32 @@
 /** For those who have a key that writes: add pictures, give a record another picture, remove records. */
 
 import { call, getFields, segment } from "../api.js";
-import { counted, el } from "../dom.js";
+import { byId, counted, el, icon } from "../dom.js";
 import { plainly } from "../notice.js";
 import { labelOf, titleOf } from "../records.js";
+import { styled } from "./styles.js";
+
+await styled("manage.css");
 
 /** @typedef {import("../api.js").ImageRecord} ImageRecord */
 
 const MOST_FIELDS = 12;
+
+/** A button that begins to teach, beside the one that selects. @param {import("../showing.js").Showing} showing */
+export function teach(showing) {
+  if (document.getElementById("teach")) return;
+  const space = "http://www.w3.org/2000/svg";
+  const [picture, symbol, path] = ["svg", "symbol", "path"].map((name) => document.createElementNS(space, name));
+  Object.entries({ id: "i-yes", viewBox: "0 0 24 24" }).forEach(([name, value]) => symbol.setAttribute(name, value));
+  path.setAttribute("d", "m5 12.5 4.5 4.5L19 7.5");
+  symbol.append(path);
+  picture.append(symbol);
+  picture.setAttribute("hidden", "");
+  document.body.append(picture);
+  const begin = async () => (await import("./teach.js")).turn(showing);
+  const props = { class: "tool", id: "teach", type: "button", "aria-pressed": "false", title: "Teach", onclick: begin };
+  byId("select").after(el("button", props, icon("yes"), el("span", { text: "Teach" })));
+}
 
 /**
  * A dialog that does something and says how that went.

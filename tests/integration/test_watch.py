@@ -409,3 +409,35 @@ def test_globs_may_be_given_for_a_folder_that_is_away(photos: Path, tmp_path: Pa
     with command(*given) as running:
         assert running.stderr is not None
         assert "an unplugged disk" in running.stderr.readline()
+
+
+def test_names_that_are_no_text_are_taken_in_and_leave(photos: Path) -> None:
+    odd = Path(os.fsdecode(bytes(photos) + b"/\xff.png"))
+    with watching(photos, options=POLLED) as seen:
+        draw(photos / "4.png", 4).rename(odd)
+        seen.has("1.png", "2.png", "3.png", "\\xff.png")
+        odd.unlink()
+        seen.has("1.png", "2.png", "3.png")
+
+
+def test_a_file_that_never_rests_does_not_keep_folders_from_being_looked_at(
+    photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("visavis.watching.watcher._OVERDUE", 0.2)
+    written = threading.Event()
+
+    def write_on() -> None:
+        while not written.wait(0.05):
+            with (photos / "camera.log").open("a") as log:
+                log.write("still here\n")
+
+    with watching(photos) as seen:
+        writer = threading.Thread(target=write_on)
+        writer.start()
+        try:
+            time.sleep(0.5)  # the log is waited for by now
+            draw(photos / "4.png", 4).rename(os.fsdecode(bytes(photos) + b"/\xff.png"))
+            until(lambda: len(seen.ids()) == 4)  # by a look: events damage such names
+        finally:
+            written.set()
+            writer.join()

@@ -40,7 +40,9 @@ class FolderPart(FolderSource):
     ) -> None:
         super().__init__(folder, exclude, within=within)
         self._paths = tuple(paths)
-        self.unsettled = frozenset(unsettled)
+        self._unsettled = tuple(unsettled)
+        self.unsettled = frozenset(map(path_text, unsettled))
+        """By their URIs."""
         self._files: dict[str, list[_Named]] = defaultdict(list)
         self._folders: list[tuple[str, str]] = []
         self.names: list[str] = []
@@ -59,7 +61,7 @@ class FolderPart(FolderSource):
     def _again(self, folder: str | Path, within: Path | None) -> "FolderPart":
         root = os.path.realpath(folder)
         paths = [root + path[len(self._root) :] for path in self._paths]
-        unsettled = [root + path[len(self._root) :] for path in self.unsettled]
+        unsettled = [root + path[len(self._root) :] for path in self._unsettled]
         return FolderPart(root, paths, self._exclude, unsettled=unsettled, within=within)
 
     def entries(self) -> Iterator[Entry | Failure]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from visavis.errors import SourceError, UsageError
 from visavis.flows.source_identity import place
-from visavis.images.files import path_text
+from visavis.images.files import local_path, path_text
 from visavis.sources.base import Source, SourceOptions, is_remote, open_source
 from visavis.sources.folder import MISSING_ADVICE, FolderSource
 from visavis.sources.part import FolderPart
@@ -79,7 +79,7 @@ class WatchedFolder:
     def failed(self, uris: Iterable[str]) -> None:
         """Note what could not be taken in: it is tried again when it has changed."""
         for uri in uris:
-            self._failed[uri] = look(uri)
+            self._failed[uri] = look(os.fspath(local_path(uri)))
             self._failed.move_to_end(uri)
         while len(self._failed) > _REMEMBERED:
             self._failed.popitem(last=False)
@@ -107,8 +107,9 @@ class WatchedFolder:
                 have = known.get(id)
                 if have and (have.size, have.modified) == (entry.size, entry.modified):
                     continue
-                if entry.uri not in self._failed or self._failed[entry.uri] != look(entry.uri):
-                    yield entry.uri
+                path = os.fspath(local_path(entry.uri))
+                if entry.uri not in self._failed or self._failed[entry.uri] != look(path):
+                    yield path
         if isinstance(placed.source, FolderSource):
             closed |= set(placed.source.empty)
         gone: list[str] = []
@@ -121,7 +122,7 @@ class WatchedFolder:
         sweep.gone(kept)
         self._missing = frozenset(gone)
         if self._missing != self._refused:
-            yield from gone
+            yield from (os.fspath(local_path(uri)) for uri in gone)
 
 
 class WatchedCatalogue:

@@ -36,6 +36,7 @@ _BATCH_EVERY = 3.0  # seconds after which a batch is made although it never gets
 _POLL = 2.0  # seconds between two looks at a folder without events, or ten times what one takes
 _RESCAN = 900.0  # and at one with them, should some have been lost, or a hundred times
 _RETRY = 1.0  # seconds before a batch is tried again that another process kept out
+_OVERDUE = 60.0  # and after which a folder is looked at although something in it never rests
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,7 +262,9 @@ class Watcher:
         """Compare folders whose time it is with the index; what differs has to settle."""
         for folder in self._folders:
             began = time.monotonic()
-            if folder.identity is None or began < folder.look_at or self._settling:
+            if folder.identity is None or began < folder.look_at:
+                continue
+            if self._settling and began < folder.look_at + _OVERDUE:
                 continue
             most = 0
             try:

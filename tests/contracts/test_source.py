@@ -1,13 +1,15 @@
 """What every source promises, run over every kind there is."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import odd_s3
 import pytest
 from taking_in import BLUE, GREEN, RED, png
 
+from visavis.buckets.address import is_object
 from visavis.errors import ImageError
 from visavis.evaluation.copies import EditedSource
 from visavis.images.sniff import HEAD_BYTES, sniff
@@ -15,6 +17,7 @@ from visavis.server.api.request_source import RequestSource
 from visavis.sources.base import Source
 from visavis.sources.catalogue import CatalogueSource
 from visavis.sources.folder import FolderSource
+from visavis.sources.objects.source import BucketSource
 from visavis.sources.paths import PathList
 from visavis.sources.records import RecordsSource
 from visavis.types import Entry, Failure, ImageRecord
@@ -55,6 +58,37 @@ def pushed(photos: Path) -> Source:
     return RequestSource(entries, lambda entry: Path(entry.uri).read_bytes())
 
 
+class Lying(Mapping[str, odd_s3.Content]):
+    """The files of a folder, as they are now, by their keys in a bucket."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def __iter__(self) -> Iterator[str]:
+        files = (path for path in self._folder.rglob("*") if path.is_file())
+        return (path.relative_to(self._folder).as_posix() for path in files)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __getitem__(self, key: str) -> odd_s3.Content:
+        path = self._folder / key
+        if not path.is_file():
+            raise KeyError(key)
+        return path.read_bytes()
+
+
+@pytest.fixture
+def bucket(photos: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address of a bucket that has what is in the folder."""
+    pytest.importorskip("botocore")
+    with odd_s3.running(Lying(photos)) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", server.endpoint)
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a key")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "its secret")
+        yield "s3://photos"
+
+
 KINDS: dict[str, Callable[[Path], Source]] = {
     "folder": FolderSource,
     "part of a folder": lambda photos: FolderSource(photos).within(str(photos.parent)),
@@ -67,8 +101,10 @@ KINDS: dict[str, Callable[[Path], Source]] = {
 }
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=[*KINDS, "bucket"])
 def source(request: pytest.FixtureRequest, photos: Path) -> Source:
+    if request.param == "bucket":
+        return BucketSource(request.getfixturevalue("bucket"))
     return KINDS[request.param](photos)
 
 
@@ -115,7 +151,8 @@ def test_an_image_that_has_gone_is_an_error_that_names_it(source: Source, photos
 
 def test_what_it_does_with_its_records_fits_together(source: Source) -> None:
     assert not (source.has_fields and not source.owns_ids), "paths tell all that folders know"
-    assert Path(source.uri).is_absolute() == source.prunes, "what prunes is known by its place"
+    has_place = Path(source.uri).is_absolute() or is_object(source.uri)
+    assert has_place == source.prunes, "what prunes is known by its place"
     if not source.owns_ids:
         assert all(Path(entry.uri).as_posix().endswith(entry.id) for entry in named(source))
 

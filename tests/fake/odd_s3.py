@@ -16,7 +16,7 @@ class OddServer:
     """Keys and what each holds; `asked` has the paths of all requests, as they came."""
 
     def __init__(self, objects: Mapping[str, Content], seconds_a_byte: float = 0.0) -> None:
-        self.objects = dict(objects)
+        self.objects = objects
         self.seconds_a_byte = seconds_a_byte
         self.asked: list[str] = []
         self.endpoint = ""

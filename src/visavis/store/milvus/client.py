@@ -34,6 +34,9 @@ _WRITES: Counter[str] = Counter()
 """Where this process has written, and how often: there it waits for its own writes as it reads."""
 _COUNTED: dict[str, tuple[int, float, int]] = {}
 """How many rows there were, by how many writes of this process and when: every query asks it."""
+_ROWS: dict[tuple[str, str], tuple[int, float, Row | None]] = {}
+"""The same for single rows."""
+_ROWS_HELD = 256
 _MOMENT = 0.5  # seconds; what others write is seen within five
 _REMOVED: dict[str, int] = {}
 """Where it has removed something (how often) and not read since: 2.3 does not say when it was."""
@@ -146,6 +149,20 @@ class Client:
         more = {} if limit is None else {"limit": limit, "offset": offset}
         found = self._read("query", strong, filter=expression, output_fields=list(columns), **more)
         return [dict(row) for row in found]
+
+    def row(self, id: str, columns: Sequence[str]) -> Row | None:
+        """The row of an id; one question asks for it several times, of which one is asked."""
+        place, now = self._place, time.monotonic()
+        known = _ROWS.get((place, id))
+        if known is not None and known[0] == _WRITES[place] and now - known[1] < _MOMENT:
+            return known[2]
+        writes = _WRITES[place]
+        rows = self.query(f"id == {quoted(id)}", columns)
+        if len(_ROWS) >= _ROWS_HELD:
+            _ROWS.clear()
+        found = rows[0] if rows else None
+        _ROWS[place, id] = writes, now, found
+        return found
 
     def count(self, expression: str = "", strong: bool = False) -> int:
         """How many rows pass; of all, what was so a moment ago, but for own writes."""

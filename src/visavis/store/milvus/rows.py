@@ -15,6 +15,9 @@ from visavis.types import Fields, ImageRecord, Vectors
 RECORD = ("id", "uri", "size", "modified", "sha256", "width", "height", "fields")
 """The columns of a record."""
 
+WHOLE = (*RECORD, "vector")
+"""And its vector."""
+
 _BOOLEANS = "\x01booleans"  # which fields are true or false: they are kept as 1 and 0, to compare
 _NAMELESS = "\x01"  # Milvus takes no empty key
 _LARGEST_FIELDS = 65_536  # bytes

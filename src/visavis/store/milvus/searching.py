@@ -15,7 +15,7 @@ from visavis.errors import RecordNotFoundError, StoreUnsupportedError
 from visavis.filters import holds
 from visavis.store.base import DEPTH, Answer, Page
 from visavis.store.milvus.client import LARGEST, Client, Row, quoted
-from visavis.store.milvus.rows import RECORD, record_of, vectors_of
+from visavis.store.milvus.rows import RECORD, WHOLE, record_of, vectors_of
 from visavis.store.milvus.where import Expression, both, named
 from visavis.types import ImageRecord, Match, Vectors
 
@@ -66,7 +66,7 @@ def passing(client: Client, where: Expression, columns: Sequence[str]) -> Iterat
 def _candidates(client: Client, page: Page, where: Expression) -> _Candidates:
     without = ""
     if page.without is not None:
-        if not client.count(f"id == {quoted(page.without)}"):
+        if client.row(page.without, WHOLE) is None:
             raise RecordNotFoundError(page.without)
         without = f"id != {quoted(page.without)}"
     expression = both(where.text, without)

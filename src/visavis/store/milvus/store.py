@@ -32,18 +32,18 @@ from visavis.store.base import (
 from visavis.store.milvus import searching
 from visavis.store.milvus.address import Address
 from visavis.store.milvus.browse import MilvusBrowse
-from visavis.store.milvus.client import Client, Row, quoted
+from visavis.store.milvus.client import Client, Row
 from visavis.store.milvus.evidence import MilvusEvidence
 from visavis.store.milvus.facts import Facts, KeptFacts
 from visavis.store.milvus.rebuild import MilvusRebuild
-from visavis.store.milvus.rows import RECORD, record_of, row_of, unit_vectors, vectors_of
+from visavis.store.milvus.rows import RECORD, WHOLE, record_of, row_of, unit_vectors, vectors_of
 from visavis.store.milvus.schema import collection_of, make_collection
 from visavis.store.milvus.sweep import MilvusSweep
 from visavis.store.milvus.where import Expression, compile_filter, named
 from visavis.types import Filter, ImageRecord, Kind, Vectors
 
 _ASKED = 1_000  # ids a call
-_BLOCK = 2_000
+_WORTH = 40  # writes, of 256 rows as a rule
 
 
 class MilvusStore:
@@ -261,17 +261,17 @@ class MilvusStore:
 
     def get(self, id: str) -> ImageRecord:
         """The record. Raises RecordNotFoundError."""
-        return record_of(self._row(id, RECORD))
+        return record_of(self._row(id))
 
     def vector(self, id: str) -> Vectors:
         """The record's vector, (dim,). Raises RecordNotFoundError."""
-        return np.asarray(self._row(id, ["id", "vector"])["vector"], np.float32)
+        return np.asarray(self._row(id)["vector"], np.float32)
 
-    def _row(self, id: str, columns: Sequence[str]) -> Row:
-        rows = self._client.query(f"id == {quoted(id)}", columns)
-        if not rows:
+    def _row(self, id: str) -> Row:
+        row = self._client.row(id, WHOLE)
+        if row is None:
             raise RecordNotFoundError(id)
-        return rows[0]
+        return row
 
     def search(self, vectors: Vectors, page: Page, where: Filter | None = None) -> list[Answer]:
         """For each of the unit vectors (n, dim): the records nearest to it, best first."""
@@ -314,9 +314,12 @@ class MilvusStore:
     # -- life --------------------------------------------------------------------------------------
 
     def settle(self, thorough: bool = False) -> None:
-        """Have Milvus seal what was written, after which its index finds it quickly."""
+        """Have Milvus seal what was written, after which its index finds it quickly.
+
+        Not after each small run: parts of a few rows are what it is slow with.
+        """
         client = self._kept.client(fresh=thorough)
-        if thorough or client.writes != self._settled.get(client.name, 0):
+        if thorough or client.writes - self._settled.get(client.name, 0) >= _WORTH:
             client.settle()
             self._settled[client.name] = client.writes
         if thorough and "evidence" in self._can:

@@ -17,6 +17,7 @@ import numpy as np
 
 from visavis.embedders.base import Embedder
 from visavis.errors import SourceError
+from visavis.flows.concepts.tagging import concepts_written
 from visavis.flows.loaded import Loaded, facts_of, record_of
 from visavis.flows.pruning import drop_moved, prune, shown_to_be_there
 from visavis.flows.shared_files import Twins, repeated
@@ -112,6 +113,7 @@ class _Run:
         self._source, self.row = placed.source, placed.row
         self._store = store
         self._options = options
+        self._ours = {"tags": options.keep_tags, "concepts": concepts_written(store)}
         self._progress = progress
         self._sweep = placed.sweep(store)
         self._had = placed.count(store)
@@ -210,7 +212,7 @@ class _Run:
 
     def _kept(self, entry: Entry, before: KnownRecord) -> Fields:
         """The entry's fields, and what else is known of its unchanged picture."""
-        more = kept(before.fields, tags=self._options.keep_tags)
+        more = kept(before.fields, **self._ours)
         return {**entry.fields, **more, **entry.fields}
 
     def _anothers(self, entry: Entry, before: KnownRecord) -> bool:

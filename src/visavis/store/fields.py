@@ -10,6 +10,9 @@ from visavis.types import Fields, FieldValue
 TAGS = "tags"
 """The field of tags that visavis itself writes to records: `tags~dog` filters by it."""
 
+CONCEPTS = "concepts"
+"""The field of concepts that visavis writes to records: `concepts~mugs` filters by it."""
+
 
 def as_text(fields: Fields) -> str | None:
     """Fields as JSON in their order, None for none; the same fields give the same text.
@@ -43,8 +46,8 @@ def described(fields: Fields, about: Fields) -> dict[str, FieldValue]:
     return named | added | ({TAGS: fields[TAGS]} if TAGS in fields else {})
 
 
-def kept(fields: str | None, *, tags: bool) -> dict[str, FieldValue]:
-    """What sources do not say, among fields that `as_text` wrote: of the picture, and its tags."""
+def kept(fields: str | None, *, tags: bool, concepts: bool = False) -> dict[str, FieldValue]:
+    """What sources do not say, among fields that `as_text` wrote: of pictures, and what is ours."""
     found = json.loads(fields) if fields else {}
-    names = (*METADATA, TAGS) if tags else METADATA
+    names = (*METADATA, *[TAGS] * tags, *[CONCEPTS] * concepts)
     return {name: found[name] for name in names if name in found}

@@ -105,6 +105,17 @@ def show(name: Name, index: options.Index = None, json_output: options.Json = Fa
 
 
 @app.command()
+def tag(index: options.Index = None) -> None:
+    """Write to every record which concepts it is, for --where concepts~NAME.
+
+    They are written to the field concepts; run it again after marking or indexing.
+    """
+    with options.open_index(options.settings(index)) as target:
+        changed = target.concepts.write()
+    terminal.echo(f"{changed} records changed")
+
+
+@app.command()
 def remove(name: Name, index: options.Index = None) -> None:
     """Forget a concept with all its marks."""
     with options.open_index(options.settings(index)) as target:

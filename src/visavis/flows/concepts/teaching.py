@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from visavis.errors import UsageError
 from visavis.flows.concepts.lessons import Lesson, Lessons
 from visavis.flows.concepts.marks import ConceptSummary, KeptMarks, Mark, Marked, as_name
+from visavis.flows.concepts.tagging import write_concepts
 from visavis.store.base import VectorStore
 from visavis.store.capabilities import has_evidence
 from visavis.store.open import Writing
@@ -95,6 +96,18 @@ class Concepts:
     def named(self, name: str) -> Concept:
         """The concept with a name, be there marks of it or not. Raises UsageError for odd names."""
         return Concept(as_name(name), self._store, self._writing, self.lessons)
+
+    def write(self) -> int:
+        """Write to every record which concepts it is, in the field `concepts`; how many changed.
+
+        Filters find them by `concepts~NAME`. Concepts without a mark that says yes are passed over.
+        Raises UsageError where the records have such a field of their own, StoreUnsupportedError,
+        IndexLockedError.
+        """
+        with self._writing():
+            known = [one.name for one in self if one.yes]
+            lessons = [(name, self.lessons.of(name)) for name in known]
+            return write_concepts(self._store, lessons)
 
     def __iter__(self) -> Iterator[ConceptSummary]:
         return iter(KeptMarks(self._store).concepts().values())

@@ -137,3 +137,37 @@ def test_another_process_sees_new_marks_at_once(colours: ImageIndex) -> None:
         colours.concept("violet").mark([f"violet-{at:02}.png" for at in range(12)], good=False)
         colours.concept("violet").mark([f"green-{at:02}.png" for at in range(3)])
         assert kinds(other.search("concept:violet", limit=9)) == ["green"] * 9
+
+
+# -- concepts as a field --------------------------------------------------------------------------
+
+
+def test_records_are_tagged_with_the_concepts_that_they_are(
+    colours: ImageIndex, tmp_path: Path
+) -> None:
+    taught(colours)
+    colours.concept("reddish").mark(["red-00.png", "red-01.png"])
+    colours.concept("reddish").mark(["blue-03.png", "green-03.png"], good=False)
+    colours.concept("nothing yet").mark("blue-00.png", good=False)
+    assert colours.concepts.write() >= 20
+    violet = {record.id for record in colours.records("concepts~violet")}
+    such = colours.search("concept:violet", limit=48, min_score="auto").matches
+    assert violet == {match.record.id for match in such}
+    assert "red-00.png" in {record.id for record in colours.records("concepts=reddish")}
+    assert colours.concepts.write() == 0  # a second run changes nothing
+    colours.add(tmp_path / "photos")  # nor does indexing again take them away
+    assert {record.id for record in colours.records("concepts~violet")} == violet
+    colours.concept("violet").remove()
+    assert colours.concepts.write() == len(violet)
+    assert not list(colours.records("concepts~violet"))
+
+
+def test_a_catalogues_own_field_is_not_written_over(index: ImageIndex, draw: Draw) -> None:
+    draw("a.png", (200, 0, 0))
+    table = draw("b.png", (0, 200, 0)).with_name("list.csv")
+    table.write_text("id,image,concepts\na,a.png,mine\nb,b.png,yours\n")
+    index.add(table)
+    index.concept("red").mark("a")
+    with pytest.raises(UsageError, match="have a field 'concepts' of their own"):
+        index.concepts.write()
+    assert [record.fields["concepts"] for record in index.records()] == ["mine", "yours"]

@@ -1,0 +1,72 @@
+"""Concepts as a field of the records, to filter by: `concepts~our mugs`.
+
+Like tags, the field is written by us and named by no source; indexing keeps it.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from visavis.errors import UsageError
+from visavis.flows.concepts.lessons import Lesson
+from visavis.store.base import Change, Page, VectorStore
+from visavis.store.capabilities import has_evidence
+from visavis.store.fields import CONCEPTS
+from visavis.types import ImageRecord
+
+_NOTE = "concept tags"
+_AT_ONCE = 256  # records that are written together
+_PAGE = 1_000  # records that are asked for at a time
+
+
+def concepts_written(store: VectorStore) -> bool:
+    """Whether the records have a field of concepts that we wrote."""
+    return has_evidence(store) and bool(store.evidence.noted(_NOTE))
+
+
+def write_concepts(store: VectorStore, lessons: Iterable[tuple[str, Lesson]]) -> int:
+    """Give every record the names of the concepts that it is, and take away all others.
+
+    Returns how many records have changed; needs the index's lock. Raises UsageError where the
+    records have a field of that name from their catalogue.
+    """
+    if CONCEPTS in store.fields() and not concepts_written(store):
+        raise UsageError(
+            f"the records have a field {CONCEPTS!r} of their own; rename that column of the "
+            "catalogue to have concepts written to them"
+        )
+    assert has_evidence(store)  # narrows the type: concepts are kept there
+    store.evidence.note(_NOTE, b"written")  # first: what a run that was stopped has left is ours
+    names: dict[str, list[str]] = {}
+    for name, lesson in lessons:
+        for id in _such(store, lesson):
+            names.setdefault(id, []).append(name)
+    changes = [
+        change
+        for record in store.records()
+        if (change := _change(record, ", ".join(names.get(record.id, ())))) is not None
+    ]
+    for start in range(0, len(changes), _AT_ONCE):
+        store.update(changes[start : start + _AT_ONCE])
+    store.settle()
+    return len(changes)
+
+
+def _such(store: VectorStore, lesson: Lesson) -> Iterator[str]:
+    """The ids of the records that are such."""
+    if lesson.similar_from is None:
+        return
+    offset = 0
+    while True:
+        page = Page(_PAGE, offset, lesson.similar_from)
+        [found] = store.search(lesson.direction[None], page)
+        yield from (match.record.id for match in found.matches)
+        if len(found.matches) < _PAGE:
+            return
+        offset += _PAGE
+
+
+def _change(record: ImageRecord, wanted: str) -> Change | None:
+    if record.fields.get(CONCEPTS, "") == wanted:
+        return None
+    fields = {name: value for name, value in record.fields.items() if name != CONCEPTS}
+    fields |= {CONCEPTS: wanted} if wanted else {}
+    return Change(record.id, record.size, record.modified, record.uri, fields)

@@ -116,6 +116,9 @@ class ObjectServer:
             self._process.kill()
             self._process.wait()
             self._process = None
+        for port in self._ports:  # it has sockets in /tmp as well, wherever its data are
+            for left in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):
+                left.unlink(missing_ok=True)
 
     @contextlib.contextmanager
     def stopped(self) -> Iterator[None]:

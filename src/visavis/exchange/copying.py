@@ -160,7 +160,7 @@ class _Copying:
             found = there.values(name, [pairs[id] for id in lacking])
             here.put(name, {id: found[pairs[id]] for id in lacking if pairs[id] in found})
         for record, vector in zip(named, vectors, strict=True):
-            self._pick(_Picked(record, vector))
+            self._pick(record, vector)
 
     def _named(self, record: ImageRecord, number: int) -> ImageRecord:
         """The record with the id that its source has in the copy."""
@@ -168,13 +168,14 @@ class _Copying:
         new = self._takings[number].row.prefix
         return record if old == new else replace(record, id=new + record.id.removeprefix(old))
 
-    def _pick(self, one: _Picked) -> None:
+    def _pick(self, record: ImageRecord, vector: Vectors) -> None:
         """Keep each of the records with the same chance, whatever their number."""
         self._met += 1
-        if len(self._picked) < _COMPARED:
-            self._picked.append(one)
-        elif (place := self._random.randrange(self._met)) < _COMPARED:
-            self._picked[place] = one
+        place = len(self._picked)
+        if place == _COMPARED and (place := self._random.randrange(self._met)) >= _COMPARED:
+            return
+        one = _Picked(record, vector.copy())  # a view would keep its whole block in memory
+        self._picked[place : place + 1] = [one]
 
     def _by_source(self, block: Rows) -> dict[int, NDArray[np.int64]]:
         """Which places of a block hold records of each source."""

@@ -1,6 +1,7 @@
 """An index copied into another: all that it holds, once, and a word where something is missing."""
 
 import shutil
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -199,19 +200,30 @@ def test_places_that_make_no_sense(two_folders: Path, place: Path, tmp_path: Pat
 
 def many_records(place: Path) -> Path:
     """An index of 9,000 records, some blocks of them."""
-    create_store(place, ModelFacts("m", "imported:m", "1" * 64, 8), 1)
+    create_store(place, ModelFacts("m", "imported:m", "1" * 64, 256), 1)
     with ImageIndex.open(place) as index:
         row = index.store.source("list", "list")
-        vectors = unit_rows(np.random.default_rng(0).normal(size=(9_000, 8)))
+        vectors = unit_rows(np.random.default_rng(0).normal(size=(9_000, 256)))
         many = [ImageRecord(f"{n}", f"/{n}", 1, 1.0, f"{n:064x}", 1, 1) for n in range(9_000)]
         index.store.upsert(row.number, many, vectors)
     return place
 
 
-def test_blocks_are_taken_one_after_the_other(tmp_path: Path, place: Path) -> None:
+def test_blocks_are_taken_one_after_the_other_and_let_go(tmp_path: Path, place: Path) -> None:
     told: list[int] = []
+    held: list[int] = []
     original = many_records(tmp_path / "a.index")
-    copied = copy_index(original, place, progress=lambda report, _: told.append(report.added))
+
+    def progress(report: IndexReport, _: int) -> None:
+        told.append(report.added)
+        held.append(tracemalloc.get_traced_memory()[0])
+
+    tracemalloc.start()
+    try:
+        copied = copy_index(original, place, progress=progress)
+    finally:
+        tracemalloc.stop()
     assert copied.error() is None
-    assert len(told) > 2
+    assert len(told) > 3
     assert np.diff([0, *told]).max() < 9_000
+    assert held[-1] - held[0] < 3_000_000  # of 9 million bytes of vectors: what is to be compared

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+from benchmarks.composed_table import composed_section
+
 Report = dict[str, Any]
 Groups = dict[str, tuple[str, ...]]
 
@@ -112,6 +114,8 @@ def words_section(reports: Sequence[Report]) -> str:
     parts = []
     if "builtin" in by_set:
         parts.append(_as_asked(by_set["builtin"]))
+    if "composed" in by_set:
+        parts.append(composed_section(by_set["composed"]))
     if "pascal" in by_set:
         parts.append(_by_words(by_set))
         parts.append(_of_both(by_set["pascal"]))

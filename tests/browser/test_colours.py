@@ -58,6 +58,17 @@ def test_a_colour_can_be_asked_for_alone(open_page: OpenPage) -> None:
     assert first_titles(page)
 
 
+def test_a_colour_of_a_result_can_be_asked_for_alone(open_page: OpenPage) -> None:
+    page = open_page("?q=id:mug-01-front")
+    colours(page)
+    page.locator(".card").first.click()
+    row = page.get_by_role("dialog").get_by_role("group", name="Colours of this picture")
+    row.get_by_role("button").first.click()
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    expect(chips(page)).to_have_count(1)
+    expect(chips(page).first).to_contain_text("#")
+
+
 def test_colours_can_be_typed_among_words(open_page: OpenPage) -> None:
     page = open_page("?q=id:mug-01-front")
     box = page.get_by_role("searchbox")

@@ -135,10 +135,12 @@ class Tag(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A weighted sum of terms, and which of the answers to show.
+    """Weighted terms, and which of the answers to show.
 
-    The terms' unit vectors are summed with their weights and made unit length again. A negative
-    weight means "less like this"; a single term of weight -1 asks for the opposite.
+    The unit vectors of pictures are summed with their weights and made unit length again, and so
+    are those of words; of pictures, words and colours, each has to fit (see
+    `visavis.flows.query.sides`). A negative weight means "less like this"; a single term of weight
+    -1 asks for the opposite.
     """
 
     terms: tuple[Term, ...]

@@ -86,12 +86,12 @@ def _ranked(query: Query, store: WithAspects, sides: Sides, judging: Judging) ->
         kept = ~np.isin(rows.numbers, itself)
         rows, total = AspectRows(rows.numbers[kept], rows.values[kept]), total - len(itself)
     if sides.vectors:
-        sides = sides.calibrated(_sample(store))
         rows, vectors = _candidates(query, store, sides, rows)
+        sides = sides.calibrated(_sample(store, vectors))
     else:
         vectors = np.empty((len(rows.numbers), 0), np.float32)
     scores = sides.scores(vectors, rows.values)
-    order = np.lexsort((rows.numbers, -scores))
+    order = np.argsort(-scores, kind="stable")  # equal ones in the order in which they were added
     alike = _alike(query, sides, vectors, rows, judging, total)
     return _Ranking(
         rows.numbers[order],
@@ -109,8 +109,11 @@ def _left_out(count: int) -> str:
     )
 
 
-def _sample(store: WithAspects) -> Vectors:
+def _sample(store: WithAspects, known: Vectors) -> Vectors:
+    """The vectors of some records of the index, or of all, which may be known already."""
     numbers = store.aspects.rows(ASPECT).numbers
+    if len(known) == len(numbers):
+        return known
     step = max(1, len(numbers) // _SAMPLE) if len(numbers) > ALL else 1
     return store.aspects.vectors(numbers[::step])[1]
 

@@ -3,9 +3,10 @@
 A sum of vectors answers a picture with words badly: what has twice as much of the one passes for
 what has both. So each side scores a record by itself, and the scores are multiplied, each counted
 from that of the least fitting records on, with the terms' weights as powers (late fusion, as of
-Psomas et al., Instance-level composed image retrieval, 2025; docs/how-it-works.md has figures).
+Psomas et al., Instance-level composed image retrieval, 2025; docs/results.md has figures).
 """
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -13,8 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.embedders.base import Embedder
-from visavis.errors import UsageError
+from visavis.embedders.base import Embedder, reads_words
+from visavis.errors import UnknownWordError, UsageError
 from visavis.flows.aspects.colours import ASPECT, colours_kept
 from visavis.flows.query.vector import QueryVector, query_vector
 from visavis.flows.relation.shown import Fetch, term_picture
@@ -107,12 +108,6 @@ def has_sides(terms: Sequence[Term], store: VectorStore) -> bool:
     return words and _is_pictured(terms) and has_aspects(store) and colours_kept(store)
 
 
-def _colour_said(term: Term) -> Term:
-    """Beside a picture, a text that is nothing but a colour is that colour."""
-    colour = said(term.text) if isinstance(term, TextTerm) else None
-    return term if colour is None else ColourTerm(colour, term.weight)
-
-
 def _is_pictured(terms: Sequence[Term]) -> bool:
     return any(isinstance(term, _PICTURES) and term.weight > 0 for term in terms)
 
@@ -140,7 +135,7 @@ class SideReader:
                 "the next run of visavis index or visavis compact adds them"
             )
         if _is_pictured(terms):
-            terms = [_colour_said(term) for term in terms]
+            terms = [found for term in terms for found in self._said(term)]
         tints = [term for term in terms if isinstance(term, ColourTerm)]
         others: list[Term] = [term for term in terms if not isinstance(term, ColourTerm)]
         words: list[Term] = [term for term in others if isinstance(term, TextTerm)]
@@ -150,6 +145,23 @@ class SideReader:
         sides = [self._side(group, largest) for group in groups if group]
         found = [Tint(self._wanted(term), term.weight / largest) for term in tints]
         return store, Sides(tuple(sides), tuple(found))
+
+    def _said(self, term: Term) -> Sequence[Term]:
+        """A text that is nothing but a colour: half that colour, and half a word.
+
+        Products are in a colour as a whole, and palettes find that best; a black cat is so called
+        for some of a photograph, and words do. Where the model does not read it, it is the colour.
+        """
+        colour = said(term.text) if isinstance(term, TextTerm) else None
+        if colour is None or not isinstance(term, TextTerm):
+            return [term]
+        model = self.embedder()
+        if reads_words(model):
+            with contextlib.suppress(UnknownWordError):
+                model.embed_texts([term.text])
+                half = term.weight / 2
+                return [replace(term, weight=half), ColourTerm(colour, half)]
+        return [ColourTerm(colour, term.weight)]
 
     def _side(self, terms: Sequence[Term], largest: float) -> Side:
         """Of terms that are summed, weighing as much as the heaviest; less, if all are unwanted."""

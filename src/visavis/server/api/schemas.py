@@ -155,7 +155,7 @@ class TermIn(_Typed):
 
 
 class SearchIn(_Typed):
-    """A query: the weighted sum of its terms."""
+    """A query: its weighted terms."""
 
     model_config = ConfigDict(
         json_schema_extra={

@@ -216,8 +216,9 @@ def test_pictures_alone_and_words_alone_are_answered_as_before(index: ImageIndex
     assert index.search([RecordTerm("disc-red"), RecordTerm("bar-red")]).verdict is not None
 
 
-def test_beside_a_picture_a_text_that_is_a_colour_is_that_colour(index: ImageIndex) -> None:
-    """Also for a model that reads no words."""
+def test_beside_a_picture_a_text_that_is_a_colour_is_one_for_a_model_without_words(
+    index: ImageIndex,
+) -> None:
     said = index.search([RecordTerm("disc-red"), TextTerm("in blue")], limit=3)
     named = index.search([RecordTerm("disc-red"), ColourTerm("blue")], limit=3)
     assert said.matches == named.matches

@@ -86,6 +86,9 @@ export function palette(image, box = null) {
   return groups.filter(({ weight }) => weight >= LEAST * total).slice(0, MOST).map(({ colour }) => hexOf(colour));
 }
 
+/** @type {(value: string) => void} */
+let askAlone;
+
 /**
  * Colours to ask for: those of the picture of the query, any other, and one alone in the search bar.
  * @param {import("../query.js").QueryPanel} query
@@ -102,6 +105,7 @@ export function offer(query, asking) {
     asking.ask([...asking.page.state.terms.filter((one) => one.kind !== "colour"), term("colour", value)]);
   }
 
+  askAlone = (value) => asking.ask([term("colour", value)]);
   let seen = "";
   /** @type {string[]} */
   let colours = [];
@@ -116,6 +120,13 @@ export function offer(query, asking) {
     keepingFocus(row, () => row.replaceChildren(...shown, ...(colours.length ? [picker("In another colour", "colour other", other, ask)] : [])));
   };
   query.drawn(query);
+}
+
+/** @param {HTMLImageElement} image that is loaded @returns {HTMLElement|null} its colours, each to be asked for alone; null before `offer` */
+export function coloursOf(image) {
+  if (!askAlone) return null;
+  const props = { class: "colours own", role: "group", "aria-label": "Colours of this picture" };
+  return el("div", props, ...palette(image).map((colour) => chip(colour, false, askAlone)));
 }
 
 /** @param {string} colour @param {boolean} chosen @param {(colour: string) => void} ask */

@@ -77,6 +77,7 @@ export class Details {
     frame.style.setProperty("--ratio", String(record.width / record.height || 1));
     if (record.width) frame.style.setProperty("--width", `${record.width}px`);
     image.addEventListener("load", () => image.classList.add("loaded"));
+    image.addEventListener("load", () => this.#colours(image), { once: true });
     image.addEventListener("error", () => {
       frame.classList.add("broken");
       getBlob(`${record.thumbnail}&side=640`).catch((error) => {
@@ -115,6 +116,13 @@ export class Details {
     const compare = el("button", { ...props, onclick: () => turn(!this.comparing) }, icon("beside"));
     buttons.append(compare);
     turn(this.comparing);
+  }
+
+  /** What colours it has, each to be asked for, where the index holds them. @param {HTMLImageElement} image */
+  async #colours(image) {
+    const { coloursOf } = await import("./colours.js");
+    const row = image.isConnected && coloursOf(image);
+    if (row) this.dialog.querySelector(".acts")?.after(row);
   }
 
   /** @param {ImageRecord} record @param {{first: boolean, last: boolean}} place */

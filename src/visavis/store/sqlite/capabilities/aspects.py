@@ -111,6 +111,10 @@ class Aspects:
 
     def lacking(self, name: str, block: int = 256) -> Iterator[list[ImageRecord]]:
         """The records without a value, some at a time; no view is held while the caller works."""
+        counts = f"SELECT (SELECT COUNT(*) FROM records) > (SELECT COUNT(*) FROM {_table(name)})"
+        row = self._one(counts, ())
+        if row is None or not row[0]:  # values leave with their records; a walk reads them all
+            return
         after = 0
         while True:
             with self._db.translated():

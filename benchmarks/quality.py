@@ -87,12 +87,13 @@ def write_page() -> None:
 
 
 def all_reports() -> tuple[list[Report], ...]:
-    """The reports of searches by picture, words (quality_words.py), training, relations, marks."""
-    by_picture, by_words, related, marked = (
+    """Reports of searches by picture, words, training, relations, marks, and parts of pictures."""
+    names = ("words", "relations", "marks", "anywhere")
+    by_picture, by_words, related, marked, anywhere = (
         [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]
-        for folder in (RESULTS, RESULTS / "words", RESULTS / "relations", RESULTS / "marks")
+        for folder in (RESULTS, *(RESULTS / name for name in names))
     )
-    return by_picture, by_words, training_reports(), related, marked
+    return by_picture, by_words, training_reports(), related, marked, anywhere
 
 
 def _run(chosen: Set, data: Path, models: list[str], peer: str | None, work: Path) -> None:

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from benchmarks.anywhere_table import anywhere_section
 from benchmarks.marks_table import marks_section
 from benchmarks.relations_table import relations_section
 from benchmarks.training_table import training_section
@@ -91,9 +92,11 @@ def table(
     trained: Sequence[Report] = (),
     related: Sequence[Report] = (),
     marked: Sequence[Report] = (),
+    anywhere: Sequence[Report] = (),
 ) -> str:
     """The page; `words` are the reports of quality_words.py, `trained` of training_quality.py,
-    `related` of relations.py, `marked` of marks.py."""
+    `related` of relations.py, `marked` of marks.py,
+    `anywhere` of anywhere.py."""
     by_set: dict[str, dict[str, Report]] = defaultdict(dict)
     for report in reports:
         by_set[report["set"]][report["model"]["name"]] = report
@@ -109,6 +112,7 @@ def table(
         parts += [_COPIES.format(**facts), _edits(by_set, models)]
     sections = (
         relations_section(related),
+        anywhere_section(anywhere),
         marks_section(marked),
         words_section(words),
         training_section(trained),

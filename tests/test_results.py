@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from benchmarks.quality import paired
+from benchmarks.quality import all_reports, paired
 from benchmarks.quality_table import COLUMNS, table, worst_edit
 from benchmarks.quality_words import held_back
 from benchmarks.training_table import RESULTS as TRAINING
@@ -16,8 +16,6 @@ from benchmarks.training_table import training_reports, training_section
 REPOSITORY = Path(__file__).parents[1]
 BUILT_IN = REPOSITORY / "src" / "visavis" / "embedders" / "builtin" / "visavis-s"
 RESULTS = sorted((REPOSITORY / "benchmarks" / "results").glob("*.json"))
-RELATIONS = sorted((REPOSITORY / "benchmarks" / "results" / "relations").glob("*.json"))
-MARKS = sorted((REPOSITORY / "benchmarks" / "results" / "marks").glob("*.json"))
 WORDS = sorted((REPOSITORY / "benchmarks" / "results" / "words").glob("*.json"))
 
 
@@ -29,18 +27,9 @@ def word_reports() -> list[dict[str, Any]]:
     return [json.loads(path.read_text(encoding="utf-8")) for path in WORDS]
 
 
-def relation_reports() -> list[dict[str, Any]]:
-    return [json.loads(path.read_text(encoding="utf-8")) for path in RELATIONS]
-
-
-def marks_reports() -> list[dict[str, Any]]:
-    return [json.loads(path.read_text(encoding="utf-8")) for path in MARKS]
-
-
 def test_the_results_page_is_what_the_reports_say() -> None:
     page = (REPOSITORY / "docs" / "results.md").read_text(encoding="utf-8")
-    others = training_reports(), relation_reports(), marks_reports()
-    wanted = table(reports(), word_reports(), *others)
+    wanted = table(*all_reports())
     assert page == wanted, "run: python -m benchmarks.quality"
 
 

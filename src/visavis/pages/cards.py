@@ -1,7 +1,7 @@
 """Cards: what sheets, reports and pages show of a query and of each match."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +26,7 @@ from visavis.types import (
 )
 
 _TITLE_FIELDS = ("title", "name", "caption")
+_ALL = 0.95  # of a picture: as good as all of it
 _LONGEST_FIELD = 40
 """Characters of a value that is shown under a card; longer ones are prose."""
 
@@ -59,7 +60,7 @@ class Card:
     good: bool | None = None
     """Whether the answer is a right one (in evaluations); False on a query's card: less of this."""
     box: Box | None = None
-    """The part that was asked for; the rest is dimmed."""
+    """The part that was asked for, or found; the rest is dimmed."""
     words: str | None = None
     whole: str = ""
     """What a shortened caption stands for; shown on a page when one points at it."""
@@ -146,7 +147,14 @@ def match_card(match: Match, pixels: RGB | None, good: bool | None = None) -> Ca
     ]
     details = [f"found by {', '.join(match.why)}"] if match.why else shown[:2]
     detail = " · ".join(filter(None, (match.more, *details)))
-    return Card(pixels, caption, detail, match.score, record.uri, good, relation=match.relation)
+    card = Card(pixels, caption, detail, match.score, record.uri, good, relation=match.relation)
+    return replace(card, box=match.box) if _is_part(match) else card
+
+
+def _is_part(match: Match) -> bool:
+    """Whether it is certain that a part of the record's picture is what was found."""
+    copied = match.relation in ("exact", "near_duplicate", "variant")
+    return copied and match.box is not None and _area(match.box) < _ALL
 
 
 def verdict(terms: Sequence[Term], result: SearchResult) -> str:
@@ -196,3 +204,7 @@ def _field_text(name: str, value: FieldValue) -> str:
     if isinstance(value, bool):
         return f"{name} {'yes' if value else 'no'}"
     return value if isinstance(value, str) else f"{name} {value}"
+
+
+def _area(box: Box) -> float:
+    return (box[2] - box[0]) * (box[3] - box[1])

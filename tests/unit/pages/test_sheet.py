@@ -1,5 +1,6 @@
 import re
 from base64 import b64decode
+from dataclasses import replace
 from html.parser import HTMLParser
 from io import BytesIO
 from pathlib import Path
@@ -365,3 +366,10 @@ def test_sheets_and_the_page_of_the_server_have_the_same_colours() -> None:
         for name in ("pages/templates/tokens.css", "server/ui/style.css")
     )
     assert {name for name in ours if ours[name] != theirs.get(name)} == {"--good"}
+
+
+def test_what_was_found_in_a_part_of_a_picture_is_marked_there_and_only_if_it_is_certain() -> None:
+    found = Match(record("m.jpg"), 0.5, relation="near_duplicate", box=(0.1, 0.2, 0.5, 0.6))
+    assert match_card(found, None).box == (0.1, 0.2, 0.5, 0.6)
+    assert match_card(replace(found, relation="other"), None).box is None
+    assert match_card(replace(found, box=(0.0, 0.0, 1.0, 0.99)), None).box is None

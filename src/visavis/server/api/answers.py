@@ -59,6 +59,16 @@ class MatchOut(RecordOut):
     copies: list[str] | None = Field(
         default=None, description="Only with unique: ids of matches that show the same, edited."
     )
+    box: list[float] | None = Field(
+        default=None,
+        description="Only with anywhere: where in this picture that lies which was found; left, "
+        "top, right and bottom as fractions. Exact where `verified`, else around there.",
+    )
+    query_box: list[float] | None = Field(
+        default=None,
+        description="Only with anywhere: where in the picture asked with it was found, where that "
+        "is a part.",
+    )
     why: list[str] | None = Field(
         default=None,
         description="Only of words: the fields that have them (also `file name` and `folder`), and "
@@ -112,6 +122,10 @@ class SearchOut(BaseModel):
     turned: Annotated[
         Literal[90, 180, 270] | None,
         Field(description="Degrees clockwise by which the picture was turned, as it was found so."),
+    ] = None
+    anywhere: Annotated[
+        bool | None,
+        Field(description="True where parts were looked for, also where nothing else was found."),
     ] = None
     notes: Annotated[
         list[str] | None,

@@ -60,6 +60,13 @@ GroupBy = Annotated[
     ),
 ]
 Unique = Annotated[bool, Field(description="Copies of a match stand behind it, as `copies`.")]
+Anywhere = Annotated[
+    bool,
+    Field(
+        description="Look for one picture in parts of the records' pictures, and for these in "
+        "parts of it; matches say where, as `box` and `query_box`."
+    ),
+]
 FieldValues = dict[
     Annotated[str, Field(min_length=1, max_length=200)],
     bool | int | Number | Annotated[str, Field(max_length=100_000)],
@@ -182,6 +189,7 @@ class SearchIn(_Typed):
     false_match: FalseMatch = FALSE_MATCH
     group_by: GroupBy = None
     unique: Unique = False
+    anywhere: Anywhere = False
     count: Annotated[bool, Field(description="Also count the records that reach min_score.")] = (
         False
     )

@@ -62,7 +62,9 @@ async def search(request: Request) -> Response:
     wanted = _wanted(asked, state)
 
     def rank(index: ImageIndex, terms: Sequence[Term]) -> dict[str, Any]:
-        query = Query(tuple(terms), where, *page, by, count=asked.count, **wanted)
+        query = Query(
+            tuple(terms), where, *page, by, count=asked.count, anywhere=asked.anywhere, **wanted
+        )
         return _answered(index, query, state)
 
     def look(index: ImageIndex, job: Job) -> dict[str, Any]:

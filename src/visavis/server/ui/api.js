@@ -14,6 +14,7 @@
  * @property {string} file
  * @property {number} [score]
  * @property {"exact"|"near_duplicate"|"variant"|"similar"|"other"} [relation] to the picture that was asked with
+ * @property {[number, number, number, number]} [box] where in it that lies which was found; left, top, right, bottom
  * @property {string[]} [why] of words: the fields that have them, and "looks"
  *
  * @typedef {object} Info

@@ -26,6 +26,18 @@ const RELATIONS = {
 /** @param {ImageRecord} record @returns {any} what it is to the picture that was asked with, in words */
 export const relationOf = ({ relation }) => relation && el("span", { class: `relation ${relation}`, text: RELATIONS[relation] });
 
+/** @param {ImageRecord} record @returns {any} a frame around what was found in it, where that is a part */
+export function partOf({ box, relation, width, height }) {
+  if (!box || relation === "other" || relation === "similar") return null;
+  if (width / height > FLATTEST || width / height < TALLEST) return null; // what is cut off has no place
+  const [left, top, right, bottom] = box;
+  if ((right - left) * (bottom - top) > 0.95) return null;
+  const frame = el("i", { class: "found", "aria-hidden": "true" });
+  const share = (/** @type {number} */ of) => `${(100 * of).toFixed(1)}%`;
+  Object.assign(frame.style, { left: share(left), top: share(top), width: share(right - left), height: share(bottom - top) });
+  return frame;
+}
+
 /** @param {number|undefined} score @param {boolean} [shown] whether in digits, too @returns {any} a bar */
 export function scoreBar(score, shown) {
   if (score === undefined) return null;
@@ -161,7 +173,7 @@ export class Grid {
           this.acts.open(at);
         },
       },
-      el("span", { class: "tile" }, picture(record, 320, at < EAGER)),
+      el("span", { class: "tile" }, picture(record, 320, at < EAGER), partOf(record)),
       el(
         "span",
         { class: "about" },

@@ -2,7 +2,7 @@
 
 import { ask, getBlob, getRandom, getRecord, getSorted } from "./api.js";
 import { getPicture } from "./pictures.js";
-import { weightOf, writeState } from "./state.js";
+import { isAnywhere, weightOf, writeState } from "./state.js";
 
 /**
  * @typedef {import("./api.js").ImageRecord} ImageRecord
@@ -118,7 +118,8 @@ async function picked(state, view, limit, signal) {
 async function searched(state, view, limit, signal) {
   const offset = view?.records.length ?? 0;
   const { terms, uploads } = await termsOf(state);
-  const counting = state.min !== 0 && !view;
+  const anywhere = isAnywhere(state);
+  const counting = state.min !== 0 && !view && !anywhere;
   const query = {
     terms,
     where: state.where,
@@ -126,6 +127,7 @@ async function searched(state, view, limit, signal) {
     offset,
     ...(state.min && { min_score: state.min }),
     ...(counting && { count: true }),
+    ...(anywhere && { anywhere }),
   };
   const answer = await ask("search", query, uploads, signal);
   return {

@@ -55,6 +55,7 @@ export class Showing {
       min: (min) => page.go({ min }, { replace: page.state.min !== 0 && min !== 0 }),
       shuffle: () => page.go({ seed: newSeed() }),
       sort: (sort) => page.go({ sort, show: null }),
+      anywhere: (anywhere) => page.go({ anywhere, show: null }),
     });
     /** @type {import("./later/details.js").Details|null} */
     this.details = null;

@@ -16,6 +16,7 @@
  * @property {number|"auto"} min smallest score; 0 for any, auto for what is alike
  * @property {number} seed of the random pick
  * @property {string} sort a field to order by, after a minus the largest first; empty: as usual
+ * @property {boolean} anywhere whether parts of pictures are looked for, too
  * @property {string|null} show id of the record whose details are open
  */
 
@@ -28,6 +29,12 @@ export const term = (kind, value, less = false) => ({ kind, value, less, box: nu
 
 /** @returns {number} */
 export const newSeed = () => Math.floor(Math.random() * 1e6);
+
+/** @param {{terms: Term[]}} state @returns {boolean} whether one picture is asked with, which can be looked for in parts */
+export const isOnePicture = ({ terms }) => terms.length === 1 && ["up", "id", "url"].includes(terms[0].kind) && !terms[0].less;
+
+/** @param {State} state @returns {boolean} */
+export const isAnywhere = (state) => state.anywhere && isOnePicture(state);
 
 /** @param {Term} one @returns {string} the same for the same term, whatever its sign and part */
 export const termKey = (one) => `${one.kind}:${one.value}`;
@@ -74,6 +81,7 @@ export function readState(address) {
     min: min === "auto" ? min : +min > 0 && +min <= 1 ? +min : 0,
     seed: seed >= 0 ? seed : newSeed(),
     sort: given.get("sort") ?? "",
+    anywhere: given.get("anywhere") === "1",
     show: given.get("show"),
   };
 }
@@ -86,6 +94,7 @@ export function writeState(state, withShow = true) {
   if (state.min && state.terms.length) written.set("min", String(state.min));
   if (state.sort) written.set("sort", state.sort);
   else if (!state.terms.length) written.set("seed", String(state.seed));
+  if (isAnywhere(state)) written.set("anywhere", "1");
   if (withShow && state.show !== null) written.set("show", state.show);
   return `?${written.toString().replaceAll("%3A", ":").replaceAll("%2C", ",").replaceAll("%2F", "/")}`;
 }

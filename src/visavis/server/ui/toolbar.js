@@ -3,7 +3,7 @@
 import { byId, counted, debounced, el, number, say } from "./dom.js";
 import { sentence } from "./notice.js";
 import { labelOf } from "./records.js";
-import { writeState } from "./state.js";
+import { isAnywhere, isOnePicture, writeState } from "./state.js";
 
 /**
  * @typedef {import("./state.js").State} State
@@ -22,7 +22,7 @@ const VERDICTS = {
 
 /** The toolbar. */
 export class Toolbar {
-  /** @param {{min: (min: number|"auto") => void, shuffle: () => void, sort: (sort: string) => void}} acts */
+  /** @param {{min: (min: number|"auto") => void, shuffle: () => void, sort: (sort: string) => void, anywhere: (on: boolean) => void}} acts */
   constructor(acts) {
     this.heading = byId("heading");
     this.slider = byId("min");
@@ -34,6 +34,8 @@ export class Toolbar {
     });
     this.only = byId("similar-only");
     this.only.addEventListener("click", () => acts.min(this.only.getAttribute("aria-pressed") === "true" ? 0 : "auto"));
+    this.anywhere = byId("anywhere");
+    this.anywhere.addEventListener("click", () => acts.anywhere(this.anywhere.getAttribute("aria-pressed") !== "true"));
     /** The scores that occur: the slider runs over them. */
     this.range = { of: "", low: 0, high: 1, /** @type {number|null} */ mark: null };
     byId("shuffle").addEventListener("click", acts.shuffle);
@@ -52,6 +54,8 @@ export class Toolbar {
   draw(state) {
     if (document.activeElement !== this.slider || !(state.min > 0)) this.slider.value = String(this.#place(state.min));
     this.#tell(state.min);
+    this.anywhere.hidden = !isOnePicture(state);
+    this.anywhere.setAttribute("aria-pressed", String(isAnywhere(state)));
     this.orders(state);
   }
 

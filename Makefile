@@ -46,6 +46,9 @@ types: $(VENV)/all  ## Check the types
 test: $(VENV)/all  ## Run the tests
 	$(BIN)/python tests/side_by_side.py -q
 
+test-cluster: $(VENV)/all  ## Kill a worker, a node and the command among 5,000 images
+	VISAVIS_TEST_RAY_IMAGES=5000 $(BIN)/python -m pytest -q tests/integration/cluster/test_ray.py
+
 docs: $(VENV)/all  ## Serve the documentation on http://127.0.0.1:8001
 	$(BIN)/zensical serve -a 127.0.0.1:8001
 
@@ -83,4 +86,4 @@ check: lint types test docs-check  ## What must pass before a push
 clean:  ## Remove everything that was made here
 	rm -rf $(VENV) $(VENV)-milvus build dist site demo benchmarks/out .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-.PHONY: help setup milvus demo format lint types test docs docs-check bench bench-serve bench-milvus model build check clean
+.PHONY: help setup milvus demo format lint types test test-cluster docs docs-check bench bench-serve bench-milvus model build check clean

@@ -94,7 +94,7 @@ class RaySession:
         self.home: str = ray.get_runtime_context().get_node_id()
         """The id of this machine's node."""
         self._head: str = ray.get_runtime_context().gcs_address
-        self._answered = time.monotonic()
+        self._silent_since: float | None = None
         self._seen: list[dict[str, Any]] = []
         self._names: dict[str, str] = {}
         self._work = ray.remote(_work).options(max_retries=0, **self._share(device))
@@ -151,8 +151,10 @@ class RaySession:
         """
         now = time.monotonic()
         if answers(self._head):
-            self._answered = now
-        elif now - self._answered > _HEAD_SECONDS:
+            self._silent_since = None
+            return
+        self._silent_since = self._silent_since or now
+        if now - self._silent_since > _HEAD_SECONDS:
             self._left = True
             atexit.register(_end)
             raise ClusterError(
@@ -318,7 +320,8 @@ def _end() -> None:
 
 
 def _last_line(error: BaseException) -> str:
-    return str(error).strip().splitlines()[-1]
+    lines = str(error).strip().splitlines()
+    return lines[-1] if lines else type(error).__name__
 
 
 def _work(order: Order, shard: list[Wanted]) -> Done | Refused:

@@ -19,6 +19,8 @@ from visavis import ImageIndex
 from visavis.embedders.registry import builtin_folder
 from visavis.errors import StoreError
 
+IMAGES = int(os.environ.get("VISAVIS_TEST_RAY_IMAGES", "500"))
+"""Among so many things are killed; `make test-cluster` takes ten times as many."""
 INSIDE = "VISAVIS_TEST_RAY"
 """The environment variable of the tests inside."""
 SECONDS = 300.0
@@ -199,25 +201,25 @@ def test_kills_lose_nothing_but_time(
     nodes: RayNodes, index: Index, tmp_path: Path, plug_in: None
 ) -> None:
     """A worker, the driver, and with the second run a whole node are killed in the middle."""
-    photos, place = drawn(tmp_path / "photos", 500), tmp_path / "an.index"
+    photos, place = drawn(tmp_path / "photos", IMAGES), tmp_path / "an.index"
     arguments = (photos, "--index", place, "--model", "fake-slow")
     first = index(*arguments)
-    first.until(place, 60)
+    first.until(place, IMAGES // 8)
     while not (working := nodes.workers()):
         time.sleep(0.01)
     os.kill(working[0], signal.SIGKILL)
-    first.until(place, 180)
+    first.until(place, IMAGES // 3)
     first.kill()
     kept = contents(place)
     second = index(*arguments)
-    second.until(place, 320)
+    second.until(place, IMAGES * 2 // 3)
     nodes.kill(1)
     said = second.said()
     assert re.search(r"\d+ added, \d+ unchanged, 0 moved, 0 removed, 0 skipped", said)
     found = contents(place)
     assert kept.items() <= found.items()
     assert found == plain(photos, "fake", tmp_path / "plain.index")
-    assert "0 added, 500 unchanged" in index(*arguments).said()
+    assert f"0 added, {IMAGES} unchanged" in index(*arguments).said()
 
 
 @inside

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.disk import write_whole
 from visavis.embedders.base import Embedder, reads_words, unit_rows
 from visavis.errors import IndexDamagedError, UsageError
 from visavis.types import RGB, Vectors
@@ -98,6 +99,17 @@ def as_kept(base: Embedder, folder: Path, fingerprint: str) -> Embedder:
             f"{path} cannot be read ({error}); restore it from a backup, or make every vector "
             f"again with: visavis index --rebuild --model {base.ref} --index {folder}"
         ) from error
+
+
+def carry_over(folder: Path, to: Path | None, fingerprint: str) -> bool:
+    """Give a copy of an index its map, where the index has one; whether the copy has it then.
+
+    Without a folder `to` there is no place for it. Raises OSError.
+    """
+    path = _place(folder, fingerprint)
+    if path.is_file() and to is not None:
+        write_whole(_place(to, fingerprint), path.read_bytes())
+    return not path.is_file() or to is not None
 
 
 def forget_others(folder: Path, fingerprint: str) -> None:

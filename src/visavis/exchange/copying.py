@@ -14,12 +14,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.embedders.reduced import carry_over
 from visavis.errors import RecordNotFoundError, StoreError, UsageError
 from visavis.exchange.taking import Taking, check_model
 from visavis.flows.relation.cuts import settle
 from visavis.store.aspects import AspectKeeping, has_aspects
 from visavis.store.base import Rows, SourceRow, Sweep, VectorStore
-from visavis.store.capabilities import has_evidence, has_tags
+from visavis.store.capabilities import has_evidence, has_tags, is_local
 from visavis.store.fields import as_kept
 from visavis.store.open import (
     Place,
@@ -90,6 +91,7 @@ def copy_index(
         with closing(open_store(target)) as copy:
             check_model(copy, facts, original.facts.place, "copy them into")
             with writing_to(copy, lock_seconds)():
+                _carry_reduction(original, copy, copied.report)
                 sample = _Copying(original, copy, copied.report, progress).run()
                 settle(copy)
             _compare(original, copy, sample, copied)
@@ -97,6 +99,18 @@ def copy_index(
                 copied.differences.append(f"{source} was given another model meanwhile")
     copied.report.seconds = time.monotonic() - started
     return copied
+
+
+def _carry_reduction(original: VectorStore, copy: VectorStore, report: IndexReport) -> None:
+    """What makes vectors of fewer dimensions goes over, without which no picture is asked with."""
+    if not is_local(original):
+        return
+    folder = copy.folder if is_local(copy) else None
+    if not carry_over(original.folder, folder, original.model().fingerprint):
+        report.notes.append(
+            f"{copy.facts.place}: it has no place for what reduces vectors (--reduce); it answers "
+            "records and vectors, and no pictures"
+        )
 
 
 class _Picked(NamedTuple):

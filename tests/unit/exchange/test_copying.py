@@ -14,6 +14,7 @@ from visavis.embedders.base import unit_rows
 from visavis.errors import IndexIncompatibleError, IndexMissingError, UsageError
 from visavis.exchange.copying import copy_index
 from visavis.image_index import ImageIndex
+from visavis.sources.base import open_source
 from visavis.store.base import ModelFacts
 from visavis.store.open import create_store
 from visavis.types import ImageRecord, IndexReport
@@ -133,6 +134,21 @@ def test_evidence_tags_and_aspects_go_over(two_folders: Path, place: Path) -> No
                 "a": b"abc",
                 "2.png": b"xyz",
             }
+
+
+def test_a_copy_of_reduced_vectors_is_asked_with_pictures(
+    draw: Draw, place: Path, tmp_path: Path, gallery: Path
+) -> None:
+    source = open_source(gallery)
+    with ImageIndex.create(
+        tmp_path / "small.index", "classic", reduce=4, sources=[source]
+    ) as index:
+        index.add(gallery)
+        expected = [m.to_dict() for m in index.search(draw("a.png", (200, 20, 20))).matches]
+    assert copy_index(tmp_path / "small.index", place).error() is None
+    with ImageIndex.open(place) as copy:
+        found = [match.to_dict() for match in copy.search(tmp_path / "a.png").matches]
+        assert [match["id"] for match in found] == [match["id"] for match in expected]
 
 
 def test_into_an_index_of_its_own_folder_ids_get_another_beginning(

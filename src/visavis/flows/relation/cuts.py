@@ -18,7 +18,7 @@ import io
 import math
 import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -30,9 +30,9 @@ from visavis.flows.aspects.colours import keep_colours
 from visavis.matching.pixel_check import pixel_checks
 from visavis.matching.signature import Signature
 from visavis.store.base import Page, VectorStore
-from visavis.store.capabilities import has_evidence, has_facets
+from visavis.store.capabilities import has_evidence, has_facets, is_local
 from visavis.store.stopping import unstoppable
-from visavis.types import FALSE_MATCH, FieldValue, ImageRecord
+from visavis.types import FALSE_MATCH, Condition, FieldValue, Filter, ImageRecord, Vectors
 
 LEAST_RECORDS = 10
 """With fewer there is no background to speak of."""
@@ -176,11 +176,10 @@ def measure(store: VectorStore) -> Background | None:
     total = store.count()
     if total < LEAST_RECORDS or not has_evidence(store) or not has_facets(store):
         return None
-    asked, vectors = [], []
-    for record in store.browse.sample(_ASKED, _SEED):
-        with contextlib.suppress(RecordNotFoundError):  # a writer removed it meanwhile
-            vectors.append(store.vector(record.id))
-            asked.append(record)
+    picked = store.browse.sample(_ASKED, _SEED)
+    known = _vectors(store, picked)
+    asked = [record for record in picked if record.id in known]
+    vectors = [known[record.id] for record in asked]
     if len(asked) < LEAST_RECORDS:
         return None
     # All in one search, which reads each record once however many questions it is an answer to;
@@ -191,7 +190,10 @@ def measure(store: VectorStore) -> Background | None:
         for record, answer in zip(asked, answers, strict=True)
     ]
     nearest = [[match.record for match in matches] for matches in found]
-    copies = [_copies(store, one, others) for one, others in zip(asked, nearest, strict=True)]
+    shown = {one.sha256 for others in nearest for one in others[:_NEAR]}
+    hashes = sorted(shown | {record.sha256 for record in asked})
+    signed = store.evidence.signatures(hashes) if has_evidence(store) else {}
+    copies = [_copies(signed, one, others) for one, others in zip(asked, nearest, strict=True)]
     field = _telling_field(asked, nearest)
     scores = np.full((len(asked), _DEPTH), -1.0, np.float32)
     for row, (record, matches) in enumerate(zip(asked, found, strict=True)):
@@ -208,15 +210,33 @@ def measure(store: VectorStore) -> Background | None:
     return Background(store.model().fingerprint, total, field, scores)
 
 
-def _copies(store: VectorStore, record: ImageRecord, nearest: Sequence[ImageRecord]) -> set[str]:
+def _vectors(store: VectorStore, records: Sequence[ImageRecord]) -> dict[str, Vectors]:
+    """Vectors by id, without those that a writer removed meanwhile; asked of a server together."""
+    if not is_local(store) and "id" not in store.fields():  # a field would be meant by the filter
+        ids = Condition("id", "=", tuple(record.id for record in records), quoted=True)
+        blocks = list(store.rows(Filter((ids,))))
+        return {
+            record.id: vector
+            for block in blocks
+            for record, vector in zip(block.records, block.vectors, strict=True)
+        }
+    found: dict[str, Vectors] = {}
+    for record in records:
+        with contextlib.suppress(RecordNotFoundError):
+            found[record.id] = store.vector(record.id)
+    return found
+
+
+def _copies(
+    signed: Mapping[str, bytes], record: ImageRecord, nearest: Sequence[ImageRecord]
+) -> set[str]:
     """The contents that show a record's own picture: it, and its copies among the nearest.
 
     In a folder with copies in it, they would pass for unrelated records that look just the same.
     """
     found = {record.sha256}
-    hashes = [other.sha256 for other in nearest[:_NEAR] if other.sha256 != record.sha256]
-    kept = store.evidence.signatures([record.sha256, *hashes]) if has_evidence(store) else {}
-    known = {digest: Signature.unpacked(data) for digest, data in kept.items()}
+    hashes = [record.sha256, *(other.sha256 for other in nearest[:_NEAR])]
+    known = {digest: Signature.unpacked(signed[digest]) for digest in hashes if digest in signed}
     mine = known.pop(record.sha256, None)
     if mine is not None:
         checks = pixel_checks(mine, list(known.values()))

@@ -53,8 +53,8 @@
  * @typedef {{name: string, score: number}} Tag
  */
 
-const BASE = new URL("../v1/", import.meta.url);
-const KEY = "visavis.key";
+export const BASE = new URL("../v1/", import.meta.url);
+export const KEY = "visavis.key";
 
 /** An answer of the server that is no success; status 0: there was no answer. */
 export class ApiError extends Error {
@@ -66,20 +66,8 @@ export class ApiError extends Error {
   }
 }
 
-/** @type {(wrong: boolean) => Promise<string|null>} */
-let askForKey = async () => null;
-
-/** Say how the person is asked for a key when the server wants one. @param {typeof askForKey} ask */
-export function whenKeyIsNeeded(ask) {
-  /** @type {Promise<string|null>|null} */
-  let asking = null;
-  askForKey = (wrong) => {
-    asking ??= ask(wrong).finally(() => (asking = null));
-    return asking;
-  };
-}
-
-const key = () => sessionStorage.getItem(KEY);
+/** @returns {string|null} the key of this tab */
+export const key = () => sessionStorage.getItem(KEY);
 
 /**
  * @param {string|URL} path below /v1, or a URL the server gave
@@ -99,7 +87,7 @@ export async function call(path, options = {}) {
     }
     if (response.ok) return response;
     if (response.status === 401) {
-      const given = key() === used ? await askForKey(used !== null) : key();
+      const given = key() === used ? await (await import("./later/keys.js")).askForKey(used !== null) : key();
       if (given) {
         sessionStorage.setItem(KEY, given);
         continue;
@@ -141,24 +129,6 @@ export function segment(id) {
   if (!/^(\.{0,2}|random|~.*)$/s.test(id)) return encodeURIComponent(id);
   const bytes = String.fromCharCode(...new TextEncoder().encode(id));
   return `~${btoa(bytes).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "")}`;
-}
-
-/** @returns {Promise<boolean>} whether the key of this tab writes: a body of no kind is refused to others */
-export async function mayWrite() {
-  if (!key()) return false;
-  const headers = { Authorization: `Bearer ${key()}` };
-  return (await fetch(new URL("images", BASE), { method: "POST", headers })).status === 415;
-}
-
-/** Ask for a key that writes. @returns {Promise<boolean>} whether the one that was given does */
-export async function enterKey() {
-  for (let wrong = false; ; wrong = true) {
-    const given = await askForKey(wrong);
-    if (!given) return false;
-    sessionStorage.setItem(KEY, given);
-    if (await mayWrite()) return true;
-    sessionStorage.removeItem(KEY);
-  }
 }
 
 /** @returns {Promise<Info>} */
@@ -244,22 +214,4 @@ export function showPicture(image, address) {
   image.dataset.source = address;
   image.addEventListener("load", () => URL.revokeObjectURL(image.src), { once: true });
   near.observe(image);
-}
-
-/** Open a file of the server in a tab of its own, key or not. @param {string} address */
-export async function openFile(address) {
-  if (!key()) {
-    await call(address, { headers: { Range: "bytes=0-0" } }); // is it there?
-    open(address, "_blank", "noopener");
-    return;
-  }
-  const tab = open("", "_blank");
-  try {
-    const own = URL.createObjectURL(await getBlob(address));
-    if (tab) tab.location.href = own;
-    else location.href = own;
-  } catch (error) {
-    tab?.close();
-    throw error;
-  }
 }

@@ -1,18 +1,16 @@
 /** Puts the parts of the page together. */
 
-import { enterKey, getClasses, getFields, getInfo, mayWrite, whenKeyIsNeeded } from "./api.js";
+import { getClasses, getFields, getInfo, key } from "./api.js";
 import { Asking, wordsOf } from "./asking.js";
 import { byId, debounced, el, say, turnTheme } from "./dom.js";
 import { Filters } from "./filters.js";
 import { takeIn } from "./intake.js";
-import { askForKey } from "./notice.js";
 import { drawRecents } from "./recent.js";
 import { QueryPanel } from "./query.js";
 import { Showing } from "./showing.js";
 import { newSeed, Page, term, writeState } from "./state.js";
 import { withBound } from "./where.js";
 
-whenKeyIsNeeded(askForKey);
 const given = new URLSearchParams(location.search); // by other apps, see later/share.js
 const page = new Page();
 const asking = new Asking(page);
@@ -210,8 +208,9 @@ async function manage(info) {
     await showing.manage(changed);
   };
   byId("add-pictures").onclick = async () => (await import("./later/manage.js")).add(changed);
-  byId("sign-in").onclick = async () => (await enterKey()) && allowed();
-  if (await mayWrite()) await allowed();
+  const keys = () => import("./later/keys.js");
+  byId("sign-in").onclick = async () => (await (await keys()).enterKey()) && allowed();
+  if (key() && (await (await keys()).mayWrite())) await allowed();
   else byId("sign-in").hidden = false;
 }
 

@@ -126,22 +126,3 @@ export function sentence(text) {
   const stop = /[.!?…)]$/.test(trimmed) ? "" : ".";
   return trimmed.charAt(0).toUpperCase() + trimmed.slice(1) + stop;
 }
-
-/**
- * Ask for the API key.
- * @param {boolean} wrong whether one was given that the server did not take
- * @returns {Promise<string|null>} null: none was given
- */
-export function askForKey(wrong) {
-  const dialog = byId("key");
-  const input = byId("key-input");
-  byId("key-wrong").hidden = !wrong;
-  input.value = "";
-  dialog.returnValue = "";
-  dialog.showModal();
-  input.focus();
-  return new Promise((done) => {
-    const closed = () => done(dialog.returnValue === "use" && input.value.trim() ? input.value.trim() : null);
-    dialog.addEventListener("close", closed, { once: true });
-  });
-}

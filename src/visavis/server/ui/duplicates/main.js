@@ -1,8 +1,9 @@
 /** Duplicates, group by group: looked at, compared, decided on. */
 
-import { ApiError, enterKey, getInfo, mayWrite, showPicture, whenKeyIsNeeded } from "../api.js";
+import { ApiError, getInfo, showPicture } from "../api.js";
 import { byId, counted, el, number, say, turnTheme } from "../dom.js";
-import { askForKey, plainly, sentence, showToast } from "../notice.js";
+import { enterKey, mayWrite } from "../later/keys.js";
+import { plainly, sentence, showToast } from "../notice.js";
 import { titleOf } from "../records.js";
 import { drawFacts } from "./facts.js";
 import { contentsOf, copyOf, decide, decidedOf, firstPair, getGroup, linkOf, lookAgain } from "./groups.js";
@@ -412,7 +413,6 @@ async function start() {
   if (work.writes) await work.refresh();
 }
 
-whenKeyIsNeeded(askForKey);
 const work = new Work();
 if (!["near_duplicate", "exact", "variant"].includes(work.relation)) work.relation = "near_duplicate";
 byId("relation").value = work.relation;

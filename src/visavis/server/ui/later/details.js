@@ -1,6 +1,6 @@
 /** One result in a dialog: large, with its fields, and what can be done with it. */
 
-import { getBlob, openFile, showPicture } from "../api.js";
+import { call, getBlob, key, showPicture } from "../api.js";
 import { byId, el, fileSize, icon, number } from "../dom.js";
 import { foundBy, relationOf, scoreBar } from "../grid.js";
 import { sentence, showToast } from "../notice.js";
@@ -204,6 +204,24 @@ export class Details {
       icon("link"),
       el("span", { text: away ? "Open the original URL" : "Open the file" }),
     );
+  }
+}
+
+/** Open a file of the server in a tab of its own, key or not. @param {string} address */
+async function openFile(address) {
+  if (!key()) {
+    await call(address, { headers: { Range: "bytes=0-0" } }); // is it there?
+    open(address, "_blank", "noopener");
+    return;
+  }
+  const tab = open("", "_blank");
+  try {
+    const own = URL.createObjectURL(await getBlob(address));
+    if (tab) tab.location.href = own;
+    else location.href = own;
+  } catch (error) {
+    tab?.close();
+    throw error;
   }
 }
 

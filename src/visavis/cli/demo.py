@@ -65,7 +65,7 @@ def demo(
 def _program() -> str:
     """What to type: the name where a shell finds it; in an environment that is not, the path."""
     called = Path(sys.argv[0])
-    if called.name == "__main__.py":
+    if called.parts[-2:] == (_NAME, "__main__.py"):
         return f"{shlex.quote(sys.executable)} -m visavis"
     return shlex.quote(str(called)) if called.stem == _NAME and not which(_NAME) else _NAME
 

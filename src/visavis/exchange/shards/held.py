@@ -1,12 +1,11 @@
 """What the shards of a place have: whose they are, and which images of a source are in them."""
 
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import NamedTuple
 
 import numpy as np
 
-from visavis.errors import IndexIncompatibleError, SourceError
+from visavis.errors import IndexIncompatibleError, ObjectStorageError, SourceError
 from visavis.exchange.arrow import pyarrow
 from visavis.exchange.layout import (
     ID,
@@ -21,6 +20,7 @@ from visavis.exchange.layout import (
 from visavis.exchange.reading import sound
 from visavis.exchange.shards.digests import Digests, Numbers
 from visavis.exchange.shards.place import ShardPlace
+from visavis.exchange.shards.shard import id_digest
 from visavis.store.base import ModelFacts
 from visavis.types import Failure
 
@@ -64,35 +64,58 @@ def glance(place: ShardPlace, name: str) -> Glance:
 
 
 def first_model(place: ShardPlace) -> str | None:
-    """What loads the model of the first shard that can be read; None where there is none."""
+    """What loads the model of the first shard that can be read; None where there is none.
+
+    Raises ObjectStorageError.
+    """
     for name in place.names():
-        with suppress(SourceError):
+        try:
             return glance(place, name).note.model.ref
+        except ObjectStorageError:
+            raise
+        except SourceError:
+            continue
     return None
 
 
 def held(place: ShardPlace, model: ModelFacts, origin: Origin, *, thumbnails: bool) -> Held:
     """Which images of a source the shards of a place have (with thumbnails, where asked).
 
-    Raises IndexIncompatibleError where some have vectors of another model.
+    Of rows with one id the newest counts, as when they are loaded: an image that has changed and
+    changed back is not there as it is. Raises IndexIncompatibleError where some have vectors of
+    another model, ObjectStorageError where they cannot be looked at now.
     """
-    parts: list[Numbers] = []
     failed: list[Failure] = []
+    met, parts = Digests(), list[Numbers]()
+    for found in sorted(_of(place, model, origin, failed), key=lambda one: -one.note.made):
+        try:
+            ids, numbers = _listed(place, found.name)
+        except ObjectStorageError:
+            raise
+        except SourceError as error:
+            failed.append(_unreadable(error))
+            continue
+        newest = ~np.array(met.add(ids), bool)
+        if not thumbnails or THUMBNAIL in found.columns:
+            parts.append(numbers[newest])
+    return Held(Digests(np.concatenate(parts) if parts else ()), failed)
+
+
+def _of(
+    place: ShardPlace, model: ModelFacts, origin: Origin, failed: list[Failure]
+) -> Iterator[Glance]:
+    """The shards of a source; those that cannot be read are added to `failed`."""
     for name in place.names():
         try:
             found = glance(place, name)
+        except ObjectStorageError:  # it says nothing of the shard
+            raise
         except SourceError as error:
             failed.append(_unreadable(error))
             continue
         check_model(place, found, model)
-        wanted = {LISTED, THUMBNAIL} if thumbnails else {LISTED}
-        if found.note.origin != origin or not wanted <= found.columns:
-            continue
-        try:
-            parts += _listed(place, name)
-        except SourceError as error:
-            failed.append(_unreadable(error))
-    return Held(Digests(np.concatenate(parts) if parts else ()), failed)
+        if found.note.origin == origin and LISTED in found.columns:
+            yield found
 
 
 def check_model(place: ShardPlace, found: Glance, model: ModelFacts) -> None:
@@ -107,10 +130,12 @@ def check_model(place: ShardPlace, found: Glance, model: ModelFacts) -> None:
     )
 
 
-def _listed(place: ShardPlace, name: str) -> Iterator[Numbers]:
+def _listed(place: ShardPlace, name: str) -> tuple[list[int], Numbers]:
+    """Digests of the ids of a shard, and what was listed of each, (rows,)."""
     with sound(place.at(name), "Parquet"), place.open(name) as opened:
-        table = pyarrow(".parquet").read_table(opened, columns=[LISTED])
-        yield table[LISTED].to_numpy().astype(np.uint64)
+        table = pyarrow(".parquet").read_table(opened, columns=[ID, LISTED])
+        ids = [id_digest(id) for id in table[ID].to_pylist()]
+        return ids, table[LISTED].to_numpy().astype(np.uint64)
 
 
 def _unreadable(error: SourceError) -> Failure:

@@ -24,7 +24,7 @@ class ShardPlace:
     def names(self) -> list[str]:
         """Of the Parquet files in it and below, sorted; hidden ones are left out.
 
-        None where nothing was ever written. Raises SourceError where it cannot be listed.
+        Raises SourceError where it cannot be listed.
         """
         try:
             return [name for name in self._folder.names() if name.lower().endswith(SUFFIX)]

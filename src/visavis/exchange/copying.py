@@ -26,8 +26,7 @@ from visavis.store.open import (
     Place,
     create_store,
     open_store,
-    store_exists,
-    store_identity,
+    same_place,
     writing_to,
 )
 from visavis.types import ImageRecord, IndexReport, Vectors
@@ -84,9 +83,9 @@ def copy_index(
     """
     started, copied = time.monotonic(), Copied()
     with closing(open_store(source)) as original:
-        if store_exists(target) and store_identity(source) == store_identity(target):
-            raise UsageError(f"{target}: it is the same index as {source}; name another place")
-        facts = original.model()
+        place, facts = original.facts.place, original.model()
+        if same_place(source, target):
+            raise UsageError(f"{place}: it is the same index as the copy; name another place")
         create_store(target, facts, lock_seconds)
         with closing(open_store(target)) as copy:
             check_model(copy, facts, original.facts.place, "copy them into")
@@ -96,7 +95,7 @@ def copy_index(
                 settle(copy)
             _compare(original, copy, sample, copied)
             if original.model() != facts:
-                copied.differences.append(f"{source} was given another model meanwhile")
+                copied.differences.append(f"{place} was given another model meanwhile")
     copied.report.seconds = time.monotonic() - started
     return copied
 

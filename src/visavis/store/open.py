@@ -85,6 +85,17 @@ def store_identity(place: Place) -> tuple[int, int]:
     return found.st_dev, found.st_ino
 
 
+def same_place(one: Place, other: Place) -> bool:
+    """Whether two places are one store; a folder that is none yet is like no other.
+
+    Raises UsageError as `open_store`, and IndexMissingError where `one` is no store.
+    """
+    if is_milvus(one) or is_milvus(other):
+        both = is_milvus(one) and is_milvus(other)
+        return both and str(Address.parse(one)) == str(Address.parse(other))
+    return store_exists(other) and store_identity(one) == store_identity(other)
+
+
 def writing_to(store: VectorStore, wait: float) -> Writing:
     """What lets one writer at a time write to a store, waiting up to `wait` seconds.
 

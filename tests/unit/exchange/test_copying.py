@@ -207,7 +207,7 @@ def test_an_index_of_another_model_is_refused(two_folders: Path, place: Path) ->
 
 
 def test_places_that_make_no_sense(two_folders: Path, place: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="it is the same index"):
+    with pytest.raises(UsageError, match=f"^{two_folders}: it is the same index"):
         copy_index(two_folders, tmp_path / "one" / ".." / two_folders.name)
     with pytest.raises(IndexMissingError, match="no index at"):
         copy_index(tmp_path / "nothing", place)

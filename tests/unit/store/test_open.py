@@ -7,7 +7,7 @@ import pytest
 from visavis import ImageIndex
 from visavis.errors import IndexMissingError, UsageError
 from visavis.store.base import ModelFacts
-from visavis.store.open import create_store, open_store, store_exists, store_identity
+from visavis.store.open import create_store, open_store, same_place, store_exists, store_identity
 
 MODEL = ModelFacts("fake", "fake", "fake", 4)
 
@@ -52,3 +52,19 @@ def test_a_folder_that_looks_like_another_kind_is_a_folder(
     monkeypatch.chdir(tmp_path)
     create_store("./milvus://shop", MODEL, wait=1)
     assert store_exists("milvus://shop"), "it is there now"
+
+
+@pytest.mark.parametrize(
+    ("other", "same"),
+    [
+        ("milvus://key@Host:19530/default/shop?tls=1", True),
+        ("milvus://host:19531/shop", False),
+        ("milvus://other/shop", False),
+        ("milvus://host/more/shop", False),
+        ("milvus://host/shop_2", False),
+        ("shop.index", False),
+    ],
+)
+def test_two_urls_of_one_collection_are_the_same_place(other: str, same: bool) -> None:
+    assert same_place("milvus://host/shop", other) == same
+    assert same_place(other, "milvus://host/shop") == same

@@ -72,7 +72,7 @@ def test_no_request_gets_an_answer_that_is_not_documented(
         [Path(sys.executable).with_name("schemathesis"), "run", document, *command],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=400,
         check=False,
         cwd=tmp_path,
     )

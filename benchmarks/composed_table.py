@@ -14,7 +14,8 @@ share of right ones among the first ten, mAP the mean average precision over all
 set. *Sum* is one vector for both; the name of a colour has none. Settings were chosen on one half
 of the questions, and the other half is reported. Below every figure stands its 95 % interval; the
 gain is that of *both* over the better of the others, with the interval of the difference by
-question (bootstrap over kinds of pictures with all their questions).
+question (bootstrap over kinds of pictures with all their questions). For words that are no colours
+chance explains the gain, so they and a picture are asked as the sum; their row is from before.
 
 """
 _MEASURES = {

@@ -61,9 +61,14 @@ def test_pictures_and_records_are_scored_as_ever(index: ImageIndex, draw: Draw) 
     assert own["cat.png"] == pytest.approx(1, abs=1e-3)
 
 
-def test_in_a_mix_a_class_counts_as_much_as_a_picture(index: ImageIndex) -> None:
+def test_in_a_mix_a_word_counts_as_much_as_a_picture(index: ImageIndex) -> None:
     cat = np.concatenate([np.zeros(3), meaning(4)]) / 0.1**0.5
     mixes: list[tuple[list[Term], list[Any]]] = [
+        ([RecordTerm("rust.png"), TextTerm("cat")], [index.store.vector("rust.png"), cat]),
+        (
+            [RecordTerm("rust.png"), TextTerm("cat", -0.5)],
+            [index.store.vector("rust.png"), -0.5 * cat],
+        ),
         (
             [RecordTerm("moss.png", 0.3), ClassTerm("black cat")],
             [0.3 * index.store.vector("moss.png"), cat],

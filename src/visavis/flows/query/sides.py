@@ -100,12 +100,13 @@ class Sides:
 def has_sides(terms: Sequence[Term], store: VectorStore) -> bool:
     """Whether a question is answered by its sides.
 
-    One with a colour always is; a picture with words, where the store can score them apart.
+    One with a colour always is; a picture with the word for a colour, where colours are kept. Other
+    words join a picture in a sum: multiplied, they found no more that chance does not explain.
     """
     if any(isinstance(term, ColourTerm) for term in terms):
         return True
-    words = any(isinstance(term, TextTerm) and term.weight for term in terms)
-    return words and _is_pictured(terms) and has_aspects(store) and colours_kept(store)
+    coloured = any(isinstance(term, TextTerm) and term.weight and said(term.text) for term in terms)
+    return coloured and _is_pictured(terms) and has_aspects(store) and colours_kept(store)
 
 
 def _is_pictured(terms: Sequence[Term]) -> bool:

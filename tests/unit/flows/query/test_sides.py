@@ -1,4 +1,4 @@
-"""A picture with words: each scores by itself, and both have to fit."""
+"""A picture with the word for a colour: each side scores by itself, and all have to fit."""
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -62,14 +62,17 @@ def ask(store: SqliteStore) -> Ask:
     return asked
 
 
-def by_hand(vectors: Vectors, *sides: tuple[Vectors, float]) -> dict[str, float]:
-    """The weighted geometric mean of scores counted from the least one on."""
-    logs = np.zeros(COUNT)
+def by_hand(vectors: Vectors, *sides: tuple[Vectors, float], colour: float = 0) -> dict[str, float]:
+    """The weighted geometric mean of scores counted from the least one on.
+
+    `colour` weighs one that no record is known to have.
+    """
+    logs = np.full(COUNT, max(0.0, colour) * np.log(1e-3))
     for side, weight in sides:
         dots = vectors @ side
         fits = ((dots - dots.min()) / (1 - dots.min())).clip(0, 1)
         logs += abs(weight) * np.log(np.maximum(fits if weight > 0 else 1 - fits, 1e-3))
-    scores = np.exp(logs / sum(abs(weight) for _, weight in sides))
+    scores = np.exp(logs / (abs(colour) + sum(abs(weight) for _, weight in sides)))
     return {f"{at:02}": float(score) for at, score in enumerate(scores)}
 
 
@@ -79,11 +82,12 @@ def word(*names: str) -> Vectors:
 
 
 @pytest.mark.parametrize("weight", [1.0, 0.25, 3.0, -0.5])
-def test_both_sides_are_multiplied_with_their_weights(
+def test_a_colour_counts_half_as_a_word_and_all_sides_are_multiplied(
     ask: Ask, vectors: Vectors, weight: float
 ) -> None:
-    expected = by_hand(vectors, (vectors[3], 1.0), (word("round"), weight))
-    found = ask(RecordTerm("03"), TextTerm("round", weight)).matches
+    half = weight / 2
+    expected = by_hand(vectors, (vectors[3], 1.0), (word("red"), half), colour=half)
+    found = ask(RecordTerm("03"), TextTerm("red", weight)).matches
     assert {match.record.id: match.score for match in found} == pytest.approx(expected, abs=2e-5)
     scores = [match.score for match in found]
     assert scores == sorted(scores, reverse=True)
@@ -91,29 +95,22 @@ def test_both_sides_are_multiplied_with_their_weights(
 
 def test_pictures_are_summed_among_themselves_and_so_are_words(ask: Ask, vectors: Vectors) -> None:
     pictures = unit((vectors[3] - 0.5 * vectors[8])[None])[0]
-    words = unit((word("round") - word("old"))[None])[0]
+    words = unit((word("round") + 0.5 * word("red"))[None])[0]
     found = ask(
-        RecordTerm("03"), RecordTerm("08", -0.5), TextTerm("round"), TextTerm("old", -1.0)
+        RecordTerm("03"), RecordTerm("08", -0.5), TextTerm("round"), TextTerm("red")
     ).matches
-    expected = by_hand(vectors, (pictures, 1.0), (words, 1.0))
+    expected = by_hand(vectors, (pictures, 1.0), (words, 1.0), colour=0.5)
     assert {match.record.id: match.score for match in found} == pytest.approx(expected, abs=2e-5)
 
 
-def test_a_text_that_is_a_colour_counts_half_as_a_word(ask: Ask, vectors: Vectors) -> None:
-    """The other half is how much of the subject has it: of these records none is known."""
-    words = by_hand(vectors, (vectors[3], 1.0), (word("red"), 0.5))
-    expected = {id: (score**1.5 * 1e-3**0.5) ** 0.5 for id, score in words.items()}
-    found = ask(RecordTerm("03"), TextTerm("red")).matches
-    assert {match.record.id: match.score for match in found} == pytest.approx(expected, abs=2e-5)
-
-
-def test_pictures_alone_and_words_alone_are_asked_of_the_store_as_they_are(
+def test_what_has_no_colour_is_asked_of_the_store_as_a_sum(
     ask: Ask, store: SqliteStore, vectors: Vectors
 ) -> None:
     for terms, vector in (
         ([RecordTerm("03")], vectors[3]),
         ([TextTerm("round tall")], word("round", "tall")),
         ([RecordTerm("03"), RecordTerm("08")], unit((vectors[3] + vectors[8])[None])[0]),
+        ([RecordTerm("03"), TextTerm("round")], unit((vectors[3] + word("round"))[None])[0]),
         ([TextTerm("round"), RecordTerm("03", -1.0)], unit((word("round") - vectors[3])[None])[0]),
     ):
         [plain] = store.search(vector[None], Page(COUNT))
@@ -127,7 +124,7 @@ def test_pictures_alone_and_words_alone_are_asked_of_the_store_as_they_are(
 def test_of_many_records_the_first_of_each_side_and_of_their_sum_are_scored(
     ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    terms = RecordTerm("03"), TextTerm("round")
+    terms = RecordTerm("03"), TextTerm("red")
     exact = [match.record.id for match in ask(*terms, limit=3).matches]
     monkeypatch.setattr(fused, "ALL", 10)
     monkeypatch.setattr(fused, "CANDIDATES", 12)
@@ -140,9 +137,9 @@ def test_an_index_of_an_older_version_answers_by_the_sum(
     ask: Ask, store: SqliteStore, vectors: Vectors
 ) -> None:
     store.aspects.drop("colours")
-    total = unit((vectors[3] + word("round"))[None])[0]
+    total = unit((vectors[3] + word("red"))[None])[0]
     [plain] = store.search(total[None], Page(COUNT))
-    found = ask(RecordTerm("03"), TextTerm("round")).matches
+    found = ask(RecordTerm("03"), TextTerm("red")).matches
     assert [match.record.id for match in found] == [one.record.id for one in plain.matches]
 
 

@@ -167,6 +167,8 @@ class _Run:
             self._pending.failed += [item for item in sound if isinstance(item, Failure)]
             known = self._sweep.known([entry.id for entry in entries])
             entries, others = self._twins.of(entries, known)
+            if doubled := self._twins.doubled():
+                self._store.remove(doubled)
             known |= others
             met: set[str] = set()
             for entry in entries:

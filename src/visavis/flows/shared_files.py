@@ -24,6 +24,7 @@ class Twins:
         self._sweeps = {other: store.sweep(other.number) for other in found}
         self._list = row.kind == "list"
         self._taken_in: dict[str, str] = {}
+        self._doubled: list[str] = []
         self._homes: dict[str, SourceRow] = {}
 
     def of(
@@ -34,7 +35,7 @@ class Twins:
             return list(entries), {}
         new = {entry.id: entry for entry in entries if entry.id not in known}
         if not self._list:
-            self._take_in(new.values())
+            self._take_in(entries, known)
             return list(entries), {}
         named: dict[str, Entry] = {}
         found: dict[str, KnownRecord] = {}
@@ -56,12 +57,25 @@ class Twins:
         """The ids that records of a list had, which are now the folder's that were written."""
         return [self._taken_in.pop(id) for id in written if id in self._taken_in]
 
-    def _take_in(self, entries: Iterable[Entry]) -> None:
+    def doubled(self) -> list[str]:
+        """The ids of a list's records whose files are the folder's already, told once each.
+
+        A run that ended between writing the one and removing the other has left them.
+        """
+        found, self._doubled = self._doubled, []
+        return found
+
+    def _take_in(self, entries: Iterable[Entry], known: Mapping[str, KnownRecord]) -> None:
         paths = {_listed(entry.uri): entry.id for entry in entries}
         for sweep in self._sweeps.values():
             for path, record in sweep.known(list(paths)).items():
-                if record.own:
-                    self._taken_in[paths[path]] = path
+                if not record.own:
+                    continue
+                id = paths[path]
+                if id not in known:
+                    self._taken_in[id] = path
+                elif known[id].own:
+                    self._doubled.append(path)
 
 
 def _listed(uri: str) -> str:

@@ -1,9 +1,10 @@
 """What a collection is for, kept among its properties: its model, its sources, its fields."""
 
 import json
+import random
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -17,6 +18,8 @@ from visavis.types import Fields, Kind
 VERSION = 1
 _KEY = "visavis"
 _FRESH = 2.0  # seconds that what was read holds for reading
+_PAUSE = 0.25  # seconds at least, before a registered source is looked for
+_TRIES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,7 @@ class KeptFacts:
     one `client` is done with the vectors of one model, also while the alias is led elsewhere.
 
     Several processes may write; each changes what is there now, within a moment in which another
-    one's change can be lost. Sources are registered by the runs that index, one at a time.
+    one's change can be lost. That must not happen to a source, so `register` looks again.
     """
 
     def __init__(self, client: Client) -> None:
@@ -120,6 +123,29 @@ class KeptFacts:
                 self._held, self._read = (new, client), time.monotonic()
             return new
 
+    def register(self, uri: str, make: Callable[[Sequence[SourceRow]], SourceRow]) -> SourceRow:
+        """The source with that URI; a new one is made of those that are there.
+
+        Of two runs that write facts at once, one can write over the other's source, and give its
+        number away. So a source counts when it is still there after longer than another's reading
+        and writing takes; else it is made again. Raises StoreError when that does not help.
+        """
+        for _ in range(_TRIES):
+            began = time.monotonic()
+            known = {row.uri: row for row in self.now(fresh=True).sources}
+            if uri in known:
+                return known[uri]
+            sources = self.change(lambda facts: _with_source(facts, uri, make)).sources
+            row = next(row for row in sources if row.uri == uri)
+            pause = max(_PAUSE, 5 * (time.monotonic() - began))
+            time.sleep(pause * random.uniform(1, 2))  # else those who met once meet again
+            if row in self.now(fresh=True).sources:
+                return row
+        raise StoreError(
+            f"{self._client.address}: {uri} could not be registered, as other runs register theirs "
+            "all the time; run this again when they have begun"
+        )
+
     def note_fields(self, fields: Iterable[Fields]) -> None:
         """Remember the kinds of fields that are about to be written."""
         met = kinds_of(fields)
@@ -129,6 +155,12 @@ class KeptFacts:
             for name, kind in met.items()
         ):
             self.change(lambda facts: replace(facts, kinds=_widened(facts.kinds, met)))
+
+
+def _with_source(facts: Facts, uri: str, make: Callable[[Sequence[SourceRow]], SourceRow]) -> Facts:
+    if any(row.uri == uri for row in facts.sources):
+        return facts
+    return replace(facts, sources=(*facts.sources, make(facts.sources)))
 
 
 def _widened(known: Mapping[str, Kind], met: Mapping[str, Kind]) -> dict[str, Kind]:

@@ -109,17 +109,13 @@ class MilvusStore:
     ) -> SourceRow:
         """The source with that URI, registered when it is new."""
 
-        def registered(facts: Facts) -> Facts:
-            if any(row.uri == uri for row in facts.sources):
-                return facts
-            number = 1 + max((row.number for row in facts.sources), default=0)
-            others = apart and any(row.kind == kind for row in facts.sources)
+        def made(rows: Sequence[SourceRow]) -> SourceRow:
+            number = 1 + max((row.number for row in rows), default=0)
+            others = apart and any(row.kind == kind for row in rows)
             free = f"{Path(uri).name}-{number}/" if others else ""
-            new = SourceRow(number, kind, uri, free if prefix is None else prefix)
-            return replace(facts, sources=(*facts.sources, new))
+            return SourceRow(number, kind, uri, free if prefix is None else prefix)
 
-        sources = self._kept.change(registered).sources
-        return next(row for row in sources if row.uri == uri)
+        return self._kept.register(uri, made)
 
     def sources(self) -> list[SourceRow]:
         """All sources, in the order in which they came."""
@@ -133,14 +129,19 @@ class MilvusStore:
         """Give a source another URI, and its records the ids that this brings."""
         facts = self._kept.now(fresh=True)
         [old] = [row for row in facts.sources if row.number == source]
-        new = next((row for row in facts.sources if row.uri == uri), old._replace(uri=uri))
+        new = next((row for row in facts.sources if row.uri == uri), None)
+        if new is None and below:  # with a number of its own: the walk would meet what was renamed
+            new = self.source(old.kind, uri, prefix=old.prefix)
+        new = new or old._replace(uri=uri)
         moved, client = 0, self._client
         for rows in client.walk(f"source == {source}", [*_OTHERS, "vector"], _ASKED):
             moved += self._moved(client, rows, old, new, below)
-        sources = [new if row == old else row for row in facts.sources]
-        self._kept.change(
-            lambda facts: replace(facts, sources=tuple({row.uri: row for row in sources}.values()))
-        )
+
+        def renamed(facts: Facts) -> Facts:
+            rows = (new if row.number == source else row for row in facts.sources)
+            return replace(facts, sources=tuple({row.uri: row for row in rows}.values()))
+
+        self._kept.change(renamed)
         return moved
 
     def _moved(
@@ -239,7 +240,7 @@ class MilvusStore:
 
     def _delete(self, expression: str) -> int:
         client = self._client
-        count = client.count(expression)
+        count = client.count(expression, strong=True)  # also what others wrote just now
         if count:
             client.delete(expression)
         return count
@@ -366,7 +367,8 @@ def _known(client: Client, ids: Sequence[str], columns: Sequence[str]) -> dict[s
 
 def _contents(client: Client, hashes: Sequence[str]) -> set[str]:
     """Which of the digests (hex) are those of some record."""
-    return {row["sha256"] for row in client.query(named("sha256", hashes), ["sha256"])}
+    rows = client.query(named("sha256", hashes), ["sha256"], strong=True)
+    return {row["sha256"] for row in rows}
 
 
 _CAN: frozenset[Capability] = frozenset({"facets", "rebuilding"})

@@ -10,6 +10,7 @@ SIDE pixels. Turned, mirrored or stretched parts are not for this check, but for
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -29,7 +30,9 @@ COARSE = 64
 SIZES = tuple(0.16 * 1.1**step for step in range(20))
 """The sizes in which a picture is looked for: the root of its area, of the canvas's longer side."""
 
-_FLAT = 2.5  # grey levels: what deviates less under a place is no evidence
+FLAT = 2.5
+"""Grey levels: what deviates less under a place is no evidence."""
+
 CORRELATED, FORMED = 0.85, 0.35
 """From which correlation of brightness and of gradients on a picture is there. Chosen on crops of
 a quarter to a sixteenth of 160 photographs: one in twenty was missed, one of 400 others taken."""
@@ -64,11 +67,10 @@ class Canvas:
     def __init__(self, grey: Grey, side: int) -> None:
         self.side = side
         self.height, self.width = grey.shape
-        padded = np.zeros((side, side), np.float32)
-        padded[: self.height, : self.width] = grey
-        self.spectrum: Spectrum = np.asarray(np.fft.rfft2(padded), np.complex64)
-        self._sums = _integral(grey)
-        self._squares = _integral(grey.astype(np.float64) ** 2)
+        self.padded = np.zeros((side, side), np.float32)
+        """With zeros below and on the right: (side, side)."""
+        self.padded[: self.height, : self.width] = grey
+        self._grey = grey
 
     @classmethod
     def of(cls, pixels: RGB, side: int = SIDE) -> Self:
@@ -83,11 +85,30 @@ class Canvas:
         height, width = (max(1, round(one * COARSE / max(shape))) for one in shape)
         return cls(_grey(Image.fromarray(known.light).resize((width, height))), COARSE)
 
+    @cached_property
+    def spectrum(self) -> Spectrum:
+        """Of what is `padded`: (side, side // 2 + 1)."""
+        return np.asarray(np.fft.rfft2(self.padded), np.complex64)
+
     def deviations(self, height: int, width: int) -> Grey:
         """The root of the summed squares about the mean, under each place of a window."""
-        sums, squares = (_under(one, height, width) for one in (self._sums, self._squares))
+        sums, squares = (under(one, height, width) for one in self._integrals)
         left = squares - sums**2 / (height * width)
         return np.sqrt(np.maximum(left, 0.0)).astype(np.float32)
+
+    @cached_property
+    def _integrals(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Of the grey levels and of their squares."""
+        return integral(self._grey), integral(self._grey.astype(np.float64) ** 2)
+
+    def box(self, top: int, left: int, height: int, width: int) -> Box:
+        """A window of so many pixels as fractions of the picture's sides."""
+        return (
+            left / self.width,
+            top / self.height,
+            (left + width) / self.width,
+            (top + height) / self.height,
+        )
 
 
 class Sought:
@@ -114,15 +135,19 @@ class Sought:
         whole = size * self.side
         return max(1, round(whole * ratio)), max(1, round(whole / ratio))
 
+    def padded(self, shape: tuple[int, int]) -> Grey:
+        """The picture in that height and width, without its mean and of length 1, and zeros."""
+        grey = _grey(self._shown.resize(shape[::-1]))
+        grey = grey - grey.mean()
+        length = max(float(np.linalg.norm(grey)), FLAT * grey.size**0.5)
+        padded = np.zeros((self.side, self.side), np.float32)
+        padded[: shape[0], : shape[1]] = grey / length
+        return padded
+
     def spectrum(self, shape: tuple[int, int]) -> Spectrum:
-        """Of the picture in that height and width, without its mean and of length 1."""
+        """Of what `padded` gives, conjugated."""
         if shape not in self._kept:
-            grey = _grey(self._shown.resize(shape[::-1]))
-            grey = grey - grey.mean()
-            length = max(float(np.linalg.norm(grey)), _FLAT * grey.size**0.5)
-            padded = np.zeros((self.side, self.side), np.float32)
-            padded[: shape[0], : shape[1]] = grey / length
-            self._kept[shape] = np.conj(np.fft.rfft2(padded))
+            self._kept[shape] = np.conj(np.fft.rfft2(self.padded(shape)))
         return self._kept[shape]
 
 
@@ -201,27 +226,25 @@ def _best(sought: Sought, canvas: Canvas, size: float) -> Place:
     product = canvas.spectrum * sought.spectrum((height, width))
     found = np.fft.irfft2(product, (canvas.side, canvas.side))[:rows, :columns]
     deviations = canvas.deviations(height, width)
-    scores = found / np.maximum(deviations, _FLAT * (height * width) ** 0.5)
+    scores = found / np.maximum(deviations, FLAT * (height * width) ** 0.5)
     top, left = divmod(int(scores.argmax()), columns)
-    box = (
-        left / canvas.width,
-        top / canvas.height,
-        (left + width) / canvas.width,
-        (top + height) / canvas.height,
-    )
-    return Place(float(scores[top, left]), box, size)
+    return Place(float(scores[top, left]), canvas.box(top, left, height, width), size)
 
 
 def _grey(image: Image.Image) -> Grey:
     return np.asarray(image, np.float32)
 
 
-def _integral(grey: NDArray[np.floating]) -> NDArray[np.float64]:
-    sums = np.zeros((grey.shape[0] + 1, grey.shape[1] + 1))
-    sums[1:, 1:] = grey.cumsum(axis=0, dtype=np.float64).cumsum(axis=1)
+def integral(grey: NDArray[np.floating]) -> NDArray[np.float64]:
+    """The sums above and left of each corner: (…, height, width) to (…, height + 1, width + 1)."""
+    *many, height, width = grey.shape
+    sums = np.zeros((*many, height + 1, width + 1))
+    sums[..., 1:, 1:] = grey.cumsum(axis=-2, dtype=np.float64).cumsum(axis=-1)
     return sums
 
 
-def _under(sums: NDArray[np.float64], height: int, width: int) -> NDArray[np.float64]:
-    across = sums[:, width:] - sums[:, :-width]
-    return across[height:] - across[:-height]
+def under(sums: NDArray[np.float64], height: int, width: int) -> NDArray[np.float64]:
+    """The sum under each place of a window, from `integral`."""
+    across = sums[..., width:] - sums[..., :-width]
+    found: NDArray[np.float64] = across[..., height:, :] - across[..., :-height, :]
+    return found

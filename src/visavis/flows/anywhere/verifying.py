@@ -6,7 +6,7 @@ that the store keeps for many, with the files for the best of these.
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -14,6 +14,7 @@ from functools import cached_property
 from visavis.flows.anywhere.proposing import ALL, Proposal
 from visavis.flows.anywhere.ways import hung
 from visavis.flows.relation.judge import WARPED
+from visavis.matching.correlating_many import STEP, each_placed, placed_in_each
 from visavis.matching.correlation import (
     COARSE,
     NOWHERE,
@@ -42,13 +43,17 @@ from visavis.store.capabilities import has_evidence
 from visavis.types import RGB, Box, ImageRecord
 
 READ = 12
-"""Records whose files are read, of all that are proposed."""
+"""Records whose files are read at most, of all that are proposed."""
 
 MOST_PIXELS = 100_000_000
 """What these may have together; a JPEG counts an eighth, as it is decoded smaller. What is beyond
 is not looked at: a question has a bound."""
 
 _HOPELESS = 0.6  # a correlation that a closer look does not make enough
+
+_CLOSER = 2 * READ  # by signatures in every second size, these are looked at in the others
+_TOGETHER = 16  # signatures that are correlated at a time: as many as stay in a core's cache
+_IN_TURN = 3  # files between two looks at whether there is more to be found
 
 Read = Callable[[ImageRecord], RGB | None]
 
@@ -112,9 +117,10 @@ class Looking:
                 self._sought[side, way] = Sought(pixels, COARSE) if side else Sought(pixels)
         with ThreadPoolExecutor(os.cpu_count() or 1, "visavis-anywhere") as pool:
             best = self._likeliest(proposals, pool)
-            found = list(pool.map(self._looked, best))
+            found = self._read_in_turn(best, pool)
         found = self._laid_over(found)
-        found += [Finding(one) for one in proposals if one not in best]
+        read = {one.proposal for one in found}
+        found += [Finding(one) for one in proposals if one not in read]
         found.sort(key=lambda one: (not one.verified, -one.strength))
         once: dict[str, Finding] = {}
         for one in found:
@@ -123,19 +129,61 @@ class Looking:
 
     def _likeliest(self, proposals: Sequence[Proposal], pool: ThreadPoolExecutor) -> list[Proposal]:
         """Those worth reading, by signatures and vectors, as far as they can be afforded."""
-        known: dict[str, Signature] = {}
-        if has_evidence(self._store):
-            hashes = list({one.record.sha256 for one in proposals})
-            kept = self._store.evidence.signatures(hashes)
-            known = {digest: Signature.unpacked(data) for digest, data in kept.items()}
-
-        def coarse(one: Proposal) -> float:
-            light = known.get(one.record.sha256)
-            return one.score + (0.0 if light is None else self._coarse(one, light).score)
-
-        scores = dict(zip(proposals, pool.map(coarse, proposals), strict=True))
-        order = sorted(scores, key=lambda one: (not one.copy, -scores[one]))
+        known = self._signatures(proposals)
+        sparse = self._sparsely_placed([one for one in proposals if one in known], known, pool)
+        scores = {one: one.score for one in proposals}
+        scores |= {one: one.score + place.score for one, place in sparse.items()}
+        order = sorted(scores, key=lambda one: (not one.copy, -scores[one]))[:_CLOSER]
+        near = [one for one in order if one in sparse]
+        places = pool.map(lambda one: self._coarse(one, known[one], sparse[one]), near)
+        scores |= {one: one.score + place.score for one, place in zip(near, places, strict=True)}
+        order.sort(key=lambda one: (not one.copy, -scores[one]))
         return _affordable(order[:READ])
+
+    def _signatures(self, proposals: Sequence[Proposal]) -> dict[Proposal, Signature]:
+        if not has_evidence(self._store):
+            return {}
+        kept = self._store.evidence.signatures(list({one.record.sha256 for one in proposals}))
+        known = {digest: Signature.unpacked(data) for digest, data in kept.items()}
+        return {one: known[one.record.sha256] for one in proposals if one.record.sha256 in known}
+
+    def _sparsely_placed(
+        self,
+        proposals: Sequence[Proposal],
+        known: Mapping[Proposal, Signature],
+        pool: ThreadPoolExecutor,
+    ) -> dict[Proposal, Place]:
+        """Where they lie by their signatures, in every second size, many at a time."""
+        alike: dict[tuple[bool, int], list[Proposal]] = {}
+        for one in proposals:
+            alike.setdefault((one.in_record, one.way), []).append(one)
+        together = [
+            group[at : at + _TOGETHER]
+            for group in alike.values()
+            for at in range(0, len(group), _TOGETHER)
+        ]
+
+        def places(group: Sequence[Proposal]) -> list[Place]:
+            if group[0].in_record:
+                canvases = [_canvas(one, known[one]) for one in group]
+                return placed_in_each(self._sought[COARSE, group[0].way], canvases)
+            return each_placed([_sought(one, known[one]) for one in group], self._small)
+
+        found: dict[Proposal, Place] = {}
+        for group, those in zip(together, pool.map(places, together), strict=True):
+            found |= zip(group, those, strict=True)
+        return found
+
+    def _read_in_turn(self, best: Sequence[Proposal], pool: ThreadPoolExecutor) -> list[Finding]:
+        """Findings of the first, until some are found and the next few are not."""
+        found: list[Finding] = []
+        for at in range(0, len(best), _IN_TURN):
+            those = list(pool.map(self._looked, best[at : at + _IN_TURN]))
+            over = _any_verified(found) and not _any_verified(those)
+            found += those
+            if over:
+                break
+        return found
 
     def _laid_over(self, found: Sequence[Finding]) -> list[Finding]:
         """The same, with what local features find where pixels alone do not agree.
@@ -173,11 +221,14 @@ class Looking:
     def _mirrored(self) -> Features:
         return mirrored(self._own)
 
-    def _coarse(self, one: Proposal, known: Signature) -> Place:
-        shape = one.record.height, one.record.width
+    def _coarse(self, one: Proposal, known: Signature, sparse: Place) -> Place:
+        """Where it lies by its signature, in the sizes around what `sparse` says."""
+        if sparse.size == 0:
+            return sparse
+        sizes = [sparse.size * STEP**by for by in (-1, 0, 1)]
         if one.in_record:
-            return placed(self._sought[COARSE, one.way], Canvas.of_signature(known, shape))
-        return placed(Sought.of_signature(known, shape), self._small)
+            return placed(self._sought[COARSE, one.way], _canvas(one, known), sizes)
+        return placed(_sought(one, known), self._small, sizes)
 
     def _looked(self, one: Proposal) -> Finding:
         """On a worker thread."""
@@ -202,6 +253,18 @@ class Looking:
     @cached_property
     def _large(self) -> Canvas:
         return Canvas.of(self._picture)
+
+
+def _any_verified(found: Sequence[Finding]) -> bool:
+    return any(one.verified for one in found)
+
+
+def _canvas(one: Proposal, known: Signature) -> Canvas:
+    return Canvas.of_signature(known, (one.record.height, one.record.width))
+
+
+def _sought(one: Proposal, known: Signature) -> Sought:
+    return Sought.of_signature(known, (one.record.height, one.record.width))
 
 
 def _affordable(proposals: Sequence[Proposal]) -> list[Proposal]:

@@ -24,6 +24,8 @@ class Taken:
     unchanged: int = 0
     again: int = 0
     """Rows with an id that a row before had."""
+    stayed: int = 0
+    """Records that stayed although a row, which may be older, says something else."""
     failed: list[Failure] = field(default_factory=list)
 
 
@@ -53,10 +55,13 @@ class Taking:
         records: Sequence[ImageRecord],
         vectors: Vectors,
         signatures: Mapping[str, bytes] | None = None,
+        *,
+        older: bool = False,
     ) -> list[ImageRecord]:
         """Take some records in, with their unit vectors (n, dim) and signatures by content.
 
-        When it returns they are kept. Returns those that the store did not have as they are.
+        Of `older` ones only those come in whose ids the store lacks. When it returns they are
+        kept. Returns those that the store did not have as they are.
         """
         known = self._sweep.known(list({record.id for record in records}))
         places = enumerate(records) if not self._first else reversed(list(enumerate(records)))
@@ -64,6 +69,7 @@ class Taking:
         self.taken.again += len(records) - len(chosen)
         new: list[int] = []
         same: list[int] = []
+        stay: list[str] = []
         for id, at in chosen.items():
             before = known.get(id)
             if before is not None and not before.own:
@@ -74,12 +80,21 @@ class Taking:
                 if self._first:
                     continue
             alike = before is not None and self._same(before, records[at])
+            if older and before is not None and not alike:
+                stay.append(id)
+                continue
             (same if alike else new).append(at)
+        self._stay(stay)
         if not self._sure:
             other = self._other_vectors([records[at] for at in same], vectors[same])
             new += [same[place] for place in other]
             same = [at for place, at in enumerate(same) if place not in other]
         return self._put(records, vectors, signatures or {}, sorted(new), same, known)
+
+    def _stay(self, ids: Sequence[str]) -> None:
+        self._sweep.seen(ids)
+        self.taken.stayed += len(ids)
+        self.taken.unchanged += len(ids)
 
     def _put(
         self,

@@ -26,9 +26,11 @@ def load(
 ) -> int:
     """Take shards that `visavis index --shards` has written into an index.
 
-    The index is created if needed. What it has already stays as it is, so loading may be stopped
-    and repeated. A shard that is damaged, or was made by another model, is named and left out; the
-    others are taken in, and the exit code is that of the error (2, or 3 for another model).
+    The index is created if needed, and loading may be stopped and repeated. A picture that has
+    changed comes in as the newest of these shards has it, unless its source was indexed into the
+    index itself since that shard was made: then the index keeps what it has. A shard that is
+    damaged, or was made by another model, is named and left out; the others are taken in, and the
+    exit code is that of the error (2, or 3 for another model).
     """
     from visavis.cli import indexing
     from visavis.cli.progress.loading import LoadProgress

@@ -1,7 +1,8 @@
 """Shards and exports in Parquet into an index: resumed after a stop, twice the same as once.
 
 The newest shards come first, and of rows with one id the first counts: so a picture that has
-changed between two runs comes in as it is now, in whatever order its shards are named.
+changed between two runs comes in as it is now, in whatever order its shards are named. What a run
+over the source itself has brought since a shard was made stays.
 """
 
 import os
@@ -144,6 +145,12 @@ class _Loading:
         self._total = total
         self._progress = progress
         self._takings: dict[Origin, Taking] = {}
+        runs = ((source.row.number, source.run) for source in store.info().sources)
+        self._read = {
+            number: run.began
+            for number, run in runs
+            if run is not None and run.ended is not None and run.refused is None
+        }  # when a source was last read into the index itself
         self._shelf = Shelving(store, None).found()
         self._without_shelf = 0
 
@@ -157,6 +164,12 @@ class _Loading:
         again = sum(taking.taken.again for taking in self._takings.values())
         if again:
             report.notes.append(f"{again} ids came again; of each the newest row counts")
+        stayed = sum(taking.taken.stayed for taking in self._takings.values())
+        if stayed:
+            report.notes.append(
+                f"{stayed} records are otherwise in shards that are older than the last run over "
+                "their source, and stayed as they are; visavis index brings them up to date"
+            )
         if self._without_shelf:
             report.notes.append(
                 f"{self._without_shelf} thumbnails were left out, as this index has no folder"
@@ -168,13 +181,15 @@ class _Loading:
         if not one.glance.rows:
             self._loaded.report.notes.append(f"{path}: it has no rows")
         taking = self._taking(note.origin or _itself(path))
+        since = self._read.get(taking.row.number, 0.0)
+        older = note.origin is not None and note.made < since
         before = replace(taking.taken)
         try:
             with sound(path, "Parquet"), one.place.open(one.glance.name) as opened:
                 for part in arrow.reading(path, Names(ID, VECTOR), opened).parts():
                     rows = records_of(part, path, note, note.model.dim)
                     self._loaded.report.failed += rows.failed
-                    self._put(rows, taking)
+                    self._put(rows, taking, older)
         except SourceError as error:
             count = taking.taken.added + taking.taken.unchanged - before.added - before.unchanged
             raise SourceError(f"{error}; {count} records before it were taken in") from error
@@ -185,14 +200,14 @@ class _Loading:
             self._takings[origin] = Taking(self._store, row, first=True, sure=True)
         return self._takings[origin]
 
-    def _put(self, rows: FileRows, taking: Taking) -> None:
+    def _put(self, rows: FileRows, taking: Taking, older: bool) -> None:
         records = rows.records
         prefix = taking.row.prefix
         if prefix:
             records = [replace(record, id=prefix + record.id) for record in records]
         hashes = [record.sha256 for record in records]
         signed = _by_content(hashes, rows.beside.get(SIGNATURE, ()))
-        written = taking.take(records, rows.vectors, signed)
+        written = taking.take(records, rows.vectors, signed, older=older)
         self._keep_thumbnails(written, _by_content(hashes, rows.beside.get(THUMBNAIL, ())))
         self._tell()
 

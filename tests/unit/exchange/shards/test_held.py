@@ -63,3 +63,22 @@ def test_storage_that_does_not_answer_is_no_damage(
     with pytest.raises(ObjectStorageError, match="nothing answers there"):
         first_model(Silent(shards))
     assert fake.embedded == 9
+
+
+def test_what_was_indexed_since_stays(
+    sharded: Sharded, photos: Path, shards: Path, plug_in: None, tmp_path: Path
+) -> None:
+    sharded(priced(photos, 10))
+    with ImageIndex.create(tmp_path / "some.index", "fake") as index:
+        index.add(priced(photos, 99))
+        index.remove("chair")
+        report = load_shards([shards], index.path).report
+        assert (report.added, report.unchanged) == (1, 1)  # what it lacked, and what it had
+        assert [note for note in report.notes if note.startswith("1 records are otherwise in")]
+        assert {record.id: record.fields["price"] for record in index.records()} == {
+            "lamp": 99,
+            "chair": 5,
+        }
+        sharded(priced(photos, 98))  # newer than the run over the source
+        assert load_shards([shards], index.path).report.added == 1
+        assert index.get("lamp").fields["price"] == 98

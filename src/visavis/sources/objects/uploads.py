@@ -50,7 +50,7 @@ class UploadBucket:
         except (OSError, ObjectStorageError) as error:
             raise ObjectStorageError(
                 f"{uri}: no record needs it any more, and it cannot be deleted now ({error}); "
-                "visavis compact deletes it later"
+                "delete it there, or, where the index is a folder, with: visavis compact"
             ) from error
 
     def uris(self) -> Iterable[str]:

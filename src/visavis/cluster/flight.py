@@ -116,8 +116,8 @@ class Flight:
         return ClusterError(f"{where} cannot take part: {refused.reason}")
 
     def _stalled(self) -> str:
-        nodes = self._session.nodes()
-        told = ", ".join(f"{self._session.name(one.id)} ({one.cpus:g} CPUs)" for one in nodes)
+        alive = sorted((self._session.name(one.id), one.cpus) for one in self._session.nodes())
+        told = ", ".join(f"{name} ({cpus:g} CPUs)" for name, cpus in alive)
         return (
             f"no shard of pictures was done within {self._seconds:g} s; nodes alive: "
             f"{told or 'none'}; what was done is kept, and the same command goes on from there"

@@ -24,7 +24,7 @@ def load(
     ] = False,
     json_output: options.Json = False,
 ) -> int:
-    """Take shards that `visavis index --shards` has written into an index.
+    """Take shards, written by index --shards, into an index.
 
     The index is created if needed, and loading may be stopped and repeated. A picture that has
     changed comes in as the newest of these shards has it, unless its source was indexed into the

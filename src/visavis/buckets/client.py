@@ -276,7 +276,11 @@ def _made(scheme: str, environment: tuple[tuple[str, str], ...], timeout: float)
         try:
             return session.create_client("s3", endpoint_url=endpoint, config=config)
         except ValueError as error:
-            raise UsageError(f"{scheme}://: {error}; write it as https://HOST:PORT") from error
+            if type(error) is not ValueError:  # botocore's own: the region is none
+                raise UsageError(f"{scheme}://: {error}") from error
+            raise UsageError(  # the text of which would quote it, with a password that is in it
+                f"{scheme}://: the endpoint is no URL; write it as https://HOST:PORT"
+            ) from None
 
     made = client()
     if not (urlsplit(made.meta.endpoint_url).hostname or "").endswith(".amazonaws.com"):

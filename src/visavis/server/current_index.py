@@ -90,7 +90,7 @@ class CurrentIndex:
             self._trouble = error
         else:
             if self._trouble is not None:
-                _LOG.info("%s: the index is back", self._folder)
+                _LOG.info("%s: the index is back", self._shown())
             self._trouble = None
 
     def _follow(self) -> None:
@@ -100,10 +100,15 @@ class CurrentIndex:
         self._current = self._open()
         if old is None:
             return
-        _LOG.info("%s: another index is there now; serving that one", self._folder)
+        _LOG.info("%s: another index is there now; serving that one", self._shown())
         old.retired = True
         if not old.users:
             old.index.close()
+
+    def _shown(self) -> str:
+        """Where the index is, for a log: the option may hold a token."""
+        assert self._current is not None  # it was opened just now
+        return self._current.index.store.facts.place
 
     def _given_back(self, lease: _Lease) -> None:
         with self._guard:

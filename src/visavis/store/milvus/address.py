@@ -19,6 +19,9 @@ _BEGINNING = re.compile(f"{SCHEME}://?")  # pathlib makes one stroke of two
 _PORT = 19_530
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,239}")  # what Milvus takes, and room for an end
 _FORM = f"{SCHEME}://HOST:{_PORT}/[DATABASE/]COLLECTION"
+_IN_TOKENS = (
+    f"a token with / ? # or @ in it belongs into ${TOKEN}, or is written with %2F %3F %23 %40"
+)
 _DEADLINE = 10.0
 
 
@@ -60,8 +63,14 @@ class Address:
         try:
             parts = urlsplit(place)
             port = parts.port or _PORT
-        except ValueError as error:
-            raise UsageError(f"{place}: {error}; write {_FORM}") from error
+        except ValueError:  # whose text may quote a part of the token
+            raise UsageError(
+                f"{_without_token(place)}: no valid host and port; write {_FORM}; {_IN_TOKENS}"
+            ) from None
+        if "@" in f"{parts.path}{parts.query}{parts.fragment}":  # a token that ended too early
+            raise UsageError(
+                f"{_without_token(place)}: an @ belongs before the host alone; {_IN_TOKENS}"
+            )
         *database, collection = parts.path.strip("/").split("/")
         if not parts.hostname or len(database) > 1:
             raise UsageError(f"{_without_token(place)} names no collection; write {_FORM}")
@@ -116,4 +125,4 @@ def _options(place: str, given: Mapping[str, str]) -> _Options:
 
 def _without_token(place: str) -> str:
     """The place for a message: nobody wants a token in a log."""
-    return re.sub(r"//[^/]*@", "//", place)
+    return re.sub(r"//.*@", "//", place, count=1, flags=re.DOTALL)

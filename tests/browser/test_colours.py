@@ -79,6 +79,30 @@ def test_colours_can_be_typed_among_words(open_page: OpenPage) -> None:
     expect(box).to_have_value("")
 
 
+def test_colours_typed_beside_an_id_are_asked_for_with_it(open_page: OpenPage) -> None:
+    page = open_page()
+    box = page.get_by_role("searchbox")
+    box.fill('id:mug-01-front colour:"dark olive green" -colour:red')
+    box.press("Enter")
+    expect(chips(page)).to_have_count(3)
+    expect(chips(page).nth(1)).to_contain_text("dark olive green")
+    expect(page).to_have_url(
+        re.compile(r"\?q=id:mug-01-front&q=colour:dark\+olive\+green&not=colour:red$")
+    )
+    assert first_titles(page)
+
+
+def test_what_is_typed_beside_a_colour_is_asked_for_once(open_page: OpenPage) -> None:
+    page = open_page("?q=concept:mugs")
+    box = page.get_by_role("searchbox")
+    box.fill("concept:mugs colour:red")
+    box.press("Enter")
+    expect(page).to_have_url(re.compile(r"\?q=colour:red&q=concept:mugs$"))
+    box.fill("https://example.org/a.jpg colour:red")
+    box.press("Enter")
+    expect(page.get_by_text("This server fetches no URLs")).to_be_visible()
+
+
 def test_a_name_that_is_no_colour_is_refused_in_words(open_page: OpenPage) -> None:
     page = open_page()
     box = page.get_by_role("searchbox")

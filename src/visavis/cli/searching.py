@@ -24,8 +24,8 @@ def search(
         list[str] | None,
         typer.Argument(
             metavar="TERM...",
-            help="./photo.jpg · https://… · id:ID · concept:NAME · words, or text:WORDS · - (a "
-            "picture from standard input); joined by + and - with weights: "
+            help="./photo.jpg · https://… · id:ID · concept:NAME · colour:NAME · words, or "
+            "text:WORDS · - (a picture from standard input); joined by + and - with weights: "
             "./a.jpg + 0.5:red - ./b.jpg",
             show_default=False,
         ),

@@ -13,16 +13,16 @@ import { term, termKey } from "./state.js";
  */
 
 const WEB_URL = /^https?:\/\//;
-const COLOUR = /(?:^|\s)(-?)colou?r:(\S+)/gi;
+const COLOUR = /(?:^|\s)(-?)colou?r:("[^"]+"|\S+)/gi;
 
 const SUGGESTED = 5;
 
-/** @param {Term} one @param {boolean|undefined} reads whether the model reads words, when that is known */
+/** @param {Term} one @param {boolean|undefined} reads */
 const isTyped = (one, reads) =>
   !one.less && (one.kind === "text" || (one.kind === "class" && reads !== true));
 
 /**
- * @param {State} state @param {boolean} [reads] whether the model reads words; otherwise it may know classes
+ * @param {State} state @param {boolean} [reads] whether the model reads words
  * @returns {string} the words that the box shows
  */
 export const wordsOf = (state, reads = undefined) =>
@@ -80,26 +80,27 @@ export class Asking {
     }
   }
 
-  /** Something pasted or dropped. @param {string} text @param {boolean} add */
-  text(text, add) {
+  /** Something pasted or dropped. @param {string} text @param {boolean} add @param {Term[]} [colours] */
+  text(text, add, colours = []) {
+    const terms = [term("url", text), ...colours];
     if (!WEB_URL.test(text)) this.words(text);
-    else if (!this.info) this.waiting = () => this.text(text, add);
-    else if (this.info?.allow_urls) this.ask(add ? this.joined([term("url", text)]) : [term("url", text)]);
-    else {
-      const text = "Save the picture to your device, then drop the file here.";
-      this.#tell("This server fetches no URLs", text);
-    }
+    else if (!this.info) this.waiting = () => this.text(text, add, colours);
+    else if (this.info.allow_urls) this.ask(add ? this.joined(terms) : terms);
+    else this.#tell("This server fetches no URLs", "Save the picture, then drop the file here.");
   }
 
   /** Words replace the words of the query and join its pictures. @param {string} given */
   words(given) {
-    const colours = [...given.matchAll(COLOUR)].map(([, sign, value]) => term("colour", value, sign !== ""));
+    const colours = [...given.matchAll(COLOUR)].map(([, sign, value]) => {
+      return term("colour", value.replaceAll('"', ""), sign !== "");
+    });
     const text = given.replaceAll(COLOUR, " ").trim();
     const others = this.joined(colours).filter((one) => !isTyped(one, this.info?.text));
+    const [, kind, value] = /^(id|concept):\s*(.+)/s.exec(text) ?? [];
     if (colours.length) byId("words").value = text;
-    if (WEB_URL.test(text)) this.text(text, false);
-    else if (text.startsWith("concept:") && text.length > 8) this.ask([...others, term("concept", text.slice(8).trim())]);
-    else if (text.startsWith("id:") && text.length > 3) this.ask([term("id", text.slice(3).trim())]);
+    if (WEB_URL.test(text)) this.text(text, false, colours);
+    else if (kind === "id") this.ask([term(kind, value), ...colours]);
+    else if (kind) this.ask([...others.filter((one) => one.kind !== kind), term("concept", value)]);
     else if (!text) this.ask(others);
     else if (!this.info) this.waiting = () => this.words(given);
     else if (this.info.text) this.ask([...others, term("text", text)]);
@@ -122,13 +123,13 @@ export class Asking {
     else this.ask([term("text", text)]);
   }
 
-  /** @param {string} name of a class @param {Term[]} others */
+  /** @param {string} name @param {Term[]} others */
   #take(name, others) {
     byId("words").value = name;
     this.ask([...others, term("class", name)]);
   }
 
-  /** @returns {[string, () => void][]} buttons for classes spelled like the words that found nothing */
+  /** @returns {[string, () => void][]} buttons for classes spelled like the words */
   instead() {
     const { text, names } = this.near;
     if (!text || wordsOf(this.page.state, this.info?.text) !== text) return [];

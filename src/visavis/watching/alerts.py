@@ -1,11 +1,11 @@
 """Alerts: pictures that are such as a concept says, told of once when they come into the index.
 
 What was there when the watch began is known. A picture is told of by its content: one that was
-renamed, or is there twice, is not new.
+renamed, or is there twice, is not new. New pictures are judged by the marks that there are when
+they are looked at; old ones are not told of, whatever the marks say.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from visavis.errors import UsageError, VisavisError
@@ -15,6 +15,7 @@ from visavis.image_index import ImageIndex
 from visavis.types import ConceptTerm, ImageRecord, Match, Query
 
 _AT_ONCE = 1_000  # matches that are asked for at a time
+_DIGITS = 16  # of a digest, by which contents are told apart
 
 
 class Alert(NamedTuple):
@@ -32,15 +33,6 @@ class Alert(NamedTuple):
             "id": self.record.id,
             "uri": self.record.uri,
         }
-
-
-@dataclass(slots=True)
-class _Awaited:
-    """A concept as it was when records were last looked at, and what is known to be such."""
-
-    lesson: Lesson
-    known: set[str]
-    """SHA-256 digests of contents."""
 
 
 class Alerts:
@@ -67,37 +59,51 @@ class Alerts:
         self._tell = tell
         self._say = say
         self._said: dict[str, str] = {}
-        self._awaited = {name: self._begun(name) for name in map(concept_named, concepts)}
+        self._waiting: dict[str, set[int]] = {}  # what has come and was not judged yet
+        for name in map(concept_named, concepts):
+            self._begun(name)
+        self._known = self._contents()
 
     def look(self) -> None:
-        """Tell of what has come since the last time."""
-        for name, awaited in self._awaited.items():
+        """Tell of what has come since the last time; what cannot be judged waits for the next."""
+        come = self._contents() - self._known
+        self._known |= come
+        for name, waiting in self._waiting.items():
+            waiting |= come
             try:
-                self._look(name, awaited)
-                self._said.pop(name, None)
+                self._look(name, waiting)
             except VisavisError as error:
-                if self._said.get(name) != str(error):
-                    self._said[name] = str(error)
-                    self._say(f"concept:{name} cannot be looked for just now: {error}")
+                self._say_once(name, f"concept:{name} cannot be looked for just now: {error}")
 
-    def _look(self, name: str, awaited: _Awaited) -> None:
-        """By the lesson of before: were it a new one, old pictures could seem to have come."""
-        now = self._index.concept(name).lesson()
-        if now.fingerprint == awaited.lesson.fingerprint:
-            for match in self._such(awaited.lesson):
-                if match.record.sha256 not in awaited.known:
-                    awaited.known.add(match.record.sha256)
-                    self._tell(Alert(name, match.score, match.record))
-        if now is not awaited.lesson:
-            awaited.known |= self._digests(now)
-            awaited.lesson = now
+    def _look(self, name: str, waiting: set[int]) -> None:
+        lesson = self._begun(name)
+        if lesson.similar_from is None:
+            return
+        for match in self._such(lesson) if waiting else ():
+            content = _content(match.record)
+            if content in waiting:
+                waiting.remove(content)
+                self._tell(Alert(name, match.score, match.record))
+        waiting.clear()
 
-    def _begun(self, name: str) -> _Awaited:
+    def _begun(self, name: str) -> Lesson:
+        """What the marks come to now; says it once where that does not tell what is such."""
         lesson = self._index.concept(name).lesson()
-        return _Awaited(lesson, self._digests(lesson))
+        self._waiting.setdefault(name, set())
+        if lesson.similar_from is not None:
+            self._said.pop(name, None)
+        else:
+            sentence = "cannot tell yet what is such; the index has too few records"
+            self._say_once(name, f"concept:{name} {sentence}")
+        return lesson
 
-    def _digests(self, lesson: Lesson) -> set[str]:
-        return {match.record.sha256 for match in self._such(lesson)}
+    def _say_once(self, name: str, sentence: str) -> None:
+        if self._said.get(name) != sentence:
+            self._said[name] = sentence
+            self._say(sentence)
+
+    def _contents(self) -> set[int]:
+        return {_content(record) for record in self._index.store.records()}
 
     def _such(self, lesson: Lesson) -> list[Match]:
         """All records that are such, best first."""
@@ -108,6 +114,11 @@ class Alerts:
             found += page
             if len(page) < _AT_ONCE:
                 return found
+
+
+def _content(record: ImageRecord) -> int:
+    """A record's content, by the first 64 bits of its digest: a third as large to keep."""
+    return int(record.sha256[:_DIGITS], 16)
 
 
 def concept_named(text: str) -> str:

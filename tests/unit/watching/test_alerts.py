@@ -79,6 +79,38 @@ def test_new_marks_hold_from_then_on_and_tell_of_nothing_old(
     assert heard.look() == ["new blue.png"]
 
 
+def test_pictures_that_come_together_with_marks_are_judged_by_these(
+    colours: ImageIndex, draw: Draw, tmp_path: Path
+) -> None:
+    heard = Heard(colours, "concept:red")
+    colours.concept("red").mark([f"blue-{at}.png" for at in range(4)])
+    colours.concept("red").mark([f"red-{at}.png" for at in range(4)], good=False)
+    draw("photos/new blue.png", KINDS["blue"], mark=201)
+    draw("photos/new green.png", KINDS["green"], mark=202)
+    colours.add(tmp_path / "photos")
+    assert heard.look() == ["new blue.png"]  # none of the old blue ones
+    assert heard.look() == []
+
+
+def test_what_came_while_nothing_could_be_told_is_told_of_later(
+    index: ImageIndex, draw: Draw, tmp_path: Path
+) -> None:
+    draw("photos/red.png", KINDS["red"], mark=1)
+    draw("photos/old red.png", KINDS["red"], mark=2)
+    index.add(tmp_path / "photos")
+    index.concept("red").mark("red.png")
+    heard = Heard(index, "concept:red")
+    draw("photos/new red.png", KINDS["red"], mark=3)
+    index.add(tmp_path / "photos")
+    assert heard.look() == heard.look() == []
+    assert heard.said == ["concept:red cannot tell yet what is such; the index has too few records"]
+    for at in range(12):
+        draw(f"photos/blue {at}.png", (at, 20 * at, 200), mark=20 + at)
+    index.add(tmp_path / "photos")
+    assert heard.look() == ["new red.png"]
+    assert len(heard.said) == 1
+
+
 def test_a_concept_that_goes_away_is_said_once_and_stops_nothing(colours: ImageIndex) -> None:
     heard = Heard(colours, "concept:red")
     colours.concept("red").remove()

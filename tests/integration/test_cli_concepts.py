@@ -49,6 +49,21 @@ def test_a_concept_is_marked_searched_shown_and_removed(
     assert "no concepts yet" in said(capsys, "concept", "list")[1]
 
 
+def test_it_is_said_that_records_keep_the_name_of_a_concept_that_is_removed(
+    shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    note = "note: records keep the name until the next: visavis concept tag\n"
+    said(capsys, "concept", "mark", "mug", "mug-01-front")
+    said(capsys, "concept", "mark", "lamp", "lamp-01-front")
+    said(capsys, "concept", "tag")
+    said(capsys, "concept", "mark", "mu", "mug-01-front")  # a part of a name that is written
+    assert said(capsys, "concept", "remove", "mu")[1] == ""
+    assert said(capsys, "concept", "remove", "mug")[1] == note
+    assert "mug" in said(capsys, "list", "--where", "concepts~mug")[0]
+    said(capsys, "concept", "tag")
+    assert said(capsys, "list", "--where", "concepts~mug")[0] == ""
+
+
 def test_ids_come_from_standard_input_and_turned_marks_are_said(
     shop: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -122,7 +122,10 @@ def remove(name: Name, index: options.Index = None) -> None:
         concept = target.concept(name)
         summary = concept.summary()
         concept.remove()
+        written = concept.is_written()
     terminal.echo(f"removed {_counts(summary)}")
+    if written:
+        terminal.tell("note: records keep the name until the next: visavis concept tag")
 
 
 def _shape(one: "Mark", there: bool) -> dict[str, object]:

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from visavis.errors import UsageError
 from visavis.flows.concepts.lessons import Lesson, Lessons
 from visavis.flows.concepts.marks import ConceptSummary, KeptMarks, Mark, Marked, as_name
-from visavis.flows.concepts.tagging import write_concepts
+from visavis.flows.concepts.tagging import concepts_written, write_concepts
 from visavis.store.base import VectorStore
 from visavis.store.capabilities import has_evidence
+from visavis.store.fields import CONCEPTS
 from visavis.store.open import Writing
+from visavis.types import Condition, Filter
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +79,19 @@ class Concept:
         """What the marks come to. Raises ConceptNotFoundError, UsageError."""
         return self._lessons.of(self.name)
 
+    def is_written(self) -> bool:
+        """Whether some record names it in its field `concepts`, as `Concepts.write` leaves them."""
+        if not concepts_written(self._store):
+            return False
+        where = Filter((Condition(CONCEPTS, "~", (self.name,), quoted=True),))
+        found = self._store.records(where)
+        return any(self.name in str(one.fields.get(CONCEPTS)).split(", ") for one in found)
+
     def remove(self) -> None:
-        """Forget the concept with all its marks. Raises ConceptNotFoundError."""
+        """Forget the concept with all its marks. Raises ConceptNotFoundError.
+
+        Records that name it keep the name until the next `Concepts.write`.
+        """
         with self._writing():
             self.summary()
             KeptMarks(self._store).remove(self.name)

@@ -14,6 +14,7 @@ import numpy as np
 from visavis.embedders.base import Embedder
 from visavis.errors import SourceError
 from visavis.flows.ahead import ahead
+from visavis.flows.aspects.colours import renew_colours
 from visavis.flows.ingest import IngestOptions, Progress
 from visavis.flows.looking import embedded, look_at
 from visavis.matching.signature import signature
@@ -71,6 +72,7 @@ def reindex(
                 f"not by this model (the first: {first.uri}: {first.reason}); the index was left "
                 "as it is"
             )
+        renew_colours(store)  # now that all have signatures; readers read aspects anew at the swap
         left = rebuild.swap()
     report.notes += [left] if left else []
     report.removed = len(report.failed)

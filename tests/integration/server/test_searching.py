@@ -12,7 +12,7 @@ from served import Clients, picture
 from starlette.testclient import TestClient
 
 from visavis.image_index import ImageIndex
-from visavis.types import ColourTerm, ImageTerm, RecordTerm, Term
+from visavis.types import ColourTerm, ImageTerm, RecordTerm, Term, TextTerm
 
 COUNT = 56
 
@@ -283,6 +283,12 @@ def test_colours_are_asked_as_in_the_library(
         asked = [{"id": "mug-01-front"}, {name: "#1f4fa0", "weight": 0.5}]
         answer = client.post("/v1/search", json={"terms": asked, "limit": 5})
         assert [match["id"] for match in answer.json()["results"]] == expected
+    said = client.post("/v1/search", json={"terms": [{"id": "mug-01-front"}, {"text": "blue"}]})
+    with ImageIndex.open(drawn_index) as index:
+        found = index.search([RecordTerm("mug-01-front"), TextTerm("blue")]).matches
+    assert [one["id"] for one in said.json()["results"]] == [match.record.id for match in found]
+    words = [{"id": "mug-01-front"}, {"text": "blue cup"}]
+    assert client.post("/v1/search", json={"terms": words}).status_code == 422
     picture = {"image": _base64(mug), "aspect": "colour"}
     answer = client.post("/v1/search", json={"terms": [picture]})
     assert [match["id"] for match in answer.json()["results"]] == of_mug

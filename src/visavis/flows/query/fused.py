@@ -21,7 +21,7 @@ from visavis.flows.query.vector import reason_for_nothing
 from visavis.matching.colour.likeness import likeness
 from visavis.store.aspects import AspectRows, Numbers, WithAspects
 from visavis.store.base import Page
-from visavis.types import Filter, Match, Query, Relation, SearchResult, Vectors
+from visavis.types import Condition, Filter, Match, Query, Relation, SearchResult, Vectors
 
 ALL = 4_096
 """Records that are all scored by every side; of more, candidates are."""
@@ -43,6 +43,8 @@ class _Ranking(NamedTuple):
     alike: NDArray[np.bool_] | None
     """Which of them are what was asked for, on every side; None: that is not known."""
     total: int
+    partly: bool
+    """Whether only candidates were scored."""
     notes: tuple[str, ...] = ()
 
     def only(self, kept: NDArray[np.bool_]) -> "_Ranking":
@@ -62,29 +64,33 @@ def answer(
     ranking = _ranked(query, store, sides, judging)
     kept = _kept(query, ranking)
     matches, more = _shown(query, store, kept)
-    if query.offset + query.limit > len(kept.numbers) and ranking.total > len(ranking.numbers):
+    good_from = GOOD if _is_one_colour(sides) else None
+    if ranking.partly and (query.count or query.offset + query.limit > len(kept.numbers)):
         more += (f"no more than the first {len(ranking.numbers):,} matches were looked through",)
     return SearchResult(
         matches,
         ranking.total,
         judging.model.name,
         (time.perf_counter() - started) * 1000,
-        _reason(query, ranking, matches, sides),
+        _reason(query, ranking, matches, good_from),
         notes + ranking.notes + more,
         len(kept.numbers) if query.count else None,
         _verdict(ranking),
-        None if sides.vectors else GOOD,
+        good_from,
     )
 
 
 def _ranked(query: Query, store: WithAspects, sides: Sides, judging: Judging) -> _Ranking:
     rows = store.aspects.rows(ASPECT, query.where)
     total = store.count(query.where)
-    left_out = total - len(rows.numbers)
     if query.without is not None:
         itself = list(store.aspects.numbers([query.without]).values())
         kept = ~np.isin(rows.numbers, itself)
-        rows, total = AspectRows(rows.numbers[kept], rows.values[kept]), total - len(itself)
+        rows = AspectRows(rows.numbers[kept], rows.values[kept])
+        others = query.where.conditions if query.where else ()
+        total -= store.count(Filter((*others, Condition("id", "=", (query.without,)))))
+    left_out = total - len(rows.numbers)
+    partly = bool(sides.vectors) and len(rows.numbers) > ALL
     if sides.vectors:
         rows, vectors = _candidates(query, store, sides, rows)
         sides = sides.calibrated(_sample(store, vectors))
@@ -98,6 +104,7 @@ def _ranked(query: Query, store: WithAspects, sides: Sides, judging: Judging) ->
         scores[order],
         None if alike is None else alike[order],
         total,
+        partly,
         (_left_out(left_out),) if left_out > 0 else (),
     )
 
@@ -156,16 +163,22 @@ def _alike(
     judging: Judging,
     total: int,
 ) -> NDArray[np.bool_] | None:
-    """Which records have what was asked for on every side; None where a side cannot tell."""
+    """Which records have what was asked for on every side; None where a side cannot tell.
+
+    What only lacks an unwanted colour is not said to be what was asked for.
+    """
     if not sides.tints or any(side.weight < 0 for side in sides.vectors):
+        return None
+    if not sides.vectors and all(tint.weight <= 0 for tint in sides.tints):
         return None
     alike = np.ones(len(rows.numbers), bool)
     for tint in sides.tints:
-        if tint.weight > 0:
-            alike &= likeness(rows.values, tint.wanted) >= GOOD
+        if tint.weight:
+            has = likeness(rows.values, tint.wanted) >= GOOD
+            alike &= has if tint.weight > 0 else ~has
     for side in sides.vectors:
         least = _least(side, query, judging, total)
-        if least is None and not side.asked.pictured:
+        if least is None and (side.asked.learned is not None or not side.asked.pictured):
             return None
         floor = np.inf if least is None else side.asked.floor(least)
         alike &= vectors @ side.asked.vector >= floor
@@ -174,9 +187,17 @@ def _alike(
 
 def _least(side: Side, query: Query, judging: Judging, total: int) -> float | None:
     """The score of looks from which on a record is similar."""
+    if side.asked.learned is not None:
+        return side.asked.learned.similar_from
     if side.asked.pictured:
         return judging.cut(total, query.false_match)
     return side.asked.good_from
+
+
+def _is_one_colour(sides: Sides) -> bool:
+    """Whether scores are how much of a record has a colour, and nothing else."""
+    weights = [tint.weight for tint in sides.tints if tint.weight]
+    return not sides.vectors and len(weights) == 1 and weights[0] > 0
 
 
 def _verdict(ranking: _Ranking) -> Literal["similar", "none"] | None:
@@ -200,16 +221,18 @@ def _kept(query: Query, ranking: _Ranking) -> _Ranking:
     return ranking.only(ranking.alike)
 
 
-def _reason(query: Query, ranking: _Ranking, matches: Sequence[Match], sides: Sides) -> str | None:
+def _reason(
+    query: Query, ranking: _Ranking, matches: Sequence[Match], good_from: float | None
+) -> str | None:
     """Why there are no matches, or none that is what was asked for."""
     if ranking.alike is None or ranking.alike.any() or not len(ranking.numbers):
         return None if matches else reason_for_nothing(query, ranking.total)
     if not matches and query.min_score != "auto":
         return reason_for_nothing(query, ranking.total)
-    if sides.vectors:
-        return "nothing that is similar and has these colours"
+    if good_from is None:
+        return "nothing has all that was asked for"
     best = float(ranking.scores[0])
-    return f"nothing in this colour: the best scores {best:.2f}, it counts from {GOOD:.2f} on"
+    return f"nothing in this colour: the best scores {best:.2f}, it counts from {good_from:.2f} on"
 
 
 def _shown(

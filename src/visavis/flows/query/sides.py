@@ -143,7 +143,13 @@ class SideReader:
         looks: list[Term] = [term for term in others if not isinstance(term, TextTerm)]
         groups: list[list[Term]] = [looks, words] if _is_pictured(looks) else [others]
         largest = max((abs(term.weight) for term in terms), default=1.0) or 1.0
-        sides = [self._side(group, largest) for group in groups if group]
+        groups = [group for group in groups if any(term.weight for term in group)]
+        if not groups and not any(term.weight for term in tints):
+            raise UsageError("no term has a weight; give one that says what to look for")
+        alone = len(groups) + len(tints) == 1
+        sides = [
+            side for group in groups if (side := self._known(group, largest, alone)) is not None
+        ]
         found = [Tint(self._wanted(term), term.weight / largest) for term in tints]
         return store, Sides(tuple(sides), tuple(found))
 
@@ -163,6 +169,13 @@ class SideReader:
                 half = term.weight / 2
                 return [replace(term, weight=half), ColourTerm(colour, half)]
         return [ColourTerm(colour, term.weight)]
+
+    def _known(self, terms: Sequence[Term], largest: float, alone: bool) -> Side | None:
+        """A side; None for unwanted words that the model does not know, unless they stand alone."""
+        unwanted = all(term.weight <= 0 for term in terms)
+        with contextlib.suppress(*[UnknownWordError] * (unwanted and not alone)):
+            return self._side(terms, largest)
+        return None
 
     def _side(self, terms: Sequence[Term], largest: float) -> Side:
         """Of terms that are summed, weighing as much as the heaviest; less, if all are unwanted."""

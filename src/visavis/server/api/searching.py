@@ -17,7 +17,7 @@ from visavis.errors import FilterError
 from visavis.flows.concepts.marks import as_name
 from visavis.image_index import ImageIndex
 from visavis.images.metadata import GPS
-from visavis.matching.colour.names import shades_of
+from visavis.matching.colour.names import said, shades_of
 from visavis.server.api.bodies import read_search
 from visavis.server.api.rendering import answer, record_id, search_shape, visible
 from visavis.server.api.schemas import SearchIn, SimilarParams, TermIn
@@ -37,6 +37,8 @@ from visavis.types import (
     Term,
     TextTerm,
 )
+
+_PICTURES = ImageTerm | RecordTerm | ConceptTerm
 
 
 class _Wanted(TypedDict):
@@ -148,11 +150,18 @@ def _answered(index: ImageIndex, query: Query, state: State) -> dict[str, Any]:
 
 
 def _embedder(index: ImageIndex, terms: Sequence[Term], state: State) -> Embedder:
-    if any(isinstance(term, TextTerm) for term in terms):
+    if any(isinstance(term, TextTerm) for term in _but_colours(terms)):
         state.abilities.of(index).check_text()
     if any(isinstance(term, ClassTerm) for term in terms):
         state.abilities.of(index).check_classes()
     return index.embedder(state.cores_for_one())
+
+
+def _but_colours(terms: Sequence[Term]) -> Sequence[Term]:
+    """The terms without texts that are colours beside a picture, which need no words."""
+    if not any(isinstance(term, _PICTURES) and term.weight > 0 for term in terms):
+        return terms
+    return [term for term in terms if not (isinstance(term, TextTerm) and said(term.text))]
 
 
 def query_term(term: TermIn, files: Sequence[bytes], fetched: dict[str, bytes]) -> Term:

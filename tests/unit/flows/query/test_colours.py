@@ -10,9 +10,11 @@ from PIL import Image, ImageDraw
 from visavis import ImageIndex, ImageTerm, RecordTerm, TextTerm
 from visavis.errors import RecordNotFoundError, UsageError
 from visavis.flows.aspects.colours import ASPECT
+from visavis.flows.concepts.lessons import LearnedTerm
 from visavis.flows.query import fused
 from visavis.flows.query.terms import Question
-from visavis.types import ColourTerm, Query, Term
+from visavis.store.aspects import has_aspects
+from visavis.types import ColourTerm, Condition, Filter, Query, Term
 
 COLOURS = {
     "red": (192, 31, 42),
@@ -222,3 +224,83 @@ def test_beside_a_picture_a_text_that_is_a_colour_is_one_for_a_model_without_wor
     said = index.search([RecordTerm("disc-red"), TextTerm("in blue")], limit=3)
     named = index.search([RecordTerm("disc-red"), ColourTerm("blue")], limit=3)
     assert said.matches == named.matches
+
+
+def test_an_unwanted_colour_counts_in_the_verdict(index: ImageIndex) -> None:
+    nothing = [ColourTerm("red"), ColourTerm("red", -1)]
+    both = index.search(nothing, limit=20)
+    assert (both.verdict, both.similar_from) == ("none", None)
+    assert both.reason is not None
+    assert "best scores" not in both.reason  # of two colours, the scores of one say nothing
+    other = index.search([ColourTerm("red"), ColourTerm("blue", -1)], min_score="auto")
+    assert {match.record.id for match in other.matches} == {f"{one}-red" for one in SHAPES}
+    less = index.search([RecordTerm("disc-red"), ColourTerm("red", -1)], limit=20)
+    assert {m.relation for m in less.matches if m.record.id.endswith("-red")} == {"other"}
+    no_weight = index.search([ColourTerm("red"), ColourTerm("blue", 0)], min_score="auto")
+    assert no_weight.matches == index.search("colour:red", min_score="auto").matches
+    assert no_weight.similar_from == fused.GOOD
+
+
+def test_without_a_wanted_colour_nothing_is_called_similar(index: ImageIndex) -> None:
+    less = index.search(ColourTerm("red", -1), limit=20)
+    assert (less.verdict, less.similar_from, less.reason) == (None, None, None)
+    assert {match.relation for match in less.matches} == {None}
+    with pytest.raises(UsageError, match="give a number"):
+        index.search(ColourTerm("red", -1), min_score="auto")
+
+
+def test_terms_without_weight_ask_for_nothing(index: ImageIndex) -> None:
+    red = ColourTerm("red")
+    assert ids(index, red, RecordTerm("bar-blue", 0)) == ids(index, red)
+    with pytest.raises(UsageError, match="no term has a weight"):
+        index.search([ColourTerm("red", 0), RecordTerm("bar-blue", 0)])
+
+
+def test_a_count_of_candidates_says_that_it_is_one(
+    index: ImageIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    question: list[Term] = [RecordTerm("disc-red"), ColourTerm("green")]
+    assert index.search(question, limit=1, count=True).notes == ()
+    monkeypatch.setattr(fused, "ALL", 5)
+    monkeypatch.setattr(fused, "CANDIDATES", 2)
+    few = index.search(question, limit=1, count=True)
+    assert few.total_matching is not None
+    assert few.total_matching < few.total_searched == 13
+    assert few.notes == (
+        f"no more than the first {few.total_matching} matches were looked through",
+    )
+    assert index.search(question, limit=1).notes == ()
+
+
+def test_a_record_that_the_filter_leaves_out_is_not_left_out_again(index: ImageIndex) -> None:
+    bars = index.search("colour:red", where="shape=bar").total_searched
+    where = Filter((Condition("shape", "=", ("bar",)),))
+    for without, total in (("disc-red", bars), ("bar-red", bars - 1)):
+        result = index.answer(Query((ColourTerm("red"),), where, without=without))
+        assert result.total_searched == len(result.matches) == total
+
+
+def test_a_concept_beside_a_colour_is_judged_by_its_own_score(index: ImageIndex) -> None:
+    disc = index.store.vector("disc-red")
+    dots = {id: float(index.store.vector(id) @ disc) for id in ("disc-red", "bar-red", "frame-red")}
+    second = sorted(dots.values())[1]
+    for least in (second - 1e-4, second + 1e-4):
+        both = index.search([LearnedTerm(disc, 1.0, least), ColourTerm("red")], limit=20)
+        similar = {match.record.id for match in both.matches if match.relation == "similar"}
+        assert similar == {id for id, dot in dots.items() if dot >= least}
+    unknown = index.search([LearnedTerm(disc, 1.0, None), ColourTerm("red")])
+    assert unknown.verdict is None
+
+
+def test_a_rebuild_makes_colours_that_were_unknown(folder: Path, tmp_path: Path) -> None:
+    with ImageIndex.create(tmp_path / "index", "classic") as made:
+        made.add(folder / "all.csv")
+        store = made.store
+        assert has_aspects(store)
+        with made.writing():
+            size = store.aspects.kept()[ASPECT].size
+            store.aspects.put(ASPECT, {f"{one}-red": bytes(size) for one in SHAPES})
+        red = {f"{one}-red" for one in SHAPES}
+        assert ids(made, "colour:red", min_score="auto") == []
+        made.rebuild("classic")
+        assert set(ids(made, "colour:red", limit=3)) == red

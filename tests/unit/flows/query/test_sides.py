@@ -8,13 +8,13 @@ import pytest
 from brute import some_record, unit
 from visavis_fake import FakeEmbedder
 
-from visavis.errors import UsageError
+from visavis.errors import UnknownWordError, UsageError
 from visavis.flows.aspects.colours import keep_colours
 from visavis.flows.query import fused
 from visavis.flows.query.answer import Means, answer
 from visavis.store.base import ModelFacts, Page
 from visavis.store.sqlite.store import SqliteStore
-from visavis.types import Query, RecordTerm, SearchResult, Term, TextTerm, Vectors
+from visavis.types import ColourTerm, Query, RecordTerm, SearchResult, Term, TextTerm, Vectors
 
 KNOWN = {
     "round": (1.0, 0.2, 0, 0),
@@ -31,7 +31,12 @@ class Reader(FakeEmbedder):
 
     dim = 4
 
+    def text_notes(self, text: str) -> list[str]:
+        return [f"{word!r} is not known" for word in text.split() if word not in KNOWN]
+
     def embed_texts(self, texts: Sequence[str]) -> Vectors:
+        if any(word not in KNOWN for text in texts for word in text.split()):
+            raise UnknownWordError("not known")
         rows = [np.sum([KNOWN[word] for word in text.split()], axis=0) for text in texts]
         return unit(np.array(rows, np.float32))
 
@@ -146,3 +151,15 @@ def test_an_index_of_an_older_version_answers_by_the_sum(
 def test_auto_is_for_what_is_known_to_be_good(ask: Ask) -> None:
     with pytest.raises(UsageError, match="min_score auto is for"):
         ask(RecordTerm("03"), TextTerm("round"), min_score="auto")
+
+
+def test_an_unwanted_word_that_the_model_does_not_know_refuses_nothing(
+    ask: Ask, vectors: Vectors
+) -> None:
+    picture, colour, unknown = RecordTerm("03"), ColourTerm("red"), TextTerm("zzqqx", -1.0)
+    both = ask(picture, colour, unknown)
+    assert both.matches == ask(picture, colour).matches
+    assert both.notes == ("'zzqqx' is not known",)
+    assert ask(colour, unknown).matches == ask(colour).matches
+    with pytest.raises(UnknownWordError):
+        ask(picture, colour, TextTerm("zzqqx"))

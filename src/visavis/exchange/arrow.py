@@ -12,6 +12,7 @@ import numpy as np
 
 from visavis.errors import ExtraMissingError
 from visavis.exchange.layout import (
+    FIELDS,
     ID,
     LISTED,
     NOTE,
@@ -166,7 +167,7 @@ def reading(path: Path | str, names: Names, opened: BinaryIO | None = None) -> F
         lists = [f for f in schema if _is_vectors(arrow, f.type)]
     vector = names.vector_among(path, [f.name for f in lists])
     note = (schema.metadata or {}).get(NOTE.encode())
-    beside = [name for name in (SIGNATURE, THUMBNAIL) if note and name in schema.names]
+    beside = [name for name in (SIGNATURE, THUMBNAIL, FIELDS) if note and name in schema.names]
     others = [name for name in schema.names if name not in (vector, *beside)]
     if note:
         others = [name for name in others if name != LISTED]

@@ -34,11 +34,11 @@ FACTS: dict[str, ColumnKind] = {
 }
 """What every record has besides its id and its fields."""
 
-SIGNATURE, THUMBNAIL, LISTED = "signature", "thumbnail", "listed"
+SIGNATURE, THUMBNAIL, LISTED, FIELDS = "signature", "thumbnail", "listed", "fields_json"
 """What shards have besides: see `visavis.exchange.shards.shard`."""
 
 _TAKEN = {ID, VECTOR, IMAGE_IDS, FEATURES, LABELS, NOTE, *FACTS, X, Y, NEIGHBORS}
-_TAKEN |= {SIGNATURE, THUMBNAIL, LISTED}
+_TAKEN |= {SIGNATURE, THUMBNAIL, LISTED, FIELDS}
 _USUAL = ("label", "labels", "class", "category")
 _LARGEST = 2**63
 DIGEST = 64
@@ -83,6 +83,8 @@ class Column:
             return None if value is None else str(value)
         if isinstance(value, str) != (self.kind == "text"):
             raise changed()
+        if self.kind == "whole":
+            return int(value)  # of a truth among numbers, too
         return float(value) if self.kind == "number" else value
 
 
@@ -226,7 +228,11 @@ def _free(name: str, names: set[str]) -> str:
 
 
 def as_fields(values: Fields, note: Note) -> dict[str, FieldValue]:
-    """The fields that an export's columns came from, each as it was."""
+    """The fields that an export's columns came from, as near as these can say.
+
+    Where a field had both, texts that look like numbers are numbers then, and truths are texts;
+    whole numbers among others are floats.
+    """
     fields: dict[str, FieldValue] = {}
     for name, value in values.items():
         kind, field = note.columns.get(name, ("text", None))

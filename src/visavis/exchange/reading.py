@@ -22,7 +22,7 @@ class Rough(NamedTuple):
     columns: Mapping[str, Sequence[Any]]
     vectors: NDArray[np.float32]
     """(rows, dimensions); a row that is no vector of that length is NaN."""
-    beside: Mapping[str, Sequence[bytes | None]] = {}
+    beside: Mapping[str, Sequence[bytes | str | None]] = {}
     """What shards have besides, by column."""
 
 

@@ -1,8 +1,11 @@
 """Rows of files as records: what each column says of an image, and which rows are none."""
 
 import hashlib
+import json
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from visavis.embedders.base import unit_rows
-from visavis.exchange.layout import DIGEST, FACTS, LABELS, Note, as_fields
+from visavis.exchange.layout import DIGEST, FACTS, FIELDS, LABELS, Note, as_fields
 from visavis.exchange.reading import Rough
 from visavis.images.files import path_text
 from visavis.sources.base import is_remote
@@ -26,7 +29,7 @@ class FileRows(NamedTuple):
 
     records: list[ImageRecord]
     vectors: Vectors
-    beside: Mapping[str, Sequence[bytes | None]]
+    beside: Mapping[str, Sequence[bytes | str | None]]
     """What shards have besides, by column."""
     failed: list[Failure]
     uneven: bool
@@ -42,6 +45,7 @@ def records_of(part: Rough, path: Path | str, note: Note | None, dim: int) -> Fi
         lengths = np.linalg.norm(vectors.astype(np.float64), axis=1)
     keep, records = [], []
     failed: list[Failure] = []
+    told = part.beside.get(FIELDS) or [None] * len(part.ids)
     for at, given in enumerate(part.ids):
         id, length = _id(given), float(lengths[at])
         if id is None:
@@ -54,7 +58,9 @@ def records_of(part: Rough, path: Path | str, note: Note | None, dim: int) -> Fi
         else:
             keep.append(at)
             values = {name: values[at] for name, values in part.columns.items()}
-            records.append(_record(id, values, vectors[at], path, note))
+            record = _record(id, values, vectors[at], path, note)
+            fields = _fields(told[at])
+            records.append(record if fields is None else replace(record, fields=fields))
     uneven = bool(np.any(np.abs(lengths[keep] - 1) > _UNEVEN)) if keep else False
     kept = {name: [values[at] for at in keep] for name, values in part.beside.items()}
     return FileRows(records, _unit(vectors[keep]), kept, failed, uneven)
@@ -109,6 +115,23 @@ def _record(
         int(facts.get("height", 0)),
         fields,
     )
+
+
+def _fields(told: bytes | str | None) -> dict[str, FieldValue] | None:
+    """Fields that a shard has as they were; None: its columns say what they are."""
+    if not isinstance(told, str):
+        return None
+    with suppress(ValueError, RecursionError):
+        found = json.loads(told)
+        if isinstance(found, dict) and all(map(_is_text, found)):
+            return {name: value for name, value in found.items() if _is_value(value)}
+    return None
+
+
+def _is_value(given: Any) -> bool:
+    if isinstance(given, str):
+        return _is_text(given)
+    return isinstance(given, bool | int) or (isinstance(given, float) and math.isfinite(given))
 
 
 def _is_fact(name: str, value: FieldValue | None) -> bool:

@@ -1,9 +1,10 @@
 """One shard: some pictures of one source with their vectors, as a Parquet file.
 
 It has what an export has (id, uri, width, height, size, modified, sha256, fields, float16 vector),
-and three columns more: `signature`, by which pictures are compared pixel by pixel (see
+and some columns more: `signature`, by which pictures are compared pixel by pixel (see
 `visavis.matching.signature`); `thumbnail`, a WebP file or nothing; `listed`, a number for what the
-source said of the picture, by which a later run sees that it is there.
+source said of the picture, by which a later run sees that it is there; and `fields_json`, the
+fields of rows that columns of one kind each cannot keep as they are, such as "007" among numbers.
 """
 
 import hashlib
@@ -17,11 +18,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.exchange.arrow import batch_of, pyarrow, schema_of, written
-from visavis.exchange.layout import LISTED, SIGNATURE, THUMBNAIL, Origin, layout_of
+from visavis.exchange.layout import (
+    FIELDS,
+    LISTED,
+    SIGNATURE,
+    THUMBNAIL,
+    Layout,
+    Origin,
+    as_fields,
+    layout_of,
+    read_note,
+)
 from visavis.flows.workers.base import Row
 from visavis.store.base import ModelFacts, Rows
-from visavis.store.fields import as_text
-from visavis.types import Entry, ImageRecord
+from visavis.store.fields import as_kept, as_text
+from visavis.types import Entry, Fields, ImageRecord
 
 SUFFIX = ".parquet"
 ROWS = 1_024
@@ -74,6 +85,7 @@ def packed(rows: Sequence[ShardRow], model: ModelFacts, origin: Origin) -> Shard
     columns = {
         SIGNATURE: arrow.array([row.made.signature for row in rows], arrow.binary()),
         THUMBNAIL: arrow.array([row.made.thumbnail for row in rows], arrow.binary()),
+        FIELDS: arrow.array(_fields(records, layout), arrow.string()),
         LISTED: arrow.array([row.listed for row in rows], arrow.uint64()),
     }
     for name, column in columns.items():
@@ -84,6 +96,26 @@ def packed(rows: Sequence[ShardRow], model: ModelFacts, origin: Origin) -> Shard
     out = BytesIO()
     pyarrow(".parquet").write_table(table, out, **written(texts))
     return Shard(_name(rows, model, origin), out.getvalue())
+
+
+def _fields(records: Sequence[ImageRecord], layout: Layout) -> list[str | None]:
+    """The fields of each record as JSON, where its columns would not give them back."""
+    note = read_note(layout.note())
+    assert note is not None
+    given = {column.name: column.of(records) for column in layout.columns if column.field}
+    told = []
+    for at, record in enumerate(records):
+        row = {name: values[at] for name, values in given.items()}
+        back = as_fields(
+            {name: value for name, value in row.items() if value not in (None, "")}, note
+        )
+        told.append(None if _exactly(back) == _exactly(record.fields) else as_text(record.fields))
+    return told
+
+
+def _exactly(fields: Fields) -> str:
+    """Text that differs for 1, 1.0, True and "1"."""
+    return repr(sorted(as_kept(fields).items()))
 
 
 def _name(rows: Sequence[ShardRow], model: ModelFacts, origin: Origin) -> str:

@@ -11,13 +11,13 @@ SIDE pixels. Turned, mirrored or stretched parts are not for this check, but for
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from visavis.matching.pixel_check import pixel_checks
+from visavis.matching.pixel_check import is_recoloured, pixel_checks
 from visavis.matching.signature import Signature, signature
 from visavis.types import RGB, Box
 
@@ -184,14 +184,21 @@ def refined(pixels: RGB, other: RGB, place: Place) -> Place:
     return Place(found.score, box, place.size)
 
 
-def form(pixels: RGB, other: RGB, place: Place) -> float:
-    """How far the gradients of a picture agree with those at its place in another, -1…1.
+class Agreement(NamedTuple):
+    """What pixels say of a picture at its place in another."""
 
-    Smooth pictures, as of a sky, correlate in many places, and their gradients do not.
-    """
+    form: float
+    """How far gradients agree, -1…1: smooth pictures, as of a sky, correlate in many places."""
+    recoloured: bool
+    """Whether its colours are others, as no edit makes them."""
+
+
+def agreement(pixels: RGB, other: RGB, place: Place) -> Agreement:
+    """How far a picture agrees with what lies at its place in another."""
     there, _ = cut_out(other, place.box)
-    [check] = pixel_checks(signature(pixels), [signature(there)])
-    return check.form
+    mine, its = signature(pixels), signature(there)
+    [check] = pixel_checks(mine, [its])
+    return Agreement(check.form, is_recoloured(mine, its))
 
 
 def is_there(place: Place, form: float) -> bool:

@@ -32,6 +32,7 @@ ENOUGH, MANY = 8, 20
 from how many on the picture fills its frame (a product on a white ground does not)."""
 GREY = 4.0
 """Colour differences (of 128) below this are as good as none."""
+OTHER_COLOURS = 0.25  # of all colour there is; crops of a picture differ by a tenth of this
 RECOLOURED = 0.3
 """The share of the colour that no edit of a whole photograph explains."""
 TURNED_HUE = 0.25
@@ -220,6 +221,22 @@ def _residual(first: "_Colours", second: "_Colours") -> float:
     if _is_toned(first, second) or _is_toned(second, first):
         return 0.0
     return min(_unexplained(first, second), _unexplained(second, first))
+
+
+def is_recoloured(one: Signature, other: Signature) -> bool:
+    """Whether two pictures of one layout, the right way up, have other colours.
+
+    Stricter than `pixel_checks`: for a part of a picture it is all that tells two products of one
+    shape apart, and a copy of a part has the very colours of the part, or is grey or in one tint.
+    """
+    if _recoloured(one, other)[0]:
+        return True
+    first, second = _Colours.of(one), _Colours.of(other)
+    if _is_toned(first, second) or _is_toned(second, first):
+        return False
+    apart = float(np.abs(one.colour - other.colour).mean())
+    strength = float(np.abs(one.colour).mean() + np.abs(other.colour).mean())
+    return apart > OTHER_COLOURS * max(strength, GREY)
 
 
 def _recoloured(one: Signature, other: Signature) -> tuple[bool, float]:

@@ -5,7 +5,7 @@ import pytest
 from pictures import overlap, part, scene
 from PIL import Image
 
-from visavis.matching.correlation import Canvas, Sought, form, is_there, placed, refined
+from visavis.matching.correlation import Canvas, Sought, agreement, is_there, placed, refined
 from visavis.matching.signature import signature
 from visavis.types import RGB, Box
 
@@ -35,7 +35,7 @@ def test_a_closer_look_agrees_in_gradients_too_and_other_pictures_do_not(box: Bo
 
     def told(pixels: RGB) -> bool:
         place = refined(asked, pixels, placed(Sought(asked), Canvas.of(pixels)))
-        return is_there(place, form(asked, pixels, place))
+        return is_there(place, agreement(asked, pixels, place).form)
 
     assert told(whole)
     assert not told(other)
@@ -76,4 +76,4 @@ def test_a_sliver_and_a_dot_are_no_error() -> None:
     for pixels in (scene(1)[:1], scene(1)[:, :1], scene(1)[:1, :1]):
         place = placed(Sought(pixels), Canvas.of(scene(2)))
         assert np.isfinite(place.score)
-        assert np.isfinite(form(pixels, scene(2), place))
+        assert np.isfinite(agreement(pixels, scene(2), place).form)

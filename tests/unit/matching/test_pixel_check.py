@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 from visavis.drawn.gallery import write_gallery
 from visavis.evaluation.edits import edited
 from visavis.images.decode import decode
-from visavis.matching.pixel_check import PixelCheck, pixel_checks
+from visavis.matching.pixel_check import PixelCheck, is_recoloured, pixel_checks
 from visavis.matching.signature import BYTES, Signature, signature
 from visavis.types import RGB
 
@@ -124,3 +124,13 @@ def test_a_signature_survives_its_bytes() -> None:
     assert np.array_equal(made.colour, again.colour)
     with pytest.raises(ValueError, match="2592 bytes"):
         Signature.unpacked(b"short")
+
+
+def test_parts_in_other_colours_are_told_from_edited_ones() -> None:
+    shown = scene(3)
+    other = np.ascontiguousarray(shown[:, :, ::-1])  # red for blue
+    brighter = np.clip(shown.astype(np.float32) * 1.15 + 8, 0, 255).astype(np.uint8)
+    grey = np.repeat(shown.mean(axis=2, keepdims=True).astype(np.uint8), 3, axis=2)
+    assert is_recoloured(signature(shown), signature(other))
+    for changed in (shown, brighter, grey):
+        assert not is_recoloured(signature(shown), signature(changed))

@@ -27,7 +27,17 @@ from visavis.flows.anywhere.ways import COUNT, hung
 from visavis.flows.relation.judge import at_least, is_copy, verdict
 from visavis.store.aspects import AspectRows, has_aspects
 from visavis.store.base import VectorStore
-from visavis.types import RELATIONS, RGB, ImageTerm, Match, Query, RecordTerm, SearchResult, Vectors
+from visavis.types import (
+    RELATIONS,
+    RGB,
+    ImageTerm,
+    Match,
+    Query,
+    RecordTerm,
+    Relation,
+    SearchResult,
+    Vectors,
+)
 
 PARTS = "parts"
 """The aspect with the codes of the records' parts."""
@@ -162,7 +172,8 @@ def _match(one: Finding, judged: Mapping[str, Match]) -> Match:
     """A finding as people see it; what is known of the whole stays."""
     record, score = one.proposal.record, one.proposal.score
     whole = judged.get(record.id, Match(record, score, relation="other"))
-    relation = whole.relation if is_copy(whole) else "near_duplicate" if one.verified else None
+    found: Relation = "variant" if one.recoloured else "near_duplicate"
+    relation = whole.relation if is_copy(whole) else found if one.verified else None
     return replace(
         whole,
         score=max(score, whole.score),

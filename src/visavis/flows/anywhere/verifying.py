@@ -21,7 +21,7 @@ from visavis.matching.correlation import (
     Canvas,
     Place,
     Sought,
-    form,
+    agreement,
     is_there,
     placed,
     refined,
@@ -55,6 +55,8 @@ _CLOSER = 2 * READ  # by signatures in every second size, these are looked at in
 _TOGETHER = 16  # signatures that are correlated at a time: as many as stay in a core's cache
 _IN_TURN = 3  # files between two looks at whether there is more to be found
 
+WHOLE = 0.8  # of a record's picture; what takes as much of it is all of it
+
 Read = Callable[[ImageRecord], RGB | None]
 
 
@@ -66,6 +68,7 @@ class Finding:
     place: Place = NOWHERE
     """Of the picture in the record, or of the record in the picture where a part is asked for."""
     form: float = 0.0
+    recoloured: bool = False
     looked: bool = False
     """Whether the record's picture was read."""
     laid: LocalCheck | None = None
@@ -73,8 +76,15 @@ class Finding:
 
     @property
     def verified(self) -> bool:
-        """Whether what was found shows the same."""
-        return self.laid is not None or (self.looked and is_there(self.place, self.form))
+        """Whether what was found shows the same.
+
+        Not of pictures that lie on one another as wholes: what those are is told by comparing
+        wholes, more exactly than by correlation, which many products of one shape have.
+        """
+        if self.laid is not None:
+            return True
+        part = not self.proposal.in_record or _area(self.place.box) < WHOLE
+        return part and self.looked and is_there(self.place, self.form)
 
     @property
     def strength(self) -> float:
@@ -242,9 +252,9 @@ class Looking:
             mine, other = pixels, self._picture
             place = placed(Sought(pixels), self._large)
         if place.score < _HOPELESS:
-            return Finding(one, place, 0.0, looked=True)
+            return Finding(one, place, looked=True)
         place = refined(mine, other, place)
-        return Finding(one, place, form(mine, other, place), looked=True)
+        return Finding(one, place, *agreement(mine, other, place), looked=True)
 
     @cached_property
     def _small(self) -> Canvas:
@@ -253,6 +263,11 @@ class Looking:
     @cached_property
     def _large(self) -> Canvas:
         return Canvas.of(self._picture)
+
+
+def _area(box: Box) -> float:
+    left, top, right, bottom = box
+    return (right - left) * (bottom - top)
 
 
 def _any_verified(found: Sequence[Finding]) -> bool:

@@ -191,7 +191,7 @@ def open_page(browser: "Browser", site: Site) -> Iterator[OpenPage]:
         context.set_default_timeout(8000)
         contexts.append(context)
         page = context.new_page()
-        page.on("pageerror", lambda error: trouble.append(str(error)))
+        page.on("pageerror", lambda error: _met(str(error), trouble))
         page.on("console", lambda line: _noted(line.type, line.text, trouble))
         page.on("request", lambda request: _checked(request.url, base, trouble))
         page.goto(base + address)
@@ -206,6 +206,12 @@ def open_page(browser: "Browser", site: Site) -> Iterator[OpenPage]:
 def _checked(asked: str, base: str, trouble: list[str]) -> None:
     if not asked.startswith((base, "blob:", "data:")):
         trouble.append(f"asked {asked}")
+
+
+def _met(error: str, trouble: list[str]) -> None:
+    """A page that is left while it fetches what comes later has it break off."""
+    if "dynamically imported module" not in error:
+        trouble.append(error)
 
 
 def _noted(kind: str, text: str, trouble: list[str]) -> None:

@@ -34,6 +34,14 @@ class Facts:
     filling: bool = False
     """Whether a rebuild has not brought all vectors there yet."""
 
+    def moved(self, source: int, new: SourceRow) -> "Facts":
+        """With a source in another's place, which has its own last run or else takes that over."""
+        rows = (new if row.number == source else row for row in self.sources)
+        runs = dict(self.runs)
+        if (run := runs.pop(source, None)) is not None:
+            runs.setdefault(new.number, run)
+        return replace(self, sources=tuple({row.uri: row for row in rows}.values()), runs=runs)
+
     def to_properties(self) -> dict[str, str]:
         """As a collection's properties."""
         told = {

@@ -136,12 +136,7 @@ class MilvusStore:
         moved, client = 0, self._client
         for rows in client.walk(f"source == {source}", [*_OTHERS, "vector"], _ASKED):
             moved += self._moved(client, rows, old, new, below)
-
-        def renamed(facts: Facts) -> Facts:
-            rows = (new if row.number == source else row for row in facts.sources)
-            return replace(facts, sources=tuple({row.uri: row for row in rows}.values()))
-
-        self._kept.change(renamed)
+        self._kept.change(lambda facts: facts.moved(source, new))
         return moved
 
     def _moved(

@@ -167,7 +167,6 @@ async function start() {
   try {
     const [info, fields] = await Promise.all([getInfo(), getFields()]);
     asking.learn(info);
-    if (info.colours) setTimeout(async () => (await import("./later/colours.js")).offer(query, asking), page.state.terms.length ? 0 : 3e3);
     learn(info);
     filters.setFields(fields);
     showing.toolbar.setFields(fields);
@@ -180,6 +179,7 @@ async function start() {
     if (names(info)) byId("words").setAttribute("list", "known");
     await first;
     showing.told(info.records);
+    if (info.colours) setTimeout(async () => (await import("./later/colours.js")).offer(query, asking), page.state.terms.length ? 0 : 3e3);
     if (info.concepts) concepts();
     if (!managed) manage(info);
     managed = true;

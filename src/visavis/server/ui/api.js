@@ -142,9 +142,6 @@ export const getFields = async (where = []) =>
 export const getClasses = async (like, limit) =>
   (await get("classes", [["like", like], ["limit", String(limit)]])).classes;
 
-/** @param {string} id of a record @returns {Promise<Tag[]>} best first, as many as the model usually gives */
-export const getTags = async (id) => (await post("tag", { id })).tags;
-
 /** @param {string} id @returns {Promise<ImageRecord>} */
 export const getRecord = (id) => get(`images/${segment(id)}`);
 

@@ -179,6 +179,7 @@ async function start() {
     if (names(info)) byId("words").setAttribute("list", "known");
     await first;
     showing.told(info.records);
+    byId("colours").hidden = !info.colours; // its room is kept until they come
     if (info.colours) setTimeout(async () => (await import("./later/colours.js")).offer(query, asking), page.state.terms.length ? 0 : 3e3);
     if (info.concepts) concepts();
     if (!managed) manage(info);

@@ -95,9 +95,8 @@ let askAlone;
  * @param {import("../asking.js").Asking} asking
  */
 export function offer(query, asking) {
-  if (document.getElementById("colours")) return;
-  const row = el("div", { class: "colours", id: "colours", role: "group", "aria-label": "Colours of the picture" });
-  byId("stage").after(row);
+  if (askAlone) return;
+  const row = byId("colours");
   byId("shoot").before(picker("Search by colour", "icon-button by-colour", "#c01f2a", ask));
 
   /** A colour takes the place of that of the query, and joins its pictures and words. @param {string} value */

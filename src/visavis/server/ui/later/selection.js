@@ -7,7 +7,7 @@ import { titleOf } from "../records.js";
 import { csv, zip } from "./files.js";
 import { styled } from "./styles.js";
 
-await styled("selection.css");
+await Promise.all([styled("picks.css"), styled("selection.css")]);
 
 /** @typedef {import("../api.js").ImageRecord} ImageRecord */
 

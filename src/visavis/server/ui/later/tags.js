@@ -1,6 +1,6 @@
 /** Tags of a record: what the model sees in it, asked when somebody looks. */
 
-import { getTags } from "../api.js";
+import { post } from "../api.js";
 import { el } from "../dom.js";
 import { term } from "../state.js";
 
@@ -66,7 +66,7 @@ export class Tags {
     await new Promise((done) => setTimeout(done, SETTLED));
     if (this.wanted !== record.id) return [];
     try {
-      const found = await getTags(record.id);
+      const found = /** @type {Tag[]} best first */ ((await post("tag", { id: record.id })).tags);
       const likely = info.tags === "classes" ? found.filter(({ score }) => score >= LEAST) : found;
       const shown = likely.slice(0, SHOWN);
       this.known.set(record.id, shown);

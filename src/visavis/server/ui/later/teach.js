@@ -7,7 +7,7 @@ import { titleOf } from "../records.js";
 import { term } from "../state.js";
 import { styled } from "./styles.js";
 
-await styled("teach.css");
+await Promise.all([styled("picks.css"), styled("teach.css")]);
 
 /**
  * @typedef {import("../api.js").ImageRecord} ImageRecord

@@ -84,7 +84,17 @@ def keep_parts(
 ) -> "list[IndexReport]":
     """Keep the parts of pictures from now on, with those of the records there are, or drop them."""
     if keep:
-        return [index.aspects.keep("parts", allow_private=allow_private, progress=progress)]
+        made = 0
+
+        def told(name: str, done: int) -> None:
+            nonlocal made
+            made = done
+            progress(name, done)
+
+        report = index.aspects.keep("parts", allow_private=allow_private, progress=told)
+        many = "one image was" if made == 1 else f"{made:,} images were"
+        report.notes.append(f"{many} given parts, which later runs keep up")
+        return [report]
     if keep is not None:
         index.aspects.drop("parts")
     return []

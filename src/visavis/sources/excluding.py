@@ -52,10 +52,13 @@ class Exclusion:
             real = os.path.dirname(real)  # noqa: PTH120
         return False
 
-    def idle(self) -> list[str]:
-        """The globs that have matched nothing, nor can have: of what is below a folder left out."""
+    def notes(self, uri: str) -> list[str]:
+        """What to know of globs that have matched nothing in a source, nor can have.
+
+        Those of what lies below a folder that was left out can.
+        """
         return [
-            glob
+            f"{uri}: nothing matches {glob!r}, so --exclude left nothing out for it"
             for at, glob in enumerate(self._globs)
             if at not in self._met and not self._covered(self._forms[at])
         ]

@@ -92,7 +92,7 @@ def split(path: Path, spec: ModelSpec, threads: int | None, device: str) -> Spli
     try:
         made = _halves(path, spec, pool, threads, device)
         return made if made is not None and _is_sound(made, path, spec, threads, device) else None
-    except Exception:
+    except Exception:  # ONNX Runtime's errors share no base class; windows are looked at one by one
         return None
 
 

@@ -55,7 +55,7 @@ _CLOSER = 2 * READ  # by signatures in every second size, these are looked at in
 _TOGETHER = 16  # signatures that are correlated at a time: as many as stay in a core's cache
 _IN_TURN = 3  # files between two looks at whether there is more to be found
 
-WHOLE = 0.8  # of a record's picture; what takes as much of it is all of it
+WHOLE = 0.8  # of the larger picture; what takes as much of it is all of it
 
 Read = Callable[[ImageRecord], RGB | None]
 
@@ -83,7 +83,7 @@ class Finding:
         """
         if self.laid is not None:
             return True
-        part = not self.proposal.in_record or _area(self.place.box) < WHOLE
+        part = _area(self.place.box) < WHOLE
         return part and self.looked and is_there(self.place, self.form)
 
     @property
@@ -207,7 +207,7 @@ class Looking:
         first = [one for one in found if one.proposal.in_record][: WARPED * nothing]
         return [
             self._by_features(one)
-            if not one.verified and (one.proposal.copy or one in first)
+            if one.looked and not one.verified and (one.proposal.copy or one in first)
             else one
             for one in found
         ]
@@ -283,11 +283,12 @@ def _sought(one: Proposal, known: Signature) -> Sought:
 
 
 def _affordable(proposals: Sequence[Proposal]) -> list[Proposal]:
-    """As many of the proposals as may be read."""
+    """The proposals that may be read, the best first; one that is too large keeps none away."""
     left, kept = MOST_PIXELS, list[Proposal]()
     for one in proposals:
         jpeg = one.record.uri.lower().endswith((".jpg", ".jpeg"))
-        left -= one.record.width * one.record.height // (8 if jpeg else 1)
-        if left >= 0:
+        cost = one.record.width * one.record.height // (8 if jpeg else 1)
+        if cost <= left:
+            left -= cost
             kept.append(one)
     return kept

@@ -66,6 +66,8 @@ class Aspects:
         self._max_pixels = max_pixels
         self._guard = threading.Lock()
         self._makers: dict[tuple[str, str, int | None], Aspect] = {}
+        self._unread: set[tuple[str, str]] = set()
+        """Aspects and contents of pictures that could not be read: asked for once, until `keep`."""
 
     @property
     def kept(self) -> tuple[str, ...]:
@@ -119,6 +121,7 @@ class Aspects:
         Raises as `begin`; a picture that cannot be read is named in a note.
         """
         self.begin(*names)
+        self._unread.clear()
         return self.fill(allow_private, progress)
 
     def fill(self, allow_private: bool = False, progress: Progress | None = None) -> IndexReport:
@@ -156,8 +159,9 @@ class Aspects:
         finally:
             fetcher.close()
         if failed:
+            many = "a picture has" if len(failed) == 1 else f"{len(failed):,} pictures have"
             report.notes.append(
-                f"{len(failed)} pictures have no {name}, as they could not be read again: "
+                f"{many} no {name}, as reading again failed: "
                 + "; ".join(f"{one.uri} ({one.reason})" for one in failed[:_SHOWN])
                 + "; …" * (len(failed) > _SHOWN)
             )
@@ -170,11 +174,16 @@ class Aspects:
             hashes = [record.sha256 for record in block]
             known = store.aspects.held(name, hashes)
             values = {one.id: known[one.sha256] for one in block if one.sha256 in known}
-            new = [record for record in block if record.id not in values]
+            new = [
+                record
+                for record in block
+                if record.id not in values and (name, record.sha256) not in self._unread
+            ]
             work = partial(self._make, aspect=aspect, read=read)
             batches = list(ahead(new, work, self._jobs, f"visavis-{name}"))
             for batch in batches:
                 values |= batch.values
+            self._unread |= {(name, record.sha256) for record in new if record.id not in values}
             yield _Made(values, list(chain.from_iterable(batch.failed for batch in batches)))
 
     def _make(

@@ -48,7 +48,12 @@ def looked_for_anywhere(
 
 
 def _wants(result: SearchResult, query: Query, looking: Anywhere) -> bool:
-    """Whether parts are asked without being told to."""
+    """Whether parts are asked without being told to; not for a record, whose files are read then.
+
+    A question that names a record decodes nothing unless it is told to look anywhere.
+    """
+    if not isinstance(query.terms[0], ImageTerm):
+        return False
     plain = not (query.group_by or query.unique or query.count) and query.limit > 0
     return result.verdict == "none" and plain and looking.keeps_parts()
 

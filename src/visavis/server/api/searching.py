@@ -73,7 +73,8 @@ async def search(request: Request) -> Response:
         terms = [query_term(term, files, fetched) for term in named]
         return rank(index, seen(index, terms, state, job))
 
-    if any(term.is_picture for term in named):
+    # Looked for anywhere, a record's file is read as well, and those that may hold it.
+    if asked.anywhere or any(term.is_picture for term in named):
         return answer(await state.with_pictures(request, look))
     plain = [query_term(term, files, fetched) for term in named]
     return answer(await state.with_index(request, lambda index: rank(index, plain)))

@@ -66,11 +66,7 @@ class BucketSource:
 
     def notes(self) -> list[str]:
         """What the last walk has left out by its kind, and globs that nothing was left out for."""
-        idle = [
-            f"{self.uri}: nothing matches {glob!r}, so --exclude left nothing out for it"
-            for glob in self._excluded.idle()
-        ]
-        return [*self._left_out.notes(self.uri), *idle]
+        return [*self._left_out.notes(self.uri), *self._excluded.notes(self.uri)]
 
     def read(self, entry: Entry) -> bytes:
         """The bytes of a picture. Raises ImageUnreadableError, ObjectStorageError."""

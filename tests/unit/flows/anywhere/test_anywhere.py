@@ -9,7 +9,9 @@ from pictures import overlap, part, scene
 from PIL import Image
 
 from visavis import ImageIndex, ImageTerm, Query, RecordTerm
+from visavis.drawn.gallery import write_gallery
 from visavis.errors import UsageError
+from visavis.flows.anywhere import verifying
 from visavis.types import Box, SearchResult
 
 COUNT = 24
@@ -96,6 +98,36 @@ def test_a_picture_that_is_nowhere_is_called_so(index: ImageIndex) -> None:
     assert result.matches
     assert result.reason is not None
     assert not any(match.relation == "near_duplicate" for match in result.matches)
+
+
+def test_a_picture_too_large_to_be_read_keeps_none_of_the_others_away(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    large = Image.fromarray(scene(5))
+    large = large.resize((4 * large.width, 4 * large.height), Image.Resampling.BICUBIC)
+    large.save(tmp_path / "large.png")
+    monkeypatch.setattr(verifying, "MOST_PIXELS", large.width * large.height - 1)
+    with ImageIndex.create(tmp_path / "index", jobs=2) as both:
+        both.aspects.begin("parts")
+        both.add(tmp_path / "large.png", folder / "5.png")
+        found = both.search(part(scene(5), BOX), anywhere=True).matches
+    boxes = {Path(match.record.id).name: match.box for match in found}
+    assert boxes["5.png"] is not None
+    assert overlap(boxes["5.png"], BOX) > 0.9  # of what was read; a window is only around it
+
+
+def test_products_of_one_shape_are_no_copies_of_one_another(tmp_path: Path) -> None:
+    write_gallery(tmp_path / "shop")
+    drawn = tmp_path / "shop" / "images"
+    kinds = ("mug", "sneaker")
+    with ImageIndex.create(tmp_path / "index", jobs=2) as shop:
+        shop.aspects.begin("parts")
+        shop.add([str(path) for kind in kinds for path in sorted(drawn.glob(f"{kind}-*"))])
+        for kind in kinds:
+            result = shop.search(drawn / f"{kind}-01-front.jpg", anywhere=True, limit=64)
+            copies = [one for one in result.matches if one.relation in ("exact", "near_duplicate")]
+            assert copies
+            assert {Path(one.record.id).name[: len(kind) + 3] for one in copies} == {f"{kind}-01"}
 
 
 def test_where_nothing_else_is_found_parts_are_asked_by_themselves_and_that_is_said(

@@ -85,6 +85,21 @@ def test_a_picture_that_has_changed_gets_none_and_is_named(
     assert "red.png (it has changed since it was indexed)" in note
 
 
+def test_what_cannot_be_read_is_tried_once_by_runs_and_again_when_it_is_asked_for(
+    index: ImageIndex, photos: Path, draw: Draw
+) -> None:
+    index.add(photos / "blue.png", photos / "red.png")
+    index.aspects.begin("parts")
+    gone = (photos / "blue.png").rename(photos.parent / "away.png")
+    more = [draw(f"more/{at}.png", (at, 100, 9)) for at in range(2)]
+    notes = [index.add(path).notes for path in more]
+    assert "a picture has no parts" in notes[0][0]
+    assert notes[1] == []
+    gone.rename(photos / "blue.png")
+    assert index.aspects.keep("parts").notes == []
+    assert len(values(index)) == 4
+
+
 def test_what_is_dropped_is_gone_and_can_be_kept_again(index: ImageIndex, photos: Path) -> None:
     index.add(photos)
     index.aspects.keep("parts")

@@ -19,23 +19,7 @@ from torch import Tensor
 
 from visavis.embedders.base import unit_rows
 from visavis.embedders.words.table import TableWriter
-
-Colour = tuple[int, int, int]
-
-SHADES: dict[str, tuple[Colour, Colour]] = {
-    "red": ((205, 25, 30), (150, 20, 35)),
-    "orange": ((250, 130, 20), (225, 100, 30)),
-    "yellow": ((250, 220, 40), (230, 195, 60)),
-    "green": ((45, 150, 60), (60, 100, 50)),
-    "blue": ((35, 90, 200), (30, 45, 105)),
-    "purple": ((120, 50, 160), (85, 40, 110)),
-    "pink": ((250, 130, 180), (235, 60, 140)),
-    "brown": ((120, 75, 45), (85, 55, 35)),
-    "black": ((25, 25, 28), (45, 45, 48)),
-    "white": ((255, 255, 255), (240, 240, 236)),
-    "grey": ((140, 140, 143), (175, 175, 178)),
-}
-"""Eleven colours, the basic colour words of English (Berlin and Kay, 1969), in two shades each."""
+from visavis.matching.colour.names import SHADES, Colour
 
 ALIASES = {
     "gray": "grey",

@@ -8,7 +8,6 @@ import pytest
 from PIL import Image
 from recipes.visavis_s.colours import (
     ALIASES,
-    SHADES,
     ColourDirections,
     basic,
     chosen,
@@ -23,6 +22,7 @@ from recipes.visavis_s.semantic import Matrix
 from visavis.drawn.gallery import write_gallery
 from visavis.embedders.base import unit_rows
 from visavis.embedders.words.table import WordTable
+from visavis.matching.colour.names import SHADES
 
 
 def mean_colours(pictures: Sequence[Image.Image]) -> Matrix:

@@ -25,11 +25,15 @@ from benchmarks.pictures import draw_photos, files
 DIM = 448
 PICTURE = "indexing a picture of 1024 × 768 with visavis-s, its record's writing not counted"
 BYTES = "file of such a picture"
+UNITS = {"writing": "CPU seconds", "disk": "bytes", "memory": "bytes", "searching": "CPU seconds"}
+"""What is measured of each size."""
+FARTHEST = "the farthest size from the straight line"
 WRITE, DISK = "writing a record", "disk for a record"
 MEMORY = "memory of opening and searching, for a record more"
 MEMORY_FIXED = "memory of opening and searching, of however few records"
 SEARCH_FIXED, SEARCH = "a search, of however few records", "a search, for a million records more"
-HNSW_FIXED, HNSW = "a search in an HNSW graph, of a single vector", "the same, for each doubling"
+HNSW_FIXED = "a search in an HNSW graph: the constant of its line over doublings"
+HNSW = "a search in an HNSW graph, for each doubling"
 HNSW_BUILD = "adding a vector to an HNSW graph"
 _RECORDS = {
     "full": (10_000, 30_000, 100_000, 300_000, 1_000_000),
@@ -38,7 +42,8 @@ _RECORDS = {
 }
 _PICTURES = {"full": 600, "small": 200, "tiny": 8}
 _GRAPHS = {"full": (10_000, 80_000), "small": (5_000, 20_000), "tiny": (300, 600)}
-_SEARCHED_EXACTLY = 50_000
+SEARCHED_EXACTLY = 50_000
+"""Records, of which no approximate index is made."""
 _STRAIGHT = 1.3
 """How far a size may lie from the line, either way."""
 
@@ -55,7 +60,7 @@ for block in Clusters(count, dim).vectors():
     pass
 drawn = time.process_time() - started
 disk = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-print(json.dumps({"write": wrote - drawn, "disk": disk}))
+print(json.dumps({"writing": wrote - drawn, "disk": disk}))
 """
 
 _SEARCHING = """
@@ -73,7 +78,7 @@ def cpu(pictures):
     return (time.process_time() - started) / len(pictures)
 with GalleryIndex(SqliteStore(folder)) as index:
     cpu(asked[:10])
-    print(json.dumps({"search": cpu(asked[10:]), "memory": peak_kilobytes() * 1024}))
+    print(json.dumps({"searching": cpu(asked[10:]), "memory": peak_kilobytes() * 1024}))
 """
 
 _INDEXING = """
@@ -107,41 +112,46 @@ print(json.dumps({"decode": decode, "embed": embed, "whole": whole}))
 
 
 def run(size: Size, work: Path) -> Report:
-    """Shares of a record, and how straight the growth is."""
+    """What each size took, a record's share of it, and how straight the growth is."""
     report = Report("growth", size)
     counts = _RECORDS[size]
     found = [_of_records(work, count) for count in counts]
-    for stage, what, unit, scale in (
-        ("write", WRITE, "CPU µs", 1e6),
-        ("disk", DISK, "bytes", 1.0),
-        ("memory", MEMORY, "bytes", 1.0),
-        ("search", SEARCH, "CPU ms", 1e9),
-    ):
-        values = [one[stage] for one in found]
-        kept = [
-            at for at, count in enumerate(counts) if count > _SEARCHED_EXACTLY or size != "full"
+    for stage, unit in UNITS.items():
+        report.figures += [
+            Figure(at_size(stage, count), unit, [one[stage]])
+            for count, one in zip(counts, found, strict=True)
         ]
-        fixed, share, off = line([counts[at] for at in kept], [values[at] for at in kept])
-        report.figures.append(Figure(what, unit, [share * scale]))
-        if stage == "search":
-            report.figures.append(Figure(SEARCH_FIXED, unit, [fixed * 1e3]))
-        if stage == "memory":
-            report.figures.append(Figure(MEMORY_FIXED, unit, [fixed]))
-        if stage != "search":
-            bound = None if size == "tiny" else Bound(_STRAIGHT, of="value")
-            report.figures.append(
-                Figure(f"{what}: farthest from the line", "×", [off], bound=bound)
-            )
-        shown = ", ".join(f"{n:,}: {value:.4g}" for n, value in zip(counts, values, strict=True))
-        unit = "CPU seconds" if "CPU" in unit else "bytes"
-        report.notes.append(f"{what}, {unit} at each size: {shown}; fixed part {fixed:.3g}")
-    write = report.figures[0].value * 1e-6
+    shares = [_share(stage, size, counts, [one[stage] for one in found]) for stage in UNITS]
+    report.figures += [figure for some in shares for figure in some]
+    write = next(one.value for one in report.figures if one.what == WRITE) * 1e-6
     report.figures += [*_of_pictures(size, work, write), *_of_graphs(_GRAPHS[size])]
     report.notes.append(
         f"vectors of {DIM} dimensions; ids of 35 characters, two fields, both indexed; "
         "thumbnails not counted; HNSW: M 16, efConstruction 200, ef 64, inner product, by FAISS"
     )
     return report
+
+
+def at_size(stage: str, count: int) -> str:
+    """What a figure says of one size."""
+    return f"{stage}: {count:,} records"
+
+
+def _share(
+    stage: str, size: Size, counts: Sequence[int], values: Sequence[float]
+) -> Sequence[Figure]:
+    kept = [at for at, count in enumerate(counts) if count > SEARCHED_EXACTLY or size != "full"]
+    fixed, share, off = line([counts[at] for at in kept], [values[at] for at in kept])
+    bound = None if size == "tiny" or stage == "searching" else Bound(_STRAIGHT, of="value")
+    farthest = Figure(f"{stage}: {FARTHEST}", "×", [off], bound=bound)
+    if stage == "writing":
+        return [Figure(WRITE, "CPU µs", [share * 1e6]), farthest]
+    if stage == "disk":
+        return [Figure(DISK, "bytes", [share]), farthest]
+    if stage == "memory":
+        return [Figure(MEMORY, "bytes", [share]), Figure(MEMORY_FIXED, "bytes", [fixed]), farthest]
+    search = Figure(SEARCH, "CPU ms", [share * 1e9])
+    return [search, Figure(SEARCH_FIXED, "CPU ms", [fixed * 1e3]), farthest]
 
 
 def line(counts: Sequence[float], values: Sequence[float]) -> tuple[float, float, float]:

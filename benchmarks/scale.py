@@ -22,7 +22,7 @@ from benchmarks import bench_growth as growth
 
 MEASURED = Path(__file__).parent / "growth.json"
 PAGE = Path(__file__).parents[1] / "docs" / "scale.md"
-BEGIN, END = "<!-- begin: python -m benchmarks.scale -->", "<!-- end -->"
+BEGIN, END = "<!-- begin: {} of python -m benchmarks.scale -->", "<!-- end -->"
 _BATCH = 256
 _BATCHES = 8_000  # simulated at most; more of them take proportionally longer
 _JITTER = 0.3  # of the time of a batch or a question: standard deviation of its logarithm
@@ -65,8 +65,7 @@ class Costs:
     @classmethod
     def read(cls, path: Path = MEASURED) -> "Costs":
         """From the report of the benchmark `growth`."""
-        report = json.loads(path.read_text(encoding="utf-8"))
-        kept: dict[str, float] = {one["what"]: one["value"] for one in report["figures"]}
+        kept = figures(path)
         (build,) = (value for what, value in kept.items() if what.startswith(growth.HNSW_BUILD))
         return cls(
             kept[growth.PICTURE] * 1e-3,
@@ -78,6 +77,12 @@ class Costs:
             (kept[growth.HNSW_FIXED] * 1e-3, kept[growth.HNSW] * 1e-3),
             build * 1e-3,
         )
+
+
+def figures(path: Path = MEASURED) -> dict[str, float]:
+    """What the benchmark `growth` has measured, by the names of its figures."""
+    report = json.loads(path.read_text(encoding="utf-8"))
+    return {one["what"]: one["value"] for one in report["figures"]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +103,7 @@ class Milvus:
     diskann_memory: float = 0.125
     """Share of the vectors that DISKANN holds in memory: its documentation, PQCodeBudgetGBRatio."""
     diskann_reads: int = 100
-    """Pages of 4 KB that it reads for a question in a segment: a beam of 16, some six hops."""
+    """Pages of 4 KB that it reads for a question in a segment: an estimate, of six hops of 16."""
     page_read: float = 20e-6
     """Of one such page from an NVMe disk, read ahead, in seconds of a core."""
 
@@ -290,13 +295,45 @@ def _bytes(count: float) -> str:
     return f"{count / 1e6:.3g} MB"
 
 
+def growth_table(kept: dict[str, float]) -> str:
+    """What was measured of each size, and how far from straight it is."""
+    counts = sorted(
+        int(what.split()[1].replace(",", ""))
+        for what in kept
+        if what.startswith("writing: ") and what.endswith(" records")
+    )
+    lines = [
+        "| Records | Writing, processor time | On disk | Memory | A search, processor time |",
+        "| --: | --: | --: | --: | --: |",
+    ]
+    for count in counts:
+        write, disk, memory, search = (kept[growth.at_size(one, count)] for one in growth.UNITS)
+        cells = (f"{count:,}", f"{write:.3g} s", _bytes(disk), _bytes(memory))
+        lines.append(f"| {' | '.join(cells)} | {1e3 * search:.2g} ms |")
+    far = [kept[f"{stage}: {growth.FARTHEST}"] for stage in growth.UNITS]
+    told = (
+        f"Up to some {growth.SEARCHED_EXACTLY:,} records are searched exactly, in memory; from "
+        f"there on by an approximate index. Writing, disk and memory lie within "
+        f"{max(far[:3]) - 1:.0%} of a straight line, searches within {far[3] - 1:.0%}. Memory "
+        "counts mapped pages."
+    )
+    return "\n".join([*lines, "", told])
+
+
+def filled(page: str) -> str:
+    """The page with both tables as they are now."""
+    for name, made in (
+        ("plan", table(plans(Costs.read()))),
+        ("growth", growth_table(figures())),
+    ):
+        before, begin, rest = page.partition(BEGIN.format(name))
+        page = f"{before}{begin}\n\n{made}\n\n{END}{rest.partition(END)[2]}"
+    return page
+
+
 def main() -> int:
-    """Put the table into docs/scale.md."""
-    page = PAGE.read_text(encoding="utf-8")
-    before, _, rest = page.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    made = f"{before}{BEGIN}\n\n{table(plans(Costs.read()))}\n\n{END}{after}"
-    PAGE.write_text(made, encoding="utf-8")
+    """Put the tables into docs/scale.md."""
+    PAGE.write_text(filled(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
     return 0
 
 

@@ -7,11 +7,14 @@ facets = faceted(store).browse.facets()  # StoreUnsupportedError where there are
 ```
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple, Protocol, TypeGuard
+
+import numpy as np
+from numpy.typing import NDArray
 
 from visavis.errors import StoreUnsupportedError
 from visavis.store.base import ModelFacts, VectorStore
@@ -128,6 +131,10 @@ class TextAnswer(NamedTuple):
     """Whether these have all the words."""
 
 
+Again = Callable[[NDArray[np.int64], NDArray[np.floating]], NDArray[np.floating]]
+"""What to order records by, from their numbers (see `aspects`) and scores by looks: (n,) each."""
+
+
 class TextSearching(Protocol):
     """Finds records by their own text. Safe to use from threads."""
 
@@ -160,8 +167,12 @@ class TextSearching(Protocol):
         offset: int = 0,
         where: Filter | None = None,
         min_score: float | None = None,
+        again: Again | None = None,
     ) -> TextAnswer:
-        """Records by text and by looks; the score is that of looks, and every record has one."""
+        """Records by text and by looks; the score is that of looks, and every record has one.
+
+        `again` puts the first by looks in another order.
+        """
         ...
 
 

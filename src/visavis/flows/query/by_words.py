@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from visavis.errors import ModelUnknownError, TextUnsupportedError, UnknownWordError, UsageError
 from visavis.flows.query.group_by import FIRST, Block, folded, folds
+from visavis.flows.query.tinted import tinted
 from visavis.flows.query.vector import QueryVector, reason_for_nothing
 from visavis.store.capabilities import TextAnswer, WithText
 from visavis.store.text.own import MOST_WORDS, Words, words_of
@@ -72,9 +73,10 @@ def answer(
     least = asked.least(query.min_score)
     floor = None if least is None else asked.floor(least)
     sought = words if readable else Words(())
+    again = tinted(query.terms, store)
 
     def ask(limit: int, offset: int) -> TextAnswer:
-        return store.texts.fused(sought, asked.vector, limit, offset, query.where, floor)
+        return store.texts.fused(sought, asked.vector, limit, offset, query.where, floor, again)
 
     found, folding = _paged(query, store, ask)
     found = found._replace(matches=asked.scored(found.matches))

@@ -32,6 +32,9 @@ SAID = frozenset((*SHADES, *_SAID.split()))
 """Names that are colours in any text; *olive*, *tomato* and *snow* are things first."""
 
 _HEX = re.compile(r"#?(?:[0-9a-f]{6}|[0-9a-f]{3})")
+_WORD = re.compile(r"\w+")
+_NO_THINGS = frozenset(("in", "dark", "light", "pale", "bright", "deep"))
+_FEW = 3  # words: what they name is one thing, as a rule
 _NEAR = 4
 _SHOWN = 60  # characters of what is no colour
 
@@ -44,6 +47,20 @@ def said(text: str) -> str | None:
     """
     name = " ".join(text.casefold().split()).removeprefix("in ")
     return name if name in SAID else None
+
+
+def named(text: str) -> str | None:
+    """The colour of what a few words name, as *red shoes* do; None of a colour alone.
+
+    A longer text tells of more than one thing, and the colour may be that of any of them.
+
+    >>> named("Navy running shoes"), named("red"), named("a man in a red shirt")
+    ('navy', None, None)
+    """
+    words = _WORD.findall(text.casefold())
+    colours = [word for word in words if word in SAID]
+    things = [word for word in words if word not in SAID and word not in _NO_THINGS]
+    return colours[0] if len(colours) == 1 and things and len(words) <= _FEW else None
 
 
 def shades_of(text: str) -> Sequence[Colour]:

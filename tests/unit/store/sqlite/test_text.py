@@ -280,6 +280,15 @@ def test_the_fused_order_is_that_of_the_formula(filled: SqliteStore) -> None:
         assert match.why == expected
 
 
+def test_the_first_by_looks_may_be_put_in_another_order(filled: SqliteStore) -> None:
+    words, vector = asked("zeppelin"), query()
+    plain = filled.texts.fused(words, vector, COUNT).matches
+    turned = filled.texts.fused(words, vector, COUNT, again=lambda _, scores: -scores).matches
+    ids = [[match.record.id for match in matches] for matches in (plain, turned)]
+    assert ids[1] == ids[0][:100][::-1] + ids[0][100:]
+    assert {m.record.id: m.score for m in turned} == {m.record.id: m.score for m in plain}
+
+
 def test_without_words_in_any_text_looks_alone_answer(filled: SqliteStore) -> None:
     fused = filled.texts.fused(asked("zeppelin"), query(), 200).matches
     plain = ask(filled, query(), 200).matches

@@ -9,7 +9,7 @@ import numpy as np
 
 from visavis.errors import IndexLockedError, StoreError
 from visavis.store.base import DEPTH
-from visavis.store.capabilities import LOOKS, TextAnswer
+from visavis.store.capabilities import LOOKS, Again, TextAnswer
 from visavis.store.nearest.codes import dots
 from visavis.store.nearest.ranking import Fetch, Numbers, Ranking, Snapshot, rounded
 from visavis.store.sqlite.database import Database
@@ -123,16 +123,17 @@ class TextSearch:
         offset: int = 0,
         where: Filter | None = None,
         min_score: float | None = None,
+        again: Again | None = None,
     ) -> TextAnswer:
         """Records by both rankings; the score is that of looks, and every record has one.
 
-        Those that the text found and the first hundred by looks are fused, and the others follow by
-        looks. Equal ones come in order of id.
+        Those that the text found and the first hundred by looks, which `again` may put in another
+        order, are fused, and the others follow by looks. Equal ones come in order of id.
         """
         with self._db.reading() as connection:
             snapshot = self._snapshots.fresh_for(connection, vector)
             asked = self._read(connection, snapshot, words, where)
-            head = self._head(asked, vector, min_score)
+            head = self._head(asked, vector, min_score, again)
             count, end = len(head.ranking.numbers), offset + limit
             found = self._scored(
                 placed(connection, head.ranking, offset, min(end, count)), head, vector
@@ -144,11 +145,14 @@ class TextSearch:
             by_text = frozenset(asked.hits.found.numbers.tolist())
             return asked.answer([_match(one, words, by_text, head.seen) for one in found])
 
-    def _head(self, asked: _Asked, vector: Vectors, min_score: float | None) -> _Head:
+    def _head(
+        self, asked: _Asked, vector: Vectors, min_score: float | None, again: Again | None
+    ) -> _Head:
         looks = asked.snapshot.rank(vector, DEPTH, asked.selected, self._fetch)
         through = looks.tied(0, DEPTH).stop if len(looks.numbers) > DEPTH else DEPTH
         seen, near = looks.numbers[:through], looks.scores[:through]
-        numbers, keys = fused(asked.hits.found, ranked(seen, near))
+        order = near if again is None else again(seen, near)
+        numbers, keys = fused(asked.hits.found, ranked(seen, order))
         ranking = Ranking(numbers, keys)
         scores = dict(zip(seen.tolist(), near.tolist(), strict=True))
         if min_score is not None:

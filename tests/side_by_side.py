@@ -1,9 +1,10 @@
 """Runs all tests, in two processes on a half of the processors each: `make test`.
 
-A third one waits for servers for most of its time; it has what the others leave of all processors.
-Each has its own temporary folder, in memory where there is room: many tests only wait for the disk.
-The output of the first is shown as it comes, that of the others after it, and at the end a line as
-pytest writes it, of all. Not pytest-xdist: its workers hung once in a while as they started.
+Whichever is done takes the next of the units below. A third one waits for servers for most of its
+time; it has what the others leave of all processors. Each has its own temporary folder, in memory
+where there is room: many tests only wait for the disk. What the units print is shown one after the
+other, and at the end a line as pytest writes it, of all. Not pytest-xdist: its workers hung once in
+a while as they started.
 """
 
 import os
@@ -13,17 +14,20 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections import Counter, deque
 from pathlib import Path
 from typing import BinaryIO
 
 WAITING = ("tests/integration/milvus", "tests/integration/cluster")
-PARTS = (
-    ["tests/integration", "tests/browser", *(f"--ignore={path}" for path in WAITING)],
-    ["tests", "src", "--ignore=tests/integration", "--ignore=tests/browser"],
-    [*WAITING],
+APART = ("tests/integration/server", *WAITING)
+UNITS = (  # the longest first
+    ["tests/integration", *(f"--ignore={path}" for path in APART)],
+    ["tests/browser"],
+    ["tests/integration/server"],
+    ["tests/unit", "src"],
+    ["tests", *(f"--ignore=tests/{name}" for name in ("integration", "browser", "unit"))],
 )
-YIELDS = 5  # niceness of the third: a third of the weight of another process
+YIELDS = 5  # niceness of the third process: a third of the weight of another
 MEMORY = Path("/dev/shm")
 ROOM = 6e9  # bytes: more than twice what the tests leave there
 NOTHING_TO_RUN = 5  # exit code of pytest
@@ -32,27 +36,56 @@ _COUNT = re.compile(r"(\d+) (failed|passed|skipped|deselected|xfailed|warning|er
 
 
 def main(arguments: list[str]) -> int:
-    """Run all parts with these arguments for pytest; the larger of their exit codes."""
+    """Run all units with these arguments for pytest; the largest of their exit codes."""
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="visavis-tests-", dir=_place()) as folder:
-        logs = [Path(folder, f"{at}.log") for at in range(len(PARTS))]
-        running: list[subprocess.Popen[bytes]] = []
+        run = Run(Path(folder), arguments)
         try:
-            for part, log, cores in zip(PARTS, logs, [*_halves(), None], strict=True):
-                running.append(_started([*part, *arguments], log, cores))
-            for process, log in zip(running, logs, strict=True):
-                with log.open("rb") as output:
-                    while process.poll() is None:
-                        _show(output)
-                        time.sleep(0.2)
-                    _show(output)
+            for log in run.logs:
+                run.show(log)
         finally:
-            for process in running:
-                process.terminate()
-                process.wait()
-        sys.stdout.write(_total(logs, time.monotonic() - began) + "\n")
-    codes = [process.returncode for process in running]
+            run.stop()
+        sys.stdout.write(_total(run.logs, time.monotonic() - began) + "\n")
+    codes = [process.returncode for process in run.started.values()]
     return max(0 if code == NOTHING_TO_RUN else abs(code) for code in codes)
+
+
+class Run:
+    """Units that are running, and those that are still to be run."""
+
+    def __init__(self, folder: Path, arguments: list[str]) -> None:
+        self._arguments = arguments
+        self._waiting = deque(enumerate(UNITS))
+        self._lanes: list[tuple[set[int], subprocess.Popen[bytes] | None]]
+        self._lanes = [(cores, None) for cores in _halves()]
+        self.logs = [folder / f"{at}.log" for at in range(len(UNITS) + 1)]
+        last = self.logs[-1]
+        self.started = {last: _started([*WAITING, *arguments], last, None)}
+
+    def show(self, log: Path) -> None:
+        """Show what a unit prints until it is done; the others go on meanwhile."""
+        while log not in self.started:
+            self._go_on()
+        with log.open("rb") as output:
+            while self.started[log].poll() is None:
+                self._go_on()
+                _show(output)
+            _show(output)
+
+    def _go_on(self) -> None:
+        for at, (cores, process) in enumerate(self._lanes):
+            if self._waiting and (process is None or process.poll() is not None):
+                number, unit = self._waiting.popleft()
+                log = self.logs[number]
+                self.started[log] = _started([*unit, *self._arguments], log, cores)
+                self._lanes[at] = cores, self.started[log]
+        time.sleep(0.2)
+
+    def stop(self) -> None:
+        """End what is still running."""
+        for process in self.started.values():
+            process.terminate()
+            process.wait()
 
 
 def _place() -> Path | None:
@@ -62,7 +95,7 @@ def _place() -> Path | None:
 
 
 def _halves() -> list[set[int]]:
-    """The processors of each part; nothing where they cannot be shared out."""
+    """The processors of both processes; nothing where they cannot be shared out."""
     if not hasattr(os, "sched_getaffinity") or len(os.sched_getaffinity(0)) < 2:
         return [set(), set()]
     mine = sorted(os.sched_getaffinity(0))
@@ -70,7 +103,7 @@ def _halves() -> list[set[int]]:
 
 
 def _started(arguments: list[str], log: Path, cores: set[int] | None) -> subprocess.Popen[bytes]:
-    """Run a part on these processors (nothing: all); None: on what the others leave."""
+    """Run a unit on these processors (nothing: all); None: on what the others leave."""
     place = log.with_suffix("")
     own = [f"--basetemp={place}", "-o", f"cache_dir=.pytest_cache/{place.name}"]
     with log.open("wb") as output:

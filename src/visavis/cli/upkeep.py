@@ -92,8 +92,9 @@ def keep_parts(
             progress(name, done)
 
         report = index.aspects.keep("parts", allow_private=allow_private, progress=told)
-        many = "one image was" if made == 1 else f"{made:,} images were"
-        report.notes.append(f"{many} given parts, which later runs keep up")
+        if made:
+            many = "one record was" if made == 1 else f"{made:,} records were"
+            report.notes.append(f"{many} given parts, which later runs keep up")
         return [report]
     if keep is not None:
         index.aspects.drop("parts")

@@ -119,15 +119,13 @@ def test_a_picture_too_large_to_be_read_keeps_none_of_the_others_away(
 def test_products_of_one_shape_are_no_copies_of_one_another(tmp_path: Path) -> None:
     write_gallery(tmp_path / "shop")
     drawn = tmp_path / "shop" / "images"
-    kinds = ("mug", "sneaker")
     with ImageIndex.create(tmp_path / "index", jobs=2) as shop:
         shop.aspects.begin("parts")
-        shop.add([str(path) for kind in kinds for path in sorted(drawn.glob(f"{kind}-*"))])
-        for kind in kinds:
-            result = shop.search(drawn / f"{kind}-01-front.jpg", anywhere=True, limit=64)
-            copies = [one for one in result.matches if one.relation in ("exact", "near_duplicate")]
-            assert copies
-            assert {Path(one.record.id).name[: len(kind) + 3] for one in copies} == {f"{kind}-01"}
+        shop.add([str(path) for path in sorted(drawn.glob("mug-*"))])
+        result = shop.search(drawn / "mug-01-front.jpg", anywhere=True, limit=64)
+        copies = [one for one in result.matches if one.relation in ("exact", "near_duplicate")]
+        assert copies
+        assert {Path(one.record.id).name[:6] for one in copies} == {"mug-01"}
 
 
 def test_where_nothing_else_is_found_parts_are_asked_by_themselves_and_that_is_said(

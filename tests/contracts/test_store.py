@@ -170,6 +170,34 @@ def test_unseen_records_go_and_spared_ones_stay(store: VectorStore, source: int)
     assert {record.id for record in store.records()} == {"other", "new", "r00000", "r00001"}
 
 
+def test_of_records_that_are_all_met_none_goes(store: VectorStore, source: int) -> None:
+    other = store.source("folder", "/other").number
+    store.upsert(other, [some_record("other")], clustered(1, DIM))
+    store.upsert(source, numbered(5), clustered(5, DIM))
+    ids = [record.id for record in numbered(5)]
+    sweep = store.sweep(source)
+    sweep.known([*ids, "other", "new"])
+    sweep.seen(ids[:4])
+    store.upsert(source, [numbered(5)[4]], clustered(1, DIM))
+    store.upsert(source, [some_record("new")], clustered(1, DIM))
+    sweep.seen(["new"])
+    assert sweep.gone(lambda id, uri: False) == Gone(0, 0)
+    assert store.count() == 7
+
+
+def test_a_record_that_is_known_and_not_met_goes(store: VectorStore, source: int) -> None:
+    store.upsert(source, numbered(5), clustered(5, DIM))
+    ids = [record.id for record in numbered(5)]
+    sweep = store.sweep(source)
+    sweep.known(ids)
+    sweep.seen(ids[:4])
+    sweep.seen(ids[:4])
+    store.upsert(source, [some_record("new")], clustered(1, DIM))
+    sweep.known(["new"])
+    sweep.seen(["new"])
+    assert sweep.gone(lambda id, uri: False) == Gone(1, 0)
+
+
 def test_two_lost_copies_of_one_new_file_are_one_move(store: VectorStore, source: int) -> None:
     same = some_record("x")
     twins = [replace(same, id=id) for id in ("a", "b")]

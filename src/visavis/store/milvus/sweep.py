@@ -1,7 +1,7 @@
 """A run over one source of a collection: what was met, and what has gone."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from visavis.store.base import Gone, KnownRecord
 from visavis.store.fields import as_text
@@ -23,11 +23,14 @@ class MilvusSweep:
     ) -> None:
         self._client = client
         self._source = source
+        self._prefix = prefix
         self._among = among is not None
         chosen = "" if among is None else _among(among)
         self._own = both(f"source == {source}", below(prefix), chosen)
         self._met: set[str] = set()
         self._new: Counter[str] = Counter()
+        self._told: set[str] = set()  # ids of the source that were asked for, and are not met yet
+        self._own_met = 0
         self._count = client.count(self._own, strong=True)  # what other processes wrote, too
 
     @property
@@ -42,6 +45,11 @@ class MilvusSweep:
     def known(self, ids: Sequence[str]) -> dict[str, KnownRecord]:
         """What is known of these ids, of whatever source; unknown ones are left out."""
         rows = self._client.query(named("id", ids), _KNOWN) if ids else []
+        self._told.update(
+            row["id"]
+            for row in rows
+            if row["source"] == self._source and row["id"].startswith(self._prefix)
+        )
         return {
             row["id"]: KnownRecord(
                 row["source"] == self._source,
@@ -57,16 +65,26 @@ class MilvusSweep:
 
     def seen(self, ids: Sequence[str]) -> None:
         """Note that the source names these ids still: they are not gone."""
-        self._met.update(ids)
+        self._meet(ids)
 
     def wrote(self, records: Sequence[ImageRecord]) -> None:
         """Note that these were written meanwhile."""
         new = {record.id: record for record in records}
         self._new.update(r.sha256 for id, r in new.items() if id not in self._met)
-        self._met.update(new)
+        self._meet(new)
+
+    def _meet(self, ids: Collection[str]) -> None:
+        own = self._told.intersection(ids)
+        self._own_met += len(own - self._met)
+        self._told -= own
+        self._met.update(ids)
 
     def gone(self, spared: Callable[[str, str], bool], most: int | None = None) -> Gone:
         """Remove the source's records that were neither seen nor written since the sweep began."""
+        if not self._among and self._own_met == self._count:
+            # All that there were: no need to read them through. (Another process that adds as many
+            # meanwhile as have gone would leave these to the next run.)
+            return Gone(0, 0)
         leaving = [
             (row["id"], row["sha256"])
             for rows in self._client.walk(self._own, ["uri", "sha256"], _BLOCK)

@@ -78,6 +78,21 @@ def test_a_crop_is_placed_where_it_was_cut_out(explain: Callable[..., Explanatio
     assert 8 <= found.inliers <= found.matched
 
 
+@pytest.mark.parametrize("cut", [(64, 32, 288, 304), (160, 120, 280, 240)])
+def test_a_crop_is_placed_without_local_features_too(
+    explain: Callable[..., Explanation],
+    monkeypatch: pytest.MonkeyPatch,
+    cut: tuple[int, int, int, int],
+) -> None:
+    monkeypatch.setattr("visavis.flows.relation.explaining.has_opencv", lambda: False)
+    found = explain(lambda picture: picture.crop(cut))
+    assert (found.relation, found.verified) == ("near_duplicate", True)
+    assert found.box == pytest.approx([at / 320 for at in cut], abs=0.03)
+    assert found.inliers is None
+    found = explain(lambda picture: picture.crop(cut), "lamp-01-front")
+    assert found.relation != "near_duplicate"
+
+
 def test_a_record_is_to_another_what_a_search_says(drawn: Path, tmp_path: Path) -> None:
     pytest.importorskip("cv2")
     shutil.copytree(drawn / "images", tmp_path / "p")

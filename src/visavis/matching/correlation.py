@@ -37,6 +37,12 @@ CORRELATED, FORMED = 0.85, 0.35
 """From which correlation of brightness and of gradients on a picture is there. Chosen on crops of
 a quarter to a sixteenth of 160 photographs: one in twenty was missed, one of 400 others taken."""
 
+HOPELESS = 0.6
+"""A correlation that a closer look does not make enough."""
+
+WHOLE = 0.8
+"""Of the larger picture; what takes as much of it is all of it, and compared as a whole."""
+
 _AROUND = 0.15  # of a place's sides: how far around it is looked at again
 _FINER = (0.925, 0.95, 0.975, 1.0, 1.025, 1.05, 1.075)
 _WORSE = 0.1  # by so much less a closer look may agree, as it sees more
@@ -56,6 +62,12 @@ class Place:
     """Of the picture that was looked through, as fractions of its sides."""
     size: float = 0.0
     """The root of the area under it, of the longer side of that picture."""
+
+    @property
+    def area(self) -> float:
+        """The share of that picture under it."""
+        left, top, right, bottom = self.box
+        return (right - left) * (bottom - top)
 
 
 NOWHERE = Place(0.0, (0.0, 0.0, 1.0, 1.0))

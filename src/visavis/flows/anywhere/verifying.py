@@ -17,7 +17,9 @@ from visavis.flows.relation.judge import WARPED
 from visavis.matching.correlating_many import STEP, each_placed, placed_in_each
 from visavis.matching.correlation import (
     COARSE,
+    HOPELESS,
     NOWHERE,
+    WHOLE,
     Canvas,
     Place,
     Sought,
@@ -49,13 +51,9 @@ MOST_PIXELS = 100_000_000
 """What these may have together; a JPEG counts an eighth, as it is decoded smaller. What is beyond
 is not looked at: a question has a bound."""
 
-_HOPELESS = 0.6  # a correlation that a closer look does not make enough
-
 _CLOSER = 2 * READ  # by signatures in every second size, these are looked at in the others
 _TOGETHER = 16  # signatures that are correlated at a time: as many as stay in a core's cache
 _IN_TURN = 3  # files between two looks at whether there is more to be found
-
-WHOLE = 0.8  # of the larger picture; what takes as much of it is all of it
 
 Read = Callable[[ImageRecord], RGB | None]
 
@@ -83,7 +81,7 @@ class Finding:
         """
         if self.laid is not None:
             return True
-        part = _area(self.place.box) < WHOLE
+        part = self.place.area < WHOLE
         return part and self.looked and is_there(self.place, self.form)
 
     @property
@@ -251,7 +249,7 @@ class Looking:
         else:
             mine, other = pixels, self._picture
             place = placed(Sought(pixels), self._large)
-        if place.score < _HOPELESS:
+        if place.score < HOPELESS:
             return Finding(one, place, looked=True)
         place = refined(mine, other, place)
         return Finding(one, place, *agreement(mine, other, place), looked=True)
@@ -263,11 +261,6 @@ class Looking:
     @cached_property
     def _large(self) -> Canvas:
         return Canvas.of(self._picture)
-
-
-def _area(box: Box) -> float:
-    left, top, right, bottom = box
-    return (right - left) * (bottom - top)
 
 
 def _any_verified(found: Sequence[Finding]) -> bool:

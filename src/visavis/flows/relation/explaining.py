@@ -7,6 +7,16 @@ from typing import Any, NamedTuple
 
 from visavis.flows.relation.judge import Judge, is_copy
 from visavis.flows.relation.shown import Shown
+from visavis.matching.correlation import (
+    HOPELESS,
+    WHOLE,
+    Canvas,
+    Sought,
+    agreement,
+    is_there,
+    refined,
+)
+from visavis.matching.correlation import placed as placed_by_light
 from visavis.matching.local import (
     Corners,
     LocalCheck,
@@ -114,10 +124,15 @@ def explain(
     checked = _by_pixels(shown, mine, theirs)
     [match] = replace(judge, features=False).judged([Match(record, score)])
     placed = _by_features(mine, theirs)
+    mirrored, corners = _place(checked, placed)
+    part = None if corners else _by_correlation(mine, theirs)
     relation, verified = match.relation or "other", match.verified
-    if placed is not None and shown.record is None and not is_copy(match):
-        verified = True
-        relation = "near_duplicate" if is_same(placed.check) else relation
+    if shown.record is None and not is_copy(match):
+        verified = verified or placed is not None or part is not None
+        if part is not None:
+            relation = "variant" if part.recoloured else "near_duplicate"
+        elif placed is not None and is_same(placed.check):
+            relation = "near_duplicate"
     return Explanation(
         record,
         relation,
@@ -127,7 +142,8 @@ def explain(
         None if checked is None or checked.check.verdict == "unknown" else _agreeing(checked.check),
         None if placed is None else placed.check.inliers,
         None if placed is None else placed.matched,
-        *_place(checked, placed),
+        mirrored,
+        corners if part is None else part.corners,
         (time.perf_counter() - began) * 1000,
     )
 
@@ -141,6 +157,11 @@ class _Checked(NamedTuple):
 class _Placed(NamedTuple):
     check: LocalCheck
     matched: int
+
+
+class _Part(NamedTuple):
+    corners: Corners
+    recoloured: bool
 
 
 def _by_pixels(shown: Shown, mine: RGB | None, theirs: RGB | None) -> _Checked | None:
@@ -172,6 +193,21 @@ def _by_features(mine: RGB | None, theirs: RGB | None) -> _Placed | None:
         flipped = local_check(mirrored(own), other, mirrored=True)
         best = max(best, flipped, key=lambda check: (is_same(check), check.inliers))
     return _Placed(best, round(best.inliers / best.share) if best.share else 0)
+
+
+def _by_correlation(mine: RGB | None, theirs: RGB | None) -> _Part | None:
+    """Where the picture lies in the record as it is, but smaller: as a crop or in a collage."""
+    if mine is None or theirs is None:
+        return None
+    place = placed_by_light(Sought(mine), Canvas.of(theirs))
+    if place.score < HOPELESS:
+        return None
+    place = refined(mine, theirs, place)
+    form, recoloured = agreement(mine, theirs, place)
+    if place.area >= WHOLE or not is_there(place, form):
+        return None
+    left, top, right, bottom = place.box
+    return _Part(((left, top), (right, top), (right, bottom), (left, bottom)), recoloured)
 
 
 def _agreeing(check: PixelCheck) -> float:

@@ -87,13 +87,13 @@ def write_page() -> None:
 
 
 def all_reports() -> tuple[list[Report], ...]:
-    """Reports of searches by picture, words, training, relations, marks, and parts of pictures."""
-    names = ("words", "relations", "marks", "anywhere")
-    by_picture, by_words, related, marked, anywhere = (
+    """Reports of searches by picture and words, training, relations, marks, parts, subjects."""
+    names = ("words", "relations", "marks", "anywhere", "subjects")
+    by_picture, by_words, related, marked, anywhere, subjects = (
         [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]
         for folder in (RESULTS, *(RESULTS / name for name in names))
     )
-    return by_picture, by_words, training_reports(), related, marked, anywhere
+    return by_picture, by_words, training_reports(), related, marked, anywhere, subjects
 
 
 def _run(chosen: Set, data: Path, models: list[str], peer: str | None, work: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from benchmarks.anywhere_table import anywhere_section
 from benchmarks.marks_table import marks_section
 from benchmarks.relations_table import relations_section
+from benchmarks.subjects_table import subjects_section
 from benchmarks.training_table import training_section
 from benchmarks.words_table import words_section
 from visavis.evaluation.edits import ELEVEN
@@ -93,10 +94,11 @@ def table(
     related: Sequence[Report] = (),
     marked: Sequence[Report] = (),
     anywhere: Sequence[Report] = (),
+    subjects: Sequence[Report] = (),
 ) -> str:
     """The page; `words` are the reports of quality_words.py, `trained` of training_quality.py,
     `related` of relations.py, `marked` of marks.py,
-    `anywhere` of anywhere.py."""
+    `anywhere` of anywhere.py, `subjects` of subjects.py."""
     by_set: dict[str, dict[str, Report]] = defaultdict(dict)
     for report in reports:
         by_set[report["set"]][report["model"]["name"]] = report
@@ -113,6 +115,7 @@ def table(
     sections = (
         relations_section(related),
         anywhere_section(anywhere),
+        subjects_section(subjects),
         marks_section(marked),
         words_section(words),
         training_section(trained),

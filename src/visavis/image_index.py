@@ -41,6 +41,7 @@ from visavis.flows.relation.cuts import Cuts, settle
 from visavis.flows.relation.explaining import Explanation
 from visavis.flows.removing import remove, sweep
 from visavis.flows.shelving import Shelving
+from visavis.flows.subjects import Subjects
 from visavis.flows.tagging import Tagging
 from visavis.flows.workers.threads import Threads
 from visavis.images.decode import MAX_PIXELS
@@ -69,7 +70,7 @@ class ImageIndex(Contents):
     `index.tagging` finds words for pictures, and writes them to records (see `Tagging`);
     `index.duplicates` finds copies among the records (see `Duplicates`); `index.aspects` keeps
     more of them than vectors (see `Aspects`); `index.concept(name)` learns from marks what you mean
-    (see `Concept`).
+    (see `Concept`); `index.subjects` proposes parts of a picture to search with (see `Subjects`).
     All methods raise subclasses of VisavisError and nothing else on purpose; none prints.
     """
 
@@ -92,6 +93,7 @@ class ImageIndex(Contents):
         self.aspects = Aspects(
             store, self._model.embedder, self.writing, self._jobs, self._max_pixels
         )
+        self.subjects = Subjects(store, self.aspects, self._max_pixels)
         self._shelving = Shelving(store, options.get("files"))
         self.duplicates = Duplicates(
             store, self.writing, self._shelving.found, self._jobs, self._max_pixels

@@ -26,6 +26,7 @@ from visavis import (
     VisavisError,
     load_embedder,
 )
+from visavis.types import Subject
 
 
 def told(report: IndexReport) -> None:
@@ -72,6 +73,9 @@ def words(index: ImageIndex) -> None:
         assert_type(tag.score, float)
     assert_type(index.tagging.write(5, vocabulary=["dog", "cat"], progress=told), IndexReport)
     assert_type(index.tagging.made, bool)
+    subjects = index.subjects.of("query.jpg")
+    assert_type(subjects, tuple[Subject, ...])
+    index.search(ImageTerm("query.jpg", subjects[0].box))
 
 
 def records(index: ImageIndex, where: Filter) -> list[ImageRecord]:

@@ -38,6 +38,8 @@ class Abilities:
     """Whether a search can be steered toward them."""
     tags: Literal["classes", "words"] | None
     """What its tags are; None: it has none."""
+    subjects: bool
+    """Whether it can tell what pictures are about."""
 
     def check_text(self) -> None:
         """Raise TextUnsupportedError unless the model reads words."""
@@ -116,7 +118,7 @@ def _found_out(index: ImageIndex) -> Abilities:
     try:
         embedder = index.embedder(threads=1)
     except ModelUnknownError:
-        return Abilities(index.store.model().name, False, (), 0, (), False, None)
+        return Abilities(index.store.model().name, False, (), 0, (), False, None, False)
     side = class_side(embedder)
     labels = side.labels if side is not None else ()
     names = dict.fromkeys(name for label in labels for name in synonyms(label) if name)
@@ -129,6 +131,7 @@ def _found_out(index: ImageIndex) -> Abilities:
         class_names=tuple(names),
         class_search=side is not None and bends(side, embedder.name),
         tags=_tags(index),
+        subjects=index.subjects.offered,
     )
 
 

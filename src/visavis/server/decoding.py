@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from visavis.embedders.base import Embedder
 from visavis.errors import ImageUnreadableError
 from visavis.flows.relation.shown import term_picture
 from visavis.images.decode import cost
@@ -29,9 +28,10 @@ class Decoding:
         self._memory = memory
         self._room = Room(ROOM)
 
-    def query(self, terms: list[ImageTerm], embedder: Embedder, job: Job) -> list[ImageTerm]:
+    def query(self, terms: list[ImageTerm], side: int | None, job: Job) -> list[ImageTerm]:
         """The pictures of one question as pixels, which are all weighed before one is decoded.
 
+        `side` is the shorter side that is wanted of what they show; None: all there is.
         Raises ImageError, BodyTooLargeError when they have too many pixels together, and what the
         job raises.
         """
@@ -43,7 +43,7 @@ class Decoding:
             job.check()
             with self.room(term.image, job):
                 most = self._options.max_pixels
-                pixels, sha256 = term_picture(term, embedder.side, _no_url, most)
+                pixels, sha256 = term_picture(term, side, _no_url, most)
             found.append(ImageTerm(pixels, None, term.weight, sha256))
         return found
 

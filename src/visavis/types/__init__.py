@@ -133,6 +133,18 @@ class Tag(NamedTuple):
         return {"name": self.name, "score": round(self.score, 6)}
 
 
+class Subject(NamedTuple):
+    """Something that stands out in a picture, and may be what it is about."""
+
+    box: Box
+    score: float
+    """How much of all that stands out lies in the box: 0…1."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON shape of a subject."""
+        return {"box": [round(edge, 4) for edge in self.box], "score": round(self.score, 4)}
+
+
 @dataclass(frozen=True, slots=True)
 class Query:
     """Weighted terms, and which of the answers to show.

@@ -180,6 +180,7 @@ def test_info_tells_what_is_served_and_allowed(clients: Clients) -> None:
         "tags": None,
         "tagged": False,
         "colours": True,
+        "subjects": False,
         "concepts": 0,
         "read_only": True,
         "allow_urls": False,

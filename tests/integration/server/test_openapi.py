@@ -34,6 +34,7 @@ OPERATIONS = {
     ("DELETE", "/v1/concepts/{name}/marks/{id}"),
     ("POST", "/v1/search"),
     ("POST", "/v1/explain"),
+    ("POST", "/v1/subjects"),
     ("POST", "/v1/tag"),
     ("POST", "/v1/images"),
     ("DELETE", "/v1/images"),
@@ -45,9 +46,9 @@ def test_the_document_names_every_operation_with_examples(client: TestClient) ->
     shape = client.get("/openapi.json").json()
     named = {(m.upper(), path) for path, item in shape["paths"].items() for m in item}
     assert named == OPERATIONS
-    for name in ("SearchIn", "TagIn", "DecisionIn", "PlanIn", "MarksIn"):
+    for name in ("SearchIn", "SubjectsIn", "TagIn", "DecisionIn", "PlanIn", "MarksIn"):
         assert shape["components"]["schemas"][name]["examples"]
-    for path in ("/v1/search", "/v1/tag", "/v1/duplicates/scan"):
+    for path in ("/v1/search", "/v1/subjects", "/v1/tag", "/v1/duplicates/scan"):
         assert {} in shape["paths"][path]["post"]["security"]  # reading may need no key
     assert shape["components"]["securitySchemes"]
 
@@ -77,4 +78,4 @@ def test_no_request_gets_an_answer_that_is_not_documented(
         cwd=tmp_path,
     )
     assert done.returncode == 0, done.stdout[-6000:]
-    assert "Selected: 28/28" in done.stdout
+    assert "Selected: 29/29" in done.stdout

@@ -9,10 +9,11 @@ from visavis.embedders.base import Embedder, embed, unit_rows
 from visavis.embedders.blocks import visual_part
 from visavis.embedders.folder import OnnxEmbedder
 from visavis.embedders.parts.codes import BITS, Codes, codes
-from visavis.embedders.parts.split import LARGER, SplitNetwork, split
+from visavis.embedders.parts.salience import BLANKS, Blank, subjects
+from visavis.embedders.parts.split import LARGER, SplitNetwork, seems_to_split, split
 from visavis.embedders.parts.windows import WINDOWS
 from visavis.images.decode import crop
-from visavis.types import RGB, Vectors
+from visavis.types import RGB, Subject, Vectors
 
 _METHOD = 1  # of another number, codes cannot be compared
 
@@ -29,6 +30,7 @@ class PartsEmbedder:
         self._guard = threading.Lock()
         self._tried = False
         self._network: SplitNetwork | None = None
+        self._blank: Blank | None = None
 
     @property
     def network(self) -> SplitNetwork | None:
@@ -41,6 +43,14 @@ class PartsEmbedder:
                     self._network = split(path, model.spec, model.threads, model.device)
                 self._tried = True
             return self._network
+
+    @property
+    def seems_to_split(self) -> bool:
+        """Whether the model's network looks as if it had halves; it is not opened for that."""
+        model = self.embedder
+        if not isinstance(model, OnnxEmbedder):
+            return False
+        return seems_to_split(model.folder / model.spec.file, model.spec)
 
     @property
     def made_by(self) -> str:
@@ -66,3 +76,13 @@ class PartsEmbedder:
         """The codes of the windows of some pictures: (n, 14, 32)."""
         found = [codes(self.vectors(picture)) for picture in pictures]
         return np.array(found, np.uint8).reshape(len(found), len(WINDOWS), BITS // 8)
+
+    def subjects(self, picture: RGB) -> list[Subject]:
+        """Up to three boxes around what stands out; none where the network has no halves."""
+        network = self.network
+        if network is None:
+            return []
+        if self._blank is None:  # two threads may both find it out, and find the same
+            grey = [np.full((8, 8, 3), level, np.uint8) for level in BLANKS]
+            self._blank = Blank.of(network.maps(grey))
+        return subjects(network.maps([picture])[0], self._blank)

@@ -29,6 +29,7 @@ LARGER = 2
 """How many times larger than for its vector a picture is looked at."""
 
 _POOLING = {"GlobalAveragePool", "ReduceMean"}
+_SQUARES = {"Pow", "Mul"}
 _AGREE = 0.98  # cosine of what the halves and what the whole network makes of a picture
 _PROBE = 64  # pixels a side of the picture that this is tried with
 
@@ -94,6 +95,25 @@ def split(path: Path, spec: ModelSpec, threads: int | None, device: str) -> Spli
         return made if made is not None and _is_sound(made, path, spec, threads, device) else None
     except Exception:  # ONNX Runtime's errors share no base class; windows are looked at one by one
         return None
+
+
+def seems_to_split(path: Path, spec: ModelSpec) -> bool:
+    """Whether a network looks as if `split` could take it apart; it is not opened for that.
+
+    Raises ModelError where the file cannot be read.
+    """
+    graph = read_graph(path)
+    pool = _pooling(graph, spec.output)
+    if pool is None or spec.pool != "none" or spec.preprocess.layout != "NCHW":
+        return False
+    return not any(_is_of_a_norm(pool, node) for node in graph.nodes)
+
+
+def _is_of_a_norm(pool: Node, node: Node) -> bool:
+    """Whether a mean is one of those that a layer norm is made of: x - mean(x), and mean(…²)."""
+    (mean,), about = pool.outputs, pool.inputs[0]
+    centred = node.op == "Sub" and tuple(node.inputs) == (about, mean)
+    return centred or (node.op in _SQUARES and about in node.outputs)
 
 
 def _pooling(graph: Graph, output: str) -> Node | None:

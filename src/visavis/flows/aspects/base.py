@@ -43,18 +43,18 @@ class Parts:
     """The codes of the windows of pictures; see `visavis.embedders.parts`."""
 
     def __init__(self, embedder: Embedder) -> None:
-        self._looking = PartsEmbedder(embedder)
+        self.looking = PartsEmbedder(embedder)
         self.size = len(WINDOWS) * BITS // 8
-        self.side = self._looking.side
+        self.side = self.looking.side
 
     @property
     def made_by(self) -> str:
         """The way, and the model."""
-        return self._looking.made_by
+        return self.looking.made_by
 
     def of(self, pictures: Sequence[RGB]) -> NDArray[np.uint8]:
         """The codes of each picture's windows, one after the other: (n, 448)."""
-        return self._looking.codes(pictures).reshape(len(pictures), self.size)
+        return self.looking.codes(pictures).reshape(len(pictures), self.size)
 
 
 MAKERS: Mapping[str, Callable[[Embedder], Aspect]] = {PARTS: Parts}

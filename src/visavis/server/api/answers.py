@@ -154,6 +154,23 @@ class TagsOut(BaseModel):
     took_ms: float
 
 
+class SubjectOut(BaseModel):
+    """Something that stands out in a picture."""
+
+    box: tuple[float, float, float, float] = Field(
+        description="Left, top, right, bottom as fractions of the picture: the box of a search.",
+        examples=[[0.12, 0.3, 0.55, 0.9]],
+    )
+    score: float = Field(description="How much of all that stands out lies in the box: 0 to 1.")
+
+
+class SubjectsOut(BaseModel):
+    """What a picture seems to be about, most first; there may be nothing."""
+
+    subjects: list[SubjectOut]
+    took_ms: float
+
+
 class ClassesOut(BaseModel):
     """Names of classes that a search can be steered toward."""
 
@@ -221,6 +238,7 @@ class InfoOut(BaseModel):
     )
     tagged: bool = Field(description="Whether the records have the field tags of `index --tag`.")
     colours: bool = Field(description="Whether the colours of records can be asked for.")
+    subjects: bool = Field(description="Whether the model proposes parts of pictures.")
     concepts: int = Field(description="How many there are, see /v1/concepts.")
     read_only: bool
     allow_urls: bool

@@ -11,7 +11,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from visavis.server.api.schemas import MOST_TERMS, ExplanationIn, SearchIn, TagIn
+from visavis.server.api.schemas import MOST_TERMS, ExplanationIn, SearchIn, SubjectsIn, TagIn
 from visavis.server.refusals import BadRequestError, InvalidError, MediaTypeError
 
 REPEATABLE = frozenset(("where", "keep"))
@@ -64,6 +64,11 @@ async def read_tag(request: Request) -> tuple[TagIn, list[bytes]]:
 async def read_explain(request: Request) -> tuple[ExplanationIn, list[bytes]]:
     """The same for an explanation."""
     return await _read_query(request, ExplanationIn)
+
+
+async def read_subjects(request: Request) -> tuple[SubjectsIn, list[bytes]]:
+    """The same for subjects."""
+    return await _read_query(request, SubjectsIn)
 
 
 async def _read_query(request: Request, model: type[M]) -> tuple[M, list[bytes]]:

@@ -115,6 +115,7 @@ async def show_info(request: Request, _: Annotated[NoParams, Query()]) -> Respon
             "tags": known.tags,
             "tagged": index.tagging.made,
             "colours": has_aspects(store) and colours_kept(store),
+            "subjects": known.subjects,
             "concepts": len(index.concepts),
             "read_only": not options.writable,
             "allow_urls": options.allow_urls,

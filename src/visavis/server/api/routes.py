@@ -19,6 +19,7 @@ from visavis.server.api import (
     pictures,
     schemas,
     searching,
+    subjects,
     tags,
     writing,
 )
@@ -50,6 +51,7 @@ _TAGS = {"images": "images", "fields": "images", "search": "search", "tag": "tag
 _TAGS |= {
     "classes": "tags",
     "explain": "search",
+    "subjects": "search",
     "duplicates": "duplicates",
     "concepts": "concepts",
 }
@@ -79,6 +81,7 @@ def add(app: FastAPI) -> None:
     for path, ask, shape, query in (
         ("/v1/search", searching.search, answers.SearchOut, "SearchIn"),
         ("/v1/explain", explaining.explain, answers.ExplainOut, "ExplanationIn"),
+        ("/v1/subjects", subjects.propose, answers.SubjectsOut, "SubjectsIn"),
         ("/v1/tag", tags.tag_picture, answers.TagsOut, "TagIn"),
     ):
         body = {
@@ -118,7 +121,12 @@ def describe(app: FastAPI, bodies: Sequence[type[BaseModel]]) -> None:
     def openapi() -> dict[str, Any]:
         shape = plain()
         components = shape.setdefault("components", {})
-        known: list[type[BaseModel]] = [schemas.SearchIn, schemas.ExplanationIn, schemas.TagIn]
+        known: list[type[BaseModel]] = [
+            schemas.SearchIn,
+            schemas.ExplanationIn,
+            schemas.SubjectsIn,
+            schemas.TagIn,
+        ]
         for model in (*known, *bodies):
             query = model.model_json_schema(ref_template="#/components/schemas/{model}")
             components["schemas"] |= query.pop("$defs", {}) | {model.__name__: query}

@@ -202,12 +202,8 @@ class SearchIn(_Typed):
     ] = "both"
 
 
-class TagIn(_Typed):
-    """What to find tags for: a picture (image, url, or the file of a multipart body) or an id."""
-
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{"id": "sneaker-01-front", "limit": 5}]}
-    )
+class PictureIn(_Typed):
+    """A picture (image, url, or the file of a multipart body) or the id of a record."""
 
     image: Annotated[str | None, Field(description="The bytes of an image file in base64.")] = None
     url: Annotated[
@@ -215,6 +211,21 @@ class TagIn(_Typed):
         Field(max_length=4000, description="An http(s) URL; only where the server allows it."),
     ] = None
     id: Annotated[str | None, Field(max_length=4000, description="A record of the index.")] = None
+
+
+class SubjectsIn(PictureIn):
+    """What to find subjects in: a picture or the id of a record."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"id": "sneaker-01-front"}]})
+
+
+class TagIn(PictureIn):
+    """What to find tags for: a picture or the id of a record."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"id": "sneaker-01-front", "limit": 5}]}
+    )
+
     box: Annotated[
         PartOfPicture | None, Field(description="The part of the picture: as for a search.")
     ] = None

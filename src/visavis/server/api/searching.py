@@ -20,7 +20,7 @@ from visavis.images.metadata import GPS
 from visavis.matching.colour.names import said, shades_of
 from visavis.server.api.bodies import read_search
 from visavis.server.api.rendering import answer, record_id, search_shape, visible
-from visavis.server.api.schemas import SearchIn, SimilarParams, TermIn
+from visavis.server.api.schemas import PictureIn, SearchIn, SimilarParams, TermIn
 from visavis.server.edge.admission import too_large
 from visavis.server.pool import Job
 from visavis.server.refusals import ForbiddenError, InvalidError
@@ -102,12 +102,17 @@ def _by(asked: SearchIn, state: State) -> By:
 
 
 def seen(index: ImageIndex, terms: Sequence[Term], state: State, job: Job) -> list[Term]:
+    """Terms whose pictures are pixels now, as large as the model wants them; see `with_pixels`."""
+    return with_pixels(terms, index.embedder(state.cores_for_one()).side, state, job)
+
+
+def with_pixels(terms: Sequence[Term], side: int | None, state: State, job: Job) -> list[Term]:
     """Terms whose pictures are pixels now. Raises ImageError, and what the job raises."""
     pictures = [shown for term in terms if (shown := _picture(term)) is not None]
     began = time.perf_counter()
-    decoded = iter(state.decoding.query(pictures, index.embedder(state.cores_for_one()), job))
+    decoded = iter(state.decoding.query(pictures, side, job))
     state.metrics.stage("decode", time.perf_counter() - began)
-    return [_with_pixels(term, decoded) for term in terms]
+    return [_decoded(term, decoded) for term in terms]
 
 
 def _picture(term: Term) -> ImageTerm | None:
@@ -116,7 +121,7 @@ def _picture(term: Term) -> ImageTerm | None:
     return shown if isinstance(shown, ImageTerm) else None
 
 
-def _with_pixels(term: Term, decoded: Iterator[ImageTerm]) -> Term:
+def _decoded(term: Term, decoded: Iterator[ImageTerm]) -> Term:
     if _picture(term) is None:
         return term
     return replace(term, colour=next(decoded)) if isinstance(term, ColourTerm) else next(decoded)
@@ -204,6 +209,21 @@ def from_base64(text: str) -> bytes:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
         raise InvalidError(f"image is not base64 ({error})") from error
+
+
+async def one_picture(asked: PictureIn, files: Sequence[bytes], state: State) -> bytes | None:
+    """The picture that a body has or names; None: it names a record.
+
+    Raises InvalidError unless there is exactly one, and what `fetch_all` raises.
+    """
+    given = sum(value is not None for value in (asked.image, asked.url, asked.id)) + len(files)
+    if given != 1:
+        raise InvalidError(f"give exactly one of image, url, id and a file, not {given}")
+    if files:
+        return files[0]
+    if asked.url is not None:
+        return (await fetch_all(state, [asked.url]))[asked.url]
+    return None if asked.image is None else from_base64(asked.image)
 
 
 async def fetch_all(state: State, urls: Sequence[str]) -> dict[str, bytes]:

@@ -14,7 +14,7 @@ from visavis.server.api.bodies import read_tag
 from visavis.server.api.pictures import gone, with_picture
 from visavis.server.api.rendering import answer
 from visavis.server.api.schemas import ClassesParams, TagIn
-from visavis.server.api.searching import fetch_all, from_base64, seen
+from visavis.server.api.searching import one_picture, seen
 from visavis.server.pool import Job
 from visavis.server.refusals import InvalidError, NotReadyError, told_reason
 from visavis.server.state import State, state_of
@@ -26,11 +26,8 @@ async def tag_picture(request: Request) -> Response:
     """Words for what a picture, a part of one, or a record shows; best first."""
     state = state_of(request)
     asked, files = await read_tag(request)
-    given = sum(value is not None for value in (asked.image, asked.url, asked.id)) + len(files)
-    if given != 1:
-        raise InvalidError(f"give exactly one of image, url, id and a file, not {given}")
-    if asked.id is None:
-        data = await _sent(asked, files, state)
+    data = await one_picture(asked, files, state)
+    if data is not None:
 
         def work(index: ImageIndex, job: Job) -> dict[str, Any]:
             state.abilities.of(index).check_tags()
@@ -41,15 +38,7 @@ async def tag_picture(request: Request) -> Response:
         return answer(await state.with_pictures(request, work))
     if asked.box is not None:
         raise InvalidError("a box needs a picture to be a part of")
-    return answer(await _of_record(request, asked.id, asked, state))
-
-
-async def _sent(asked: TagIn, files: list[bytes], state: State) -> bytes:
-    if files:
-        return files[0]
-    if asked.url is not None:
-        return (await fetch_all(state, [asked.url]))[asked.url]
-    return from_base64(asked.image or "")
+    return answer(await _of_record(request, asked.id or "", asked, state))
 
 
 async def _of_record(request: Request, id: str, asked: TagIn, state: State) -> dict[str, Any]:

@@ -27,7 +27,7 @@ OPEN = frozenset(
 )
 """What needs no key."""
 
-ASKING = frozenset(("/v1/search", "/v1/explain", "/v1/tag", "/v1/duplicates/scan"))
+ASKING = frozenset(("/v1/search", "/v1/explain", "/v1/subjects", "/v1/tag", "/v1/duplicates/scan"))
 """What is sent a body and changes nothing: reading is enough for it."""
 
 _SAFE = frozenset(("GET", "HEAD", "OPTIONS"))

@@ -165,7 +165,7 @@ const listing = (given, where) => [
 ];
 
 /**
- * @param {"search"|"explain"} path
+ * @param {"search"|"explain"|"subjects"} path
  * @param {object} query the JSON of it
  * @param {Blob[]} uploads the files that its terms point to with `upload`
  * @param {AbortSignal} [signal]

@@ -180,7 +180,7 @@ async function start() {
     await first;
     showing.told(info.records);
     byId("colours").hidden = !info.colours; // its room is kept until they come
-    if (info.colours) setTimeout(async () => (await import("./later/colours.js")).offer(query, asking), page.state.terms.length ? 0 : 3e3);
+    setTimeout(async () => (await import("./later/offers.js")).offer(info, query, asking), page.state.terms.length ? 0 : 3e3);
     if (info.concepts) concepts();
     if (!managed) manage(info);
     managed = true;

@@ -20,10 +20,10 @@ const HELP =
 const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 
 /** @param {Box} box @returns {string} for screen readers */
-export function describeBox([left, top, right, bottom]) {
+export function placeOf([left, top, right, bottom]) {
   const share = (/** @type {number} */ part) => `${Math.round(part * 100)} %`;
   return (
-    `Part of the picture: ${share(left)} from the left, ${share(top)} from the top, ` +
+    `${share(left)} from the left, ${share(top)} from the top, ` +
     `${share(right - left)} wide, ${share(bottom - top)} high`
   );
 }
@@ -79,7 +79,7 @@ export class PartBox {
     this.element.hidden = this.box === null;
     if (!this.box) return;
     const [left, top, right, bottom] = this.box;
-    this.element.setAttribute("aria-label", describeBox(this.box));
+    this.element.setAttribute("aria-label", `Part of the picture: ${placeOf(this.box)}`);
     Object.assign(this.element.style, {
       left: `${left * 100}%`,
       top: `${top * 100}%`,

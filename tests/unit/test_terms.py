@@ -226,6 +226,21 @@ def test_colours_stand_among_the_words_of_a_text(files: Path) -> None:
     assert as_terms("text:colour:red") == (TextTerm("colour:red"),)
 
 
+@pytest.mark.parametrize("sign", ["-", "- "])
+def test_colours_in_one_argument_are_those_of_several(files: Path, sign: str) -> None:
+    together = parse_terms([f"big mug {sign}colour:red"])
+    assert together == parse_terms(["big", "mug", "-", "colour:red"])
+    assert parse_terms(["a.jpg", "-", "mug colour:red"])[1:] == (
+        TextTerm("mug", -1.0),
+        ColourTerm("red", -1.0),
+    )
+
+
+def test_pictures_in_one_argument_are_refused_with_how_to_write_them(files: Path) -> None:
+    with pytest.raises(ImageUnreadableError, match=r"an argument each: \./a\.jpg - \./b\.jpg"):
+        parse_terms(["a.jpg - b.jpg"])
+
+
 def test_what_is_no_colour_is_refused(files: Path) -> None:
     with pytest.raises(UsageError, match="'rde' is no colour; did you mean red"):
         parse_terms(["colour:rde"])

@@ -3,6 +3,7 @@
 import contextlib
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -35,6 +36,8 @@ NOTHING = "nothing to search for; give a picture, id:ID, concept:NAME, or words"
 _WEIGHTED = re.compile(r"(?P<weight>\d+(?:\.\d*)?|\.\d+):(?P<rest>.+)", re.DOTALL)
 _STANDARD_INPUT = re.compile(r"(?:(?P<weight>\d+(?:\.\d*)?|\.\d+):)?-")
 _LEFT_OUT = re.compile(r"(?:(?<=\s)|\A)-(?=[^\W\d_])(\S+)")
+_SIGNS = re.compile(r"(?:(?<=\s)|\A)([+-])\s+(?=(?:(?:\d+(?:\.\d*)?|\.\d+):)?[^\W\d_])")
+"""A sign by itself between words: not the hyphen of *size 9 - 11*."""
 _WORDS = "text:"
 _NAMED: Mapping[str, Callable[[str, float], Term]] = {
     "id": RecordTerm,
@@ -42,8 +45,11 @@ _NAMED: Mapping[str, Callable[[str, float], Term]] = {
 }
 """Terms that begin with what they are."""
 _COLOUR = re.compile(r"colou?r:(?P<rest>.*)", re.IGNORECASE | re.DOTALL)
-_COLOUR_WORD = re.compile(r"(?<!\S)(-?)((?:(?:\d+(?:\.\d*)?|\.\d+):)?colou?r:\S+)", re.IGNORECASE)
+_COLOUR_WORD = re.compile(
+    r"(?<!\S)((?:-\s*)?)((?:(?:\d+(?:\.\d*)?|\.\d+):)?colou?r:\S+)", re.IGNORECASE
+)
 _PATH = re.compile(r"\.{0,2}[/\\]|~[\w.-]*/|[A-Za-z]:[/\\]")  # ./ ../ / ~/ ~anna/ C:\ \\server\
+_SEVERAL = re.compile(r"\S\s+[+-]\s+\S")
 _OTHER_URL = re.compile(r"[a-z][a-z0-9+.-]*://\S|data:image/", re.IGNORECASE)
 _OTHERS = (
     ".jxl .jp2 .psd .svg .ico .raw .cr2 .cr3 .nef .arw .dng .raf .orf .rw2 .pdf .mp4 .mov .zip"
@@ -92,9 +98,10 @@ def _one_word(text: str, weight: float) -> Term:
     if _OTHER_URL.match(text):
         raise ImageUnreadableError(text, "visavis reads http(s), s3, gs and file URLs alone")
     if text.lower().rstrip().endswith(_ENDINGS) or _in_a_folder(text):
-        raise ImageUnreadableError(
-            text, f"there is no such file; if these are words, write text:{text}"
-        )
+        hint = f"if these are words, write text:{text}"
+        if _SEVERAL.search(text):
+            hint = "several terms are an argument each: ./a.jpg - ./b.jpg"
+        raise ImageUnreadableError(text, f"there is no such file; {hint}")
     return _words(text, weight)
 
 
@@ -191,21 +198,39 @@ def parse_terms(
 
 
 def spelled_out(terms: Sequence[Term]) -> tuple[Term, ...]:
-    """The same, a word with a minus before it being a term of its own, as people know it.
+    """The same, what has a minus before it being a term of its own, as people know it.
+
+    A minus on a word is about that word, and one by itself about all up to the next sign, as where
+    each word is an argument of its own.
 
     >>> spelled_out([TextTerm("red mug -blue")])
     (TextTerm(text='red mug', weight=1.0), TextTerm(text='blue', weight=-1.0))
+    >>> spelled_out([TextTerm("mug - dark blue")])
+    (TextTerm(text='mug', weight=1.0), TextTerm(text='dark blue', weight=-1.0))
     """
     spelled: list[Term] = []
     for term in terms:
-        unwanted = _LEFT_OUT.findall(term.text) if isinstance(term, TextTerm) else []
-        if not isinstance(term, TextTerm) or not unwanted:
-            spelled.append(term)
-            continue
-        rest = " ".join(_LEFT_OUT.sub(" ", term.text).split())
-        spelled += [TextTerm(rest, term.weight)] if rest else []
-        spelled += [TextTerm(word, -term.weight) for word in unwanted]
+        spelled += _signed(term) if isinstance(term, TextTerm) else [term]
     return tuple(spelled)
+
+
+def _signed(term: TextTerm) -> list[TextTerm]:
+    """A text's terms: what is wanted, as one of them, then what is not."""
+    wanted: list[str] = []
+    unwanted: list[TextTerm] = []
+    signs = _SIGNS.split(term.text)
+    for sign, text in zip(["+", *signs[1::2]], signs[::2], strict=True):
+        rest = " ".join(_LEFT_OUT.sub(" ", text).split())
+        if sign == "+":
+            wanted += [rest] if rest else []
+        elif rest:
+            found = _WEIGHTED.fullmatch(rest)
+            weight = float(found["weight"]) if found else 1.0
+            unwanted.append(TextTerm(found["rest"] if found else rest, -weight * term.weight))
+        unwanted += [TextTerm(word, -term.weight) for word in _LEFT_OUT.findall(text)]
+    if not unwanted:
+        return [term]
+    return [*([TextTerm(" ".join(wanted), term.weight)] if wanted else []), *unwanted]
 
 
 def _stands_for_a_term(words: Sequence[str], at: int) -> bool:
@@ -222,7 +247,10 @@ def _joined(
         found = _STANDARD_INPUT.fullmatch(words[0])
         if found and standard_input is not None:
             return [ImageTerm(standard_input(), weight=sign * float(found["weight"] or 1))]
-        return [parse_term(words[0], sign)]
+        term = parse_term(words[0], sign)
+        if not isinstance(term, TextTerm):
+            return [term]
+        return [replace(one, weight=sign * one.weight) for one in _typed(words[0])]
     read = [_one_word(word, sign) for word in words]
     colours = [term for term in read if isinstance(term, ColourTerm)]
     if colours:

@@ -14,6 +14,7 @@ from visavis.embedders.base import Embedder
 from visavis.errors import TextUnsupportedError, UnknownWordError, UsageError
 from visavis.filters import as_filter
 from visavis.flows.query.answer import Means, answer
+from visavis.flows.query.terms import spelled_out
 from visavis.store.base import ModelFacts
 from visavis.store.sqlite.lock import writer_lock
 from visavis.store.sqlite.store import SqliteStore
@@ -170,6 +171,28 @@ def test_a_word_with_a_minus_is_left_out_as_on_the_web(ask: Ask) -> None:
     assert ask("-blue").matches == ask(TextTerm("blue", -1.0)).matches
     hyphens = ask("T-shirt red -", by="text"), ask("T shirt red", by="text")
     assert [m.record.id for m in hyphens[0].matches] == [m.record.id for m in hyphens[1].matches]
+
+
+@pytest.mark.parametrize(
+    ("text", "weights"),
+    [
+        ("red green - blue", {"red green": 1, "blue": -1}),
+        ("red - blue + green", {"red green": 1, "blue": -1}),
+        ("red - 0.5:blue -green", {"red": 1, "blue": -0.5, "green": -1}),
+        ("red - dark blue", {"red": 1, "dark blue": -1}),
+        ("- blue", {"blue": -1}),
+    ],
+)
+def test_a_minus_by_itself_is_about_all_up_to_the_next_sign(
+    ask: Ask, text: str, weights: dict[str, float]
+) -> None:
+    apart = [TextTerm(word, weight) for word, weight in weights.items()]
+    assert ask(text).matches == ask(*apart).matches
+
+
+def test_a_hyphen_between_numbers_and_a_plus_are_no_minus() -> None:
+    for text in ("size 9 - 11", "red + shoes", "T-shirt", "shoes -"):
+        assert spelled_out([TextTerm(text)]) == (TextTerm(text),)
 
 
 def test_an_unwanted_word_that_says_nothing_is_reported(ask: Ask) -> None:

@@ -239,6 +239,11 @@ def test_among_other_texts_dates_are_compared_with_dates_alone(
         ("day>yesterday", "dates with 'yesterday'.* every day is a date"),
         ("day=31.05.2024", "every day is a date: write 2024-05-01"),
         ("day~May", "every day is a date"),
+        ("day<2024-13", "dates with '2024-13', which is not a date"),
+        ("day=2024-06-31", "which is not a date"),
+        ("day=2023-01-01..2023-02-29", "which is not a date"),
+        ("day>2024-05-01T25:00", "which is not a date"),
+        ("title<2024-02-30", "texts with '2024-02-30', which is no date of the calendar"),
         ("width=wide", "every width is a number"),
         ("modified>2024", "seconds with '2024', which seems to be a year; .* 1704067200"),
         ("modified=2023..2024", "seems to be a year"),
@@ -252,6 +257,15 @@ def test_what_the_kind_of_a_field_rules_out_is_an_error_that_names_both(
 ) -> None:
     with pytest.raises(FilterError, match=told):
         found(expression)
+
+
+def test_the_last_days_of_months_and_midnight_are_dates() -> None:
+    records: list[Fields] = [{"day": "2024-02-29T23:59"}, {"day": "2024-03-01"}]
+    for expression in ("day=2024-02-29", "day<=2024-02-29T24:00", "day<2024-03"):
+        where = parse_all([expression])
+        assert where is not None
+        typed = resolve(where, kinds_of(records))
+        assert [passes(typed, fields) for fields in records] == [True, False]
 
 
 def test_an_unknown_field_is_told_with_its_neighbours() -> None:

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import partial
 from typing import NamedTuple
 
@@ -180,12 +181,26 @@ def check_field(name: str, kinds: Mapping[str, Kind]) -> Kind:
 
 def is_date(text: str) -> bool:
     """Whether a text is a date as ISO 8601 has it, a month or a year."""
-    return bool(_ISO.fullmatch(text) or _YEAR.fullmatch(text))
+    return bool(_YEAR.fullmatch(text)) or (bool(_ISO.fullmatch(text)) and _is_day(text))
+
+
+def _is_day(text: str) -> bool:
+    """Whether the calendar has a date's month and day, and a day its time: not the 31st of June."""
+    try:
+        date.fromisoformat(f"{text[:10]}-01"[:10])
+    except ValueError:
+        return False
+    hour, minute = text[11:13], text[14:16]  # of 2024-05-01T12:30
+    return not hour or (int(minute) < 60 and (int(hour), int(minute)) <= (24, 0))
 
 
 def _as_date(text: str) -> str | None:
     """The text when it is a date, or a year."""
     return text if is_date(text) else None
+
+
+def _looks_like(text: str) -> str:
+    return "is no date of the calendar" if _ISO.fullmatch(text) else "looks like a number"
 
 
 class _Asked(NamedTuple):
@@ -275,7 +290,7 @@ class _Asked(NamedTuple):
             return text
         kind = "text" if self.kind == "text" else "a number, such as 12.5, or text"
         raise self._wrong(
-            f"compares texts with {text!r}, which looks like a number",
+            f"compares texts with {text!r}, which {_looks_like(text)}",
             f'{kind}; put quotes around what is to be compared as text: "{text}"',
         )
 

@@ -65,6 +65,16 @@ def test_what_is_hidden_and_where_photos_were_taken_stays_out(
     assert '"category"' in page
 
 
+def test_to_hide_a_field_that_is_none_is_refused_before_anything_is_written(
+    cli: Cli, own_index: Path, tmp_path: Path
+) -> None:
+    page = tmp_path / "m.html"
+    done = cli("map", "--index", own_index, "--out", page, "--hide", "categories")
+    assert (done.code, page.exists()) == (2, False)
+    assert "--hide categories: no record has such a field; there are category, " in done.err
+    assert cli("map", "--index", own_index, "--out", page, "--hide", "latitude").code == 0
+
+
 def test_pictures_that_are_gone_are_reported(cli: Cli, drawn: Path, tmp_path: Path) -> None:
     shutil.copytree(drawn / "images", tmp_path / "photos")
     place = tmp_path / "p.index"

@@ -1,6 +1,6 @@
 """Options that several commands share, and the settings that they make up."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -140,6 +140,16 @@ def at_most_one(flags: Mapping[str, object]) -> list[str]:
     if len(chosen) > 1:
         raise UsageError(f"{' and '.join(chosen)} exclude one another; give one of them")
     return chosen
+
+
+def check_fields(option: str, names: Iterable[str], fields: Collection[str]) -> None:
+    """Raise UsageError for a field that no record has: a wrong name would hide nothing."""
+    from visavis.errors import UsageError
+
+    for name in names:
+        if name not in fields:
+            known = f"there are {', '.join(sorted(fields))}" if fields else "they have no fields"
+            raise UsageError(f"{option} {name}: no record has such a field; {known}")
 
 
 def check_image_column(

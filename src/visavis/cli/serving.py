@@ -256,11 +256,8 @@ def _check_fields(chosen: "ServerOptions", fields: "Mapping[str, str]") -> None:
 
     if GPS & chosen.hidden & fields.keys():
         terminal.tell("note: latitude and longitude are hidden; show them with --show-gps")
-    named = [("--hide", name) for name in sorted(chosen.hidden - GPS)]
-    for option, name in [*named, ("--title", chosen.title)]:
-        if name and name not in fields:
-            known = f"there are {', '.join(sorted(fields))}" if fields else "they have no fields"
-            raise UsageError(f"{option} {name}: no record has such a field; {known}")
+    options.check_fields("--hide", sorted(chosen.hidden - GPS), fields)
+    options.check_fields("--title", [chosen.title] if chosen.title else [], fields)
     if chosen.title and chosen.title in chosen.hidden:
         raise UsageError(f"--title {chosen.title}: --hide hides that field")
 

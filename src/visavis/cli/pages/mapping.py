@@ -63,6 +63,7 @@ def map_(
     if out is not None:
         check_map_path(out, force=force)
     with options.open_index(given) as target, LayoutProgress() as bar:
+        options.check_fields("--hide", {*(hide or ())} - GPS, target.store.fields())
         made = target.map(again=again, seed=seed, progress=bar.update)
     written = None
     if out is not None:

@@ -348,12 +348,12 @@ def _opened(
     sources: list[str], *, allow_private: bool, refresh: bool, **catalogue: Any
 ) -> "list[Source]":
     from visavis.sources.base import open_source
-    from visavis.sources.paths import PathList
+    from visavis.sources.paths import PathList, piped_names
 
     if "-" in sources and isinstance(sys.stdin, io.TextIOWrapper):
         sys.stdin.reconfigure(errors="surrogateescape")  # names need not be UTF-8
     return [
-        PathList(sys.stdin, allow_private=allow_private, refresh=refresh)
+        PathList(piped_names(sys.stdin), allow_private=allow_private, refresh=refresh)
         if source == "-"
         else open_source(source, allow_private=allow_private, refresh=refresh, **catalogue)
         for source in sources

@@ -3,7 +3,9 @@
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
+from io import BufferedReader
 from pathlib import Path, PurePath
+from typing import TextIO
 
 from visavis.buckets.address import is_object
 from visavis.buckets.client import READERS
@@ -11,6 +13,25 @@ from visavis.images.files import path_text, read_file, stat_file
 from visavis.sources.objects.reading import read_object
 from visavis.sources.web.fetch import Fetcher, is_url
 from visavis.types import Entry, Failure
+
+_BLOCK = 65_536  # bytes of a stream that are asked for at once
+
+
+def piped_names(stream: TextIO) -> Iterator[str]:
+    """The names that come through a pipe: a line each, or each ended by NUL.
+
+    `find -print0` and `visavis search --print0` write NULs; line breaks are a part of names then.
+    """
+    binary = getattr(stream, "buffer", None)
+    if not isinstance(binary, BufferedReader) or b"\0" not in binary.peek(_BLOCK):
+        for line in stream:
+            yield from line.split("\0")
+        return
+    rest = b""
+    while block := binary.read1(_BLOCK):
+        *whole, rest = (rest + block).split(b"\0")
+        yield from map(os.fsdecode, whole)
+    yield os.fsdecode(rest)
 
 
 class PathList:
@@ -70,6 +91,8 @@ def _real(folder: str) -> str:
 
 
 def _entry(text: str) -> Entry | Failure:
+    if "\0" in text:  # which the folder's real path cannot be asked for
+        return Failure(text, str(stat_file(text)))
     if is_url(text) or is_object(text):
         return Entry(text, text, -1, 0.0, {})
     folder, name = os.path.split(os.path.abspath(text))  # noqa: PTH100 - no a/../b

@@ -1,5 +1,6 @@
 """Which source a location opens, and lists of paths and addresses."""
 
+import io
 import os
 from collections.abc import Iterator
 from io import BytesIO
@@ -12,7 +13,7 @@ from visavis.errors import ImageUnreadableError, SourceError
 from visavis.sources.base import Source, open_source
 from visavis.sources.catalogue import CatalogueSource
 from visavis.sources.folder import FolderSource
-from visavis.sources.paths import PathList
+from visavis.sources.paths import PathList, piped_names
 from visavis.types import Entry, Failure
 
 
@@ -125,3 +126,34 @@ def test_a_file_that_left_the_list_meanwhile_is_an_image_error(tmp_path: Path) -
     assert isinstance(entry, Entry)
     with pytest.raises(ImageUnreadableError, match=r"a\.jpg: there is no such file"):
         source.read(entry)
+
+
+@pytest.mark.parametrize(
+    ("piped", "names"),
+    [
+        (b"a.jpg\nb c.jpg\r\n\n", ["a.jpg", "b c.jpg"]),
+        (b"a.jpg\0two\nlines.jpg\0", ["a.jpg", "two\nlines.jpg"]),
+        (b"a.jpg\0b.jpg", ["a.jpg", "b.jpg"]),
+        (b"\xe9.jpg\0", [os.fsdecode(b"\xe9.jpg")]),
+        (b"x" * 300 + b"/a.jpg\0" + b"y" * 100_000 + b"\0z.jpg\0", ["x" * 300 + "/a.jpg", "z.jpg"]),
+        (b"", []),
+    ],
+)
+def test_a_pipe_gives_a_name_on_each_line_or_ended_by_nul(piped: bytes, names: list[str]) -> None:
+    stream = io.TextIOWrapper(io.BufferedReader(io.BytesIO(piped)), "utf-8", "surrogateescape")
+    found = [name.strip("\r\n") for name in piped_names(stream) if len(name) < 99_999]
+    assert [name for name in found if name] == names
+
+
+def test_a_pipe_that_begins_with_lines_is_split_at_nuls_as_well() -> None:
+    assert list(piped_names(io.StringIO("a.jpg\nb.jpg\0c.jpg\n"))) == [
+        "a.jpg\n",
+        "b.jpg",
+        "c.jpg\n",
+    ]
+
+
+def test_a_name_with_a_nul_is_reported() -> None:
+    [failure] = PathList(["x/a\0x/b.jpg"]).entries()
+    assert isinstance(failure, Failure)
+    assert "no file name" in failure.reason

@@ -29,6 +29,7 @@ _WHOLE = re.compile(r"-?(?:0|[1-9][0-9]{0,18})\Z")
 _NUMBER = re.compile(
     r"-?(?:0|[1-9][0-9]*)?(?:\.[0-9]+|(?<=[0-9])\.)?(?:(?<=[0-9.])[eE][+-]?[0-9]+)?\Z"
 )
+_GROUPED = re.compile(r"-?[1-9][0-9]{0,2}\.[0-9]{3}\Z")  # 1.500: one and a half, or 1500
 _CODE = re.compile(r"\+|0[0-9]")  # no number counts up from 007
 _CODES = 0.01  # the share of such cells that makes a column one of codes: zip codes, telephones
 
@@ -67,6 +68,10 @@ class Column:
     """Numbers as programs write them."""
     whole: int = 0
     """Of these, the ones without decimals."""
+    grouped: int = 0
+    """Of these, the ones that may have a group of digits behind the point, and no decimals."""
+    grouped_shown: str = ""
+    """The first of these."""
     numbers: int = 0
     """Numbers as people write them, the plain ones among them."""
     units: set[str] = field(default_factory=set)
@@ -83,6 +88,9 @@ class Column:
         plain = _is_plain(cell)
         self.plain += plain
         self.whole += plain and _is_whole(cell)
+        if plain and _GROUPED.match(cell):
+            self.grouped += 1
+            self.grouped_shown = self.grouped_shown or cell
         self.truths += cell.lower() in ("true", "false")
         self.dates.add(cell)
         found = _quantity(cell)
@@ -103,8 +111,13 @@ class Column:
             return []
         return [style for style in _STYLES if self.fitting[style] == self.numbers]
 
-    def read_as(self, preferred: Style) -> tuple[Reader, str]:
-        """How to read a cell, and what has to be said of it, if anything."""
+    def read_as(self, preferred: Style, certain: bool = False) -> tuple[Reader, str]:
+        """How to read a cell, and what has to be said of it, if anything.
+
+        Args:
+            preferred: How to read numbers that can be read in both ways.
+            certain: Whether other columns show it, and numbers as of programs are read so too.
+        """
         if self.truths == self.cells:
             return _truth, ""
         if about_dates := self.dates.remark(self.cells):
@@ -113,15 +126,33 @@ class Column:
         if self.codes > self.cells * _CODES:
             return str, ""
         styles = self.styles()
+        if self._may_be_groups() and certain and preferred == "comma":
+            reader = _quantity_reader("", preferred)
+            remark = f", such as {reader(self.grouped_shown)} for {self.grouped_shown!r}"
+            return reader, self._remark(self.numbers, self.odd, remark)
         if self.plain == self.numbers or not styles:
             if self.plain * 2 <= self.cells:
                 return str, ""
             odd = self.shown if self.plain < self.numbers else self.odd
-            return _plain_reader(self.whole == self.plain), self._remark(self.plain, odd)
+            reader = _plain_reader(self.whole == self.plain)
+            return reader, self._remark(self.plain, odd, self._doubt(reader))
         style = preferred if preferred in styles else styles[0]
         reader = _quantity_reader(self.units.pop(), style)
         remark = f", such as {reader(self.shown)} for {self.shown!r}"
         return reader, self._remark(self.numbers, self.odd, remark)
+
+    def _may_be_groups(self) -> bool:
+        """Whether all that have a point are like 1.500, in a column of nothing but numbers so."""
+        all_are = 0 < self.grouped == self.plain - self.whole and self.plain == self.numbers
+        return all_are and self.plain * 2 > self.cells
+
+    def _doubt(self, reader: Reader) -> str:
+        if not self._may_be_groups():
+            return ""
+        shown = self.grouped_shown
+        return (
+            f", such as {reader(shown)} for {shown!r}: write {shown.replace('.', '')} if it is that"
+        )
 
     def _remark(self, numbers: int, odd: str, remark: str = "") -> str:
         others = self.cells - numbers
@@ -133,12 +164,15 @@ class Column:
         return f"was read as numbers{remark}" if remark else ""
 
 
-def preferred_style(columns: Iterable[Column], delimiter: str) -> Style:
-    """How ambiguous numbers are read: as those of other columns, or as the delimiter hints."""
-    certain = {styles[0] for column in columns if len(styles := column.styles()) == 1}
-    if len(certain) == 1:
-        return certain.pop()
-    return "comma" if delimiter == ";" else "point"
+def preferred_style(columns: Iterable[Column], delimiter: str) -> tuple[Style, bool]:
+    """How ambiguous numbers are read, and whether that is certain.
+
+    As those of other columns, which is, or as the delimiter hints.
+    """
+    shown = {styles[0] for column in columns if len(styles := column.styles()) == 1}
+    if len(shown) == 1:
+        return shown.pop(), True
+    return ("comma" if delimiter == ";" else "point"), False
 
 
 def _is_whole(cell: str) -> bool:

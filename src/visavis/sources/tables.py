@@ -128,11 +128,11 @@ class _CsvTable:
                 for at, column in seen.items():
                     if cells[at]:
                         column.add(cells[at])
-        preferred = preferred_style(seen.values(), self._delimiter)
+        preferred, certain = preferred_style(seen.values(), self._delimiter)
         readers: list[Reader] = [str] * len(self.columns)
         self.notes = []
         for at, column in seen.items():
-            readers[at], remark = column.read_as(preferred)
+            readers[at], remark = column.read_as(preferred, certain)
             if remark:
                 self.notes.append(f"{self._path.name}: the column {self.columns[at]!r} {remark}")
         return readers

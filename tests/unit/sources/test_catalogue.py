@@ -199,6 +199,30 @@ def test_the_decimals_of_one_column_tell_how_to_read_another(shop: Path) -> None
 
 
 @pytest.mark.parametrize(
+    ("price", "stock", "values", "said"),
+    [
+        ("12,5", ["1.500", "3"], [1500, 3], ", such as 1500 for '1.500'"),
+        ("12,5", ["-2.000", "ask", "7"], [-2000, "ask", 7], "1 of 3 cells are not numbers"),
+        ("x", ["1.500", "3"], [1.5, 3], ", such as 1.5 for '1.500': write 1500 if it is that"),
+        ("12.5", ["1.500", "3"], [1.5, 3], ": write 1500 if it is that"),
+        ("12,5", ["1.500", "2.25"], [1.5, 2.25], None),
+        ("12,5", ["1.500", "0.250"], [1.5, 0.25], None),
+        ("12,5", ["1.500", "1e3"], [1.5, 1000.0], None),
+        ("12,5", ["1500", "3"], [1500, 3], None),
+    ],
+)
+def test_a_group_of_digits_and_decimals_are_told_apart_by_other_columns_or_doubted(
+    shop: Path, price: str, stock: list[str], values: list[FieldValue], said: str | None
+) -> None:
+    rows = [f"img/a.jpg;{at};{price};{cell}" for at, cell in enumerate(stock)]
+    source = catalogue(shop, "\n".join(["path;id;price;stock", *rows]))
+    assert [found["stock"] for found in fields(source)] == values
+    remarks = [note for note in source.notes() if "'stock'" in note]
+    assert len(remarks) == (said is not None)
+    assert (said or "") in "".join(remarks)
+
+
+@pytest.mark.parametrize(
     ("text", "encoding"),
     [
         ("sep=;\nid;image;price\n1;img/a.jpg;5\n", "utf-8"),

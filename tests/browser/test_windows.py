@@ -60,6 +60,32 @@ def test_a_wide_screen_is_used(open_page: OpenPage) -> None:
     assert tops.count(tops[0]) >= 7
 
 
+def test_the_tools_stand_on_one_line_in_every_wide_window(
+    open_page: OpenPage, photo: Path
+) -> None:
+    page = open_page()
+    page.locator("#file").set_input_files(photo)
+    expect(page.get_by_role("button", name="Similar only")).to_be_visible()
+    for width in range(820, 1640, 40):
+        page.set_viewport_size({"width": width, "height": 860})
+        middles, heading, height, ends = page.evaluate(
+            """() => {
+              const boxes = [...document.querySelectorAll(".toolbar > :not(.heading)")]
+                .map((one) => one.getBoundingClientRect()).filter(({ width }) => width > 0);
+              const bar = document.querySelector(".toolbar").getBoundingClientRect();
+              return [[...new Set(boxes.map(({ top, bottom }) => Math.round((top + bottom) / 2)))],
+                document.getElementById("heading").getBoundingClientRect().height,
+                bar.height,
+                Math.max(...boxes.map(({ right }) => right)) - bar.right];
+            }"""
+        )
+        assert len(middles) == 1, width
+        assert heading < 30, width  # of one line, too
+        assert height < 80, width
+        assert abs(ends) < 1, width
+        assert page.locator("#min").evaluate("one => one.offsetWidth") > 60, width
+
+
 def test_the_filters_can_be_skipped(open_page: OpenPage, site: Site) -> None:
     page = open_page("?seed=1")
     skip = page.get_by_role("link", name="Skip the filters")

@@ -60,9 +60,7 @@ def test_a_wide_screen_is_used(open_page: OpenPage) -> None:
     assert tops.count(tops[0]) >= 7
 
 
-def test_the_tools_stand_on_one_line_in_every_wide_window(
-    open_page: OpenPage, photo: Path
-) -> None:
+def test_the_tools_stand_on_one_line_in_every_wide_window(open_page: OpenPage, photo: Path) -> None:
     page = open_page()
     page.locator("#file").set_input_files(photo)
     expect(page.get_by_role("button", name="Similar only")).to_be_visible()

@@ -13,6 +13,7 @@ from starlette.requests import ClientDisconnect
 from visavis.server.edge.limits import CHARGE
 from visavis.server.metrics import Metrics
 from visavis.server.refusals import BusyError
+from visavis.store.helping import counting
 from visavis.store.stopping import stoppable
 
 T = TypeVar("T")
@@ -27,8 +28,14 @@ class Job:
         self._seconds = seconds
         self._end = time.monotonic() + seconds
         self._left = threading.Event()
+        self._guard = threading.Lock()
         self.spent = 0.0
-        """Seconds of a processor."""
+        """Seconds of a processor, those of helping threads among them."""
+
+    def count(self, seconds: float) -> None:
+        """So much of a processor's time was taken; called from any thread."""
+        with self._guard:
+            self.spent += seconds
 
     def leave(self) -> None:
         """Nobody waits for it any more."""
@@ -79,11 +86,7 @@ class Pool:
 
         The client pays for the processor's time that it takes.
         """
-        job = Job(self._seconds)
-        try:
-            return await self._awaited(job, work, None)
-        finally:
-            _pay(job)
+        return await self._awaited(Job(self._seconds), work, None, paid=True)
 
     async def run_for(self, receive: Receive, work: Callable[[Job], T], *, paid: bool = True) -> T:
         """The same for work that is worth stopping when its client leaves; not `paid`: for free.
@@ -97,14 +100,16 @@ class Pool:
                 return work(job)
 
         try:
-            return await self._awaited(job, stopping, receive)
+            return await self._awaited(job, stopping, receive, paid=paid)
         finally:
             job.leave()
-            if paid:
-                _pay(job)
 
-    async def _awaited(self, job: Job, work: Callable[[], T], receive: Receive | None) -> T:
+    async def _awaited(
+        self, job: Job, work: Callable[[], T], receive: Receive | None, *, paid: bool
+    ) -> T:
         future = self._submitted(job, work)
+        if paid:
+            _pay_at_the_end(future, job)
         waited: asyncio.Future[T] = asyncio.wrap_future(future)
         waited.add_done_callback(_heard)
         try:
@@ -131,9 +136,10 @@ class Pool:
             self._metrics.stage("queue", time.perf_counter() - asked)
             began = time.thread_time()
             try:
-                return work()
+                with counting(job.count):
+                    return work()
             finally:
-                job.spent = time.thread_time() - began
+                job.count(time.thread_time() - began)
 
         future = self._executor.submit(timed)
         future.add_done_callback(self._done)
@@ -154,9 +160,18 @@ def _heard(work: "asyncio.Future[Any]") -> None:
         work.exception()
 
 
-def _pay(job: Job) -> None:
-    if (charge := CHARGE.get(None)) is not None:  # else it is for no request
-        charge(job.spent)
+def _pay_at_the_end(work: "Future[Any]", job: Job) -> None:
+    """Let the client pay once the work is over, also where it does not wait for that."""
+    charge = CHARGE.get(None)
+    if charge is None:  # it is for no request
+        return
+    loop = asyncio.get_running_loop()
+
+    def pay(_: "Future[Any]") -> None:
+        with suppress(RuntimeError):  # the server ends: nobody keeps count any more
+            loop.call_soon_threadsafe(charge, job.spent)
+
+    work.add_done_callback(pay)
 
 
 async def _first_of(work: "asyncio.Future[Any]", receive: Receive) -> None:

@@ -4,13 +4,16 @@ import asyncio
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 from starlette.requests import ClientDisconnect
 
+from visavis.server.edge.limits import CHARGE
 from visavis.server.metrics import Metrics
 from visavis.server.pool import Job, Pool, Room
 from visavis.server.refusals import BusyError
+from visavis.store.helping import helping
 from visavis.store.stopping import go_on
 
 
@@ -138,6 +141,46 @@ def test_what_works_inside_the_index_stops_as_well(leaves: bool) -> None:
             await pool.run_for(receive, work)
         pool.close()
         assert len(steps) < 200
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("leaves", [True, False])
+def test_a_client_pays_for_all_processors_also_where_it_does_not_wait(leaves: bool) -> None:
+    """Who leaves before the answer is there would have it for nothing, again and again."""
+
+    async def story() -> None:
+        paid: list[float] = []
+        begun = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        pool = Pool("work", threads=1, queue=1, seconds=9, metrics=Metrics())
+
+        def work(_: Job) -> None:
+            loop.call_soon_threadsafe(begun.set)
+            spin(0.1)
+            with helping(2, "t") as helpers:
+                list(helpers.map(spin, [0.1, 0.1]))
+
+        def spin(seconds: float) -> None:
+            end = time.thread_time() + seconds
+            while time.thread_time() < end:
+                time.sleep(0)  # lets the others go on
+
+        async def receive() -> dict[str, str]:
+            await begun.wait()
+            if not leaves:
+                await asyncio.Event().wait()
+            return {"type": "http.disconnect"}
+
+        CHARGE.set(paid.append)
+        with suppress(ClientDisconnect):
+            await pool.run_for(receive, work)
+            assert not leaves
+        await asyncio.to_thread(pool.close)
+        await asyncio.sleep(0)
+        [seconds] = paid
+        # Who leaves stops the helpers before they begin.
+        assert 0.1 <= seconds < 0.2 if leaves else 0.3 <= seconds < 0.5
 
     asyncio.run(story())
 

@@ -7,7 +7,6 @@ that the store keeps for many, with the files for the best of these.
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -42,6 +41,8 @@ from visavis.matching.local import (
 from visavis.matching.signature import Signature
 from visavis.store.base import VectorStore
 from visavis.store.capabilities import has_evidence
+from visavis.store.helping import Helpers, helping
+from visavis.store.stopping import go_on
 from visavis.types import RGB, Box, ImageRecord
 
 READ = 12
@@ -123,9 +124,9 @@ class Looking:
             for way in {one.way for one in proposals}:
                 pixels = hung(self._picture, way)
                 self._sought[side, way] = Sought(pixels, COARSE) if side else Sought(pixels)
-        with ThreadPoolExecutor(os.cpu_count() or 1, "visavis-anywhere") as pool:
-            best = self._likeliest(proposals, pool)
-            found = self._read_in_turn(best, pool)
+        with helping(os.cpu_count() or 1, "visavis-anywhere") as helpers:
+            best = self._likeliest(proposals, helpers)
+            found = self._read_in_turn(best, helpers)
         found = self._laid_over(found)
         read = {one.proposal for one in found}
         found += [Finding(one) for one in proposals if one not in read]
@@ -135,15 +136,15 @@ class Looking:
             once.setdefault(one.proposal.record.id, one)
         return list(once.values())
 
-    def _likeliest(self, proposals: Sequence[Proposal], pool: ThreadPoolExecutor) -> list[Proposal]:
+    def _likeliest(self, proposals: Sequence[Proposal], helpers: Helpers) -> list[Proposal]:
         """Those worth reading, by signatures and vectors, as far as they can be afforded."""
         known = self._signatures(proposals)
-        sparse = self._sparsely_placed([one for one in proposals if one in known], known, pool)
+        sparse = self._sparsely_placed([one for one in proposals if one in known], known, helpers)
         scores = {one: one.score for one in proposals}
         scores |= {one: one.score + place.score for one, place in sparse.items()}
         order = sorted(scores, key=lambda one: (not one.copy, -scores[one]))[:_CLOSER]
         near = [one for one in order if one in sparse]
-        places = pool.map(lambda one: self._coarse(one, known[one], sparse[one]), near)
+        places = helpers.map(lambda one: self._coarse(one, known[one], sparse[one]), near)
         scores |= {one: one.score + place.score for one, place in zip(near, places, strict=True)}
         order.sort(key=lambda one: (not one.copy, -scores[one]))
         return _affordable(order[:READ])
@@ -159,7 +160,7 @@ class Looking:
         self,
         proposals: Sequence[Proposal],
         known: Mapping[Proposal, Signature],
-        pool: ThreadPoolExecutor,
+        helpers: Helpers,
     ) -> dict[Proposal, Place]:
         """Where they lie by their signatures, in every second size, many at a time."""
         alike: dict[tuple[bool, int], list[Proposal]] = {}
@@ -178,15 +179,15 @@ class Looking:
             return each_placed([_sought(one, known[one]) for one in group], self._small)
 
         found: dict[Proposal, Place] = {}
-        for group, those in zip(together, pool.map(places, together), strict=True):
+        for group, those in zip(together, helpers.map(places, together), strict=True):
             found |= zip(group, those, strict=True)
         return found
 
-    def _read_in_turn(self, best: Sequence[Proposal], pool: ThreadPoolExecutor) -> list[Finding]:
+    def _read_in_turn(self, best: Sequence[Proposal], helpers: Helpers) -> list[Finding]:
         """Findings of the first, until some are found and the next few are not."""
         found: list[Finding] = []
         for at in range(0, len(best), _IN_TURN):
-            those = list(pool.map(self._looked, best[at : at + _IN_TURN]))
+            those = list(helpers.map(self._looked, best[at : at + _IN_TURN]))
             over = _any_verified(found) and not _any_verified(those)
             found += those
             if over:
@@ -211,8 +212,11 @@ class Looking:
         ]
 
     def _by_features(self, one: Finding) -> Finding:
+        if not one.proposal.in_record or one.proposal.way:
+            return one
+        go_on()
         pixels = self._read(one.proposal.record)
-        if pixels is None or not one.proposal.in_record or one.proposal.way:
+        if pixels is None:
             return one
         other = features(pixels)
         for mine, flipped in ((self._own, False), (self._mirrored, True)):

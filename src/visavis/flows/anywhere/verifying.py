@@ -49,8 +49,8 @@ READ = 12
 """Records whose files are read at most, of all that are proposed."""
 
 MOST_PIXELS = 100_000_000
-"""What these may have together; a JPEG counts an eighth, as it is decoded smaller. What is beyond
-is not looked at: a question has a bound."""
+"""What all that are read for a question may have together; a JPEG counts an eighth, as it is
+decoded smaller. What is beyond is not looked at: a question has a bound."""
 
 _CLOSER = 2 * READ  # by signatures in every second size, these are looked at in the others
 _TOGETHER = 16  # signatures that are correlated at a time: as many as stay in a core's cache
@@ -110,13 +110,14 @@ class Finding:
 
 
 class Looking:
-    """Looks for one picture in others, and for others in it. Safe for threads."""
+    """Looks for one picture in others, and for others in it, for one question."""
 
     def __init__(self, picture: RGB, store: VectorStore, read: Read) -> None:
         self._picture = picture
         self._store = store
         self._read = read
         self._sought: dict[tuple[int, int], Sought] = {}
+        self._left = MOST_PIXELS
 
     def found(self, proposals: Sequence[Proposal]) -> list[Finding]:
         """What pixels say of proposals: those that agree first, and each record once."""
@@ -147,7 +148,18 @@ class Looking:
         places = helpers.map(lambda one: self._coarse(one, known[one], sparse[one]), near)
         scores |= {one: one.score + place.score for one, place in zip(near, places, strict=True)}
         order.sort(key=lambda one: (not one.copy, -scores[one]))
-        return _affordable(order[:READ])
+        return self._affordable(order[:READ])
+
+    def _affordable(self, proposals: Sequence[Proposal]) -> list[Proposal]:
+        """The proposals that may be read, the best first; one that is too large keeps none away."""
+        kept = list[Proposal]()
+        for one in proposals:
+            jpeg = one.record.uri.lower().endswith((".jpg", ".jpeg"))
+            cost = one.record.width * one.record.height // (8 if jpeg else 1)
+            if cost <= self._left:
+                self._left -= cost
+                kept.append(one)
+        return kept
 
     def _signatures(self, proposals: Sequence[Proposal]) -> dict[Proposal, Signature]:
         if not has_evidence(self._store):
@@ -277,15 +289,3 @@ def _canvas(one: Proposal, known: Signature) -> Canvas:
 
 def _sought(one: Proposal, known: Signature) -> Sought:
     return Sought.of_signature(known, (one.record.height, one.record.width))
-
-
-def _affordable(proposals: Sequence[Proposal]) -> list[Proposal]:
-    """The proposals that may be read, the best first; one that is too large keeps none away."""
-    left, kept = MOST_PIXELS, list[Proposal]()
-    for one in proposals:
-        jpeg = one.record.uri.lower().endswith((".jpg", ".jpeg"))
-        cost = one.record.width * one.record.height // (8 if jpeg else 1)
-        if cost <= left:
-            left -= cost
-            kept.append(one)
-    return kept

@@ -21,6 +21,7 @@ from visavis.matching.pixel_check import PixelCheck, pixel_checks
 from visavis.matching.signature import Signature
 from visavis.store.base import VectorStore
 from visavis.store.capabilities import has_evidence
+from visavis.store.stopping import go_on
 from visavis.types import RELATIONS, RGB, ImageRecord, Match, Relation
 
 CANDIDATES = 32
@@ -134,13 +135,25 @@ class Judge:
         found, left = list(matches), WARPED_PIXELS
         for place, match in enumerate(found[:WARPED]):
             cost = _to_decode(match.record)
-            others = self.read(match.record) if cost <= left else None
-            if others is None:
+            warped = self._warped(shown, match.record, same) if cost <= left else None
+            if warped is None:
                 continue
             left -= cost
-            relation: Relation | None = "near_duplicate" if same(others) else match.relation
+            relation: Relation | None = "near_duplicate" if warped else match.relation
             found[place] = replace(match, relation=relation, verified=True)
         return found
+
+    def _warped(
+        self, shown: Shown, record: ImageRecord, same: Callable[[RGB], bool]
+    ) -> bool | None:
+        """Whether a record shows the same by local features; None: its file cannot be read."""
+        if record.sha256 not in shown.warped:
+            go_on()
+            others = self.read(record)
+            if others is None:
+                return None
+            shown.warped[record.sha256] = same(others)
+        return shown.warped[record.sha256]
 
 
 def _to_decode(record: ImageRecord) -> int:

@@ -3,7 +3,7 @@
 import hashlib
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +32,8 @@ class Shown:
     """Upright, as large as the model wants them or larger; None: they cannot be read any more."""
     record: str | None = None
     """The id of the record that it is."""
+    warped: dict[str, bool] = field(default_factory=dict)
+    """By content, what local features say of files: a question may be ranked more than once."""
 
 
 def shown(pixels: RGB, sha256: str | None) -> Shown:

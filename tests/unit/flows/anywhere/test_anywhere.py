@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,9 @@ from visavis import ImageIndex, ImageTerm, Query, RecordTerm
 from visavis.drawn.gallery import write_gallery
 from visavis.errors import UsageError
 from visavis.flows.anywhere import verifying
-from visavis.types import Box, SearchResult
+from visavis.flows.query import elsewhere, ranking
+from visavis.flows.relation.judge import WARPED
+from visavis.types import Box, ImageRecord, SearchResult
 
 COUNT = 24
 BOX: Box = (0.6, 0.1, 0.95, 0.45)
@@ -114,6 +117,28 @@ def test_a_picture_too_large_to_be_read_keeps_none_of_the_others_away(
     boxes = {Path(match.record.id).name: match.box for match in found}
     assert boxes["5.png"] is not None
     assert overlap(boxes["5.png"], BOX) > 0.9  # of what was read; a window is only around it
+
+
+def test_a_question_that_finds_nothing_reads_few_files(
+    index: ImageIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is the dearest one: whole pictures, parts, and parts of it as it may hang are asked."""
+    read: dict[str, list[str]] = {"whole": [], "parts": []}
+    for kind, module in (("whole", ranking), ("parts", elsewhere)):
+
+        def pixels(
+            record: ImageRecord, *more: Any, kind: str = kind, real: Any = module.record_pixels
+        ) -> Any:
+            read[kind].append(record.id)
+            return real(record, *more)
+
+        monkeypatch.setattr(module, "record_pixels", pixels)
+    largest = max(record.width * record.height for record in index.records())
+    monkeypatch.setattr(verifying, "MOST_PIXELS", 5 * largest)
+    result = index.search(scene(99))
+    assert result.verdict == "none"
+    assert len(read["whole"]) == len(set(read["whole"])) <= WARPED
+    assert 0 < len(read["parts"]) <= 5 + WARPED  # of these some again, by their local features
 
 
 def test_products_of_one_shape_are_no_copies_of_one_another(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from visavis.server.current_index import CurrentIndex
 from visavis.server.decoding import Decoding
 from visavis.server.duplicates.scanning import Scanner
 from visavis.server.mapping.known import KnownMaps
+from visavis.server.mapping.tiles import Tiles
 from visavis.server.memory import Memory
 from visavis.server.metrics import Metrics
 from visavis.server.options import ServerOptions
@@ -82,6 +83,8 @@ class State:
     """Looks for duplicates, in the background."""
     maps: KnownMaps
     """Where its records lie on a map."""
+    tiles: Tiles
+    """Their pictures on it."""
 
     @classmethod
     def opened(cls, options: ServerOptions, metrics: Metrics, memory: Memory) -> "State":
@@ -115,6 +118,7 @@ class State:
             titles=KnownTitles(options.title, options.hidden),
             scanner=Scanner(current, keep=not options.read_only),
             maps=KnownMaps(current, options),
+            tiles=Tiles(max(1, threads // 2)),
         )
 
     async def with_index(self, request: Request, work: Callable[[ImageIndex], T]) -> T:

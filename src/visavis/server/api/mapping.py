@@ -67,15 +67,18 @@ async def map_tile(request: Request, version: str, number: int) -> Response:
     found = await state.with_index(request, state.maps.of)
     if not isinstance(found, ServedMap) or found.version != version or number < 0:
         raise NotFoundError("the map is another one by now; load the page again")
-    made = state.maps.tile(version, number)
+    made = state.tiles.kept(version, number)
     if made is None:
         records = found.tile(number)
         away = [record for record in records if is_object(record.uri)]
         if away:  # on threads that may wait
             await state.gathers.run(partial(_make_thumbnails, away, state))
         work = partial(_tile, records=records, state=state)
-        made = await state.with_pictures(request, work, paid=False)
-        state.maps.keep_tile(version, number, made)
+        async with state.tiles.turn():
+            made = state.tiles.kept(version, number)  # somebody may have asked for the same
+            if made is None:
+                made = await state.with_pictures(request, work, paid=False)
+        state.tiles.keep(version, number, made)
     who = "public" if state.options.open_to_read else "private"
     headers = {"Cache-Control": f"{who}, max-age={_YEAR}, immutable"}
     return Response(made, media_type="image/webp", headers=headers)

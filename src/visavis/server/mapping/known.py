@@ -5,7 +5,6 @@ import json
 import logging
 import threading
 import time
-from collections import OrderedDict
 from dataclasses import dataclass
 
 from visavis.errors import StoreError, UsageError, VisavisError
@@ -27,7 +26,6 @@ MOST = 50_000
 """Records of an index that is mapped here: their vectors are in memory meanwhile."""
 
 _AGAIN = 20.0  # seconds after which a map that could not be made is tried again
-_TILES = 96  # that are kept, about 200 KB each
 _STALE_FACTOR = 20.0  # making maps may take a twentieth of the time while an index is being written
 
 _State = tuple[str, int]
@@ -83,7 +81,6 @@ class KnownMaps:
         self._thread: threading.Thread | None = None
         self._progress = Progress(0, 0)
         self._closing = False
-        self._tiles: OrderedDict[tuple[str, int], bytes] = OrderedDict()
 
     def of(self, index: ImageIndex) -> ServedMap | Progress:
         """The map, or how far it is. Raises what making it raised, UsageError when it is too large.
@@ -105,21 +102,6 @@ class KnownMaps:
                 )
                 self._thread.start()
             return made or self._progress
-
-    def tile(self, version: str, number: int) -> bytes | None:
-        """A tile that was made before."""
-        with self._guard:
-            found = self._tiles.get((version, number))
-            if found is not None:
-                self._tiles.move_to_end((version, number))
-        return found
-
-    def keep_tile(self, version: str, number: int, tile: bytes) -> None:
-        """Keep a tile for those who ask next."""
-        with self._guard:
-            self._tiles[version, number] = tile
-            while len(self._tiles) > _TILES:
-                self._tiles.popitem(last=False)
 
     def close(self) -> None:
         """Stop what is being made, and wait for the end of it."""

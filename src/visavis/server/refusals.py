@@ -126,14 +126,14 @@ class NotReadyError(Refusal):
 def error_response(error: VisavisError) -> Response:
     """The answer for an error: `{"error": {"type", "message", "status"}}`."""
     status = _status(error)
-    response = json_error(type(error).__name__, described(error), status)
+    response = json_error(_kind(error), described(error), status)
     headers = MutableHeaders(raw=response.raw_headers)
     if isinstance(error, Refusal):
         headers.update(error.headers)
     if status == 503:
         headers.setdefault("Retry-After", "1")
     if status >= 500 and not isinstance(error, Refusal):
-        note_refusal(type(error).__name__, str(error))
+        note_refusal(_kind(error), str(error))
     return response
 
 
@@ -148,6 +148,11 @@ def json_error(kind: str, message: str, status: int) -> Response:
         media_type="application/json",
         headers={"Cache-Control": "no-store"},
     )
+
+
+def _kind(error: VisavisError) -> str:
+    """What clients call it: the nearest of its classes that others may name."""
+    return next(kind.__name__ for kind in type(error).__mro__ if not kind.__name__.startswith("_"))
 
 
 def _status(error: VisavisError) -> int:

@@ -309,6 +309,13 @@ def test_nothing_but_http_is_fetched(clients: Clients, url: str) -> None:
     assert answer.status_code == 422
 
 
+def test_a_url_out_of_reach_has_the_kind_of_error_that_is_documented(clients: Clients) -> None:
+    url = "http://127.0.0.1:9/nobody-listens.jpg"
+    client = clients(allow_urls=True, allow_private=True)
+    answer = client.post("/v1/search", json={"terms": [{"url": url}]})
+    assert (answer.status_code, answer.json()["error"]["type"]) == (422, "FetchError")
+
+
 @pytest.mark.parametrize(
     "target", ["http://169.254.169.254/latest/", "http://[::1]:9/", "file:///etc/passwd", "ftp://x"]
 )

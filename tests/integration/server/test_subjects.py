@@ -11,9 +11,11 @@ import pytest
 from pasted import pasted, plain
 from PIL import Image
 from served import Clients, KeyFile, picture
+from shop_classifier import write_shop_classifier
 from starlette.testclient import TestClient
 
 from visavis.image_index import ImageIndex
+from visavis.server.edge.limits import RateLimiter
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +37,30 @@ def scene(seen: Path) -> bytes:
 
 def encoded(data: bytes) -> str:
     return base64.b64encode(data).decode()
+
+
+@pytest.mark.parametrize("path", ["/v1/subjects", "/v1/tag"])
+def test_what_is_made_of_a_record_for_one_client_is_paid_by_that_client(
+    clients: Clients,
+    seen: Path,
+    drawn: Path,
+    tmp_path: Path,
+    path: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is kept nowhere: asked again, it is made again."""
+    index, id = seen, "two.png"
+    if path == "/v1/tag":  # of classes, which are told by the picture and not by the vector
+        index, id = tmp_path / "kinds.index", "mug-01-front"
+        with ImageIndex.create(index, write_shop_classifier(tmp_path / "kinds", drawn)) as made:
+            made.add(drawn / "catalogue.csv")
+    paid: list[float] = []
+    monkeypatch.setattr(RateLimiter, "charge", lambda self, client, seconds: paid.append(seconds))
+    client = clients(index)
+    client.post(path, json={"id": id})
+    paid.clear()
+    answer = client.post(path, json={"id": id})
+    assert sum(paid) > answer.json()["took_ms"] / 1000 / 4  # it may have waited for the processor
 
 
 def test_an_upload_a_record_and_the_library_have_the_same_subjects(

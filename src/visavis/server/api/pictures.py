@@ -94,6 +94,7 @@ async def get_thumbnail(
             request,
             small,
             lambda index, record, data, job: _made(index, record, data, asked.side, state, job),
+            paid=False,
         )
     version = small.sha256[:LETTERS]
     headers = _cache_headers(state, f'"{version}-{asked.side}"', small.same and asked.v == version)
@@ -114,9 +115,15 @@ def _made(
 
 
 async def with_picture(
-    request: Request, record: ImageRecord, work: Callable[[ImageIndex, ImageRecord, bytes, Job], T]
+    request: Request,
+    record: ImageRecord,
+    work: Callable[[ImageIndex, ImageRecord, bytes, Job], T],
+    *,
+    paid: bool,
 ) -> T:
     """What some work makes of a record's picture, which is read, or downloaded where it has to be.
+
+    The client has `paid` for what is made for it alone, and not for what is kept for all.
 
     Raises PictureGoneError, and what the work raises.
     """
@@ -126,12 +133,12 @@ async def with_picture(
         found, data = read_picture(index, record, state)
         return found if data is None else work(index, found, data, job)
 
-    done = await state.with_pictures(request, read, paid=False)
+    done = await state.with_pictures(request, read, paid=paid)
     if not isinstance(done, ImageRecord):
         return done
     found, data = done, await _downloaded(done, state)  # on a thread that may wait
     return await state.with_pictures(
-        request, lambda index, job: work(index, found, data, job), paid=False
+        request, lambda index, job: work(index, found, data, job), paid=paid
     )
 
 

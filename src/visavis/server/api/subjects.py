@@ -54,7 +54,7 @@ async def _of_record(request: Request, id: str, state: State) -> dict[str, Any]:
         except ImageError as error:
             raise gone(record, told_reason(error)) from error
 
-    return await with_picture(request, record, work)
+    return await with_picture(request, record, work, paid=True)
 
 
 def _proposed(index: ImageIndex, term: ImageTerm, state: State) -> dict[str, Any]:

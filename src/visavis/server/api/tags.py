@@ -58,6 +58,7 @@ async def _of_record(request: Request, id: str, asked: TagIn, state: State) -> d
         request,
         shape,
         lambda index, record, data, job: _seen(index, record, data, asked, state, job),
+        paid=True,
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from pictures import part, scene
 from PIL import Image
@@ -43,7 +44,7 @@ def test_a_crop_is_framed_in_the_picture_that_it_was_cut_out_of(
     expect(switch).to_have_attribute("aria-pressed", "true")
     card = page.locator(".card").first
     frame = card.locator(".found")
-    expect(frame).to_be_visible(timeout=30_000)
+    expect(frame).to_be_visible(timeout=60_000)
     expect(card.locator(".title")).to_contain_text("5")
     tile, found = card.locator(".tile").bounding_box(), frame.bounding_box()
     assert tile is not None
@@ -55,3 +56,29 @@ def test_a_crop_is_framed_in_the_picture_that_it_was_cut_out_of(
     switch.click()
     expect(switch).to_have_attribute("aria-pressed", "false")
     assert "anywhere" not in page.url
+
+
+def test_looking_at_a_result_of_a_collage_outlines_its_part(
+    open_page: OpenPage, scenes: str, tmp_path: Path, shots: Path
+) -> None:
+    collage = tmp_path / "collage.png"
+    rows = [np.hstack([scene(1), scene(2)]), np.hstack([scene(3), scene(4)])]
+    Image.fromarray(np.vstack(rows)).save(collage)
+    page = open_page("?seed=1", url=scenes)
+    page.locator("#file").set_input_files(collage)
+    page.locator("#anywhere").click()
+    card = page.locator(".card", has_text="4").first
+    expect(card.locator(".relation")).to_have_text("same picture, edited", timeout=60_000)
+    outline = page.locator("#stage .within")
+    card.hover()
+    expect(outline).to_be_visible()
+    stage, found = page.locator("#stage .frame").bounding_box(), outline.bounding_box()
+    assert stage is not None
+    assert found is not None
+    assert (found["x"] - stage["x"]) / stage["width"] == pytest.approx(0.5, abs=0.05)
+    assert (found["y"] - stage["y"]) / stage["height"] == pytest.approx(0.5, abs=0.05)
+    page.screenshot(path=shots / "collage.png")
+    page.mouse.move(2, 2)
+    expect(outline).to_have_count(0)
+    card.focus()
+    expect(outline).to_be_visible()

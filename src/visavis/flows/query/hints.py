@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from visavis.errors import StoreUnsupportedError
 from visavis.filters import folded, is_date
@@ -13,6 +13,7 @@ from visavis.types import Condition, Filter, Range
 _VALUES = 1_000  # of a field, the commonest, that are looked at
 _RECORDS = 200_000  # above these, counting values takes too long for a hint
 _NEAR = 0.8
+_SHOWN = 40  # letters of a value
 
 
 def hint(where: Filter, store: VectorStore) -> str:
@@ -59,7 +60,17 @@ def _meant(condition: Condition, store: VectorStore) -> str:
         near = difflib.get_close_matches(wanted, names, n=1, cutoff=_NEAR)
         if near:
             return _did_you_mean(condition, [names[near[0]]])
+        if longer := _within(wanted, names):
+            value = f'"{text}"' if "," in text else text
+            return f"; {condition.field}~{value} finds it in longer values, such as {longer!r}"
     return ""
+
+
+def _within(wanted: str, names: Mapping[str, str]) -> str | None:
+    """A value that holds what is wanted among other things: a list of tags, a title."""
+    whole = re.compile(rf"(?<!\w){re.escape(wanted)}(?!\w)")
+    found = (value for name, value in names.items() if wanted and whole.search(name))
+    return next(found, "")[:_SHOWN] or None
 
 
 def _did_you_mean(condition: Condition, values: Sequence[str]) -> str:

@@ -17,15 +17,17 @@ SHOP: list[Fields] = [
     {"category": "mug", "colour": "Crème", "price": 5, "day": "May 5, 2024"},
     {"category": "lamp", "colour": "red, white", "price": 9, "day": "June 6, 2024"},
     {"category": "shoes", "colour": "blue", "price": 12, "when": "2024-05-05"},
+    {"tags": '["tea","for two"]'},
+    {"tags": "dog; cat"},
 ]
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[SqliteStore]:
-    opened = SqliteStore.create(tmp_path / "i", ModelFacts("fake", "fake", "f", 3))
+    opened = SqliteStore.create(tmp_path / "i", ModelFacts("fake", "fake", "f", len(SHOP)))
     source = opened.source("catalogue", "/shop/all.csv").number
     records = [some_record(str(at), fields) for at, fields in enumerate(SHOP)]
-    opened.upsert(source, records, np.eye(3, dtype=np.float32))
+    opened.upsert(source, records, np.eye(len(SHOP), dtype=np.float32))
     yield opened
     opened.close()
 
@@ -44,6 +46,11 @@ def store(tmp_path: Path) -> Iterator[SqliteStore]:
         (["day>2024-01-01"], "; no day is a date such as 2024-05-31"),
         (["day=2024-01..2024-06"], "; no day is a date such as 2024-05-31"),
         (["price<50", "category=Lamp"], "; did you mean category=lamp?"),
+        (["colour=white"], "; colour~white finds it in longer values, such as 'red, white'"),
+        (["tags=tea"], """; tags~tea finds it in longer values, such as '["tea","for two"]'"""),
+        (["tags=Cat"], "; tags~Cat finds it in longer values, such as 'dog; cat'"),
+        (["tags=ca"], ""),
+        (['tags=""'], ""),
         (["category=boat"], ""),
         (["category=***"], ""),
         (["category~Boat"], ""),

@@ -1,5 +1,6 @@
 """Where images come from: one protocol, and the door that picks the right source."""
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol, TypedDict, Unpack, runtime_checkable
@@ -101,6 +102,9 @@ class SourceOptions(TypedDict, total=False):
     """Where downloaded pictures are kept; None: the user's cache."""
 
 
+_SPREADSHEETS = (".xlsx", ".xls", ".xlsm", ".xlsb", ".ods", ".numbers")
+
+
 def open_source(location: str | Path, **options: Unpack[SourceOptions]) -> Source:
     """The source at a location: a folder, a catalogue, one picture, or one http(s) URL.
 
@@ -113,6 +117,7 @@ def open_source(location: str | Path, **options: Unpack[SourceOptions]) -> Sourc
     if isinstance(location, str) and is_object(location):
         return _of_objects(location, options.get("exclude", ()))
     if isinstance(location, str) and is_url(location):
+        _refuse_far_catalogue(location, re.split("[?#]", location)[0], "have URLs")
         return PathList([location], **web)
     path = Path(location)
     if path.is_file() and path.suffix.lower() in CATALOGUE_SUFFIXES:
@@ -132,14 +137,18 @@ def open_source(location: str | Path, **options: Unpack[SourceOptions]) -> Sourc
 
 def _of_objects(location: str, exclude: Sequence[str]) -> Source:
     key = Address.parse(location).key.lower()
-    if key.endswith(CATALOGUE_SUFFIXES):
-        raise SourceError(
-            f"{location}: catalogues are read from files of this machine, and may name s3:// "
-            "objects in their cells; copy it here first"
-        )
+    _refuse_far_catalogue(location, key, "name s3:// objects")
     if key.endswith(IMAGE_SUFFIXES):
         return PathList([location])
     return BucketSource(location, exclude)
+
+
+def _refuse_far_catalogue(location: str, name: str, may: str) -> None:
+    if name.lower().endswith(CATALOGUE_SUFFIXES):
+        raise SourceError(
+            f"{location}: catalogues are read from files of this machine, and may {may} in their "
+            "cells; copy it here first"
+        )
 
 
 Location = str | Path | Source | list[str]
@@ -202,6 +211,8 @@ def _check_is_picture(path: Path) -> None:
             known = sniff(file.read(32)) is not None
     except OSError as error:
         raise SourceError(f"{path}: it cannot be read ({error.strerror})") from error
+    if not known and path.suffix.lower() in _SPREADSHEETS:
+        raise SourceError(f"{path}: spreadsheets are not read; save the sheet as CSV (UTF-8)")
     if not known:
         raise SourceError(
             f"{path}: it is neither a folder, a picture nor a catalogue "

@@ -47,6 +47,12 @@ def test_what_is_no_source_is_refused_with_advice(tmp_path: Path) -> None:
         open_source(tmp_path / "notes.txt")
     with pytest.raises(SourceError, match="no such file or folder"):
         open_source(tmp_path / "nothing")
+    (tmp_path / "shop.XLSX").write_bytes(b"PK\x03\x04")
+    with pytest.raises(SourceError, match="save the sheet as CSV"):
+        open_source(tmp_path / "shop.XLSX")
+    for place in ("https://example.com/shop.CSV?raw=1", "s3://bucket/shop.csv"):
+        with pytest.raises(SourceError, match=r"catalogues are read from files.*copy it here"):
+            open_source(place)
 
 
 def test_sources_say_what_they_are(tmp_path: Path) -> None:

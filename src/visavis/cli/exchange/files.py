@@ -67,7 +67,8 @@ def export(
         return
     for note in made.notes:
         terminal.tell(f"note: {note}")
-    terminal.echo(f"{made.records:,} records in {made.path}, {made.bytes / 1e6:,.1f} MB")
+    what = "record" if made.records == 1 else "records"
+    terminal.echo(f"{made.records:,} {what} in {made.path}, {made.bytes / 1e6:,.1f} MB")
 
 
 def import_(

@@ -97,7 +97,9 @@ def evaluate(
     ks: Annotated[
         str,
         typer.Option(
-            "-k", metavar="K,K,…", help="Cut-offs for recall; the last is also used for precision."
+            "-k",
+            metavar="K,K,…",
+            help="Cut-offs for recall; the largest is also used for precision.",
         ),
     ] = "1,5,10",
     out: Annotated[

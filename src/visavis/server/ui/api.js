@@ -1,9 +1,9 @@
 /** The HTTP API of visavis, as the page uses it. */
 
 /**
- * @typedef {import("./types.js").ImageRecord} ImageRecord
- * @typedef {import("./types.js").Info} Info
- * @typedef {import("./types.js").Field} Field
+ * @typedef {import("./later/types.js").ImageRecord} ImageRecord
+ * @typedef {import("./later/types.js").Info} Info
+ * @typedef {import("./later/types.js").Field} Field
  */
 
 export const BASE = new URL("../v1/", import.meta.url);

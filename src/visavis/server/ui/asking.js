@@ -9,7 +9,7 @@ import { term, termKey } from "./state.js";
 /**
  * @typedef {import("./state.js").State} State
  * @typedef {import("./state.js").Term} Term
- * @typedef {import("./types.js").Info} Info
+ * @typedef {import("./later/types.js").Info} Info
  */
 
 const WEB_URL = /^https?:\/\//;

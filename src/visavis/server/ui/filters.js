@@ -5,7 +5,7 @@ import { labelOf } from "./records.js";
 import { bound, canFilter, chosen, spoken, withBound, withChosen } from "./where.js";
 
 /**
- * @typedef {import("./types.js").Field} Field
+ * @typedef {import("./later/types.js").Field} Field
  * @typedef {(where: string[]) => void} Changed
  */
 

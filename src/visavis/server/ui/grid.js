@@ -4,7 +4,7 @@ import { showPicture } from "./api.js";
 import { el, icon } from "./dom.js";
 import { detailOf, labelOf, titleOf } from "./records.js";
 
-/** @typedef {import("./types.js").ImageRecord} ImageRecord */
+/** @typedef {import("./later/types.js").ImageRecord} ImageRecord */
 
 const EAGER = 12;
 const RETRIES = 2;

@@ -23,7 +23,7 @@ const choose = takeIn({
   text: (text, add) => asking.text(text, add),
   asking: () => page.state.terms.length > 0,
 });
-/** @type {(info: import("./types.js").Info) => void} */
+/** @type {(info: import("./later/types.js").Info) => void} */
 let learn;
 const learnt = new Promise((done) => (learn = done));
 
@@ -129,7 +129,7 @@ function listen() {
   });
 }
 
-/** @param {import("./types.js").Info} info @returns {boolean} whether one types names of classes here */
+/** @param {import("./later/types.js").Info} info @returns {boolean} whether one types names of classes here */
 const names = (info) => info.class_search && !info.text;
 
 /** While the name of a class is typed, those that it may be. */
@@ -199,7 +199,7 @@ async function takeShared() {
   if (given.has("share") || given.has("shared")) (await import("./later/shared.js")).take(given, asking);
 }
 
-/** Let those who have a key that writes add, replace and remove. @param {import("./types.js").Info} info */
+/** Let those who have a key that writes add, replace and remove. @param {import("./later/types.js").Info} info */
 async function manage(info) {
   if (info.read_only) return;
   const changed = () => start();

@@ -2,7 +2,7 @@
 
 import { el } from "./dom.js";
 
-/** @typedef {import("./types.js").ImageRecord} ImageRecord */
+/** @typedef {import("./later/types.js").ImageRecord} ImageRecord */
 
 const LONGEST = 40;
 const DETAILS = 3;

@@ -5,7 +5,7 @@ import { getPicture } from "./pictures.js";
 import { isAnywhere, weightOf, writeState } from "./state.js";
 
 /**
- * @typedef {import("./types.js").ImageRecord} ImageRecord
+ * @typedef {import("./later/types.js").ImageRecord} ImageRecord
  * @typedef {import("./state.js").State} State
  *
  * @typedef {object} View what has been answered so far

@@ -16,7 +16,7 @@ import { Toolbar } from "./toolbar.js";
  * @typedef {import("./state.js").Page} Page
  * @typedef {import("./state.js").Term} Term
  * @typedef {import("./results.js").View} View
- * @typedef {import("./types.js").ImageRecord} ImageRecord
+ * @typedef {import("./later/types.js").ImageRecord} ImageRecord
  *
  * @typedef {object} Acts
  * @property {(terms: Term[]) => void} ask

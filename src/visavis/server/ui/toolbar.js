@@ -8,7 +8,7 @@ import { isAnywhere, isOnePicture, writeState } from "./state.js";
 /**
  * @typedef {import("./state.js").State} State
  * @typedef {import("./results.js").View} View
- * @typedef {import("./types.js").Field} Field
+ * @typedef {import("./later/types.js").Field} Field
  */
 
 const MOST = 8; // fields that are offered to sort by

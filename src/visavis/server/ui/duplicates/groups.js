@@ -3,7 +3,7 @@
 import { get, post } from "../api.js";
 
 /**
- * @typedef {import("../types.js").ImageRecord & {sha256: string, format: string|null, lossless: boolean, quality: number|null, trouble: string|null}} Copy
+ * @typedef {import("../later/types.js").ImageRecord & {sha256: string, format: string|null, lossless: boolean, quality: number|null, trouble: string|null}} Copy
  * @typedef {"better"|"worse"|"same"|"alternate"|"not-related"|"undecided"} Verdict
  * @typedef {{one: string, other: string}} Pair of contents, by their digests
  *

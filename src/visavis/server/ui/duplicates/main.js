@@ -328,7 +328,7 @@ function relate(relation) {
   work.go(0);
 }
 
-/** Say why nothing can be decided here, and what to do. @param {import("../types.js").Info} info */
+/** Say why nothing can be decided here, and what to do. @param {import("../later/types.js").Info} info */
 function drawLookOnly(info) {
   const text = info.read_only
     ? "You are looking only: this server takes no decisions, as it was started without keys or read-only. Decide on the command line, or start it with --api-key-file."

@@ -6,7 +6,7 @@ import { titleOf } from "../records.js";
 import { styled } from "./styles.js";
 
 /**
- * @typedef {import("../types.js").ImageRecord} ImageRecord
+ * @typedef {import("./types.js").ImageRecord} ImageRecord
  * @typedef {(change: {show: string|null, where?: string[], terms?: never[], sort?: string}) => void} Go
  */
 

@@ -12,7 +12,7 @@ import { FIELD } from "./tags.js";
 
 await styled("details.css");
 
-/** @typedef {import("../types.js").ImageRecord} ImageRecord */
+/** @typedef {import("./types.js").ImageRecord} ImageRecord */
 
 const LARGEST = 12e6;
 const SHORT = 120; // letters of a title that is shown whole

@@ -1,6 +1,6 @@
 /** Files made in the browser: a table as CSV (RFC 4180), several files as a ZIP. */
 
-/** @typedef {import("../types.js").ImageRecord} ImageRecord */
+/** @typedef {import("./types.js").ImageRecord} ImageRecord */
 
 const CRC = Uint32Array.from({ length: 256 }, (_, at) => {
   let value = at;

@@ -8,7 +8,7 @@ import { styled } from "./styles.js";
 
 await styled("manage.css");
 
-/** @typedef {import("../types.js").ImageRecord} ImageRecord */
+/** @typedef {import("./types.js").ImageRecord} ImageRecord */
 
 const MOST_FIELDS = 12;
 

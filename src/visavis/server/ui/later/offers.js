@@ -1,7 +1,7 @@
 /** What else the picture of a query can be asked for: loaded after the first answer. */
 
 /**
- * @param {import("../types.js").Info} info
+ * @param {import("./types.js").Info} info
  * @param {import("../query.js").QueryPanel} query
  * @param {import("../asking.js").Asking} asking
  * @param {import("../grid.js").Grid} grid

@@ -9,7 +9,7 @@ import { styled } from "./styles.js";
 
 await Promise.all([styled("picks.css"), styled("selection.css")]);
 
-/** @typedef {import("../types.js").ImageRecord} ImageRecord */
+/** @typedef {import("./types.js").ImageRecord} ImageRecord */
 
 const MOST_BYTES = 400e6;
 

@@ -5,9 +5,9 @@ import { el } from "../dom.js";
 import { term } from "../state.js";
 
 /**
- * @typedef {import("../types.js").ImageRecord} ImageRecord
- * @typedef {import("../types.js").Info} Info
- * @typedef {import("../types.js").Tag} Tag
+ * @typedef {import("./types.js").ImageRecord} ImageRecord
+ * @typedef {import("./types.js").Info} Info
+ * @typedef {import("./types.js").Tag} Tag
  */
 
 /** The field that visavis itself writes. */

@@ -10,7 +10,7 @@ import { styled } from "./styles.js";
 await Promise.all([styled("picks.css"), styled("teach.css")]);
 
 /**
- * @typedef {import("../types.js").ImageRecord} ImageRecord
+ * @typedef {import("./types.js").ImageRecord} ImageRecord
  * @typedef {{name: string, yes: number, no: number}} Summary
  * @typedef {{id: string, good: boolean, here: boolean, thumbnail: string|null}} Mark
  */

@@ -21,7 +21,7 @@ await styled("why.css");
 /**
  * Tell it, and lay the query over the picture.
  * @param {HTMLElement} place where the figures go @param {HTMLElement} frame around the picture
- * @param {import("../types.js").ImageRecord} record @param {{terms: object[], uploads: Blob[]}} asked
+ * @param {import("./types.js").ImageRecord} record @param {{terms: object[], uploads: Blob[]}} asked
  * @param {(image: HTMLImageElement) => void} draw the query's picture
  */
 export async function why(place, frame, record, { terms, uploads }, draw) {
@@ -47,7 +47,7 @@ function figures({ form, colour, inliers, matched }) {
   return el("dl", {}, ...rows.map(([name, text]) => el("div", {}, el("dt", { text: name }), el("dd", { text }))));
 }
 
-/** @param {Explanation} found @param {HTMLElement} frame @param {import("../types.js").ImageRecord} record @param {(image: HTMLImageElement) => void} draw */
+/** @param {Explanation} found @param {HTMLElement} frame @param {import("./types.js").ImageRecord} record @param {(image: HTMLImageElement) => void} draw */
 function laidOver({ corners }, frame, record, draw) {
   const image = /** @type {HTMLImageElement} */ (frame.querySelector("img:not(.beside)"));
   const over = el("img", { alt: "The picture of the query", draggable: "false" });

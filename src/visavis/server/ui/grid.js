@@ -2,7 +2,7 @@
 
 import { showPicture } from "./api.js";
 import { el, icon } from "./dom.js";
-import { detailOf, labelOf, titleOf } from "./records.js";
+import { detailOf, labelOf, titleOf, titleParts } from "./records.js";
 
 /** @typedef {import("./later/types.js").ImageRecord} ImageRecord */
 
@@ -178,7 +178,7 @@ export class Grid {
         "span",
         { class: "about" },
         relationOf(record) ?? scoreBar(record.score),
-        el("span", { class: "title", dir: "auto", text: titleOf(record) }),
+        el("span", { class: "title", dir: "auto" }, ...titleParts(record)),
         el("span", { class: "detail", dir: "auto", text: detailOf(record) }),
         foundBy(record),
       ),

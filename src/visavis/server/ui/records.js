@@ -16,6 +16,14 @@ const IN_FOLDER = /^.*\/([^/]+\.\w{2,5})$/s;
 /** @param {ImageRecord} record @returns {string} its title, or else its id: of a file below folders its name */
 export const titleOf = ({ title, id }) => title || (IN_FOLDER.exec(id)?.[1] ?? id);
 
+const JOINT = /(?<=[^_/\\]{2}[_/\\]+)(?=[^_/\\]{2})/u;
+
+/** @param {ImageRecord} record @returns {Node[]} the title, which may break at the joints of file names, not in the middle of "jpg" */
+export const titleParts = (record) =>
+  titleOf(record)
+    .split(JOINT)
+    .flatMap((part, at) => (at ? [el("wbr"), new Text(part)] : [new Text(part)]));
+
 /** @param {string} name of a field @returns {string} as people write it: productName is "Product name" */
 export function labelOf(name) {
   const words = name

@@ -86,12 +86,12 @@ def keep_parts(
     if keep:
         made = 0
 
-        def told(name: str, done: int) -> None:
+        def counted(name: str, done: int) -> None:
             nonlocal made
             made = done
             progress(name, done)
 
-        report = index.aspects.keep("parts", allow_private=allow_private, progress=told)
+        report = index.aspects.keep("parts", allow_private=allow_private, progress=counted)
         if made:
             many = "one record was" if made == 1 else f"{made:,} records were"
             report.notes.append(f"{many} given parts, which later runs keep up")

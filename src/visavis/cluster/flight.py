@@ -117,8 +117,8 @@ class Flight:
 
     def _stalled(self) -> str:
         alive = sorted((self._session.name(one.id), one.cpus) for one in self._session.nodes())
-        told = ", ".join(f"{name} ({cpus:g} CPUs)" for name, cpus in alive)
+        named = ", ".join(f"{name} ({cpus:g} CPUs)" for name, cpus in alive)
         return (
             f"no shard of pictures was done within {self._seconds:g} s; nodes alive: "
-            f"{told or 'none'}; what was done is kept, and the same command goes on from there"
+            f"{named or 'none'}; what was done is kept, and the same command goes on from there"
         )

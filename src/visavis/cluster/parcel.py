@@ -47,8 +47,8 @@ class PackedModel(NamedTuple):
     @property
     def digest(self) -> str:
         """The SHA-256 of names and contents, as hex."""
-        told = "".join(f"{one.sha256} {one.name}\n" for one in self.files)
-        return hashlib.sha256(told.encode()).hexdigest()
+        listing = "".join(f"{one.sha256} {one.name}\n" for one in self.files)
+        return hashlib.sha256(listing.encode()).hexdigest()
 
 
 class Parcel(NamedTuple):

@@ -45,7 +45,7 @@ def records_of(part: Rough, path: Path | str, note: Note | None, dim: int) -> Fi
         lengths = np.linalg.norm(vectors.astype(np.float64), axis=1)
     keep, records = [], []
     failed: list[Failure] = []
-    told = part.beside.get(FIELDS) or [None] * len(part.ids)
+    fields_of = part.beside.get(FIELDS) or [None] * len(part.ids)
     for at, given in enumerate(part.ids):
         id, length = _id(given), float(lengths[at])
         if id is None:
@@ -59,7 +59,7 @@ def records_of(part: Rough, path: Path | str, note: Note | None, dim: int) -> Fi
             keep.append(at)
             values = {name: values[at] for name, values in part.columns.items()}
             record = _record(id, values, vectors[at], path, note)
-            fields = _fields(told[at])
+            fields = _fields(fields_of[at])
             records.append(record if fields is None else replace(record, fields=fields))
     uneven = bool(np.any(np.abs(lengths[keep] - 1) > _UNEVEN)) if keep else False
     kept = {name: [values[at] for at in keep] for name, values in part.beside.items()}
@@ -117,12 +117,12 @@ def _record(
     )
 
 
-def _fields(told: bytes | str | None) -> dict[str, FieldValue] | None:
+def _fields(text: bytes | str | None) -> dict[str, FieldValue] | None:
     """Fields that a shard has as they were; None: its columns say what they are."""
-    if not isinstance(told, str):
+    if not isinstance(text, str):
         return None
     with suppress(ValueError, RecursionError):
-        found = json.loads(told)
+        found = json.loads(text)
         if isinstance(found, dict) and all(map(_is_text, found)):
             return {name: value for name, value in found.items() if _is_value(value)}
     return None

@@ -208,18 +208,18 @@ class Match:
     def more(self) -> str:
         """How many stand behind it, in words: "+3 views"; nothing where none does."""
         views, copies = self.views or 0, len(self.copies)
-        told = (
+        words = (
             f"+{views} view{'s' * (views != 1)}" if views else "",
             f"+{copies} cop{'y' if copies == 1 else 'ies'}" if copies else "",
         )
-        return ", ".join(filter(None, told))
+        return ", ".join(filter(None, words))
 
     @property
     def lies(self) -> str:
         """Where it was found, in words: "at 0.25,0,0.75,0.5"; nothing where nobody looked."""
-        told = [] if self.box is None else [f"at {_shown(self.box)}"]
-        told += [] if self.query_box is None else [f"of the query's {_shown(self.query_box)}"]
-        return ", ".join(told)
+        words = [] if self.box is None else [f"at {_shown(self.box)}"]
+        words += [] if self.query_box is None else [f"of the query's {_shown(self.query_box)}"]
+        return ", ".join(words)
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON shape of a match: its record's, `score`, and what the question asked for.

@@ -42,11 +42,11 @@ class IndexReport:
             "removed": self.removed,
             "skipped": len(self.failed),
         }
-        told = ", ".join(f"{count} {name}" for name, count in named.items() if count)
+        counts = ", ".join(f"{count} {name}" for name, count in named.items() if count)
         done = self.added + self.moved + self.removed
         rate = done / self.seconds if self.seconds > 0 else 0.0
         pace = f" ({rate:.0f} a second)" if rate >= 1 else ""
-        return f"{told or f'{self.unchanged} unchanged'} in {self.seconds:.1f} s{pace}"
+        return f"{counts or f'{self.unchanged} unchanged'} in {self.seconds:.1f} s{pace}"
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON shape of a report."""

@@ -109,7 +109,7 @@ class Listeners:
 
 
 def _run(words: Sequence[str], alert: Alert) -> None:
-    told = {
+    variables = {
         "VISAVIS_ALERT": alert.concept,
         "VISAVIS_ALERT_ID": alert.record.id,
         "VISAVIS_ALERT_URI": alert.record.uri,
@@ -119,7 +119,10 @@ def _run(words: Sequence[str], alert: Alert) -> None:
         done = subprocess.run(
             words,
             input=json.dumps(alert.to_dict()).encode(),
-            env={**os.environ, **{name: value.replace("\0", "") for name, value in told.items()}},
+            env={
+                **os.environ,
+                **{name: value.replace("\0", "") for name, value in variables.items()},
+            },
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             timeout=_SECONDS,

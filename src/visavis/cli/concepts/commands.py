@@ -100,8 +100,8 @@ def show(name: Name, index: options.Index = None, json_output: options.Json = Fa
         return
     for one, there in zip(marks, here, strict=True):
         terminal.row("yes" if one.good else "no", one.id, *([] if there else ["not here now"]))
-    told = "" if similar_from is None else f"; such from a score of {similar_from:.3f} on"
-    terminal.tell(trouble or f"{_counts(summary)}{told}")
+    threshold = "" if similar_from is None else f"; such from a score of {similar_from:.3f} on"
+    terminal.tell(trouble or f"{_counts(summary)}{threshold}")
 
 
 @app.command()

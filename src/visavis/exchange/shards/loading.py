@@ -60,11 +60,11 @@ class Loaded:
         """One error for all that were refused; None where none was."""
         if not self.refused:
             return None
-        told = [str(error) for error in self.refused[:_SHOWN]]
-        more = len(self.refused) - len(told)
-        told += [f"and {more:,} more"] if more else []
+        reasons = [str(error) for error in self.refused[:_SHOWN]]
+        more = len(self.refused) - len(reasons)
+        reasons += [f"and {more:,} more"] if more else []
         kinds = Counter(type(error) for error in self.refused)
-        return kinds.most_common(1)[0][0]("; ".join(told))
+        return kinds.most_common(1)[0][0]("; ".join(reasons))
 
 
 def load_shards(
@@ -127,9 +127,9 @@ def _model(found: Sequence[_Found], index: Place) -> ModelFacts:
     """The model of a new index; of one that is there, nobody asks."""
     models = {one.glance.note.model.fingerprint: one for one in reversed(found)}
     if len(models) > 1 and not store_exists(index):
-        told = [f"{one.path} by {one.glance.note.model.name!r}" for one in models.values()]
+        named = [f"{one.path} by {one.glance.note.model.name!r}" for one in models.values()]
         raise IndexIncompatibleError(
-            f"the shards are of several models ({', '.join(told[:_SHOWN])}); load those of one"
+            f"the shards are of several models ({', '.join(named[:_SHOWN])}); load those of one"
         )
     return found[0].glance.note.model
 

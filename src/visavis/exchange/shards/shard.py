@@ -103,14 +103,14 @@ def _fields(records: Sequence[ImageRecord], layout: Layout) -> list[str | None]:
     note = read_note(layout.note())
     assert note is not None
     given = {column.name: column.of(records) for column in layout.columns if column.field}
-    told = []
+    texts = []
     for at, record in enumerate(records):
         row = {name: values[at] for name, values in given.items()}
         back = as_fields(
             {name: value for name, value in row.items() if value not in (None, "")}, note
         )
-        told.append(None if _exactly(back) == _exactly(record.fields) else as_text(record.fields))
-    return told
+        texts.append(None if _exactly(back) == _exactly(record.fields) else as_text(record.fields))
+    return texts
 
 
 def _exactly(fields: Fields) -> str:
@@ -119,15 +119,15 @@ def _exactly(fields: Fields) -> str:
 
 
 def _name(rows: Sequence[ShardRow], model: ModelFacts, origin: Origin) -> str:
-    told = hashlib.sha256(repr((model.fingerprint, model.dim, tuple(origin))).encode())
+    digest = hashlib.sha256(repr((model.fingerprint, model.dim, tuple(origin))).encode())
     for row in rows:
         facts = (row.record.id, row.record.sha256, row.listed, bool(row.made.thumbnail))
-        told.update(repr(facts).encode())
-    return f"{told.hexdigest()[:32]}{SUFFIX}"
+        digest.update(repr(facts).encode())
+    return f"{digest.hexdigest()[:32]}{SUFFIX}"
 
 
 def _digest(*texts: str) -> int:
-    told = hashlib.blake2b(digest_size=8)
+    digest = hashlib.blake2b(digest_size=8)
     for text in texts:
-        told.update(f"{len(text)}:{text}".encode(errors="surrogatepass"))
-    return int.from_bytes(told.digest(), "little")
+        digest.update(f"{len(text)}:{text}".encode(errors="surrogatepass"))
+    return int.from_bytes(digest.digest(), "little")

@@ -115,9 +115,9 @@ def _options(place: str, given: Mapping[str, str]) -> _Options:
     tls = given.get("tls", "0")
     if tls not in ("0", "1"):
         raise UsageError(f"{place}: tls takes 0 or 1")
-    told = (("index", HNSW), ("declare", ""), ("checks", "1"))
+    options = (("index", HNSW), ("declare", ""), ("checks", "1"))
     try:
-        layout = Layout.parse(*(given.get(name, usual) for name, usual in told))
+        layout = Layout.parse(*(given.get(name, usual) for name, usual in options))
     except UsageError as error:
         raise UsageError(f"{place}: {error}") from error
     return {"tls": tls == "1", "deadline": deadline, "layout": layout}

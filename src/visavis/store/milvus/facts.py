@@ -44,7 +44,7 @@ class Facts:
 
     def to_properties(self) -> dict[str, str]:
         """As a collection's properties."""
-        told = {
+        written = {
             "version": VERSION,
             "model": self.model._asdict(),
             "sources": [list(row) for row in self.sources],
@@ -53,26 +53,26 @@ class Facts:
             "layout": self.layout.to_dict(),
             "filling": self.filling,
         }
-        return {_KEY: json.dumps(told, ensure_ascii=False)}
+        return {_KEY: json.dumps(written, ensure_ascii=False)}
 
     @classmethod
     def read(cls, properties: Mapping[str, Any], place: str) -> "Facts":
         """What `to_properties` made. Raises IndexIncompatibleError for any other collection."""
         try:
-            told = json.loads(properties[_KEY])
+            written = json.loads(properties[_KEY])
         except (KeyError, ValueError) as error:
             raise IndexIncompatibleError(
                 f"{place} is a collection that visavis did not make; name another one"
             ) from error
-        if told["version"] > VERSION:
+        if written["version"] > VERSION:
             raise IndexIncompatibleError(f"{place} was made by a newer visavis; upgrade this one")
         return cls(
-            ModelFacts(**told["model"]),
-            tuple(SourceRow(*row) for row in told["sources"]),
-            {int(number): SourceRun(**run) for number, run in told["runs"].items()},
-            told["kinds"],
-            Layout(**told.get("layout", {"checks": False})),
-            told.get("filling", False),
+            ModelFacts(**written["model"]),
+            tuple(SourceRow(*row) for row in written["sources"]),
+            {int(number): SourceRun(**run) for number, run in written["runs"].items()},
+            written["kinds"],
+            Layout(**written.get("layout", {"checks": False})),
+            written.get("filling", False),
         )
 
 

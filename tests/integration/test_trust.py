@@ -108,6 +108,9 @@ def test_a_damaged_vector_is_told_by_searches_and_by_compact(
             index.search("id:y.png")
         with pytest.raises(IndexDamagedError):
             index.compact()
+        assert index.rebuild().added == 2  # as the message advises
+        assert [match.record.id for match in index.search("id:y.png").matches] == ["y.png", "x.png"]
+        assert index.search("colour:red").matches[0].record.id == "x.png"
 
 
 @pytest.mark.parametrize("per_cluster", [100, 500])

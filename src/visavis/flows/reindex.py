@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from visavis.embedders.base import Embedder
-from visavis.errors import SourceError
+from visavis.errors import IndexDamagedError, SourceError
 from visavis.flows.ahead import ahead
 from visavis.flows.aspects.colours import renew_colours
 from visavis.flows.ingest import IngestOptions, Progress
@@ -72,8 +72,10 @@ def reindex(
                 f"not by this model (the first: {first.uri}: {first.reason}); the index was left "
                 "as it is"
             )
-        renew_colours(store)  # now that all have signatures; readers read aspects anew at the swap
+        renewed = _colours_renewed(store)
         left = rebuild.swap()
+    if not renewed:
+        renew_colours(store)
     report.notes += [left] if left else []
     report.removed = len(report.failed)
     if report.failed:
@@ -83,6 +85,18 @@ def reindex(
         )
     report.seconds = time.monotonic() - started
     return report
+
+
+def _colours_renewed(store: VectorStore) -> bool:
+    """Renew colours, now that all have signatures; readers read them anew at the swap.
+
+    Where old vectors are damaged, which is what a rebuild mends, it has to wait for the new ones.
+    """
+    try:
+        renew_colours(store)
+    except IndexDamagedError:
+        return False
+    return True
 
 
 def _embedded(

@@ -162,7 +162,8 @@ What can be set once instead of being typed each time.
 
 A flag takes precedence over the environment, the environment over the project file (`visavis.toml`
 in the current folder), that over the user file (`~/.config/visavis/config.toml`), and that over the
-default. Both files hold the names below as keys, and an unknown key is an error:
+default. Both files hold the names below as keys, and an unknown key is an error; `~` at the
+beginning of a path is your home:
 
 ```toml title="visavis.toml"
 index = "shop.index"

@@ -15,6 +15,7 @@ from typing import Any
 from visavis.errors import UsageError
 
 PROJECT_FILE = "visavis.toml"
+_PATHS = frozenset({"index", "model", "words"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,9 @@ def load_settings(
         if environ.get(variable):
             values[field.name] = _converted(field.name, environ[variable], f"${variable}")
     values |= {name: value for name, value in flags.items() if value is not None}
+    # A shell does not do this in quotes, in files, and behind the = of `--index=~/pictures.index`.
+    for name in values.keys() & _PATHS:
+        values[name] = os.path.expanduser(values[name])  # noqa: PTH111 - may be an address
     return Settings(**values)
 
 

@@ -38,6 +38,24 @@ def test_each_place_goes_before_the_next(homes: tuple[Path, Path, dict[str, str]
     )
 
 
+def test_a_tilde_is_the_home_wherever_a_path_is_set(
+    homes: tuple[Path, Path, dict[str, str]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    user, project, environ = homes
+    user.write_text('index = "~/user.index"\nmodel = "~/mine"\nwords = "a~b.txt"\n')
+    found = load_settings({}, environ, project)
+    assert [Path(found.index), Path(found.model)] == [tmp_path / "user.index", tmp_path / "mine"]
+    assert found.words == "a~b.txt"
+    environ["VISAVIS_INDEX"] = "~/environment.index"
+    assert Path(load_settings({}, environ, project).index) == tmp_path / "environment.index"
+    flagged = load_settings({"index": "~/flag.index"}, environ, project)
+    assert Path(flagged.index) == tmp_path / "flag.index"
+    server = load_settings({"index": "milvus://host/pictures"}, environ, project)
+    assert server.index == "milvus://host/pictures"
+
+
 def test_values_of_the_environment_are_read_as_their_kind(tmp_path: Path) -> None:
     environ = {"XDG_CONFIG_HOME": str(tmp_path), "VISAVIS_JOBS": "3", "VISAVIS_MODEL": ""}
     environ["VISAVIS_MAX_MEGAPIXELS"] = "2.5"

@@ -17,6 +17,7 @@ from visavis.server.abilities import KnownAbilities, bends, class_side
 from visavis.server.current_index import CurrentIndex
 from visavis.server.decoding import Decoding
 from visavis.server.duplicates.scanning import Scanner
+from visavis.server.edge.limits import Shares
 from visavis.server.mapping.known import KnownMaps
 from visavis.server.mapping.tiles import Tiles
 from visavis.server.memory import Memory
@@ -61,6 +62,8 @@ class State:
     """What `pictures` decodes with, so that memory and work have a bound."""
     fetches: Pool
     """Waits for other people's servers."""
+    fetch_shares: Shares
+    """So that one client whose servers never answer leaves some of these threads to others."""
     gathers: Pool
     """The same for lists of URLs."""
     fetcher: Fetcher
@@ -107,6 +110,10 @@ class State:
             pictures=Pool("picture", threads + waiting, options.queue, work, metrics),
             decoding=Decoding(options, memory),
             fetches=Pool("fetch", _FETCHERS, _FETCHERS, work + _MARGIN, metrics),
+            fetch_shares=Shares(
+                _FETCHERS // 2 if options.rate else 2 * _FETCHERS,
+                "too many pictures are being downloaded",
+            ),
             gathers=Pool("gather", _GATHERERS, _WRITES_WAITING, write + _MARGIN, metrics),
             fetcher=fetcher(keep=False, retries=0),
             downloads=fetcher(),

@@ -4,6 +4,7 @@ import json
 import os
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -247,5 +248,17 @@ def test_an_address_that_takes_too_long_frees_its_thread(clients: Clients, shop:
         answers = [job.result() for job in jobs]
     assert {answer.status_code for answer in answers} <= {422, 503}
     assert time.monotonic() - started < 10
+    good = client.post("/v1/search", json={"terms": [{"url": f"{shop}/0/b"}]})
+    assert good.status_code == 200
+
+
+def test_one_client_cannot_hold_all_threads_that_download(clients: Clients, shop: str) -> None:
+    client = clients(allow_urls=True, allow_private=True, work_seconds=4.0, rate=50.0, burst=200.0)
+    query = {"terms": [{"url": f"{shop}/20/a"}]}
+    with ThreadPoolExecutor(20) as pool:
+        jobs = [pool.submit(client.post, "/v1/search", json=query) for _ in range(20)]
+        statuses = Counter(job.result().status_code for job in jobs)
+    assert statuses.keys() == {422, 429}
+    assert statuses[422] < 8  # of eight threads, whatever the pace at which they come
     good = client.post("/v1/search", json={"terms": [{"url": f"{shop}/0/b"}]})
     assert good.status_code == 200

@@ -25,7 +25,7 @@ async def explain(request: Request) -> Response:
         raise InvalidError("give one picture: term, or one file as the part image")
     if not (term.is_picture or term.id is not None) or term.weight <= 0:
         raise InvalidError("only a picture or a record can be explained")
-    fetched = await fetch_all(state, [] if term.url is None else [term.url])
+    fetched = await fetch_all(request, [] if term.url is None else [term.url])
 
     def work(index: ImageIndex, job: Job) -> dict[str, Any]:
         terms = seen(index, [query_term(term, files, fetched)], state, job)

@@ -22,6 +22,7 @@ from visavis.server.api.bodies import read_search
 from visavis.server.api.rendering import answer, record_id, search_shape, visible
 from visavis.server.api.schemas import PictureIn, SearchIn, SimilarParams, TermIn
 from visavis.server.edge.admission import too_large
+from visavis.server.edge.guard import client_of
 from visavis.server.pool import Job
 from visavis.server.refusals import ForbiddenError, InvalidError
 from visavis.server.state import State, state_of
@@ -59,7 +60,7 @@ async def search(request: Request) -> Response:
     named = asked.terms or [TermIn(upload=n) for n in range(len(files))]
     if not named:
         raise InvalidError("nothing to search for: give terms, or a file as the part image")
-    fetched = await fetch_all(state, [term.url for term in named if term.url is not None])
+    fetched = await fetch_all(request, [term.url for term in named if term.url is not None])
     page = asked.limit, asked.offset, asked.min_score
     wanted = _wanted(asked, state)
 
@@ -211,7 +212,7 @@ def from_base64(text: str) -> bytes:
         raise InvalidError(f"image is not base64 ({error})") from error
 
 
-async def one_picture(asked: PictureIn, files: Sequence[bytes], state: State) -> bytes | None:
+async def one_picture(request: Request, asked: PictureIn, files: Sequence[bytes]) -> bytes | None:
     """The picture that a body has or names; None: it names a record.
 
     Raises InvalidError unless there is exactly one, and what `fetch_all` raises.
@@ -222,22 +223,25 @@ async def one_picture(asked: PictureIn, files: Sequence[bytes], state: State) ->
     if files:
         return files[0]
     if asked.url is not None:
-        return (await fetch_all(state, [asked.url]))[asked.url]
+        return (await fetch_all(request, [asked.url]))[asked.url]
     return None if asked.image is None else from_base64(asked.image)
 
 
-async def fetch_all(state: State, urls: Sequence[str]) -> dict[str, bytes]:
+async def fetch_all(request: Request, urls: Sequence[str]) -> dict[str, bytes]:
     """The pictures at the URLs that a request names.
 
-    Raises ForbiddenError where that is not allowed, FetchError, and BodyTooLargeError.
+    Raises ForbiddenError where that is not allowed, FetchError, BodyTooLargeError, and
+    TooManyRequestsError where the client waits for too many already.
     """
+    state = state_of(request)
     if urls and not state.options.allow_urls:
         raise ForbiddenError("this server fetches no URLs; send the picture itself")
     end = time.monotonic() + state.options.work_seconds
     found: dict[str, bytes] = {}
     for url in dict.fromkeys(urls):
         left = max(0.1, end - time.monotonic())
-        found[url] = await state.fetches.run(partial(state.fetcher.fetch, url, left))
+        with state.fetch_shares.one(client_of(request.scope)):
+            found[url] = await state.fetches.run(partial(state.fetcher.fetch, url, left))
         if sum(map(len, found.values())) > state.options.max_upload_bytes:
             raise too_large(state.options.max_upload_bytes)  # as if they had been sent
     return found

@@ -24,7 +24,7 @@ async def propose(request: Request) -> Response:
     """Up to three boxes around what a picture or a record shows, most first; there may be none."""
     state = state_of(request)
     asked, files = await read_subjects(request)
-    data = await one_picture(asked, files, state)
+    data = await one_picture(request, asked, files)
     if data is None:
         return answer(await _of_record(request, asked.id or "", state))
 

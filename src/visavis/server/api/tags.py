@@ -26,7 +26,7 @@ async def tag_picture(request: Request) -> Response:
     """Words for what a picture, a part of one, or a record shows; best first."""
     state = state_of(request)
     asked, files = await read_tag(request)
-    data = await one_picture(asked, files, state)
+    data = await one_picture(request, asked, files)
     if data is not None:
 
         def work(index: ImageIndex, job: Job) -> dict[str, Any]:

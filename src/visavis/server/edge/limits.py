@@ -3,8 +3,9 @@
 import ipaddress
 import math
 import time
-from collections import OrderedDict
-from collections.abc import Callable
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 
 from visavis.server.refusals import TooManyRequestsError
@@ -59,6 +60,32 @@ class RateLimiter:
         if more > 0.0 and name in self._buckets:
             tokens, at = self._buckets[name]
             self._buckets[name] = (tokens - more, at)
+
+
+class Shares:
+    """What each client may hold of something at one time. Used from the event loop alone."""
+
+    def __init__(self, each: int, what: str) -> None:
+        self._each = each
+        self._what = what
+        self._held: Counter[str] = Counter()
+
+    @contextmanager
+    def one(self, client: str) -> Iterator[None]:
+        """Hold one more. Raises TooManyRequestsError where the client has its share already."""
+        name = network_of(client)
+        if self._held[name] >= self._each:
+            raise TooManyRequestsError(
+                f"{self._what} for your IP address at one time; try again in a moment",
+                Retry_After="1",
+            )
+        self._held[name] += 1
+        try:
+            yield
+        finally:
+            self._held[name] -= 1
+            if not self._held[name]:
+                del self._held[name]
 
 
 def network_of(client: str) -> str:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from visavis.server.edge.limits import RateLimiter
+from visavis.server.edge.limits import RateLimiter, Shares
 from visavis.server.refusals import TooManyRequestsError
 
 
@@ -101,3 +101,16 @@ def test_cheap_requests_pay_no_more_than_their_number(clock: Clock) -> None:
         limiter.charge("a", 0.05)
     with pytest.raises(TooManyRequestsError):
         limiter.take("a")
+
+
+def test_a_client_has_a_share_at_one_time_and_gets_it_back() -> None:
+    shares = Shares(2, "too many pictures are being downloaded")
+    with shares.one("1.2.3.4"):
+        with shares.one("1.2.3.4"):
+            with pytest.raises(TooManyRequestsError, match="downloaded for your IP"):
+                shares.one("::ffff:1.2.3.4").__enter__()
+            with shares.one("1.2.3.5"):  # others have theirs
+                pass
+        with pytest.raises(ZeroDivisionError), shares.one("1.2.3.4"):
+            raise ZeroDivisionError
+        shares.one("1.2.3.4").__enter__()

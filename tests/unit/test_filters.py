@@ -31,6 +31,9 @@ from visavis.types import Condition, Fields, FieldValue, Filter, Range
         ("formula=a=b", Condition("formula", "=", ("a=b",))),
         ("shoe size=42", Condition("shoe size", "=", ("42",))),
         ("größe.cm=42", Condition("größe.cm", "=", ("42",))),
+        ('"size=cm" = 42', Condition("size=cm", "=", ("42",))),
+        ('"price <50"<9', Condition("price <50", "<", ("9",))),
+        ('"say ""hi"""~x', Condition('say "hi"', "~", ("x",))),
         ('empty=""', Condition("empty", "=", ("",), True)),
     ],
 )
@@ -44,6 +47,17 @@ def test_an_expression_is_read_as_people_write_it(text: str, condition: Conditio
 def test_what_is_no_expression_is_refused(text: str) -> None:
     with pytest.raises(FilterError):
         parse(text)
+
+
+def test_a_field_that_holds_an_operator_is_quoted_and_the_error_says_so() -> None:
+    kinds = kinds_of([{"c=d": 2, "price": 1}])
+    quoted, bare = parse_all(['"c=d"<3']), parse_all(["c=d=2"])
+    assert quoted is not None
+    assert bare is not None
+    assert described(quoted) == '"c=d"<3'
+    assert passes(resolve(quoted, kinds), {"c=d": 2})
+    with pytest.raises(FilterError, match='quote a name that holds an operator: "c=d"=VALUE'):
+        resolve(bare, kinds)
 
 
 def test_a_filter_is_told_as_it_was_written() -> None:

@@ -11,7 +11,8 @@ DATE = r"[0-9]{4}-[0-9]{2}(?:-[0-9]{2}(?:[T ][0-9]{2}:[0-9]{2}[0-9:.]*(?:Z|[+-][
 """A month, a day, or a time of a day, as ISO 8601 writes them."""
 
 _EXPRESSION = re.compile(
-    r"\s*(?P<field>[^=!<>~]+?)\s*(?P<operator>[=!<>~]+)(?P<values>.*)", re.DOTALL
+    r'\s*(?:"(?P<quoted>(?:[^"]|"")+)"|(?P<field>[^=!<>~]+?))\s*(?P<operator>[=!<>~]+)(?P<values>.*)',
+    re.DOTALL,
 )
 _MEANT = {"==": "=", "===": "=", "=>": ">=", "=<": "<=", "<>": "!=", "=~": "~", "~=": "~"}
 _QUOTED = r'"((?:[^"]|"")*)"'
@@ -37,7 +38,8 @@ def parse(expression: str) -> Condition:
             f"the filter {expression!r} is not understood; write FIELD=VALUE, "
             "or one of != < <= > >= ~ for ="
         )
-    field, text = found["field"], found["values"].strip()
+    field = found["field"] or _unquoted(found["quoted"])
+    text = found["values"].strip()
     operator = _operator(expression, field, found["operator"], text)
     if not text:
         raise FilterError(f"the filter {expression!r} lacks a value after {operator!r}")
@@ -69,7 +71,15 @@ def as_filter(where: Where) -> Filter | None:
 def described(where: Filter | Sequence[Condition] | None) -> str:
     """A filter as people write it, for messages."""
     conditions = where.conditions if isinstance(where, Filter) else where or ()
-    return " and ".join(f"{c.field}{c.operator}{','.join(map(str, c.values))}" for c in conditions)
+    return " and ".join(
+        f"{spelled(c.field)}{c.operator}{','.join(map(str, c.values))}" for c in conditions
+    )
+
+
+def spelled(field: str) -> str:
+    """A field as an expression names it: in quotes where it holds an operator."""
+    doubled = field.replace('"', '""')
+    return f'"{doubled}"' if set(field) & set("=!<>~") else field
 
 
 def _operator(expression: str, field: str, written: str, text: str) -> Operator:

@@ -11,7 +11,7 @@ from functools import partial
 from typing import NamedTuple
 
 from visavis.errors import FilterError
-from visavis.filters.language import DATE, OPERATORS, described
+from visavis.filters.language import DATE, OPERATORS, described, spelled
 from visavis.filters.nearby import NEARBY, Circle, circle
 from visavis.types import Condition, Fields, FieldValue, Filter, Kind, Range
 
@@ -176,6 +176,8 @@ def check_field(name: str, kinds: Mapping[str, Kind]) -> Kind:
     near = difflib.get_close_matches(name.casefold(), folded, n=3)
     suggested = " or ".join(repr(folded[other]) for other in near)
     hint = f"did you mean {suggested}?" if near else "fields: " + ", ".join(names)
+    odd = [other for other in names if other.startswith(name) and spelled(other) != other]
+    hint += f"; quote a name that holds an operator: {spelled(odd[0])}=VALUE" if odd else ""
     raise FilterError(f"no record has a field {name!r}; {hint}")
 
 

@@ -485,3 +485,25 @@ def test_have_tells_what_is_there(cli: Cli, drawn_tree: Path, tmp_path: Path) ->
     assert broken.code == 2
     assert "no.png: there is no such file" in broken.err
     assert "small.png" in broken.out
+
+
+def test_have_says_where_only_a_part_of_a_picture_is_there(cli: Cli, tmp_path: Path) -> None:
+    pytest.importorskip("cv2")
+    whole = scene(7).resize((400, 300))
+    (tmp_path / "pictures").mkdir()
+    whole.crop((60, 45, 340, 255)).save(tmp_path / "pictures" / "crop.png")
+    whole.save(tmp_path / "whole.png")
+    index = ("--index", tmp_path / "i")
+    assert cli("index", tmp_path / "pictures", *index).code == 0
+    asked = ("have", tmp_path / "whole.png", *index)
+    told = cli(*asked)
+    assert told.code == 0
+    assert "whole.png shows more than crop.png, which is 49% of it" in told.err
+    [shape] = json.loads(cli(*asked, "--json").out)
+    assert shape["shown"] == pytest.approx(0.49, abs=0.02)
+    whole.resize((200, 150)).save(tmp_path / "pictures" / "small.jpg")
+    assert cli("index", tmp_path / "pictures", *index).code == 0
+    told = cli(*asked)
+    assert told.out.splitlines()[0].endswith("small.jpg")
+    assert "shows more" not in told.err
+    assert "shows more" not in cli("have", tmp_path / "pictures" / "crop.png", *index).err

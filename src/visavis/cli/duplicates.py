@@ -1,4 +1,4 @@
-"""`visavis duplicates` and `visavis have`: copies within an index, and of what one has."""
+"""`visavis duplicates`: copies within an index."""
 
 import csv
 import sys
@@ -15,9 +15,7 @@ if TYPE_CHECKING:
     from visavis.flows.duplicates.moving import Moved
     from visavis.flows.duplicates.plan import Plan
     from visavis.image_index import ImageIndex
-    from visavis.types import SearchResult
 
-NOT_THERE = 1  # exit code of `visavis have`
 SKIPPED = 4  # exit code of --apply and --undo
 
 _COLUMNS = ("group", "relation", "id", "path", "width", "height", "size", "modified", "sha256")
@@ -131,64 +129,6 @@ def duplicates(
         if made is not None and plan is not None:
             _write_plan(made, plan)
     return 0
-
-
-def have(
-    files: Annotated[
-        list[str],
-        typer.Argument(metavar="FILE...", help="Pictures: paths or URLs.", show_default=False),
-    ],
-    index: options.Index = None,
-    json_output: options.Json = False,
-    device: options.Device = None,
-    max_megapixels: options.MaxMegapixels = None,
-    allow_private: options.AllowPrivate = False,
-) -> int:
-    """Check whether pictures are already in an index.
-
-    Prints what each is a copy of. Exits with 0 when all are there (the same, or the same edited),
-    with 1 when one is not, and with 2 when one cannot be read.
-    """
-    from visavis.errors import ImageError
-    from visavis.types import ImageTerm, Query
-
-    shapes: list[dict[str, Any]] = []
-    failed = False
-    with options.open_index(
-        options.settings(index, device, max_megapixels=max_megapixels)
-    ) as target:
-        for file in files:
-            query = Query((ImageTerm(file),), limit=1, relation="near_duplicate")
-            try:
-                found = target.answer(query, allow_private=allow_private)
-            except ImageError as error:
-                failed = True
-                shapes.append({"file": file, "found": False, "error": error.reason})
-                terminal.tell(f"error: {error}")
-                continue
-            shapes.append(_had(file, found))
-            if not json_output:
-                _print_had(shapes[-1])
-    if json_output:
-        terminal.echo_json(shapes)
-    if failed:
-        return 2
-    return 0 if all(shape["found"] for shape in shapes) else NOT_THERE
-
-
-def _had(file: str, result: "SearchResult") -> dict[str, Any]:
-    if not result.matches:
-        return {"file": file, "found": False}
-    match = result.matches[0]
-    facts = {"relation": match.relation, "id": match.record.id, "uri": match.record.uri}
-    return {"file": file, "found": True, **facts}
-
-
-def _print_had(shape: dict[str, Any]) -> None:
-    if shape["found"]:
-        terminal.row(shape["file"], shape["relation"], shape["uri"])
-    else:
-        terminal.row(shape["file"], "none", "")
 
 
 def _refuse_idle_options(

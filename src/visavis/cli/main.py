@@ -28,7 +28,7 @@ COMMANDS = {
     ),
     "search": Place(f"{_CLI}.searching", "search", "Find pictures that look like the query."),
     "list": Place(f"{_CLI}.listing.command", "list_", "List records, by filters and in an order."),
-    "have": Place(f"{_CLI}.duplicates", "have", "Check whether pictures are already in an index."),
+    "have": Place(f"{_CLI}.having", "have", "Check whether pictures are already in an index."),
     "duplicates": Place(
         f"{_CLI}.duplicates", "duplicates", "Find the copies in an index, and set them aside."
     ),

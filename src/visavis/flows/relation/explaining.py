@@ -71,6 +71,19 @@ class Explanation:
         return around(self.corners)
 
     @property
+    def shown(self) -> float | None:
+        """The share of the picture asked with that the record can show, 0…1; None: not known.
+
+        It is less than one where the record is a crop of it, or one picture of its several.
+        """
+        if not self.corners:
+            return None
+        after = (*self.corners[1:], self.corners[0])
+        ways = zip(self.corners, after, strict=True)
+        area = abs(sum(x * next_y - next_x * y for (x, y), (next_x, next_y) in ways)) / 2
+        return 1 / max(1.0, area)
+
+    @property
     def facts(self) -> list[tuple[str, str]]:
         """What there is to say to people, each with its name."""
         facts = [("score", f"{self.score:.3f}")]

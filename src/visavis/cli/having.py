@@ -1,0 +1,92 @@
+"""`visavis have`: whether pictures are in an index, whole or in part."""
+
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from visavis.cli import options, terminal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from visavis.flows.relation.explaining import Explanation
+    from visavis.types import SearchResult
+
+NOT_THERE = 1  # exit code
+_COPIES = 5  # that are looked through for one that shows all of a picture
+_NEARLY_ALL = 0.8  # of a picture; of what shows less, it is said
+
+
+def have(
+    files: Annotated[
+        list[str],
+        typer.Argument(metavar="FILE...", help="Pictures: paths or URLs.", show_default=False),
+    ],
+    index: options.Index = None,
+    json_output: options.Json = False,
+    device: options.Device = None,
+    max_megapixels: options.MaxMegapixels = None,
+    allow_private: options.AllowPrivate = False,
+) -> int:
+    """Check whether pictures are already in an index.
+
+    Prints what each is a copy of. Exits with 0 when all are there (the same, or the same edited),
+    with 1 when one is not, and with 2 when one cannot be read. A note says which are only there in
+    part, as where the index has a crop.
+    """
+    from visavis.errors import ImageError
+    from visavis.types import ImageTerm, Query
+
+    shapes: list[dict[str, Any]] = []
+    failed = False
+    with options.open_index(
+        options.settings(index, device, max_megapixels=max_megapixels)
+    ) as target:
+        for file in files:
+            query = Query((ImageTerm(file),), limit=_COPIES, relation="near_duplicate")
+            try:
+                found = target.answer(query, allow_private=allow_private)
+                explain = partial(target.explain, ImageTerm(file), allow_private=allow_private)
+                shapes.append(_had(file, found, explain))
+            except ImageError as error:
+                failed = True
+                shapes.append({"file": file, "found": False, "error": error.reason})
+                terminal.tell(f"error: {error}")
+                continue
+            if not json_output:
+                _print_had(shapes[-1])
+    if json_output:
+        terminal.echo_json(shapes)
+    if failed:
+        return 2
+    return 0 if all(shape["found"] for shape in shapes) else NOT_THERE
+
+
+def _had(
+    file: str, result: "SearchResult", explain: "Callable[[str], Explanation]"
+) -> dict[str, Any]:
+    """What there is of a picture: of its copies, the first that shows (nearly) all of it."""
+    if not result.matches:
+        return {"file": file, "found": False}
+    shown = 0.0
+    for match in result.matches:
+        part = 1.0 if match.relation == "exact" else explain(match.record.id).shown or 1.0
+        if part > shown:
+            shown, best = part, match
+        if shown >= _NEARLY_ALL:
+            break
+    facts = {"relation": best.relation, "id": best.record.id, "uri": best.record.uri}
+    return {"file": file, "found": True, **facts, "shown": round(shown, 2)}
+
+
+def _print_had(shape: dict[str, Any]) -> None:
+    if shape["found"]:
+        terminal.row(shape["file"], shape["relation"], shape["uri"])
+        if shape["shown"] < _NEARLY_ALL:
+            terminal.tell(
+                f"note: {shape['file']} shows more than {shape['id']}, which is "
+                f"{shape['shown']:.0%} of it: keep it, unless the rest is a frame"
+            )
+    else:
+        terminal.row(shape["file"], "none", "")

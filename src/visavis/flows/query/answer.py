@@ -25,7 +25,7 @@ from visavis.flows.query.hints import hint
 from visavis.flows.query.learned import learned_terms
 from visavis.flows.query.ranking import Judging, as_result, explained, first_page, rank
 from visavis.flows.query.sides import SideReader, has_sides
-from visavis.flows.query.terms import Question, as_terms, spelled_out
+from visavis.flows.query.terms import Question, as_terms, sign_notes, spelled_out
 from visavis.flows.query.vector import (
     QueryVector,
     check,
@@ -120,8 +120,10 @@ def answer(query: Query, store: VectorStore, means: Means) -> SearchResult:
     the model nor the records' own text can answer.
     """
     check(query)
+    notes = sign_notes(query.terms)
     query = replace(query, terms=spelled_out(query.terms))
-    return with_one_model(store, partial(_attempt, query, store, means))
+    found = with_one_model(store, partial(_attempt, query, store, means))
+    return replace(found, notes=(*found.notes, *notes)) if notes else found
 
 
 def answer_many(

@@ -214,6 +214,19 @@ def spelled_out(terms: Sequence[Term]) -> tuple[Term, ...]:
     return tuple(spelled)
 
 
+def sign_notes(terms: Sequence[Term]) -> tuple[str, ...]:
+    """What is to be said of a minus by itself within a text: it may be a title's hyphen."""
+    signed = [_SIGNS.split(term.text) for term in terms if isinstance(term, TextTerm)]
+    less = [
+        f"{text.strip()!r} was read as what is not wanted, after a minus; leave the minus out if "
+        "it is a part of a title"
+        for first, *others in signed
+        for sign, text in zip(others[::2], others[1::2], strict=True)
+        if sign == "-" and first.strip()
+    ]
+    return tuple(less)
+
+
 def _signed(term: TextTerm) -> list[TextTerm]:
     """A text's terms: what is wanted, as one of them, then what is not."""
     wanted: list[str] = []

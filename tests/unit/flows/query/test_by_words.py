@@ -190,6 +190,18 @@ def test_a_minus_by_itself_is_about_all_up_to_the_next_sign(
     assert ask(text).matches == ask(*apart).matches
 
 
+def test_a_minus_within_a_text_is_reported_as_it_may_be_a_titles_hyphen(ask: Ask) -> None:
+    note = ask("red - dark blue + green").notes[-1]
+    assert note.startswith("'dark blue' was read as what is not wanted")
+    for terms in (
+        ["red -blue"],
+        ["- blue"],
+        ["red green"],
+        [TextTerm("red"), TextTerm("blue", -1)],
+    ):
+        assert not [note for note in ask(*terms).notes if "not wanted" in note]
+
+
 def test_a_hyphen_between_numbers_and_a_plus_are_no_minus() -> None:
     for text in ("size 9 - 11", "red + shoes", "T-shirt", "shoes -"):
         assert spelled_out([TextTerm(text)]) == (TextTerm(text),)

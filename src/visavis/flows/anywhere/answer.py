@@ -1,10 +1,11 @@
 """The answer to a picture that is looked for in parts of others, and others in parts of it.
 
-    proposed   by codes of the records' parts, by windows of the picture, by whole vectors
+    proposed   by codes of the records' parts and by whole vectors
     verified   by pixels; these come first, as near duplicates with a box
     the rest   by how far pixels agree, else by vectors
 
-Where nothing is verified, the picture is turned and mirrored, and the parts are asked again.
+Unless the picture is found to be a part of a record, windows of it propose others; where nothing
+is verified at all, the picture turned and mirrored does.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -22,7 +23,7 @@ from visavis.flows.anywhere.proposing import (
     by_parts,
     by_windows,
 )
-from visavis.flows.anywhere.verifying import Finding, Looking, Read
+from visavis.flows.anywhere.verifying import Finding, Looking, Read, in_order
 from visavis.flows.anywhere.ways import COUNT, hung
 from visavis.flows.relation.judge import at_least, is_copy, verdict
 from visavis.store.aspects import AspectRows, has_aspects
@@ -95,9 +96,11 @@ def anywhere(
     proposals = _by_whole(by_whole)
     if rows is not None:
         proposals += by_parts(asked, rows, vector[None], BY_PARTS)
-    proposals = best_of_each(proposals) + best_of_each(by_windows(asked, picture))
-    looking = Looking(picture, means.store, means.read)
-    found = looking.found(proposals)
+    compared = {id for id, match in judged.items() if match.verified and not is_copy(match)}
+    looking = Looking(picture, means.store, means.read, compared)
+    found = looking.found(best_of_each(proposals))
+    if not any(_is_crop(one) for one in found):
+        found = in_order([*found, *looking.found(best_of_each(by_windows(asked, picture)))])
     if rows is not None and not any(one.verified for one in found) and not _copies(by_whole):
         hanging = looking.found(_otherwise_hung(asked, rows, picture))
         found = _merged([one for one in hanging if one.verified], found)
@@ -133,6 +136,11 @@ def _by_whole(result: SearchResult) -> list[Proposal]:
     copies = [match for match in result.matches if is_copy(match)]
     asked = [*copies, *(match for match in first if match not in copies)]
     return [Proposal(match.record, match.score, copy=is_copy(match)) for match in asked]
+
+
+def _is_crop(one: Finding) -> bool:
+    """Whether all of the picture lies in a record, which shows more."""
+    return one.verified and not one.proposal.copy and one.query_box is None
 
 
 def _rows(means: Anywhere, query: Query) -> AspectRows | None:

@@ -6,7 +6,7 @@ that the store keeps for many, with the files for the best of these.
 """
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -112,7 +112,11 @@ class Finding:
 class Looking:
     """Looks for one picture in others, and for others in it, for one question."""
 
-    def __init__(self, picture: RGB, store: VectorStore, read: Read) -> None:
+    def __init__(
+        self, picture: RGB, store: VectorStore, read: Read, compared: Collection[str] = ()
+    ) -> None:
+        """`compared` are ids of records whose local features are known not to be the picture's."""
+        self._compared = compared
         self._picture = picture
         self._store = store
         self._read = read
@@ -131,11 +135,7 @@ class Looking:
         found = self._laid_over(found)
         read = {one.proposal for one in found}
         found += [Finding(one) for one in proposals if one not in read]
-        found.sort(key=lambda one: (not one.verified, -one.strength))
-        once: dict[str, Finding] = {}
-        for one in found:
-            once.setdefault(one.proposal.record.id, one)
-        return list(once.values())
+        return in_order(found)
 
     def _likeliest(self, proposals: Sequence[Proposal], helpers: Helpers) -> list[Proposal]:
         """Those worth reading, by signatures and vectors, as far as they can be afforded."""
@@ -216,6 +216,7 @@ class Looking:
         found = sorted(found, key=lambda one: -one.strength)
         nothing = not any(one.verified for one in found)
         first = [one for one in found if one.proposal.in_record][: WARPED * nothing]
+        first = [one for one in first if one.proposal.record.id not in self._compared]
         return [
             self._by_features(one)
             if one.looked and not one.verified and (one.proposal.copy or one in first)
@@ -277,6 +278,14 @@ class Looking:
     @cached_property
     def _large(self) -> Canvas:
         return Canvas.of(self._picture)
+
+
+def in_order(found: Iterable[Finding]) -> list[Finding]:
+    """Those that agree first, and each record once."""
+    once: dict[str, Finding] = {}
+    for one in sorted(found, key=lambda one: (not one.verified, -one.strength)):
+        once.setdefault(one.proposal.record.id, one)
+    return list(once.values())
 
 
 def _any_verified(found: Sequence[Finding]) -> bool:

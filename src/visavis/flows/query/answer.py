@@ -249,7 +249,9 @@ def _attempt(query: Query, store: VectorStore, means: Means, made_by: ModelFacts
         searched = time.perf_counter()
         judging = Judging(store, made_by, means.cuts or Cuts(store), embedder, means.max_pixels)
         first = first_asked(query)
-        result, asked = rank(asked, first, judging, started, (*said, *notes(query.terms)))
+        # Parts are compared with local features as well: it would be done twice.
+        wholes = replace(judging, features=not query.anywhere)
+        result, asked = rank(asked, first, wholes, started, (*said, *notes(query.terms)))
         result = looked_for_anywhere(result, asked, query, judging, means.fetch)
         seen = [asked]
     if query.count:

@@ -27,6 +27,8 @@ class Judging:
     cuts: Cuts
     embedder: Callable[[], Embedder]
     max_pixels: int
+    features: bool = True
+    """Whether local features of the first are compared as well, for which files are read."""
     _known: dict[tuple[int, float], float | None] = field(default_factory=dict)
 
     def cut(self, searched: int, false_match: float) -> float | None:
@@ -188,7 +190,7 @@ def _judge(asked: QueryVector, query: Query, searched: int, judging: Judging) ->
         cut = asked.learned.similar_from
     else:
         cut = judging.cut(searched, query.false_match)
-    return Judge(asked.shown, cut, judging.store, partial(_pixels, judging))
+    return Judge(asked.shown, cut, judging.store, partial(_pixels, judging), judging.features)
 
 
 def _result(

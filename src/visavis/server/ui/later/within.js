@@ -14,7 +14,7 @@ export async function offer(query, grid) {
   await styled("within.css");
   const outline = el("i", { class: "within", "aria-hidden": "true" });
 
-  /** @param {Event} event of a result */
+  /** @param {{target: EventTarget|null}} event of a result */
   const show = ({ target }) => {
     const item = target instanceof Element ? target.closest("li") : null;
     const box = item && grid.records[[...grid.root.children].indexOf(item)]?.query_box;
@@ -29,6 +29,7 @@ export async function offer(query, grid) {
   grid.root.addEventListener("pointerover", show);
   grid.root.addEventListener("focusin", show);
   for (const name of ["pointerleave", "focusout"]) grid.root.addEventListener(name, () => outline.remove());
+  show({ target: grid.root.querySelector("li:hover, li:focus-within") }); // looked at before this was here
 }
 
 /** @param {Box} part of a picture @param {Box} box of that part @returns {Box} of the picture */

@@ -123,7 +123,7 @@ class State:
             readiness=Readiness(),
             abilities=KnownAbilities(),
             titles=KnownTitles(options.title, options.hidden),
-            scanner=Scanner(current, keep=not options.read_only),
+            scanner=Scanner(current, keep=not options.read_only, public=options.public),
             maps=KnownMaps(current, options),
             tiles=Tiles(max(1, threads // 2)),
         )

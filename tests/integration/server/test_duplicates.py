@@ -296,6 +296,18 @@ def test_changed_records_are_told_and_looked_at_again_when_that_is_asked(
     assert owner.post(f"{PATH}/scan").json()["scan"]["state"] == "done"
 
 
+def test_on_a_public_server_scans_rest_between(clients: Clients, place: Path) -> None:
+    anyone = clients(place / "pictures.index", public=True)
+    assert scanned(anyone)["scan"]["stale"] is False
+    with ImageIndex.open(place / "pictures.index") as index:
+        index.remove("3.jpg")
+    refused = anyone.post(f"{PATH}/scan")
+    assert (refused.status_code, refused.json()["error"]["type"]) == (429, "TooManyRequestsError")
+    assert int(refused.headers["retry-after"]) >= 1
+    found = scanned(anyone)  # what was found is shown meanwhile
+    assert (found["scan"]["stale"], found["total"]) == (True, 3)
+
+
 def test_another_index_in_its_place_is_scanned_anew(
     clients: Clients, place: Path, tmp_path: Path
 ) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import math
 import os
 import sys
 import threading
@@ -15,7 +16,7 @@ from visavis.errors import IndexLockedError, StoreError, VisavisError
 from visavis.flows.duplicates.found import DuplicateReport
 from visavis.image_index import ImageIndex
 from visavis.server.current_index import CurrentIndex
-from visavis.server.refusals import ConflictError, NotReadyError
+from visavis.server.refusals import ConflictError, NotReadyError, TooManyRequestsError
 from visavis.store.capabilities import faceted
 from visavis.store.open import alone
 from visavis.types import Relation
@@ -23,6 +24,7 @@ from visavis.types import Relation
 _LOG = logging.getLogger("visavis.server")
 _PAUSE = 10.0  # seconds after a scan that failed, before the next is tried
 _AGAIN = 0.5  # seconds between two looks at whether another worker scans
+_RESTED = 20.0  # where anyone may ask, scans take a twentieth of the time at most
 _POLITE = 10  # how much later than searches it gets a processor, as nice(1) counts
 
 Reports = Mapping[Relation, DuplicateReport]
@@ -42,6 +44,14 @@ class Found:
     index: "weakref.ref[ImageIndex]"
     generation: int
     """Of the index, when the scan began."""
+    ended: float
+    """When (time.monotonic)."""
+    took: float
+    """Seconds."""
+
+    def rests(self) -> float:
+        """Seconds that are left before it may be done again by whoever asks."""
+        return max(0.0, self.ended + _RESTED * self.took - time.monotonic())
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +84,11 @@ class Scanner:
     whoever may read can have it begun, and cannot have it begun often.
     """
 
-    def __init__(self, current: CurrentIndex, *, keep: bool) -> None:
-        """`keep` says whether what was compared is kept with the index."""
+    def __init__(self, current: CurrentIndex, *, keep: bool, public: bool = False) -> None:
+        """`keep` says whether what was compared is kept with the index, `public` who may ask."""
         self._current = current
         self._keep = keep
+        self._public = public
         self._guard = threading.Lock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -88,7 +99,8 @@ class Scanner:
     def look(self, index: ImageIndex, *, again: bool = False) -> Looked:
         """How far it is; begins a scan where there was none, or `again` where it is out of date.
 
-        Raises what the last scan has failed with.
+        Raises what the last scan has failed with, TooManyRequestsError where anyone may ask and the
+        last one is not long enough ago.
         """
         generation = faceted(index.store).browse.generation()
         with self._guard:
@@ -97,6 +109,7 @@ class Scanner:
                 found = self._found = None  # another index was put in its place
             stale = found is not None and found.generation != generation
             if self._thread is None and (found is None or (again and stale)):
+                self._rest(found)
                 self._begin()
             running = self._thread is not None
             return Looked(found, stale, running, *(self._progress if running else ()))
@@ -108,6 +121,15 @@ class Scanner:
             thread = self._thread
         if thread is not None:
             thread.join()
+
+    def _rest(self, found: Found | None) -> None:
+        left = found.rests() if found is not None and self._public else 0.0
+        if left > 0:
+            raise TooManyRequestsError(
+                "the last scan for duplicates was a moment ago, and this server is public; look "
+                "again later",
+                Retry_After=str(math.ceil(left)),
+            )
 
     def _begin(self) -> None:
         if self._failed is not None:
@@ -141,9 +163,11 @@ class Scanner:
 
     def _scanned(self) -> Found:
         with self._current.use() as index, self._turn(index):
-            generation = faceted(index.store).browse.generation()
+            generation, began = faceted(index.store).browse.generation(), time.monotonic()
             reports = index.duplicates.find_each(keep=self._keep, progress=self._note)
-            return Found(reports, _version(reports), weakref.ref(index), generation)
+            ended = time.monotonic()
+            version = _version(reports)
+            return Found(reports, version, weakref.ref(index), generation, ended, ended - began)
 
     @contextmanager
     def _turn(self, index: ImageIndex) -> Iterator[None]:

@@ -220,9 +220,10 @@ class _Run:
     def _anothers(self, entry: Entry, before: KnownRecord) -> bool:
         """Whether a file's id is another source's: its picture is refused, and nobody's is lost.
 
-        Catalogues and lists name their ids themselves, and take over what they name.
+        Catalogues and lists name their ids themselves, and take over what they name; a folder takes
+        over the very files that an import has brought in.
         """
-        if self._source.owns_ids or before.own:
+        if self._source.owns_ids or before.own or before.uri == entry.uri:
             return False
         self._pending.failed.append(
             Failure(
@@ -234,7 +235,7 @@ class _Run:
         return True
 
     def _tell_collision(self, entry: Entry, before: KnownRecord) -> None:
-        if not before.own:
+        if not before.own and (self._source.owns_ids or before.uri != entry.uri):
             self.report.notes.append(
                 f"{entry.id}: the id was another source's; it is now this one's"
             )

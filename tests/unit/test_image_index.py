@@ -169,6 +169,8 @@ def test_removing_nothing_in_particular_is_refused(filled: ImageIndex) -> None:
         filled.remove()
     with pytest.raises(UsageError, match=r"no such source; it has .*photos"):
         filled.remove(source="/nowhere")
+    with pytest.raises(UsageError, match="one argument each"):
+        filled.remove([record.id for record in filled])  # type: ignore[arg-type]
 
 
 def test_two_ways_to_say_which_records_are_refused_before_anything_leaves(

@@ -171,7 +171,8 @@ def reading(path: Path, names: Names) -> Found:
     vector = names.vector_among(path, wide)
     count, dim = shapes[vector]
     lines = [name for name, shape in shapes.items() if shape == (count,)]
-    id = names.id_among(path, lines)
+    lengths = {name: shape[0] for name, shape in shapes.items() if len(shape) == 1}
+    id = names.id_in(path, lengths, count)
     odd = sorted(set(shapes) - {*lines, vector})
     notes = (f"left out, as they are not {count} long: {', '.join(odd)}",) if odd else ()
 

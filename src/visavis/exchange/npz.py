@@ -128,7 +128,8 @@ def reading(path: Path, names: Names) -> Found:
     vector = names.vector_among(path, wide)
     count, dim = arrays[vector].shape
     lines = [name for name, one in arrays.items() if one.shape == (count,)]
-    id = names.id_among(path, lines)
+    lengths = {name: one.shape[0] for name, one in arrays.items() if len(one.shape) == 1}
+    id = names.id_in(path, lengths, count)
     odd = sorted(set(arrays) - {*lines, vector})
     notes = (f"left out, as they are not {count} long: {', '.join(odd)}",) if odd else ()
     size = max(1, min(_PART, _PART_BYTES // (4 * max(1, dim))))

@@ -51,6 +51,16 @@ class Names(NamedTuple):
         """The column of the ids."""
         return _chosen(path, self.id, _IDS, names, "ids", "--id-column", alone=False)
 
+    def id_in(self, path: Path | str, lengths: Mapping[str, int], count: int) -> str:
+        """The array of the ids, of which there have to be `count`; the others are of any length."""
+        lines = [name for name, length in lengths.items() if length == count]
+        asked = _IDS if self.id is None else (self.id.lower(),)
+        if not any(name.lower() in asked for name in lines):
+            for name, length in lengths.items():
+                if name.lower() in asked:
+                    raise SourceError(f"{path}: {name} has {length:,} ids for {count:,} vectors")
+        return self.id_among(path, lines)
+
     def vector_among(self, path: Path | str, names: Sequence[str]) -> str:
         """The column of the vectors; where there is only one that has vectors, that."""
         return _chosen(path, self.vector, _VECTORS, names, "vectors", "--vector-column", alone=True)

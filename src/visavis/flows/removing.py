@@ -35,6 +35,8 @@ def remove(
             "give ids, a filter or a source, not two of them; nothing was removed: a filter may "
             "name ids itself, as in id=a,b"
         )
+    if not all(isinstance(id, str) for id in ids):
+        raise UsageError("ids are texts, one argument each: remove(*ids) for a list of them")
     if ids and not missing_ok:
         _check(store, ids)
     named = None if source is None else _known(source, _uris(store))

@@ -293,6 +293,15 @@ def test_names_of_ids_and_vectors_can_be_given(tmp_path: Path) -> None:
     assert "short" in report.notes[0]
 
 
+def test_ids_of_another_number_than_vectors_are_counted(tmp_path: Path) -> None:
+    np.savez(tmp_path / "f.npz", ids=np.array(IDS[:2]), vectors=VECTORS)
+    with h5py.File(tmp_path / "f.h5", "w") as file:
+        file["ids"], file["vectors"] = IDS[:2], VECTORS
+    for name in ("f.npz", "f.h5"):
+        with pytest.raises(SourceError, match="ids has 2 ids for 4 vectors"):
+            import_vectors(tmp_path / name, tmp_path / "new.index")
+
+
 def test_pickled_arrays_are_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "f.npz", ids=np.array(["a", {}], object), vectors=VECTORS[:2])
     with pytest.raises(SourceError, match="ids holds Python objects"):

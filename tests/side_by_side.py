@@ -20,12 +20,14 @@ from typing import BinaryIO
 
 WAITING = ("tests/integration/milvus", "tests/integration/cluster")
 APART = ("tests/integration/server", *WAITING)
+ALONE = ("tests/browser", "tests/integration", "tests/unit", "tests/test_docs.py")
 UNITS = (  # the longest first
-    ["tests/integration", *(f"--ignore={path}" for path in APART)],
     ["tests/browser"],
-    ["tests/integration/server"],
+    ["tests/integration", *(f"--ignore={path}" for path in APART)],
     ["tests/unit", "src"],
-    ["tests", *(f"--ignore=tests/{name}" for name in ("integration", "browser", "unit"))],
+    ["tests/integration/server"],
+    ["tests", *(f"--ignore={path}" for path in ALONE)],
+    ["tests/test_docs.py"],
 )
 YIELDS = 5  # niceness of the third process: a third of the weight of another
 MEMORY = Path("/dev/shm")

@@ -66,9 +66,13 @@ def test_looking_at_a_result_of_a_collage_outlines_its_part(
     Image.fromarray(np.vstack(rows)).save(collage)
     page = open_page("?seed=1", url=scenes)
     page.locator("#file").set_input_files(collage)
+    expect(page.locator("#anywhere")).to_be_visible()
+    settled = page.locator('#grid[aria-busy="false"]')
+    expect(settled).to_be_visible()  # then a click begins the next question at once
     page.locator("#anywhere").click()
+    expect(settled).to_be_visible(timeout=60_000)
     card = page.locator(".card", has_text="4").first
-    expect(card.locator(".relation")).to_have_text("same picture, edited", timeout=60_000)
+    expect(card.locator(".relation")).to_have_text("same picture, edited")
     outline = page.locator("#stage .within")
     card.hover()
     expect(outline).to_be_visible()

@@ -129,6 +129,7 @@ def test_nothing_jumps_while_pictures_load_and_more_pages_come(
     for _ in range(4):
         page.mouse.wheel(0, 900)
         page.wait_for_timeout(120)
+        expect(page.locator("#grid")).to_have_attribute("aria-busy", "false")  # none at the end yet
     assert page.evaluate("jumps") < 0.02, page.evaluate("moved")
 
 

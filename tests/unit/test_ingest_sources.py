@@ -202,6 +202,20 @@ def duplicates(folder: Path, draw: Draw) -> Path:
     return catalogue(folder, rows)
 
 
+def test_a_folder_takes_no_record_from_a_catalogue_that_names_the_same_file(
+    store: SqliteStore, run: Run, photos: Path
+) -> None:
+    """Its fields would be lost."""
+    table = catalogue(photos, [{"image": "red.png", "price": "5"}])
+    run(CatalogueSource(table))
+    (kept,) = records(store).values()
+    report = run(FolderSource(photos))
+    (refused,) = report.failed
+    assert "remove --source" in refused.reason
+    assert records(store)[kept.id] == kept
+    assert kept.fields["price"] == 5
+
+
 def test_the_first_of_a_repeated_id_counts_and_a_second_run_has_nothing_to_do(
     store: SqliteStore, run: Run, tmp_path: Path, draw: Draw
 ) -> None:

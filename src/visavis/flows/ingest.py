@@ -220,22 +220,21 @@ class _Run:
     def _anothers(self, entry: Entry, before: KnownRecord) -> bool:
         """Whether a file's id is another source's: its picture is refused, and nobody's is lost.
 
-        Catalogues and lists name their ids themselves, and take over what they name; a folder takes
-        over the very files that an import has brought in.
+        Catalogues and lists name their ids themselves, and take over what they name.
         """
-        if self._source.owns_ids or before.own or before.uri == entry.uri:
+        if self._source.owns_ids or before.own:
             return False
         self._pending.failed.append(
             Failure(
                 entry.uri,
                 f"its id {entry.id!r} belongs to a picture of another source; give this folder an "
-                "index of its own",
+                "index of its own, or take that source out with visavis remove --source",
             )
         )
         return True
 
     def _tell_collision(self, entry: Entry, before: KnownRecord) -> None:
-        if not before.own and (self._source.owns_ids or before.uri != entry.uri):
+        if not before.own:
             self.report.notes.append(
                 f"{entry.id}: the id was another source's; it is now this one's"
             )

@@ -13,7 +13,6 @@ import numpy as np
 import pyarrow
 import pyarrow.parquet
 import pytest
-from PIL import Image
 
 from visavis import ImageIndex, import_vectors
 from visavis.errors import (
@@ -112,24 +111,6 @@ def test_what_was_exported_without_its_model_comes_back_with_a_name(
         assert [r.id for r in again.records()] == [r.id for r in before]
         assert [r.fields["category"] for r in again] == [r.fields["category"] for r in before]
         assert np.abs(again.vectors() - kept.vectors("stock<1500")).max() <= 2**-11
-
-
-def test_a_folder_takes_over_its_files_from_an_import(tmp_path: Path) -> None:
-    photos = tmp_path / "photos"
-    photos.mkdir()
-    for at in range(3):
-        Image.new("RGB", (40, 30), (80 * at, 90, 100)).save(photos / f"{at}.png")
-    with ImageIndex.create(tmp_path / "old.index", "classic") as old:
-        old.add(photos)
-        old.export(tmp_path / "out.parquet")
-    import_vectors(tmp_path / "out.parquet", tmp_path / "new.index")
-    (photos / "0.png").unlink()
-    with ImageIndex.open(tmp_path / "new.index") as index:
-        report = index.add(photos)
-        assert (report.failed, report.notes) == ([], [])
-        assert index.add(photos).unchanged == 2
-        (photos / "1.png").unlink()
-        assert index.add(photos, remove_many=True).removed == 1  # the folder knows what has gone
 
 
 @pytest.mark.parametrize("name", FOREIGN)

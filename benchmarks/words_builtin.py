@@ -13,6 +13,10 @@ colour and noun      fashion; "red shoes" for every colour and noun that five pi
                      Colours are families of the field baseColour, nouns groups of the field label
                      (below). Right is what has both; the share of right ones among the first ten,
                      or as many as there are. Intervals draw nouns with all their colours.
+colour in captions   pascal; "black dog" for every class and colour that captions have: two or more
+                     of three or more pictures of the class. Mean average precision over all
+                     pictures. Intervals draw classes with all their colours.
+by looks             these two, by the model alone, which does not put what has the colour first.
 two words            pascal and flickr; right is what shows both by its captions; the share of right
                      ones among the first n, where n are right. Intervals draw queries.
 
@@ -24,6 +28,7 @@ import csv
 import json
 import re
 import tempfile
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,11 +42,13 @@ from benchmarks.quality_words import PERSON, WORDS, data_hash, plain
 from visavis import ImageIndex, metrics
 from visavis.errors import UnknownWordError
 from visavis.evaluation.report import machine
-from visavis.types import TextTerm
+from visavis.types import By, TextTerm
 
 FIRST = 10
 FEWEST = 5
 """Pictures that a colour and a noun must have in common to be a query."""
+FEW, TWICE = 3, 2
+"""The same of a class and a colour in captions, and how many captions of a picture name it."""
 
 NAMES = {
     "diningtable": "dining table",
@@ -129,17 +136,22 @@ class Asked:
     rows: list[Row]
     index: ImageIndex
 
-    def found(self, text: str, limit: int) -> list[int]:
+    def found(self, text: str, limit: int, by: By = "both") -> list[int]:
         """The rows of the pictures found for a text, best first; none for unknown words alone."""
         try:
-            result = self.index.search(TextTerm(text), limit=limit)
+            result = self.index.search(TextTerm(text), limit=limit, by=by)
         except UnknownWordError:
             return []
         return [int(match.record.id) for match in result.matches]
 
-    def share(self, text: str, right: NDArray[np.bool_], limit: int) -> float:
+    def share(self, text: str, right: NDArray[np.bool_], limit: int, by: By = "both") -> float:
         """How many of the first `limit` pictures are right."""
-        return float(right[self.found(text, limit)].sum() / limit)
+        return float(right[self.found(text, limit, by)].sum() / limit)
+
+    def precision(self, text: str, right: NDArray[np.bool_], by: By) -> float:
+        """The average precision over all pictures."""
+        ranks = np.flatnonzero(right[self.found(text, len(self.rows), by)]) + 1
+        return metrics.average_precision(ranks, int(right.sum()))
 
 
 def main() -> None:
@@ -160,7 +172,10 @@ def measure(data: Path, model: str, work: Path) -> tuple[dict[str, Values], dict
     facts = {"fingerprint": embedder.fingerprint, "dim": embedder.dim}
     found = {f"caption: recall@{FIRST}": by_caption(sets["flickr"])}
     found |= by_name(sets["pascal"])
-    found |= {"colour and noun": by_colour(sets["fashion"])}
+    ways: tuple[tuple[str, By], ...] = (("", "both"), (", by looks", "looks"))
+    for way, by in ways:
+        found[f"colour and noun{way}"] = by_colour(sets["fashion"], by)
+        found[f"colour in captions{way}"] = by_said_colour(sets["pascal"], by)
     found |= {"two words": by_two_words(sets)}
     for asked in sets.values():
         asked.index.close()
@@ -229,13 +244,32 @@ def colour_queries(rows: Sequence[Row]) -> list[tuple[str, str, NDArray[np.bool_
     return found
 
 
-def by_colour(fashion: Asked) -> Values:
+def by_said_colour(pascal: Asked, by: By) -> Values:
+    """ "black dog": the average precision of the class's pictures that captions call so."""
+    said = [
+        Counter(word for caption in json.loads(row["captions_json"]) for word in words_in(caption))
+        for row in pascal.rows
+    ]
+    labels = np.array([row["label"] for row in pascal.rows])
+    names = sorted(set(labels.tolist()))
+    values, groups = [], []
+    for colour in COLOURS:
+        times = np.array([one[colour] for one in said])
+        for group, name in enumerate(names):
+            right = (labels == name) & (times >= TWICE)
+            if right.sum() >= FEW:
+                values.append(pascal.precision(f"{colour} {NAMES.get(name, name)}", right, by))
+                groups.append(group)
+    return Values(values, groups)
+
+
+def by_colour(fashion: Asked, by: By = "both") -> Values:
     """ "red shoes": the share of pictures that are both; a noun's queries are a group."""
     queries = colour_queries(fashion.rows)
     nouns = list(NOUNS)
     return Values(
         [
-            fashion.share(f"{c} {noun}", right, min(FIRST, int(right.sum())))
+            fashion.share(f"{c} {noun}", right, min(FIRST, int(right.sum())), by)
             for c, noun, right in queries
         ],
         [nouns.index(noun) for _, noun, _ in queries],
@@ -254,7 +288,12 @@ def by_two_words(sets: dict[str, Asked]) -> Values:
 
 def words_of(captions: str) -> set[str]:
     """The words of a picture's captions."""
-    return set(re.findall("[a-z]+", " ".join(json.loads(captions)).lower()))
+    return words_in(" ".join(json.loads(captions)))
+
+
+def words_in(text: str) -> set[str]:
+    """The words of a text."""
+    return set(re.findall("[a-z]+", text.lower()))
 
 
 def keep(data: Path, model: str, measured: tuple[dict[str, Values], dict[str, Any]]) -> None:

@@ -2,9 +2,8 @@
 
 A model of words knows the kind better than the colour. So the first matches by looks are put in
 another order: their scores are multiplied with how much of each subject has the colour, as the
-sides of a question are (see sides.py). Half the weight and one and a half times of it do as well
-(`benchmarks.words_builtin`); more of it harms photographs, where a black cat is so called for some
-of the picture.
+sides of a question are (see sides.py). More of it harms photographs, where a black cat is so called
+for some of the picture; docs/design.md has the figures.
 """
 
 from collections.abc import Sequence

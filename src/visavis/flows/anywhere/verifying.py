@@ -215,8 +215,8 @@ class Looking:
             return list(found)
         found = sorted(found, key=lambda one: -one.strength)
         nothing = not any(one.verified for one in found)
-        first = [one for one in found if one.proposal.in_record][: WARPED * nothing]
-        first = [one for one in first if one.proposal.record.id not in self._compared]
+        likely = [one for one in found if one.proposal.in_record][: WARPED * nothing]
+        first = [one for one in likely if one.proposal.record.id not in self._compared]
         return [
             self._by_features(one)
             if one.looked and not one.verified and (one.proposal.copy or one in first)

@@ -120,10 +120,21 @@ def answer(query: Query, store: VectorStore, means: Means) -> SearchResult:
     the model nor the records' own text can answer.
     """
     check(query)
+    return _noted(query, _answered(_spelled(query), store, means))
+
+
+def _answered(query: Query, store: VectorStore, means: Means) -> SearchResult:
+    return with_one_model(store, partial(_attempt, query, store, means))
+
+
+def _spelled(query: Query) -> Query:
+    return replace(query, terms=spelled_out(query.terms))
+
+
+def _noted(query: Query, result: SearchResult) -> SearchResult:
+    """The result with what is to be said of the query as it was written."""
     notes = sign_notes(query.terms)
-    query = replace(query, terms=spelled_out(query.terms))
-    found = with_one_model(store, partial(_attempt, query, store, means))
-    return replace(found, notes=(*found.notes, *notes)) if notes else found
+    return replace(result, notes=(*result.notes, *notes)) if notes else result
 
 
 def answer_many(
@@ -135,12 +146,13 @@ def answer_many(
     """
     for query in queries:
         check(query)
-    queries = [replace(query, terms=spelled_out(query.terms)) for query in queries]
+    spelled = [_spelled(query) for query in queries]
     size = max(1, min(_TOGETHER, math.ceil(len(queries) / jobs)))
-    parts = [queries[start : start + size] for start in range(0, len(queries), size)]
+    parts = [spelled[start : start + size] for start in range(0, len(queries), size)]
     ask = partial(_answer_part, store=store, means=means)
     with ThreadPoolExecutor(jobs, "visavis-search") as pool:
-        return list(chain.from_iterable(pool.map(ask, parts)))
+        found = list(chain.from_iterable(pool.map(ask, parts)))
+    return [_noted(query, result) for query, result in zip(queries, found, strict=True)]
 
 
 def _answer_part(queries: Sequence[Query], store: VectorStore, means: Means) -> list[SearchResult]:
@@ -156,7 +168,7 @@ def _answer_part(queries: Sequence[Query], store: VectorStore, means: Means) -> 
     together = [query for query, single in zip(queries, alone, strict=True) if not single]
     found = iter(with_one_model(store, partial(_attempt_all, together, store, means)))
     return [
-        answer(query, store, means) if single else next(found)
+        _answered(query, store, means) if single else next(found)
         for query, single in zip(queries, alone, strict=True)
     ]
 

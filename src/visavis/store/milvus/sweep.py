@@ -29,7 +29,9 @@ class MilvusSweep:
         self._own = both(f"source == {source}", below(prefix), chosen)
         self._met: set[str] = set()
         self._new: Counter[str] = Counter()
-        self._told: set[str] = set()  # ids of the source that were asked for, and are not met yet
+        self._expected: set[str] = (
+            set()
+        )  # ids of the source that were asked for, and are not met yet
         self._own_met = 0
         self._count = client.count(self._own, strong=True)  # what other processes wrote, too
 
@@ -45,7 +47,7 @@ class MilvusSweep:
     def known(self, ids: Sequence[str]) -> dict[str, KnownRecord]:
         """What is known of these ids, of whatever source; unknown ones are left out."""
         rows = self._client.query(named("id", ids), _KNOWN) if ids else []
-        self._told.update(
+        self._expected.update(
             row["id"]
             for row in rows
             if row["source"] == self._source and row["id"].startswith(self._prefix)
@@ -74,9 +76,9 @@ class MilvusSweep:
         self._meet(new)
 
     def _meet(self, ids: Collection[str]) -> None:
-        own = self._told.intersection(ids)
+        own = self._expected.intersection(ids)
         self._own_met += len(own - self._met)
-        self._told -= own
+        self._expected -= own
         self._met.update(ids)
 
     def gone(self, spared: Callable[[str, str], bool], most: int | None = None) -> Gone:

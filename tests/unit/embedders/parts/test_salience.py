@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 from pasted import PRODUCTS, pasted, plain, rough
+from pictures import overlap
 from visavis_fake import FakeEmbedder
 
 from visavis.embedders.folder import OnnxEmbedder
@@ -25,15 +26,6 @@ PLACES = ((0.1, 0.1), (0.35, 0.3), (0.55, 0.1), (0.1, 0.3), (0.55, 0.3))
 @pytest.fixture(scope="module")
 def looking() -> PartsEmbedder:
     return PartsEmbedder(load_embedder(threads=1))
-
-
-def overlap(one: Box, other: Box) -> float:
-    """Intersection over union."""
-    wide = min(one[2], other[2]) - max(one[0], other[0])
-    high = min(one[3], other[3]) - max(one[1], other[1])
-    common = max(0.0, wide) * max(0.0, high)
-    areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (one, other)]
-    return common / (sum(areas) - common)
 
 
 def best(box: Box, found: list[Subject]) -> float:

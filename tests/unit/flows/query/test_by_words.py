@@ -13,7 +13,7 @@ from visavis_fake import FakeEmbedder
 from visavis.embedders.base import Embedder
 from visavis.errors import TextUnsupportedError, UnknownWordError, UsageError
 from visavis.filters import as_filter
-from visavis.flows.query.answer import Means, answer
+from visavis.flows.query.answer import Means, answer, answer_many
 from visavis.flows.query.terms import spelled_out
 from visavis.store.base import ModelFacts
 from visavis.store.sqlite.lock import writer_lock
@@ -22,6 +22,7 @@ from visavis.types import By, Query, RecordTerm, SearchResult, Term, TextTerm, V
 
 KNOWN = {"red": (1, 0, 0), "green": (0, 1, 0), "blue": (0, 0, 1)}
 TITLES = {"a": "Nike shoe", "b": "plain shoe", "c": "mug"}
+BY: tuple[By, ...] = ("both", "looks")
 Ask = Callable[..., SearchResult]
 
 
@@ -200,6 +201,14 @@ def test_a_minus_within_a_text_is_reported_as_it_may_be_a_titles_hyphen(ask: Ask
         [TextTerm("red"), TextTerm("blue", -1)],
     ):
         assert not [note for note in ask(*terms).notes if "not wanted" in note]
+
+
+def test_what_is_said_of_a_minus_is_said_of_many_questions_too(store: SqliteStore) -> None:
+    queries = [Query((TextTerm(text),), by=by) for text in ("red - blue", "red") for by in BY]
+    means = Means(Reader, lambda _: b"", 10**6)
+    found = [result.notes for result in answer_many(queries, store, means, jobs=2)]
+    assert found == [answer(query, store, means).notes for query in queries]
+    assert [bool(notes) for notes in found] == [True, True, False, False]
 
 
 def test_a_hyphen_between_numbers_and_a_plus_are_no_minus() -> None:

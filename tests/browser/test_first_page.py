@@ -238,5 +238,6 @@ def test_the_picture_of_the_readme_is_drawn(open_page: OpenPage, photo: Path) ->
     expect(page).to_have_url(re.compile(r"\[|%5B"))
     expect(page.locator("#grid")).to_have_attribute("aria-busy", "false", timeout=30_000)
     expect(page.locator(".card img.loaded").nth(6)).to_be_visible()
+    expect(page.locator("#colours button").first).to_be_visible()
     page.wait_for_timeout(500)
     page.screenshot(path=folder / "page.png")

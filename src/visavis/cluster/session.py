@@ -11,8 +11,10 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, Protocol, TypeVar
 
 from visavis.cluster.address import LOCAL, answers, head_of
 from visavis.cluster.task import Done, Order, Refused, Wanted, work
@@ -21,7 +23,10 @@ from visavis.errors import ClusterError, ExtraMissingError
 _STORE_BYTES = 256 << 20  # of memory for objects, in a cluster of this machine alone
 _JOIN_SECONDS = 60.0
 _HEAD_SECONDS = 10.0  # without an answer; one that is started again needs some
+_LOOK_SECONDS = 2.0  # of waiting for Ray, after which the head is looked at
 _TASKS_ON_A_GPU = 8
+
+T = TypeVar("T")
 
 
 class Died(Exception):
@@ -85,7 +90,11 @@ class Session(Protocol):
 
 
 class RaySession:
-    """A session with Ray. Made by `joined`."""
+    """A session with Ray. Made by `joined`.
+
+    Any call may need the head, and where it is gone Ray waits for it a minute and then ends this
+    process without a word. So calls are made on threads, and who waits for one looks at the head.
+    """
 
     def __init__(self, ray: Any, device: str, *, alone: bool) -> None:
         self._ray = ray
@@ -101,19 +110,23 @@ class RaySession:
 
     def put(self, content: Any) -> Any:
         """Put an object where workers get it; a reference to it."""
-        return self._ray.put(content)
+        return self._asked(lambda: self._ray.put(content))
 
     def send(self, order: Any, shard: Sequence[Wanted]) -> Any:
         """Have a shard worked on; a reference to what will come of it."""
-        return self._work.remote(order, list(shard))
+        return self._asked(lambda: self._work.remote(order, list(shard)))
 
     def first(self, sent: Sequence[Any], seconds: float) -> list[Any]:
         """Those that are done, after waiting so long for one."""
-        done, _ = self._ray.wait(list(sent), num_returns=1, timeout=seconds, fetch_local=True)
-        if done:
-            more, _ = self._ray.wait(list(sent), num_returns=len(sent), timeout=0)
-            done = more or done
-        return list(done)
+
+        def some() -> list[Any]:
+            done, _ = self._ray.wait(list(sent), num_returns=1, timeout=seconds, fetch_local=True)
+            if done:
+                more, _ = self._ray.wait(list(sent), num_returns=len(sent), timeout=0)
+                done = more or done
+            return list(done)
+
+        return self._asked(some)
 
     def result(self, sent: Any) -> Done | Refused:
         """What came of a shard that is done. Raises Died, ClusterError."""
@@ -126,7 +139,7 @@ class RaySession:
             errors.ObjectLostError,
         )
         try:
-            found: Done | Refused = self._ray.get(sent)
+            found: Done | Refused = self._asked(lambda: self._ray.get(sent))
         except gone as error:
             raise Died(type(error).__name__) from error
         except errors.RayError as error:
@@ -140,15 +153,14 @@ class RaySession:
 
     def drop(self, sent: Sequence[Any]) -> None:
         """Have nothing more done of some shards."""
-        for one in () if self._left else sent:
+        for one in sent:
+            if self._left:
+                return
             with contextlib.suppress(Exception):  # it may be done, or its machine gone
-                self._ray.cancel(one, force=True)
+                self._asked(partial(self._ray.cancel, one, force=True))
 
     def check(self) -> None:
-        """Raise ClusterError where the head has not answered for a while.
-
-        Ray itself would wait for a minute, and then end this process without a word.
-        """
+        """Raise ClusterError where the head has not answered for a while."""
         now = time.monotonic()
         if answers(self._head):
             self._silent_since = None
@@ -190,7 +202,14 @@ class RaySession:
 
     def _look(self) -> None:
         if answers(self._head):  # else Ray would wait for it
-            self._seen = self._ray.nodes()
+            self._seen = self._asked(self._ray.nodes)
+
+    def _asked(self, call: Callable[[], T]) -> T:
+        """What comes of a call of Ray. Raises ClusterError where the head is gone meanwhile."""
+        came = _aside(call)
+        while not wait([came], _LOOK_SECONDS).done:
+            self.check()
+        return came.result()
 
     def _share(self, device: str) -> dict[str, float]:
         """What a task takes of a machine: a core, and of what GPUs there are its part of one."""
@@ -267,7 +286,6 @@ def _join(ray: Any, address: str) -> None:
     """Join a cluster, or say why not.
 
     Ray waits as long as it likes: for a head that does not answer, and for a node on this machine.
-    So this is done on threads, which end with the process.
     """
 
     def known() -> None:
@@ -291,25 +309,28 @@ def _join(ray: Any, address: str) -> None:
 
 
 def _in_time(join: Callable[[], object], address: str) -> None:
-    failed: list[Exception] = []
-
-    def run() -> None:
-        try:
-            join()
-        except Exception as error:  # raised again by the one who waits
-            failed.append(error)
-
-    joining = threading.Thread(target=run, name="visavis-join", daemon=True)
-    joining.start()
-    joining.join(_JOIN_SECONDS)
-    if joining.is_alive():
+    came = _aside(join)
+    if not wait([came], _JOIN_SECONDS).done:
         raise ClusterError(
             f"the Ray cluster at {address} did not let this machine in within "
             f"{_JOIN_SECONDS:.0f} s; is the head well (`ray status`), and has this machine joined "
             f"it (`ray start --address={address}`)?"
         )
-    if failed:
-        raise failed[0]
+    came.result()
+
+
+def _aside(call: Callable[[], T]) -> Future[T]:
+    """Make a call on a thread of its own, which ends with the process where it never returns."""
+    came: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            came.set_result(call())
+        except Exception as error:  # raised again by the one who waits
+            came.set_exception(error)
+
+    threading.Thread(target=run, name="visavis-ray", daemon=True).start()
+    return came
 
 
 def _end() -> None:

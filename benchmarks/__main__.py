@@ -22,6 +22,7 @@ from benchmarks import (
     bench_search,
     bench_serve,
     bench_train,
+    bench_verify,
     bench_words,
 )
 from benchmarks.measure import Figure, Report, Size
@@ -32,6 +33,7 @@ BENCHMARKS: dict[str, Callable[[Size, Path], Report]] = {
     "reindex": bench_reindex.run,
     "search": bench_search.run,
     "many": bench_many.run,
+    "verify": bench_verify.run,
     "map": bench_map.run,
     "cold": bench_cold.run,
     "memory": bench_memory.run,

@@ -116,7 +116,7 @@ What an exit code, an exception or an HTTP status means.
 | Code | Meaning |
 | --- | --- |
 | 0 | Success. |
-| 1 | Nothing was found, with `--exit-code`; `visavis have`: a picture is not there. |
+| 1 | Nothing was found, with `--exit-code`; `visavis have`: one is not there, or only in part. |
 | 2 | The command or its input is invalid: an option, a filter, a path, a picture. |
 | 2 | Also: more than a tenth of a source would have left the index, without `--yes`. |
 | 3 | The index is missing, damaged, in use, or was made by another model or a newer version. |

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from visavis.flows.relation.explaining import Explanation
     from visavis.types import SearchResult
 
-NOT_THERE = 1  # exit code
+NOT_THERE = 1  # exit code, also where only a part is: scripts delete what is there
 _COPIES = 5  # that are looked through for one that shows all of a picture
 _NEARLY_ALL = 0.8  # of a picture; of what shows less, it is said
 
@@ -32,8 +32,8 @@ def have(
     """Check whether pictures are already in an index.
 
     Prints what each is a copy of. Exits with 0 when all are there (the same, or the same edited),
-    with 1 when one is not, and with 2 when one cannot be read. A note says which are only there in
-    part, as where the index has a crop.
+    with 1 when one is not, or only in part, as where the index has a crop (a note says which), and
+    with 2 when one cannot be read.
     """
     from visavis.errors import ImageError
     from visavis.types import ImageTerm, Query
@@ -60,7 +60,7 @@ def have(
         terminal.echo_json(shapes)
     if failed:
         return 2
-    return 0 if all(shape["found"] for shape in shapes) else NOT_THERE
+    return 0 if all(shape.get("shown", 0.0) >= _NEARLY_ALL for shape in shapes) else NOT_THERE
 
 
 def _had(

@@ -195,15 +195,15 @@ def _false_match(data: Path, folder: Path, name: str) -> dict[str, Any]:
         vectors = np.stack([vector for _, vector in rows])
         field = SETS[name]
         groups = np.array([str(record.fields.get(field, record.id)) for record, _ in rows])
-        cuts = Cuts(index.store)
+        cuts, made_by = Cuts(index.store), index.store.model().fingerprint
         scores = np.where(groups[:, None] == groups[None], -1.0, vectors @ vectors.T)
         chance = np.random.default_rng(SEED)
-        report: dict[str, Any] = {"cut": cuts.cut(len(rows), 0.01)}
+        report: dict[str, Any] = {"cut": cuts.cut(len(rows), 0.01, made_by)}
         for share in (1.0, 0.5, 0.1):
             rates = []
             for _ in range(1 if share == 1.0 else _DRAWS):
                 kept = chance.random(len(rows)) < share
-                cut = cuts.cut(int(kept.sum()), 0.01)
+                cut = cuts.cut(int(kept.sum()), 0.01, made_by)
                 assert cut is not None
                 rates.append(float((scores[:, kept].max(axis=1) >= cut).mean()))
             report[f"{share:g}"] = float(np.mean(rates))

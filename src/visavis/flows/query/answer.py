@@ -46,6 +46,7 @@ from visavis.types import (
     RecordTerm,
     Relation,
     SearchResult,
+    TextTerm,
 )
 
 _TRIES = 4  # an index may get another model between the embedding of a query and its search
@@ -128,6 +129,8 @@ def _answered(query: Query, store: VectorStore, means: Means) -> SearchResult:
 
 
 def _spelled(query: Query) -> Query:
+    if not any(isinstance(term, TextTerm) for term in query.terms):
+        return query
     return replace(query, terms=spelled_out(query.terms))
 
 
@@ -193,7 +196,12 @@ def _attempt_all(
     judging = Judging(store, made_by, means.cuts or Cuts(store), embedder, means.max_pixels)
     results = [  # with pop(): the garbage collector goes through all that is alive
         as_result(
-            asked, query, answers.pop(at), judging, (*notes, *term_notes(query.terms, embedder))
+            asked,
+            query,
+            answers.pop(at),
+            judging,
+            started,
+            (*notes, *term_notes(query.terms, embedder)),
         ).result
         for at, (asked, query, (_, notes)) in enumerate(zip(vectors, queries, learned, strict=True))
     ]
@@ -260,9 +268,9 @@ def _attempt(query: Query, store: VectorStore, means: Means, made_by: ModelFacts
         asked, notes = looks()
         searched = time.perf_counter()
         judging = Judging(store, made_by, means.cuts or Cuts(store), embedder, means.max_pixels)
-        first = first_asked(query)
         # Parts are compared with local features as well: it would be done twice.
-        wholes = replace(judging, features=not query.anywhere)
+        wholes = replace(judging, features=False) if query.anywhere else judging
+        first = first_asked(query)
         result, asked = rank(asked, first, wholes, started, (*said, *notes(query.terms)))
         result = looked_for_anywhere(result, asked, query, judging, means.fetch)
         seen = [asked]

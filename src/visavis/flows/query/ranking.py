@@ -35,7 +35,7 @@ class Judging:
         """The score from which on matches are similar; many questions may have the same."""
         key = searched, false_match
         if key not in self._known:
-            self._known[key] = self.cuts.cut(searched, false_match)
+            self._known[key] = self.cuts.cut(searched, false_match, self.model.fingerprint)
         return self._known[key]
 
 
@@ -51,8 +51,7 @@ def rank(
 ) -> Ranked:
     """The answer to a query whose vector is known; `started` is when (perf_counter) it began."""
     [answer] = judging.store.search(asked.vector[None], first_page(asked, query), query.where)
-    result, asked = as_result(asked, query, answer, judging, notes)
-    return Ranked(replace(result, took_ms=(time.perf_counter() - started) * 1000), asked)
+    return as_result(asked, query, answer, judging, started, notes)
 
 
 def first_page(asked: QueryVector, query: Query) -> Page:
@@ -71,9 +70,14 @@ def first_page(asked: QueryVector, query: Query) -> Page:
 
 
 def as_result(
-    asked: QueryVector, query: Query, answer: Answer, judging: Judging, notes: tuple[str, ...]
+    asked: QueryVector,
+    query: Query,
+    answer: Answer,
+    judging: Judging,
+    started: float,
+    notes: tuple[str, ...] = (),
 ) -> Ranked:
-    """What a store found of the first page, as people see it, but for how long it took."""
+    """What a store found of the first page, as people see it; `started` as for `rank`."""
     judge = _judge(asked, query, answer.total, judging) if asked.pictured else None
     turned = 0
     if judge is not None and asked.shown is not None:
@@ -93,8 +97,11 @@ def as_result(
         notes += (f"the picture was turned by {turned}°, as what it was found in lies",)
     if query.offset == 0:
         notes += asked.weak(result.matches)
-    result = replace(result, model=judging.model.name, notes=notes, turned=turned or None)
-    return Ranked(result, asked)
+    took = (time.perf_counter() - started) * 1000
+    told = replace(
+        result, model=judging.model.name, took_ms=took, notes=notes, turned=turned or None
+    )
+    return Ranked(told, asked)
 
 
 def _faced(

@@ -177,7 +177,7 @@ def query_vector(
         one.vector * (term.weight / largest) for one, term in zip(found, terms, strict=True)
     ]
     total = sum(weighted[1:], start=weighted[0])
-    length = float(np.linalg.norm(total))
+    length = math.sqrt(total @ total)
     if length < 1e-6:
         raise UsageError("the terms cancel each other out; change a weight or omit one")
     vector = np.asarray(total / length, np.float32)
@@ -249,7 +249,7 @@ def _given(vector: Vectors, dim: int) -> NDArray[np.float64]:
     found = np.asarray(vector, np.float64)
     if found.shape != (dim,):
         raise UsageError(f"the vector has the shape {found.shape}; the index has {dim} dimensions")
-    length = float(np.linalg.norm(found))
+    length = math.sqrt(found @ found)
     if not math.isfinite(length) or length < 1e-12:
         raise UsageError("the vector is 0 or not finite; give an embedding by the index's model")
     return found / length

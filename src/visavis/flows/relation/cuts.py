@@ -120,10 +120,13 @@ class Cuts:
         self._held: Background | None = None
         self._known: dict[tuple[int, float], float] = {}
 
-    def cut(self, searched: int, false_match: float) -> float | None:
-        """See `Background.cut`; None: the index is too small to tell, or was not measured yet."""
+    def cut(self, searched: int, false_match: float, fingerprint: str) -> float | None:
+        """See `Background.cut`; None: the index is too small to tell, or was not measured yet.
+
+        The fingerprint is that of the model whose scores are judged.
+        """
         with self._guard:
-            background = self._current()
+            background = self._current(fingerprint)
             if background is None:
                 return None
             key = searched, false_match
@@ -132,8 +135,8 @@ class Cuts:
                 self._known[key] = background.cut(searched, false_match)
             return self._known[key]
 
-    def _current(self) -> Background | None:
-        fingerprint, records = self._store.model().fingerprint, self._store.count()
+    def _current(self, fingerprint: str) -> Background | None:
+        records = self._store.count()
         if self._held is None or not self._held.fits(fingerprint, records):
             kept = _kept(self._store)
             if kept is None or not kept.fits(fingerprint, records):

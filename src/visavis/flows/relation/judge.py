@@ -10,6 +10,7 @@ Whole-picture vectors rank some copies behind look-alikes, so the first CANDIDAT
 whatever was asked for, and those that are found to be copies come first, on every page the same.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -50,8 +51,8 @@ class Judge:
     read: Read
     features: bool = True
     """Whether local features are compared as well."""
-    _checks: dict[str, PixelCheck] = field(default_factory=dict)
-    """By content, of what was compared so far."""
+    _checks: dict[str, PixelCheck | None] = field(default_factory=dict)
+    """By content, of what was compared so far; None: it has no signature."""
 
     def judged(self, matches: Sequence[Match]) -> list[Match]:
         """The candidates with their relations, copies first, else in the order they have."""
@@ -66,12 +67,12 @@ class Judge:
 
     def by_score(self, matches: Sequence[Match]) -> list[Match]:
         """Matches with their relations, told by their scores alone."""
-        return [self._by_score(match) for match in matches]
-
-    def _by_score(self, match: Match) -> Match:
-        similar = self.cut is not None and match.score >= self.cut
+        cut = math.inf if self.cut is None else self.cut
         # Not by replace(), which takes twice as long: a store's matches have nothing else.
-        return Match(match.record, match.score, relation="similar" if similar else "other")
+        return [
+            Match(one.record, one.score, relation="similar" if one.score >= cut else "other")
+            for one in matches
+        ]
 
     def _by_pixels(self, shown: Shown, matches: Sequence[Match]) -> list[Match]:
         checks = self._checked(shown, matches)
@@ -85,18 +86,19 @@ class Judge:
         if self.shown is None:
             return None
         checks = self._checked(self.shown, matches)
-        found = [checks[one.record.sha256] for one in matches if one.record.sha256 in checks]
+        found = [check for one in matches if (check := checks.get(one.record.sha256))]
         copies = [check for check in found if check.verdict == "same"]
         copies += [check for check in found if check.verdict == "recoloured"]
         return copies[0].quarters if copies else None
 
-    def _checked(self, shown: Shown, matches: Sequence[Match]) -> dict[str, PixelCheck]:
+    def _checked(self, shown: Shown, matches: Sequence[Match]) -> dict[str, PixelCheck | None]:
         """What signatures say of matches, by content; without a signature nothing is known."""
         if shown.signature is None:
             return {}
-        new = [match for match in matches if match.record.sha256 not in self._checks]
+        new = [one.record.sha256 for one in matches if one.record.sha256 not in self._checks]
         known = self._signatures(new)
         checks = pixel_checks(shown.signature, list(known.values()))
+        self._checks.update(dict.fromkeys(new))
         self._checks.update(zip(known, checks, strict=True))
         return self._checks
 
@@ -117,9 +119,8 @@ class Judge:
         others = self.read(record)
         return others is not None and np.array_equal(mine, others)
 
-    def _signatures(self, matches: Sequence[Match]) -> dict[str, Signature]:
+    def _signatures(self, hashes: Sequence[str]) -> dict[str, Signature]:
         """Those that are kept, by content; an older index has none until `index --refresh`."""
-        hashes = [match.record.sha256 for match in matches]
         kept = self.store.evidence.signatures(hashes) if has_evidence(self.store) else {}
         return {digest: Signature.unpacked(data) for digest, data in kept.items()}
 

@@ -65,10 +65,9 @@ class Ann:
         return int(self._index.ntotal)
 
     def candidates(self, vector: Vectors, count: int) -> NDArray[np.int64]:
-        """Numbers of about the `count` nearest records, in no promised order."""
-        _, found = self._index.search(vector[None], count, params=self._parameters)
-        numbers: NDArray[np.int64] = found[0]
-        return numbers[numbers >= 0]
+        """Numbers of about the `count` nearest records, in no promised order; -1 for no more."""
+        found: NDArray[np.int64] = self.candidates_of(vector[None], count)[0]
+        return found
 
     def candidates_of(self, vectors: Vectors, count: int) -> NDArray[np.int64]:
         """The same for many: (n, count), with -1 where there are fewer."""

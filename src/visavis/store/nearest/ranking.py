@@ -225,7 +225,8 @@ class Snapshot:
             return None
         one_thread()
         count, codes = self.depth(selected), self.base.codes
-        positions = codes.positions(self.base.ann.candidates(vector, count))
+        # In their order on the disk, in which codes and vectors are read in less time.
+        positions = codes.positions(np.sort(self.base.ann.candidates(vector, count)))
         coded = codes.scores(vector, positions)
         if len(coded) < DEPTH or _tenth(coded) < self.base.ann.trusted:
             return None

@@ -26,7 +26,7 @@ def pages(
     """The matches of each ranking after the first `offset`, `limit` of them; see `placed`."""
     spans = [(offset, min(offset + limit, len(ranking.scores))) for ranking in rankings]
     found = _placed(connection, list(zip(rankings, spans, strict=True)))
-    return [tuple(Match(one.record, one.score) for one in part) for part in found]
+    return [tuple([Match(one.record, one.score) for one in part]) for part in found]
 
 
 def placed(

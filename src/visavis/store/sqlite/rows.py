@@ -25,16 +25,10 @@ _JSON = json.JSONDecoder()
 def record(row: Sequence[Any]) -> ImageRecord:
     """The record that a row of RECORD_COLUMNS describes."""
     id, uri, size, modified, sha256, width, height, fields, folder, prefix = row
-    return ImageRecord(
-        id=id,
-        uri=uri if uri is not None else f"{folder}/{id.removeprefix(prefix)}",
-        size=size,
-        modified=modified,
-        sha256=sha256.hex(),
-        width=width,
-        height=height,
-        fields=fields_of(fields),
-    )
+    if uri is None:
+        uri = f"{folder}/{id.removeprefix(prefix)}"
+    # By place: names would take a quarter longer.
+    return ImageRecord(id, uri, size, modified, sha256.hex(), width, height, fields_of(fields))
 
 
 def fields_of(text: str | None) -> dict[str, FieldValue]:

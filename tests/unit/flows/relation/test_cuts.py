@@ -143,13 +143,13 @@ def test_it_is_kept_and_made_again_when_the_index_has_grown(
 def test_a_damaged_note_is_measured_again(store: SqliteStore) -> None:
     assert has_evidence(store)
     store.evidence.note("background-2", b"garbage")
-    assert Cuts(store).cut(600, 0.01) is not None
+    assert Cuts(store).cut(600, 0.01, store.model().fingerprint) is not None
 
 
 def test_few_records_have_no_cut(tmp_path: Path, vectors: Vectors) -> None:
     small = filled(tmp_path / "small.index", vectors[:9], named=False)
     assert measure(small) is None
-    assert Cuts(small).cut(9, 0.01) is None
+    assert Cuts(small).cut(9, 0.01, small.model().fingerprint) is None
     small.close()
 
 

@@ -26,6 +26,7 @@ class DictMilvus:
         self.evidence: dict[str, dict[str, Any]] = {}
         self.late: set[str] = set()
         self.calls = 0
+        self.asked: list[tuple[str, str]] = []
         self.facts = Facts(ModelFacts("m", "m", "ab" * 8, 2), sources, layout=LAYOUT)
 
     @property
@@ -80,15 +81,38 @@ class DictMilvus:
         timeout: float,
         limit: int | None = None,
         offset: int = 0,
+        strict_float32: bool = False,
     ) -> list[dict[str, Any]]:
         self.calls += 1
         assert self.calls < 200, "it asks without end"
+        self.asked.append((name, ", ".join(output_fields)))
         hidden = set() if consistency_level == "Strong" else self.late
         rows = self._of(name)
         passing = [id for id in _passing(rows, filter) if id not in hidden]
         if list(output_fields) == ["count(*)"]:
             return [{"count(*)": len(passing)}]
         return [rows[id] for id in passing[:limit]]
+
+    def search(
+        self,
+        name: str,
+        data: Sequence[Sequence[float]],
+        anns_field: str,
+        filter: str,
+        limit: int,
+        output_fields: Sequence[str],
+        search_params: dict[str, Any],
+        consistency_level: str,
+        timeout: float,
+    ) -> list[list[dict[str, Any]]]:
+        self.asked.append((name, ", ".join(output_fields)))
+        rows = self._of(name)
+        found = []
+        for vector in data:
+            scores = {id: float(vector @ rows[id][anns_field]) for id in _passing(rows, filter)}
+            best = sorted(scores, key=lambda id: -scores[id])[:limit]
+            found.append([{"id": id, "distance": scores[id], "entity": rows[id]} for id in best])
+        return found
 
     def close(self) -> None:
         pass

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from brute import clustered, some_record
+from asking import ask
+from brute import Brute, clustered, some_record
 from stores import DIM, InSqlite, where
 
 from visavis import ImageIndex
@@ -103,6 +104,23 @@ def test_declared_fields_filter_as_others(both: tuple[MilvusStore, VectorStore])
         chosen = where(*expressions)
         mine, other = ([r.id for r in store.records(chosen)] for store in both)
         assert mine == other, expressions
+
+
+@pytest.mark.parametrize("kind", ["HNSW", "IVF_SQ8"])
+def test_scores_are_those_of_the_vectors_whatever_the_index_has(kind: str, place: str) -> None:
+    store = MilvusStore.create(Address.parse(f"{place}?index={kind}&checks=0"), MODEL)
+    oracle, records = Brute(), _records()
+    source = store.source("catalogue", "/all.csv").number
+    store.upsert(source, records, clustered(400, DIM))
+    oracle.upsert(records, clustered(400, DIM))
+    store.settle(thorough=True)
+    for query in clustered(5, DIM, seed=3):
+        scores, matches = oracle.scores(query), ask(store, query, 30).matches
+        assert len(matches) == 30
+        for match in matches:
+            assert match.score == pytest.approx(scores[match.record.id], abs=2e-6)
+            assert match.record in records
+    store.close()
 
 
 def test_what_would_read_too_much_is_refused(

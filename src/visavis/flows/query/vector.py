@@ -232,7 +232,7 @@ def _seen(
         raise UsageError("a colour has no vector; it is asked for beside what has one")
     if isinstance(term, RecordTerm):
         vector = np.asarray(store.vector(term.id), np.float64)
-        return _Seen(vector, of_record(store.get(term.id), store))
+        return _Seen(vector, of_record(store.get(term.id)))
     model = embedder()
     if isinstance(term, ImageTerm):
         pixels, sha256 = term_picture(term, model.side, fetch, max_pixels)

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from visavis.flows.relation.judge import Judge, is_copy
-from visavis.flows.relation.shown import Shown
 from visavis.matching.correlation import (
     HOPELESS,
     WHOLE,
@@ -134,7 +133,7 @@ def explain(
     mine, theirs = shown.pixels(), judge.read(record)
     if mine is None:
         mine = own()
-    checked = _by_pixels(shown, mine, theirs)
+    checked = _by_pixels(judge.signature(shown) or _signature(mine), _signature(theirs))
     [match] = replace(judge, features=False).judged([Match(record, score)])
     placed = _by_features(mine, theirs)
     mirrored, corners = _place(checked, placed)
@@ -177,9 +176,7 @@ class _Part(NamedTuple):
     recoloured: bool
 
 
-def _by_pixels(shown: Shown, mine: RGB | None, theirs: RGB | None) -> _Checked | None:
-    asked = shown.signature or _signature(mine)
-    other = _signature(theirs)
+def _by_pixels(asked: Signature | None, other: Signature | None) -> _Checked | None:
     if asked is None or other is None:
         return None
     [check] = pixel_checks(asked, [other])

@@ -53,6 +53,8 @@ class Judge:
     """Whether local features are compared as well."""
     _checks: dict[str, PixelCheck | None] = field(default_factory=dict)
     """By content, of what was compared so far; None: it has no signature."""
+    _kept: dict[str, Signature | None] = field(default_factory=dict)
+    """By content, of what the store was asked for so far."""
 
     def judged(self, matches: Sequence[Match]) -> list[Match]:
         """The candidates with their relations, copies first, else in the order they have."""
@@ -93,11 +95,17 @@ class Judge:
 
     def _checked(self, shown: Shown, matches: Sequence[Match]) -> dict[str, PixelCheck | None]:
         """What signatures say of matches, by content; without a signature nothing is known."""
-        if shown.signature is None:
+        hashes = [match.record.sha256 for match in matches]
+        new = [digest for digest in hashes if digest not in self._checks]
+        if not new:
+            return self._checks
+        if shown.signature is None and shown.sha256 is not None:
+            self._signatures([*new, shown.sha256])  # all in one call
+        mine = self.signature(shown)
+        if mine is None:
             return {}
-        new = [one.record.sha256 for one in matches if one.record.sha256 not in self._checks]
         known = self._signatures(new)
-        checks = pixel_checks(shown.signature, list(known.values()))
+        checks = pixel_checks(mine, list(known.values()))
         self._checks.update(dict.fromkeys(new))
         self._checks.update(zip(known, checks, strict=True))
         return self._checks
@@ -119,10 +127,21 @@ class Judge:
         others = self.read(record)
         return others is not None and np.array_equal(mine, others)
 
+    def signature(self, shown: Shown) -> Signature | None:
+        """Of the picture that was asked with: of a record, the one that is kept."""
+        if shown.signature is not None or shown.record is None or shown.sha256 is None:
+            return shown.signature
+        return self._signatures([shown.sha256]).get(shown.sha256)
+
     def _signatures(self, hashes: Sequence[str]) -> dict[str, Signature]:
         """Those that are kept, by content; an older index has none until `index --refresh`."""
-        kept = self.store.evidence.signatures(hashes) if has_evidence(self.store) else {}
-        return {digest: Signature.unpacked(data) for digest, data in kept.items()}
+        new = [digest for digest in hashes if digest not in self._kept]
+        if new and has_evidence(self.store):
+            self._kept.update(dict.fromkeys(new))
+            kept = self.store.evidence.signatures(new)
+            self._kept.update((digest, Signature.unpacked(data)) for digest, data in kept.items())
+        found = ((digest, self._kept.get(digest)) for digest in hashes)
+        return {digest: one for digest, one in found if one is not None}
 
     def _warps(self, shown: Shown) -> bool:
         return self.features and shown.record is None and has_opencv()

@@ -13,8 +13,6 @@ from visavis.errors import ImageError, ImageUnreadableError, UsageError
 from visavis.images.decode import crop, decode
 from visavis.images.files import path_text, read_file, stat_file
 from visavis.matching.signature import Signature, signature
-from visavis.store.base import VectorStore
-from visavis.store.capabilities import has_evidence
 from visavis.types import RGB, Box, ImageRecord, ImageTerm
 
 Fetch = Callable[[str], bytes]
@@ -26,6 +24,7 @@ class Shown:
     """A picture that is asked with: whole, a part of one, or a record's."""
 
     signature: Signature | None
+    """Of its pixels; None: it is a record's, and the store may keep one of its content."""
     sha256: str | None
     """Of the file; None: pixels or a part of a picture were given."""
     pixels: Callable[[], RGB | None]
@@ -41,11 +40,9 @@ def shown(pixels: RGB, sha256: str | None) -> Shown:
     return Shown(signature(pixels), sha256, lambda: pixels)
 
 
-def of_record(record: ImageRecord, store: VectorStore) -> Shown:
-    """What a record shows, as far as the store knows it."""
-    kept = store.evidence.signatures([record.sha256]) if has_evidence(store) else {}
-    known = {digest: Signature.unpacked(data) for digest, data in kept.items()}
-    return Shown(known.get(record.sha256), record.sha256, lambda: None, record.id)
+def of_record(record: ImageRecord) -> Shown:
+    """What a record shows."""
+    return Shown(None, record.sha256, lambda: None, record.id)
 
 
 def record_pixels(record: ImageRecord, side: int | None, max_pixels: int) -> RGB | None:

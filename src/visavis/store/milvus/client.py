@@ -28,6 +28,7 @@ class Column(NamedTuple):
     options: Mapping[str, Any] = MappingProxyType({})
 
 
+_quote = json.JSONEncoder(ensure_ascii=False).encode
 _BYTES = 16_000_000  # of a call; gRPC refuses 64 MB
 
 _WRITES: Counter[str] = Counter()
@@ -146,7 +147,9 @@ class Client:
         offset: int = 0,
     ) -> list[Row]:
         """Rows that pass, in order of id where a limit is given; of all, a limit is needed."""
-        more = {} if limit is None else {"limit": limit, "offset": offset}
+        more: dict[str, Any] = {} if limit is None else {"limit": limit, "offset": offset}
+        if "vector" in columns:
+            more["strict_float32"] = True  # as arrays: lists of floats take twice as long
         found = self._read("query", strong, filter=expression, output_fields=list(columns), **more)
         return [dict(row) for row in found]
 
@@ -195,19 +198,34 @@ class Client:
                 return
             after = f"id > {quoted(rows[-1]['id'])}"
 
-    def nearest(self, vectors: Vectors, expression: str, limit: int) -> list[list[Row]]:
-        """For each vector: ids and cosines (`distance`) of the nearest rows, best first."""
-        wide = max(64, 2 * limit)  # Milvus refuses to look for more than this
+    def nearest(
+        self,
+        vectors: Vectors,
+        expression: str,
+        limit: int,
+        least: int = 64,
+        columns: Sequence[str] = (),
+    ) -> list[list[Row]]:
+        """For each vector: the nearest rows with their ids and cosines (`distance`), best first.
+
+        Args:
+            vectors: (n, dim), of unit length.
+            expression: What the rows have to pass; nothing: all do.
+            limit: How many rows for each.
+            least: How many a graph at least looks at.
+            columns: Of the rows, besides. Not the vector: Milvus would look them up again for it.
+        """
+        wide = max(least, 2 * limit)  # Milvus refuses to look for more than this
         params = {"ef": wide, "nprobe": 64, "search_list": wide}  # of HNSW, IVF and DISKANN
         return [
-            [{"id": row["id"], "distance": row["distance"]} for row in found]
+            [{**row["entity"], "id": row["id"], "distance": row["distance"]} for row in found]
             for found in self._read(
                 "search",
                 data=vectors.tolist(),
                 anns_field="vector",
                 filter=expression,
                 limit=limit,
-                output_fields=["id"],
+                output_fields=list(columns) or ["id"],
                 search_params={"metric_type": "COSINE", "params": params},
             )
         ]
@@ -226,7 +244,7 @@ class Client:
 
 def quoted(text: str) -> str:
     """Text within an expression; nothing in it can end the expression."""
-    return json.dumps(text, ensure_ascii=False)
+    return _quote(text)
 
 
 def _parts(rows: Sequence[Row]) -> Iterator[list[Row]]:

@@ -10,6 +10,7 @@ Declared = Literal["number", "text"]
 HNSW = "HNSW"
 KINDS = (HNSW, "IVF_FLAT", "IVF_SQ8", "DISKANN", "FLAT", "AUTOINDEX")
 """Of the indexes that Milvus may build over the vectors."""
+_WHOLE = (HNSW, "IVF_FLAT", "FLAT")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,11 @@ class Layout:
     """Fields with a column of their own, five times as quick to filter by as others."""
     checks: bool = True
     """Whether signatures of images are kept, 2.6 KB each, for what is a copy of what."""
+
+    @property
+    def true_scores(self) -> bool:
+        """Whether the index scores by the vectors, and not by something shorter in their place."""
+        return self.kind in _WHOLE
 
     def column(self, name: str) -> str:
         """The column of a declared field; a second one says where the record has it."""

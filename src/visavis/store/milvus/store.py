@@ -271,7 +271,8 @@ class MilvusStore:
 
     def search(self, vectors: Vectors, page: Page, where: Filter | None = None) -> list[Answer]:
         """For each of the unit vectors (n, dim): the records nearest to it, best first."""
-        return searching.search(self._client, vectors, page, self._compiled(where))
+        expression, layout = self._compiled(where), self._kept.now().layout
+        return searching.search(self._client, vectors, page, expression, layout.true_scores)
 
     def records(self, where: Filter | None = None) -> Iterator[ImageRecord]:
         """All records (that pass the filter), in order of their ids."""

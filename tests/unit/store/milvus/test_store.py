@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 from dict_milvus import DictMilvus
 
+from visavis import ImageIndex
 from visavis.errors import StoreError
 from visavis.store.base import SourceRow
 from visavis.store.milvus import connection
 from visavis.store.milvus.address import Address
+from visavis.store.milvus.rows import RECORD, WHOLE
 from visavis.store.milvus.store import MilvusStore
 
 ZOO = SourceRow(1, "folder", "/photos/zoo", "")
@@ -103,3 +105,19 @@ def test_signatures_of_what_others_wrote_just_now_are_kept(opened: Opened) -> No
     server.evidence = {id: {"id": id} for id in (f"content/{'0' * 64}", f"content/{'1' * 64}")}
     opened(server).settle(thorough=True)
     assert list(server.evidence) == [f"content/{'0' * 64}"]
+
+
+def test_a_question_with_a_record_takes_three_calls(opened: Opened) -> None:
+    server = DictMilvus(ZOO)
+    server.add(ZOO, *(f"asked-{at:02}.jpg" for at in range(12)))
+    with ImageIndex(opened(server)) as index:
+        index.similar("asked-00.jpg")  # counts, and measures what is similar
+        server.asked.clear()
+        found = index.similar("asked-01.jpg").matches
+    assert len(found) == 10
+    asked = [one for one in server.asked if one[1] != "count(*)"]  # now and then
+    assert asked == [
+        ("shoes", ", ".join(WHOLE)),
+        ("shoes", ", ".join(RECORD)),
+        ("shoes_evidence", "id, signature"),
+    ]

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Mapping
 
 from visavis.filters import normal
 from visavis.images.metadata import METADATA
@@ -14,16 +15,21 @@ CONCEPTS = "concepts"
 """The field of concepts that visavis writes to records: `concepts~mugs` filters by it."""
 
 
+_written = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
 def as_text(fields: Fields) -> str | None:
     """Fields as JSON in their order, None for none; the same fields give the same text.
 
     Texts are in the form in which filters compare them. Numbers that are not finite are left out:
     JSON has none, and SQLite would refuse to look into any record's fields.
     """
-    kept = as_kept(fields)
-    if not kept:
-        return None
-    return json.dumps(kept, ensure_ascii=False, separators=(",", ":"))
+    return text_of(as_kept(fields))
+
+
+def text_of(kept: Mapping[str, FieldValue]) -> str | None:
+    """What `as_text` gives of fields that a store has given back."""
+    return _written(kept) if kept else None
 
 
 def as_kept(fields: Fields) -> dict[str, FieldValue]:

@@ -63,6 +63,8 @@ def record_of(row: Row) -> ImageRecord:
 def fields_of(kept: dict[str, Any] | None) -> dict[str, Any]:
     """The fields that a row keeps, as the record has them."""
     fields = dict(kept or {})
+    if _BOOLEANS not in fields and _NAMELESS not in fields:
+        return fields
     booleans = set(fields.pop(_BOOLEANS, ()))
     return {
         ("" if name == _NAMELESS else name): bool(value) if name in booleans else value

@@ -2,9 +2,10 @@
 
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 
 from visavis.store.base import Gone, KnownRecord
-from visavis.store.fields import as_text
+from visavis.store.fields import text_of
 from visavis.store.milvus.client import Client
 from visavis.store.milvus.rows import fields_of
 from visavis.store.milvus.where import below, both, named
@@ -33,7 +34,7 @@ class MilvusSweep:
             set()
         )  # ids of the source that were asked for, and are not met yet
         self._own_met = 0
-        self._count = client.count(self._own, strong=True)  # what other processes wrote, too
+        self._had: Future[int] | None = None
 
     @property
     def collection(self) -> str:
@@ -46,6 +47,7 @@ class MilvusSweep:
 
     def known(self, ids: Sequence[str]) -> dict[str, KnownRecord]:
         """What is known of these ids, of whatever source; unknown ones are left out."""
+        self._begin()
         rows = self._client.query(named("id", ids), _KNOWN) if ids else []
         self._expected.update(
             row["id"]
@@ -60,10 +62,20 @@ class MilvusSweep:
                 row["modified"],
                 bytes.fromhex(row["sha256"]),
                 row["uri"],
-                as_text(fields_of(row["fields"])),
+                text_of(fields_of(row["fields"])),
             )
             for row in rows
         }
+
+    def _begin(self) -> None:
+        """Count what the source has, with what other processes wrote, which takes a while.
+
+        Not before something is compared: there are sweeps that only count.
+        """
+        if self._had is None and not self._among:
+            pool = ThreadPoolExecutor(1, "visavis-count")
+            self._had = pool.submit(self._client.count, self._own, strong=True)
+            pool.shutdown(wait=False)
 
     def seen(self, ids: Sequence[str]) -> None:
         """Note that the source names these ids still: they are not gone."""
@@ -83,7 +95,7 @@ class MilvusSweep:
 
     def gone(self, spared: Callable[[str, str], bool], most: int | None = None) -> Gone:
         """Remove the source's records that were neither seen nor written since the sweep began."""
-        if not self._among and self._own_met == self._count:
+        if self._had is not None and self._own_met == self._had.result():
             # All that there were: no need to read them through. (Another process that adds as many
             # meanwhile as have gone would leave these to the next run.)
             return Gone(0, 0)

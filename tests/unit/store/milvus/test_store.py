@@ -107,6 +107,14 @@ def test_signatures_of_what_others_wrote_just_now_are_kept(opened: Opened) -> No
     assert list(server.evidence) == [f"content/{'0' * 64}"]
 
 
+def test_a_source_is_counted_by_one_call(opened: Opened) -> None:
+    server = DictMilvus(ZOO)
+    server.add(ZOO, "a.jpg", "b.jpg")
+    store = opened(server)
+    assert store.sweep(1).count() == 2
+    assert server.asked == [("shoes", "count(*)")]
+
+
 def test_a_question_with_a_record_takes_three_calls(opened: Opened) -> None:
     server = DictMilvus(ZOO)
     server.add(ZOO, *(f"asked-{at:02}.jpg" for at in range(12)))

@@ -7,7 +7,6 @@ the same work without Milvus, in the same rounds: a store that keeps nothing, an
 import argparse
 import contextlib
 import json
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -21,29 +20,27 @@ import numpy as np
 
 from benchmarks.__main__ import OUT, table
 from benchmarks.measure import Bound, Figure, Floor, Report, Size, in_turns, seconds
+from benchmarks.milvus_asking import asking
 from benchmarks.pictures import draw_photos, draw_tiny
 from visavis import ImageIndex
 from visavis.errors import StoreError
-from visavis.store.base import IMPORTED, ModelFacts, VectorStore
+from visavis.store.base import ModelFacts
 from visavis.store.milvus.address import Address
 from visavis.store.milvus.evidence import MilvusEvidence
 from visavis.store.milvus.store import MilvusStore
-from visavis.store.sqlite.store import SqliteStore
 from visavis.types import ImageRecord, Vectors
 
 _SERVER = Path(__file__).parents[1] / "tests" / "fake" / "milvus_server.py"
 _HERE = "milvus://127.0.0.1:19530"
 _PHOTOS = {"full": 400, "small": 100, "tiny": 10}
-_RECORDS = {"full": 20_000, "small": 5_000, "tiny": 300}
-_ASKED = {"full": 200, "small": 100, "tiny": 5}
 _FILES = {"full": 20_000, "small": 5_000, "tiny": 300}
 _GROWN = {"full": (10_000, 50_000), "small": (2_000, 10_000), "tiny": (100, 200)}
 _KILLS = {"full": 5, "small": 2, "tiny": 1}
 _ROUNDS = {"full": 5, "small": 3, "tiny": 1}
-_DIM = 256
 
 _INDEXING = """
 import sys
+from benchmarks.milvus_asking import asking
 from benchmarks.measure import peak_kilobytes
 from visavis import ImageIndex
 with ImageIndex.create(sys.argv[1], "classic") as index:
@@ -57,7 +54,7 @@ def run(size: Size, work: Path, server: Path) -> Report:
     report = Report("milvus", size, notes=["Milvus 2.3.5, one node, on the same machine"])
     report.figures = [
         _writing(size, work),
-        _asking(size, work),
+        *asking(size, _ROUNDS[size], work, _new()),
         _unchanged(size, work),
         _memory(size, work),
         _kills(size, server),
@@ -146,47 +143,6 @@ def _memory(size: Size, work: Path) -> Figure:
         [peaks[1]],
         Floor(f"of indexing {few:,}", [peaks[0]]),
         Bound(1.15),
-    )
-
-
-# -- asking ----------------------------------------------------------------------------------------
-
-
-def _asking(size: Size, work: Path) -> Figure:
-    count, model = _RECORDS[size], ModelFacts("none", f"{IMPORTED}none", "0123456789abcdef", _DIM)
-    random = np.random.default_rng(1)
-    centres = random.normal(size=(count // 50, _DIM))
-    made = centres[random.integers(len(centres), size=count)]
-    made += 0.8 * random.normal(size=(count, _DIM))
-    vectors = (made / np.linalg.norm(made, axis=1, keepdims=True)).astype(np.float32)
-    records = [
-        ImageRecord(f"r{at:06}", f"/r{at}", 1, 1.0, f"{at:064x}", 9, 9) for at in range(count)
-    ]
-    stores: tuple[VectorStore, ...] = (
-        SqliteStore.create(work / "folder", model),
-        MilvusStore.create(Address.parse(_new()), model),
-    )
-    for store in stores:
-        source = store.source("list", "all").number
-        for start in range(0, count, 2_000):
-            part = slice(start, start + 2_000)
-            store.upsert(source, records[part], vectors[part])
-        store.settle()
-    folder, milvus = (ImageIndex(store) for store in stores)
-    asked = [f"r{at:06}" for at in random.integers(count, size=_ASKED[size])]
-
-    def answered(index: ImageIndex) -> float:
-        return 1e3 * statistics.median(seconds(partial(index.similar, id)) for id in asked)
-
-    answered(milvus)
-    mine, floor = in_turns(_ROUNDS[size], lambda: answered(milvus), lambda: answered(folder))
-    for index in (folder, milvus):
-        index.close()
-    return Figure(
-        f"what a query of {count:,} × {_DIM} takes longer than in a folder",
-        "ms",
-        [one - other for one, other in zip(mine, floor, strict=True)],
-        bound=Bound(10, of="value"),
     )
 
 

@@ -3,17 +3,13 @@
 import contextlib
 import os
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Self, Unpack
+from typing import TYPE_CHECKING, Self, Unpack
 
 from visavis.embedders.base import Embedder
 from visavis.embedders.registry import DEFAULT_MODEL, load_embedder
-from visavis.errors import (
-    IndexIncompatibleError,
-    IndexMissingError,
-    UsageError,
-)
+from visavis.errors import IndexIncompatibleError, IndexMissingError, UsageError
 from visavis.exchange.contents import Contents
 from visavis.filters import Where, as_filter
 from visavis.flows import reindex as flows
@@ -21,7 +17,6 @@ from visavis.flows.aspects.colours import keep_colours
 from visavis.flows.aspects.keeping import Aspects
 from visavis.flows.binding import Binding, IndexOptions, reduced
 from visavis.flows.concepts.teaching import Concepts
-from visavis.flows.duplicates.finding import Duplicates
 from visavis.flows.ingest import IngestOptions, Progress
 from visavis.flows.ingest_all import ingest_all
 from visavis.flows.metadata import describe
@@ -53,6 +48,9 @@ from visavis.store.capabilities import local
 from visavis.store.open import create_store, open_store, writing_to
 from visavis.store.repairing import CacheRepair
 from visavis.types import IndexReport, Query, RecordTerm, SearchResult, merged, only_known
+
+if TYPE_CHECKING:
+    from visavis.flows.duplicates.finding import Duplicates
 
 
 class ImageIndex(Contents):
@@ -95,9 +93,6 @@ class ImageIndex(Contents):
         )
         self.subjects = Subjects(store, self.aspects, self._max_pixels)
         self._shelving = Shelving(store, options.get("files"))
-        self.duplicates = Duplicates(
-            store, self.writing, self._shelving.found, self._jobs, self._max_pixels
-        )
         self.concepts = Concepts(store, self.writing)
         self._caches = CacheRepair(store)
 
@@ -166,6 +161,14 @@ class ImageIndex(Contents):
     def shelf(self) -> Shelf:
         """Where uploaded pictures and thumbnails lie. Raises StoreError, StoreUnsupportedError."""
         return self._shelving.needed()
+
+    @cached_property
+    def duplicates(self) -> "Duplicates":
+        """Finds copies among the records."""
+        from visavis.flows.duplicates.finding import Duplicates  # searching starts without
+
+        found = self._shelving.found
+        return Duplicates(self._store, self.writing, found, self._jobs, self._max_pixels)
 
     @property
     def store(self) -> VectorStore:
@@ -316,8 +319,7 @@ class ImageIndex(Contents):
         self, embedder: Callable[[], Embedder], allow_private: bool, observe: Observe = unobserved
     ) -> Means:
         fetch = partial(at_url, allow_private=allow_private)
-        lessons = self.concepts.lessons
-        return Means(embedder, fetch, self._max_pixels, self._cuts, observe, lessons)
+        return Means(embedder, fetch, self._max_pixels, self._cuts, observe, self.concepts.lessons)
 
     def search(
         self,

@@ -283,7 +283,7 @@ def refuse_idle_options(sources: list[str], column: str | None, exclude: list[st
     from visavis.errors import UsageError
     from visavis.images.files import IMAGE_SUFFIXES
     from visavis.sources.base import is_remote
-    from visavis.sources.tables import CATALOGUE_SUFFIXES
+    from visavis.sources.endings import CATALOGUE_SUFFIXES
 
     paths = [Path(source) for source in sources if source != "-" and not is_remote(source)]
     catalogues = [path for path in paths if path.suffix.lower() in CATALOGUE_SUFFIXES]

@@ -190,6 +190,6 @@ def image_columns(
 
 
 def _is_catalogue(place: str | None) -> bool:
-    from visavis.sources.tables import CATALOGUE_SUFFIXES
+    from visavis.sources.endings import CATALOGUE_SUFFIXES
 
     return place is not None and Path(place).suffix.lower() in CATALOGUE_SUFFIXES

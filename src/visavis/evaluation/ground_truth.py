@@ -23,7 +23,8 @@ from typing import Any
 
 from visavis.errors import SourceError, UsageError
 from visavis.evaluation.gallery import Gallery, check_field
-from visavis.sources.tables import CATALOGUE_SUFFIXES, open_table
+from visavis.sources.endings import CATALOGUE_SUFFIXES
+from visavis.sources.tables import open_table
 from visavis.types import ImageRecord
 
 _COLUMNS = ("query", "id", "kind")

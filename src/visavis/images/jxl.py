@@ -4,13 +4,10 @@ Needed because its reader decodes a picture as soon as it is opened.
 """
 
 from collections.abc import Callable
-from fractions import Fraction
 
 _BARE, _BOXED = b"\xff\x0a", b"\0\0\0\x0cJXL "
 _MOST_BOXES = 64
-_RATIOS = tuple(
-    Fraction(*sides) for sides in ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))
-)
+_RATIOS = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))
 
 
 def jxl_size(data: bytes) -> tuple[int, int] | None:
@@ -27,8 +24,10 @@ def jxl_size(data: bytes) -> tuple[int, int] | None:
 
     small = take(1) == 1
     height = _side(take, small)
-    ratio = take(3)
-    return (int(height * _RATIOS[ratio - 1]) if ratio else _side(take, small)), height
+    if not (ratio := take(3)):
+        return _side(take, small), height
+    across, down = _RATIOS[ratio - 1]
+    return height * across // down, height
 
 
 def _side(take: Callable[[int], int], small: bool) -> int:

@@ -9,12 +9,11 @@ from visavis.buckets.address import Address, is_object
 from visavis.errors import SourceError
 from visavis.images.files import IMAGE_SUFFIXES, read_file
 from visavis.images.sniff import sniff
-from visavis.sources.catalogue import CatalogueSource
+from visavis.sources.endings import CATALOGUE_SUFFIXES
 from visavis.sources.folder import MISSING_ADVICE, FolderSource
 from visavis.sources.objects.reading import read_object
 from visavis.sources.objects.source import BucketSource
 from visavis.sources.paths import PathList
-from visavis.sources.tables import CATALOGUE_SUFFIXES
 from visavis.sources.web.fetch import Fetcher, fetched, is_url
 from visavis.types import Entry, Failure, only_known
 
@@ -121,6 +120,8 @@ def open_source(location: str | Path, **options: Unpack[SourceOptions]) -> Sourc
         return PathList([location], **web)
     path = Path(location)
     if path.is_file() and path.suffix.lower() in CATALOGUE_SUFFIXES:
+        from visavis.sources.catalogue import CatalogueSource  # searching starts without
+
         return CatalogueSource(
             path,
             image_column=options.get("image_column"),

@@ -1,7 +1,10 @@
-"""Files in folders by the endings of their names: pictures with odd ones, and kinds left out."""
+"""Files by the endings of their names: catalogues, pictures with odd ones, and kinds left out."""
 
 import re
 from collections import Counter
+
+CATALOGUE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
+"""Files whose rows name pictures."""
 
 _INSIDE = re.compile(
     r"\.(?:jpe?g|jfif|png|webp|gif|bmp|tiff?|avif|hei[cf])(?![a-z0-9])", re.IGNORECASE

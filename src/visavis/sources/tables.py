@@ -11,10 +11,9 @@ from typing import Any, NamedTuple, Protocol
 
 from visavis.errors import ExtraMissingError, SourceError
 from visavis.sources.cells import Column, Reader, preferred_style
+from visavis.sources.endings import CATALOGUE_SUFFIXES
 from visavis.sources.values import TypedColumns
 from visavis.types import FieldValue
-
-CATALOGUE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
 
 _SAMPLE = 1000  # rows of a JSON Lines file that are looked at to learn its columns
 

@@ -11,9 +11,9 @@ from visavis.errors import SourceError, UsageError
 from visavis.flows.source_identity import place
 from visavis.images.files import local_path, path_text
 from visavis.sources.base import Source, SourceOptions, is_remote, open_source
+from visavis.sources.endings import CATALOGUE_SUFFIXES
 from visavis.sources.folder import MISSING_ADVICE, FolderSource
 from visavis.sources.part import FolderPart
-from visavis.sources.tables import CATALOGUE_SUFFIXES
 from visavis.store.base import SourceRow, VectorStore
 from visavis.types import Entry, Failure
 from visavis.watching.settling import QUIET, State, look

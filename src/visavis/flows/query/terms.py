@@ -14,7 +14,7 @@ from visavis.errors import ImageUnreadableError, UsageError
 from visavis.flows.concepts.marks import as_name
 from visavis.images.files import IMAGE_SUFFIXES
 from visavis.matching.colour.names import shades_of
-from visavis.sources.tables import CATALOGUE_SUFFIXES
+from visavis.sources.endings import CATALOGUE_SUFFIXES
 from visavis.types import (
     RELATIONS,
     RGB,

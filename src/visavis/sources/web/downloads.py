@@ -6,7 +6,6 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 from visavis.disk import write_whole
@@ -100,6 +99,8 @@ def _lifetime(headers: Mapping[str, str]) -> float:
 
 
 def _seconds_until(date: str, unknown: float) -> float:
+    from email.utils import parsedate_to_datetime  # searching starts without
+
     try:
         return parsedate_to_datetime(date).timestamp() - time.time()
     except (ValueError, TypeError, OverflowError):

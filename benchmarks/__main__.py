@@ -21,6 +21,7 @@ from benchmarks import (
     bench_reindex,
     bench_search,
     bench_serve,
+    bench_site,
     bench_train,
     bench_verify,
     bench_words,
@@ -41,6 +42,7 @@ BENCHMARKS: dict[str, Callable[[Size, Path], Report]] = {
     "growth": bench_growth.run,
     "serve": bench_serve.run,
     "page": bench_page.run,
+    "site": bench_site.run,
     "train": bench_train.run,
     "words": bench_words.run,
 }

@@ -201,3 +201,10 @@ def test_a_missing_part_is_said_and_tried_again(
     part.with_suffix(".away").rename(part)
     page.get_by_role("button", name="Try again").click()
     page.locator(SHOWN, has_text="“mug”").wait_for()
+
+
+def test_a_browser_that_cannot_unpack_is_told_so(open_page: OpenPage, web: str) -> None:
+    page = open_page("CNAME", url=web)
+    page.add_init_script("delete globalThis.DecompressionStream")
+    page.goto(web)
+    page.get_by_text("This browser is too old for this site").wait_for()

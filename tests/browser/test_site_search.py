@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 from tests.browser.access import CONTRAST, SMALL, UNNAMED
 from tests.browser.conftest import OpenPage
-from tests.browser.test_site import SHOWN, QuietHandler, heading, titles
+from tests.browser.test_site import LOADED, SHOWN, QuietHandler, heading, titles
 
 from visavis.embedders.base import text_notes
 from visavis.embedders.registry import load_embedder
@@ -221,6 +221,18 @@ def test_a_minus_asks_for_less_as_in_visavis(page: "Page", seen: Path) -> None:
     assert shown("mug -xyzzyplugh")[: len(mugs)] == shown("mug")[: len(mugs)]
     shown("mug -xyzzyplugh")
     page.get_by_text("Unknown and ignored: “xyzzyplugh”.").wait_for()
+
+
+def test_a_page_that_can_search_loads_little_until_it_is_asked(
+    open_page: OpenPage, web: str
+) -> None:
+    for hash in ("", f"#p={key_of('mug-01-front')}"):
+        page = open_page("LICENCES.txt", url=web)  # of that server, with nothing of the site
+        page.goto(f"{web}{hash}")
+        page.wait_for_selector(SHOWN)
+        sizes = page.evaluate(LOADED)
+        assert len(sizes) > 3
+        assert sum(size for name, size in sizes if not name.endswith(".webp")) < 100_000
 
 
 def test_nothing_is_uploaded_and_it_works_without_a_connection(page: "Page", gallery: Path) -> None:

@@ -1,9 +1,11 @@
 """A static site's data, against what can be worked out by hand."""
 
+import gzip
 import hashlib
 import json
 import lzma
 import re
+import zlib
 from base64 import b64decode, b64encode
 from pathlib import Path
 from typing import Any
@@ -21,7 +23,7 @@ from visavis.pages.site.entries import Entry, captions, key_of, nearest
 from visavis.pages.site.facets import facet
 from visavis.pages.site.parts import PREFIX, SIZE
 from visavis.pages.site.place import MANIFEST
-from visavis.pages.site.searching import RUNTIME, in_bytes
+from visavis.pages.site.searching import RUNTIME
 from visavis.pages.site.writing import picture_name
 from visavis.types import ImageRecord
 
@@ -34,11 +36,10 @@ def data(site: Path) -> dict[str, Any]:
     found = {}
     for path in folder.glob("*.js"):
         if path.name != "page.js":
-            text = path.read_text(encoding="utf-8")
-            match = re.fullmatch(r'part\("(\w+)",(.*)\);\n', text, re.DOTALL)
+            match = re.fullmatch(r'part\("(\w+)","(.*)"\);\n', path.read_text(encoding="ascii"))
             assert match is not None, path
             assert match[1] == path.stem
-            found[match[1]] = json.loads(match[2])
+            found[match[1]] = json.loads(zlib.decompress(b64decode(match[2])))
     return found
 
 
@@ -97,13 +98,20 @@ def test_every_picture_leads_to_its_nearest_and_all_parts_agree(
     assert re.findall(f".{{{PREFIX}}}", site["firsts"]) == [keys[0][:PREFIX], keys[SIZE][:PREFIX]]
     ids = {key_of(f"n{number}"): f"n{number}" for number in range(40)}
     near = np.frombuffer(b64decode(parts["n0"]["near"]), "<u2").reshape(-1, 3)
+    falls = np.frombuffer(b64decode(parts["n0"]["falls"]), np.uint8).reshape(-1, 3).astype(int)
     for at in (0, 9, 31):
-        found = [match.record.id for match in colours.similar(ids[keys[at]], limit=3).matches]
-        assert [ids[keys[number]] for number in near[at]] == found
+        found = colours.similar(ids[keys[at]], limit=3).matches
+        assert [ids[keys[number]] for number in near[at]] == [match.record.id for match in found]
+        percents = [falls[at, 0] - falls[at, 1 : 1 + more].sum() for more in range(3)]
+        assert percents == [pytest.approx(100 * match.score, abs=0.6) for match in found]
     codes = b64decode(parts["f0"])
     kinds = [kind for kind, _ in site["fields"][0]["values"]]
     for at, key in enumerate(keys):
-        assert kinds[codes[at] - 1] == colours.get(ids[key]).fields["category"]
+        fields = colours.get(ids[key]).fields
+        assert kinds[codes[at] - 1] == fields["category"]
+        kind, price = parts[f"n{at // SIZE}"]["fields"][at % SIZE]
+        assert kinds[kind - 1] == fields["category"], "a code, as the manifest has the word"
+        assert price == str(fields["price"]), "itself, as one chooses ranges"
         with Image.open(tmp_path / "site" / picture_name(key)) as picture:
             assert picture.size == (60, 40)
             assert not picture.getexif()
@@ -111,12 +119,14 @@ def test_every_picture_leads_to_its_nearest_and_all_parts_agree(
 
 def test_nothing_is_told_that_nobody_asked_for(colours: ImageIndex, tmp_path: Path) -> None:
     build_site(colours, tmp_path / "site")
-    for name, content in files(tmp_path / "site").items():
+    told = {name: json.dumps(part).encode() for name, part in data(tmp_path / "site").items()}
+    assert b"Colour 7 <b>" in told.pop("titles") + told["r0"] + told["r1"]
+    for name, content in {**files(tmp_path / "site"), **told}.items():
         assert b"secret" not in content, name
         assert b"48.1" not in content, name
         assert b"taken at home" not in content, name
         assert str(tmp_path).encode() not in content, name
-        assert b"<b>" not in content or name.endswith("page.js"), name
+        assert b"<b>" not in content or name.endswith("page.js") or name in told, name
     with pytest.raises(UsageError, match="where somebody was"):
         build_site(colours, tmp_path / "other", fields=["latitude"])
     with pytest.raises(UsageError, match="where somebody was"):
@@ -201,9 +211,9 @@ def test_a_site_is_replaced_only_by_force_and_what_lies_beside_it_stays(
     (site / "CNAME").write_text("pictures.example")
     (site / ".git" / "refs" / "tags").mkdir(parents=True)
     (site / "pictures" / "mine.txt").write_text("kept")
-    old = set(json.loads((site / MANIFEST).read_text())["files"])
+    old = set(json.loads(gzip.decompress((site / MANIFEST).read_bytes()))["files"])
     build_site(colours, site, force=True, where="category=dark", title="Dark ones")
-    new = set(json.loads((site / MANIFEST).read_text())["files"])
+    new = set(json.loads(gzip.decompress((site / MANIFEST).read_bytes()))["files"])
     assert not {name for name in old - new if (site / name).exists()}
     assert (site / "CNAME").read_text() == "pictures.example"
     assert (site / "pictures" / "mine.txt").read_text() == "kept"
@@ -315,18 +325,6 @@ def test_only_the_built_in_model_searches_in_browsers(colours: ImageIndex, tmp_p
     with pytest.raises(UsageError, match="--search is for indexes of the built-in model visavis-s"):
         build_site(colours, tmp_path / "site", search=True)
     assert not (tmp_path / "site").exists()
-
-
-def test_vectors_of_eight_bits_score_nearly_as_the_exact_ones() -> None:
-    chance = np.random.default_rng(2)
-    vectors = chance.normal(size=(300, 448)).astype(np.float32)
-    vectors[0, 1:] = 0  # one number alone
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    data = in_bytes(vectors)
-    rows = np.frombuffer(data, np.int8, 300 * 448).reshape(300, 448).astype(np.float32)
-    made = rows * np.frombuffer(data, "<f4", offset=300 * 448)[:, None]
-    assert np.einsum("ij,ij->i", made, vectors) == pytest.approx(np.ones(300), abs=1e-5)
-    assert np.abs(made @ vectors.T - vectors @ vectors.T).max() < 0.005
 
 
 def test_the_engine_that_comes_along_is_the_published_one() -> None:

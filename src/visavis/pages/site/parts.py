@@ -2,14 +2,16 @@
 
     site        what the page has to know at once (`manifest`)
     r0, r1, …   of SIZE neighbouring pictures: keys, captions, shapes
-    n0, n1, …   of the same: fields, and the numbers of the nearest pictures
+    n0, n1, …   of the same: fields, and the numbers and scores of the nearest pictures
     f0, f1, …   of one field: the code of each picture's value (facets.py)
     titles      all captions, to look for words in
 
-Numbers stand in base64, little-endian, as they are a third of what they are in JSON.
+Numbers stand in base64, little-endian, as they are a third of what they are in JSON. A part is
+packed, as half of it would be repetition; in base64 again, as a script is text.
 """
 
 import json
+import zlib
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -25,6 +27,7 @@ SIZE = 32
 """Pictures in a part: a page of any two dozen pictures is to load little."""
 
 _LONGEST = 500  # letters of a value
+_COMPRESSION = 9
 PREFIX = 4
 """Letters of each part's first key that the manifest has."""
 
@@ -79,7 +82,8 @@ def manifest(contents: Contents) -> dict[str, Any]:
 
 def as_script(name: str, value: Any) -> str:
     """A part as the page loads it."""
-    return f"part({json.dumps(name)},{as_json(value)});\n"
+    packed = zlib.compress(as_json(value).encode("utf-8", "replace"), _COMPRESSION)
+    return f'part("{name}","{b64encode(packed).decode("ascii")}");\n'
 
 
 def as_json(value: Any) -> str:
@@ -106,20 +110,25 @@ def _shape(entry: Entry) -> int:
 def _nearest(contents: Contents, place: slice) -> dict[str, Any]:
     kind = np.uint16 if len(contents.entries) < 1 << 16 else np.uint32
     near = contents.near
-    percents = np.rint(100 * near.scores[place]).clip(0, 100)
+    percents = np.rint(100 * near.scores[place]).clip(0, 100).astype(np.int16)
+    falls = np.abs(np.diff(percents, axis=1, prepend=0))  # the first is a score itself
+    chosen = enumerate(contents.entries[place], place.start)
     return {
         "fields": [
-            [_value(entry, facet.name) for facet in contents.facets]
-            for entry in contents.entries[place]
+            [_value(entry, facet, number) for facet in contents.facets] for number, entry in chosen
         ],
         "near": _base64(near.numbers[place].astype(kind)),
-        "scores": _base64(percents.astype(np.uint8)),
+        "falls": _base64(falls.astype(np.uint8)),
     }
 
 
-def _value(entry: Entry, name: str) -> str | None:
-    value = entry.record.fields.get(name)
-    return None if value is None else text_of(value)[:_LONGEST]
+def _value(entry: Entry, facet: Facet, number: int) -> str | int | None:
+    """A text, or the code of a value that the manifest has word by word."""
+    value = entry.record.fields.get(facet.name)
+    if value is None:
+        return None
+    text, code = text_of(value), int(facet.codes[number])
+    return code if code and facet.values[code - 1][0] == text else text[:_LONGEST]
 
 
 def _base64(numbers: NDArray[Any]) -> str:

@@ -1,9 +1,11 @@
 """Where a site is put: only what visavis wrote there before is ever replaced."""
 
+import gzip
 import json
 import os
 import shutil
 import tempfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +14,7 @@ from visavis import __version__
 from visavis.disk import check_place, is_full, new_folder
 from visavis.errors import StorageFullError, UsageError
 
-MANIFEST = "visavis-site.json"
+MANIFEST = "visavis-site.json.gz"
 """Names all files of a site but itself."""
 
 PAGE = "index.html"
@@ -91,16 +93,17 @@ def note_files(making: Path) -> int:
     files = sorted(path for path in making.rglob("*") if path.is_file())
     names = [path.relative_to(making).as_posix() for path in files]
     noted = json.dumps({"made_by": f"visavis {__version__}", "files": names}, indent=0)
-    (making / MANIFEST).write_text(noted, encoding="utf-8")
+    packed = gzip.compress(noted.encode("utf-8"), mtime=0)
+    (making / MANIFEST).write_bytes(packed)
     return sum(path.stat().st_size for path in files)
 
 
 def _own(place: Path) -> set[str] | None:
     """The files that visavis wrote there; None: it wrote no site."""
     try:
-        noted = json.loads((place / MANIFEST).read_text(encoding="utf-8"))
+        noted = json.loads(gzip.decompress((place / MANIFEST).read_bytes()))
         return {str(name) for name in noted["files"]} | {MANIFEST}
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError):
         return None
 
 

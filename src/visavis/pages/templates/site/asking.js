@@ -2,16 +2,14 @@
 
 const BEST = 96; // matches
 
-const TOO_OLD = "This browser is too old to search here: the model needs WebAssembly and unpacking, which all browsers have since 2023.";
-
 /** A file beside the page, unpacked. @param {string} name @returns {Promise<Uint8Array>} */
 async function unpacked(name) {
-  if (!("DecompressionStream" in globalThis && "WebAssembly" in globalThis)) throw new Error(TOO_OLD);
+  if (!("DecompressionStream" in globalThis)) throw new Error(TOO_OLD);
   const inside = document.getElementById(`file-${name}`);
   /** @type {ReadableStream} */
   let packed;
   if (inside) {
-    packed = new Blob([bytesOf(inside.textContent ?? "")]).stream();
+    packed = streamOf(bytesOf(inside.textContent ?? ""));
   } else {
     const answer = await fetch(`${document.documentElement.dataset.parts}${name}.bin`).catch(() => null);
     if (!answer?.ok || !answer.body) throw new Error("What searching needs could not be loaded. Check the connection, and try again.");
@@ -46,6 +44,7 @@ const loader = () =>
   });
 
 const model = once(async () => {
+  if (!("WebAssembly" in globalThis)) throw new Error("This browser has no WebAssembly, or it is switched off: the model cannot run. Browse instead, or try another browser.");
   const [ort, runtime, network] = await Promise.all([loader(), unpacked("ort-wasm"), unpacked("model")]);
   ort.env.wasm.numThreads = 1; // more need headers that few hosts send
   ort.env.wasm.wasmBinary = runtime.buffer;
@@ -56,11 +55,11 @@ const model = once(async () => {
   return { ort, session };
 });
 
-/** The vectors of all pictures: whole numbers, and what each row is multiplied by. */
+/** The vectors of all pictures, a column after the other, as `pages/site/rounding.py` makes them. */
 const gallery = once(async () => {
   const bytes = await unpacked("vectors");
   const count = site.count * site.search.dim;
-  return { rows: new Int8Array(bytes.buffer, 0, count), scales: new Float32Array(bytes.buffer.slice(count, count + 4 * site.count)) };
+  return { columns: new Int8Array(bytes.buffer, 0, count), factors: new Float32Array(bytes.buffer.slice(count, count + 4 * site.count)) };
 });
 
 const words = once(async () => {
@@ -86,19 +85,18 @@ async function vectorOf(picture) {
 
 /** The best matches. @param {Float64Array} vector @param {number} reach @param {number[]|null} among */
 async function matches(vector, reach, among) {
-  const { rows, scales } = await gallery();
-  const { dim } = site.search;
-  let [first, end] = [0, dim]; // words leave a part of the vector empty
-  while (first < end && vector[first] === 0) first++;
-  while (end > first && vector[end - 1] === 0) end--;
-  const asked = Float32Array.from(vector.subarray(first, end));
-  const score = (/** @type {number} */ number) => {
-    let sum = 0;
-    for (let at = number * dim + first, place = 0; place < asked.length; at++, place++) sum += rows[at] * asked[place];
-    return (sum * scales[number]) / reach;
+  const { columns, factors } = await gallery();
+  const { dim, semantic, steps } = site.search;
+  const scores = new Float64Array(site.count);
+  const add = (/** @type {number} */ at, /** @type {number} */ weight) => {
+    if (!weight) return; // words leave a part of the vector empty
+    for (let number = 0, from = at * site.count; number < scores.length; number++) scores[number] += weight * columns[from + number];
   };
+  for (let at = 0; at < dim - semantic; at++) add(at, vector[at] / steps[0]);
+  factors.forEach((factor, number) => (scores[number] *= factor));
+  for (let at = dim - semantic; at < dim; at++) add(at, vector[at] / steps[1]);
   const numbers = among ?? Array.from({ length: site.count }, (_, number) => number);
-  const found = numbers.map((number) => ({ number, score: score(number) }));
+  const found = numbers.map((number) => ({ number, score: scores[number] / reach }));
   found.sort((one, other) => other.score - one.score || one.number - other.number);
   return found.slice(0, BEST);
 }

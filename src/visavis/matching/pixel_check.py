@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.matching.signature import COLOUR_SIDE, SIDE, Grid, Signature
+from visavis.matching.turns import CLASS, correlations, parts
 
 Verdict = Literal["same", "recoloured", "unknown"]
 
@@ -92,34 +93,29 @@ class Compared:
     def __init__(self, most: int) -> None:
         self._most = most
         self._count = 0
-        self._rows = np.zeros((most, 2 * SIDE * (SIDE - 1)), np.float32)
+        self._rows = np.zeros((4, most, CLASS), np.float32)
         self._kept: dict[int, Signature] = {}
 
     def add(self, one: Signature | None) -> None:
         """Take in a picture; without a signature it only takes a number."""
         place = self._count % self._most
         self._kept.pop(self._count - self._most, None)
-        self._rows[place] = 0 if one is None else _unit(one.light[None])[0]
+        self._rows[:, place] = 0 if one is None else parts(one.light)
         if one is not None:
             self._kept[self._count] = one
         self._count += 1
 
     def first_same(self, asked: Signature) -> int | None:
         """The number of the first of those kept that shows the same, edited; None: none does."""
-        if not self._kept:
-            return None
-        turned = _turned(asked.light)
-        rows = self._rows[: min(self._count, self._most)]
-        # A few rows at once: larger products go to all threads, which costs thirty times as much.
-        turns = _unit(turned).T
-        forms = np.concatenate([rows[at : at + 4] @ turns for at in range(0, len(rows), 4)])
-        for at, other in self._kept.items():
+        forms = correlations(self._rows[:, : min(self._count, self._most)], asked.light)
+        likely = set(np.flatnonzero(forms.max(axis=1) >= LEAST_FORM))
+        for at, other in self._kept.items() if likely else ():
+            if at % self._most not in likely:
+                continue
             form = forms[at % self._most]
             way = int(form.argmax())
-            if form[way] < LEAST_FORM:
-                continue
-            colours = _turned(asked.colour)[way]
-            if _judged(turned[way], colours, other, float(form[way])).verdict == "same":
+            light, colour = _turned(asked.light)[way], _turned(asked.colour)[way]
+            if _judged(light, colour, other, float(form[way])).verdict == "same":
                 return at
         return None
 

@@ -24,7 +24,7 @@ FIRST = 32
 """Matches of the first block; each is four times as large as the one before."""
 
 FARTHEST, FARTHEST_UNIQUE = 20_000, 2_000
-"""Matches that are looked through at most; comparing pictures takes half a millisecond each."""
+"""Matches that are looked through at most; comparing pictures takes .2 ms each."""
 
 _WINDOW = 200  # heads that a match is compared with
 

@@ -12,6 +12,7 @@ from served import Clients
 from starlette.testclient import TestClient
 
 from visavis.image_index import ImageIndex
+from visavis.server.api import searching
 from visavis.types import RGB
 
 BOX = (0.55, 0.1, 0.9, 0.45)
@@ -66,3 +67,12 @@ def test_words_cannot_be_looked_for_anywhere(clients: Clients, place: Path) -> N
     answer = clients(place).post("/v1/search", json={"terms": [{"text": "mug"}], "anywhere": True})
     assert answer.status_code == 422
     assert "only one picture or record" in answer.json()["error"]["message"]
+
+
+def test_on_a_public_server_questions_read_less_of_the_files(
+    clients: Clients, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(searching, "READ_FOR_ANYONE", 1_000)
+    crop = part(scene(3), BOX)
+    assert asked(clients(place, public=True), crop, anywhere=True)["verdict"] != "near_duplicate"
+    assert asked(clients(place), crop, anywhere=True)["verdict"] == "near_duplicate"

@@ -19,6 +19,7 @@ from PIL import Image
 from served import Clients, KeyFile, Serve, picture
 from starlette.testclient import TestClient
 
+from visavis.server.api.searching import DEEPEST
 from visavis.sources.web import addresses
 
 TRAVERSALS = [
@@ -355,3 +356,16 @@ def test_slow_and_broken_connections_do_not_hold_others_up(serve: Serve, drawn_i
     for connection in held:
         connection.close()
     assert served.post("/v1/search", json={"terms": [{"id": "mug-01-front"}]}).status_code == 200
+
+
+def test_a_public_server_ranks_no_deeper_than_it_can_for_anyone(clients: Clients) -> None:
+    deep, similar = {"terms": [{"id": "mug-01-front"}]}, "/v1/images/mug-01-front/similar"
+    anyone, owner = clients(public=True), clients()
+    for offset, status in ((DEEPEST, 200), (DEEPEST + 1, 422)):
+        answers = (
+            anyone.post("/v1/search", json=deep | {"offset": offset}),
+            anyone.get(similar, params={"offset": offset}),
+        )
+        assert [answer.status_code for answer in answers] == [status, status]
+        assert owner.post("/v1/search", json=deep | {"offset": offset}).status_code == 200
+    assert "narrow the question with where" in answers[0].json()["error"]["message"]

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from visavis.flows.relation.reading import allowed, to_decode
 from visavis.flows.relation.shown import Shown
 from visavis.matching.local import has_opencv, same_by_features
 from visavis.matching.pixel_check import PixelCheck, pixel_checks
@@ -152,9 +153,9 @@ class Judge:
         if mine is None:
             return list(matches)
         same = same_by_features(mine)
-        found, left = list(matches), WARPED_PIXELS
+        found, left = list(matches), allowed(WARPED_PIXELS)
         for place, match in enumerate(found[:WARPED]):
-            cost = _to_decode(match.record)
+            cost = to_decode(match.record)
             warped = self._warped(shown, match.record, same) if cost <= left else None
             if warped is None:
                 continue
@@ -174,11 +175,6 @@ class Judge:
                 return None
             shown.warped[record.sha256] = same(others)
         return shown.warped[record.sha256]
-
-
-def _to_decode(record: ImageRecord) -> int:
-    jpeg = record.uri.lower().endswith((".jpg", ".jpeg"))
-    return record.width * record.height // (8 if jpeg else 1)
 
 
 def is_copy(match: Match) -> bool:

@@ -15,6 +15,7 @@ from starlette.responses import Response
 from visavis.embedders.base import Embedder
 from visavis.errors import FilterError
 from visavis.flows.concepts.marks import as_name
+from visavis.flows.relation.reading import reading_at_most
 from visavis.image_index import ImageIndex
 from visavis.images.metadata import GPS
 from visavis.matching.colour.names import said, shades_of
@@ -41,6 +42,12 @@ from visavis.types import (
 
 _PICTURES = ImageTerm | RecordTerm | ConceptTerm
 
+READ_FOR_ANYONE = 24_000_000
+"""Pixels of records' files that a question of anyone reads at most: about .4 s of a core."""
+
+DEEPEST = 20_000
+"""Matches before a page that anyone may ask for: each is scored exactly to find what comes next."""
+
 
 class _Wanted(TypedDict):
     """What answers have to be to the picture, and to one another."""
@@ -55,6 +62,7 @@ async def search(request: Request) -> Response:
     """The records most like a query of pictures, records and words."""
     state = state_of(request)
     asked, files = await read_search(request)
+    _check_depth(asked, state)
     where = visible(asked.where, state.options.hidden)
     by = _by(asked, state)
     named = asked.terms or [TermIn(upload=n) for n in range(len(files))]
@@ -91,6 +99,15 @@ def _wanted(asked: SearchIn | SimilarParams, state: State) -> _Wanted:
         group_by=asked.group_by,
         unique=asked.unique,
     )
+
+
+def _check_depth(asked: SearchIn | SimilarParams, state: State) -> None:
+    """Raises InvalidError for a page that it takes too much to rank for anyone."""
+    if state.options.public and asked.offset > DEEPEST:
+        raise InvalidError(
+            f"offset is {DEEPEST:,} at most on this server, as anyone may ask it; narrow the "
+            "question with where"
+        )
 
 
 def _by(asked: SearchIn, state: State) -> By:
@@ -133,6 +150,7 @@ async def similar_images(
 ) -> Response:
     """The records most like a record, itself left out."""
     state = state_of(request)
+    _check_depth(asked, state)
     wanted = record_id(request)
     where = visible(asked.where, state.options.hidden)
 
@@ -148,11 +166,12 @@ async def similar_images(
 
 
 def _answered(index: ImageIndex, query: Query, state: State) -> dict[str, Any]:
-    result = index.answer(
-        query,
-        embedder=partial(_embedder, index, query.terms, state),
-        observe=state.metrics.stage,
-    )
+    with reading_at_most(READ_FOR_ANYONE if state.options.public else None):
+        result = index.answer(
+            query,
+            embedder=partial(_embedder, index, query.terms, state),
+            observe=state.metrics.stage,
+        )
     return search_shape(result, state.options, state.titles.of(index))
 
 

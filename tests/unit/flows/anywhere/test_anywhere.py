@@ -15,7 +15,8 @@ from visavis.errors import UsageError
 from visavis.flows.anywhere import verifying
 from visavis.flows.query import elsewhere, ranking
 from visavis.flows.relation.judge import WARPED
-from visavis.types import Box, ImageRecord, SearchResult
+from visavis.flows.relation.reading import reading_at_most
+from visavis.types import RGB, Box, ImageRecord, SearchResult
 
 COUNT = 24
 BOX: Box = (0.6, 0.1, 0.95, 0.45)
@@ -139,6 +140,43 @@ def test_a_question_that_finds_nothing_reads_few_files(
     assert result.verdict == "none"
     assert len(read["whole"]) == len(set(read["whole"])) <= WARPED
     assert 0 < len(read["parts"]) <= 5 + WARPED  # of these some again, by their local features
+
+
+def test_of_many_that_are_alike_by_their_signatures_few_files_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Skies: as dark above and as bright below as the question, and none of them the same."""
+    chance = np.random.default_rng(1)
+    for number in range(40):
+        Image.fromarray(_sky(chance)).save(tmp_path / f"{number}.png")
+    read: list[str] = []
+
+    module: Any = elsewhere
+
+    def pixels(record: ImageRecord, *more: Any, real: Any = module.record_pixels) -> Any:
+        read.append(record.id)
+        return real(record, *more)
+
+    with ImageIndex.create(tmp_path / "index", jobs=2) as skies:
+        skies.aspects.begin("parts")
+        skies.add(tmp_path)
+        monkeypatch.setattr(elsewhere, "record_pixels", pixels)
+        result = skies.search(_sky(chance), anywhere=True)
+    assert not any(match.verified for match in result.matches)
+    looks = 3  # at parts, at windows, and as the picture may hang
+    assert len(set(read)) <= len(read) <= looks * verifying.MISSES
+
+
+def _sky(chance: np.random.Generator) -> RGB:
+    light = np.linspace(60, 220, 96)[:, None, None] + chance.normal(0, 9, (96, 128, 1))
+    return np.broadcast_to(light.clip(0, 255), (96, 128, 3)).astype(np.uint8)
+
+
+def test_who_asks_may_allow_less_to_be_read(index: ImageIndex) -> None:
+    crop = part(scene(5), BOX)
+    with reading_at_most(1_000):
+        assert not any(match.verified for match in index.search(crop, anywhere=True).matches)
+    assert index.search(crop, anywhere=True).matches[0].verified
 
 
 def test_products_of_one_shape_are_no_copies_of_one_another(tmp_path: Path) -> None:

@@ -21,6 +21,8 @@ SOURCE = -2
 
 _JSON = json.JSONDecoder()
 
+_ENDLESS = 2.0**16  # more than any half
+
 
 def record(row: Sequence[Any]) -> ImageRecord:
     """The record that a row of RECORD_COLUMNS describes."""
@@ -60,6 +62,20 @@ def blob(vector: Vectors) -> bytes:
     return vector.astype(np.float16).tobytes()
 
 
+def widened(halves: NDArray[np.float16]) -> Vectors:
+    """Halves as floats, in a fifth of the time of `astype`: by their bits.
+
+    The exponent of a float has the same place above its fraction and another bias, so that a
+    product puts it right. What is infinite or no number comes out as _ENDLESS and more.
+    """
+    bits = halves.view(np.int16).astype(np.int32)
+    bits <<= 13
+    bits &= np.int32(~0x70001FFF)  # of the sign's copies, the first alone
+    floats = bits.view(np.float32)
+    floats *= np.float32(2.0**112)
+    return floats
+
+
 def vectors(rows: Sequence[Sequence[Any]], dim: int) -> tuple[NDArray[np.int64], Vectors]:
     """Rows of (number, blob) as numbers and unit vectors (float16 had changed their length).
 
@@ -71,10 +87,9 @@ def vectors(rows: Sequence[Sequence[Any]], dim: int) -> tuple[NDArray[np.int64],
     numbers, blobs, *_ = zip(*rows, strict=True)
     if len(set(map(len, blobs))) > 1 or len(blobs[0]) % 2:
         raise damaged_vectors()
-    halves = np.frombuffer(b"".join(blobs), np.float16)
-    whole = halves.reshape(len(rows), -1).astype(np.float32)
+    whole = widened(np.frombuffer(b"".join(blobs), np.float16).reshape(len(rows), -1))
     squares = np.einsum("ij,ij->i", whole, whole)
-    if not np.isfinite(squares.sum()):  # a half that is finite has no larger square than 2**32
+    if squares.max() >= _ENDLESS**2:
         raise damaged_vectors()
     whole /= np.maximum(np.sqrt(squares), 1e-12)[:, None]
     return np.array(numbers, np.int64), whole

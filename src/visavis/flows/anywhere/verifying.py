@@ -51,9 +51,10 @@ from visavis.types import RGB, Box, ImageRecord
 READ = 12
 """Records whose files are read at most, of all that are proposed at one time."""
 
-MISSES = 6
+MISSES, FURTHER_MISSES = 6, 3
 """Of these, so many that turn out not to show the same end it: who asks for what is nowhere must
-not make the dearest question. What is there comes after three misses at most: see `UNLIKE`."""
+not make the dearest question. Fewer by windows of the picture and as it may hang otherwise. On the
+pictures of `UNLIKE`, what was there came after three misses at most, and after one by these."""
 
 UNLIKE = 0.75
 """A correlation of signatures below which a file is not read, unless it is among the likeliest few.
@@ -223,13 +224,15 @@ class Looking:
 
     def _read_in_turn(self, best: Sequence[Proposal], helpers: Helpers) -> list[Finding]:
         """Findings of the first, until some are found and the next few are not."""
+        by_parts = any(one.in_record and not one.way for one in best)
+        most = MISSES if by_parts else FURTHER_MISSES
         found: list[Finding] = []
         for at in range(0, len(best), _IN_TURN):
             turn = self._affordable(best[at : at + _IN_TURN])
             those = list(helpers.map(self._looked, turn))
             over = _any_verified(found) and not _any_verified(those)
             found += those
-            if over or sum(not one.verified for one in found) >= MISSES:
+            if over or sum(not one.verified for one in found) >= most:
                 break
         return found
 

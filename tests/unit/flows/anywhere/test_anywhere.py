@@ -163,8 +163,8 @@ def test_of_many_that_are_alike_by_their_signatures_few_files_are_read(
         monkeypatch.setattr(elsewhere, "record_pixels", pixels)
         result = skies.search(_sky(chance), anywhere=True)
     assert not any(match.verified for match in result.matches)
-    looks = 3  # at parts, at windows, and as the picture may hang
-    assert len(set(read)) <= len(read) <= looks * verifying.MISSES
+    # Looks at parts, at windows, and as the picture may hang.
+    assert 0 < len(read) <= verifying.MISSES + 2 * verifying.FURTHER_MISSES
 
 
 def _sky(chance: np.random.Generator) -> RGB:

@@ -2,18 +2,34 @@
 
 Logistic regression with a squared penalty, by Newton's method in the coordinates that the vectors
 span, and half as much of the sum of marks (Rocchio 1971), which is the better of the two while
-there are few. A direction is the query: the dot product with it ranks records, so that every store
-can search by it. Records picked by chance are weak negatives, as few of them are such.
+there are few. This twice, and added up: among the vectors as they are, which is better for kinds of
+things, and among those that are evened out (see Spread), which is better for colours and the like.
+A direction is the query: the dot product with it ranks records, so that every store can search by
+it. Records picked by chance are weak negatives, as few of them are such.
 """
+
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.flows.concepts.spread import Spread
 from visavis.types import Vectors
 
 _Matrix = NDArray[np.float64]
 
-_PENALTY = 1 / 3  # on the squared length of the direction
+
+class _Way(NamedTuple):
+    """How to learn."""
+
+    penalty: float
+    """On the squared length of the direction."""
+    chance: float
+    """What a record picked by chance counts, where a mark counts 1."""
+
+
+_PLAIN, _EVENED = _Way(1 / 3, 1.0), _Way(0.1, 0.3)
 _SUM = 0.5  # of the sum of marks, beside a direction of length 1
 _AGAINST = 0.5  # of a mark that says no, in that sum
 _DEVIATIONS = 2.6  # chosen on classes of pascal and grocery, see benchmarks/marks.py
@@ -22,23 +38,37 @@ _STEPS = 30
 _CLOSE = 1e-6  # a step that changes less ends the search
 
 
-def direction(yes: Vectors, no: Vectors, random: Vectors) -> Vectors:
+def direction(yes: Vectors, no: Vectors, random: Vectors, spread: Spread | None = None) -> Vectors:
     """The unit vector (dim,) along which such records are far ahead.
 
     Args:
         yes: (n, dim), unit vectors of what is such; at least one.
         no: (m, dim), of what is not.
         random: (k, dim), of records picked by chance.
+        spread: Of the index's records; None: they are too few to tell.
     """
-    rows = np.concatenate([yes, no, random]).astype(np.float64)
-    such, others = rows[: len(yes)], rows[len(yes) : len(yes) + len(no)]
-    total = _unit(such.sum(axis=0) - _AGAINST * others.sum(axis=0), such[0])
+    plain = _learned([rows.astype(np.float64) for rows in (yes, no, random)], _PLAIN)
+    if spread is None:
+        return plain.astype(np.float32)
+    rows = [spread.evened(rows) for rows in (yes, no, random)]
+    evened = spread.shrunk(_learned(rows, _EVENED)[None])[0]
+    wide = spread.deviation(plain), spread.deviation(evened)
+    if min(wide) < 1e-9:  # all records are alike
+        return plain.astype(np.float32)
+    return _unit(plain / wide[0] + evened / wide[1], plain).astype(np.float32)
+
+
+def _learned(given: Sequence[_Matrix], way: _Way) -> _Matrix:
+    yes, no, _ = given
+    total = _unit(yes.sum(axis=0) - _AGAINST * no.sum(axis=0), yes[0])
+    rows = np.concatenate(given)
     if len(rows) == len(yes):  # nothing to tell them from
-        return total.astype(np.float32)
-    target = np.zeros(len(rows))
+        return total
+    target, weights = np.zeros(len(rows)), np.ones(len(rows))
     target[: len(yes)] = 1.0
-    learned = _unit(logistic_normal(rows, target), total)
-    return _unit(learned + _SUM * total, such[0]).astype(np.float32)
+    weights[len(yes) + len(no) :] = way.chance
+    learned = _unit(logistic_normal(rows, target, weights, way.penalty), total)
+    return _unit(learned + _SUM * total, yes[0])
 
 
 def cut(learned: Vectors, yes: Vectors, no: Vectors, random: Vectors) -> float | None:
@@ -64,27 +94,30 @@ def _unit(vector: _Matrix, otherwise: _Matrix) -> _Matrix:
     return otherwise if length < 1e-9 else np.asarray(vector / length)
 
 
-def logistic_normal(rows: _Matrix, target: _Matrix) -> _Matrix:
+def logistic_normal(rows: _Matrix, target: _Matrix, weights: _Matrix, penalty: float) -> _Matrix:
     """The normal (dim,) of a logistic regression; Newton's method, Bishop 2006, section 4.3.3.
 
     Args:
         rows: (n, dim).
         target: (n,), 1 for what is such and 0 for what is not.
+        weights: (n,), what each row counts.
+        penalty: On the squared length of the normal.
     """
     coordinates, back = _spanned(rows)
     design = np.hstack([coordinates, np.ones((len(rows), 1))])
-    penalty = np.full(design.shape[1], _PENALTY)
-    penalty[-1] = 1e-6  # of the offset, for a matrix that can be solved in any case
-    weights = np.zeros(design.shape[1])
+    held_back = np.full(design.shape[1], penalty)
+    held_back[-1] = 1e-6  # of the offset, for a matrix that can be solved in any case
+    found = np.zeros(design.shape[1])
     for _ in range(_STEPS):
-        likely = 1 / (1 + np.exp(-(design @ weights)))
-        slope = design.T @ (likely - target) + penalty * weights
-        bend = (design * np.maximum(likely * (1 - likely), 1e-6)[:, None]).T @ design
-        step = np.linalg.solve(bend + np.diag(penalty), slope)
-        weights -= step
+        likely = 1 / (1 + np.exp(-(design @ found)))
+        slope = design.T @ (weights * (likely - target)) + held_back * found
+        curved = weights * np.maximum(likely * (1 - likely), 1e-6)
+        bend = (design * curved[:, None]).T @ design
+        step = np.linalg.solve(bend + np.diag(held_back), slope)
+        found -= step
         if float(np.abs(step).max()) < _CLOSE:
             break
-    return np.asarray(back @ weights[:-1])
+    return np.asarray(back @ found[:-1])
 
 
 def _spanned(rows: _Matrix) -> tuple[_Matrix, _Matrix]:

@@ -14,13 +14,15 @@ import numpy as np
 from visavis.errors import RecordNotFoundError, UsageError
 from visavis.flows.concepts.classifier import cut, direction
 from visavis.flows.concepts.marks import ConceptSummary, KeptMarks, Mark
+from visavis.flows.concepts.spread import Spread
 from visavis.store.base import VectorStore
 from visavis.store.capabilities import faceted
 from visavis.store.stopping import unstoppable
 from visavis.types import Vectors, VectorTerm
 
-_RANDOM = 300  # records picked by chance: most of them are not such
+_RANDOM = 1_000  # records picked by chance: most of them are not such
 _NEGATIVES = 120  # of these, to learn from
+_FEW = 10  # records, of which no spread can be told
 _SEED = 30_051
 _LEARNED_FROM = 2_000  # the latest marks of each kind
 _CHANGED = 0.05  # of the records: with fewer, those picked by chance will do
@@ -70,6 +72,8 @@ class _Sample(NamedTuple):
     digests: tuple[str, ...]
     vectors: Vectors
     """(n, dim)."""
+    spread: Spread | None
+    """None: they are too few."""
 
     def fits(self, fingerprint: str, records: int) -> bool:
         """Whether they will do for the index as it is now."""
@@ -117,7 +121,7 @@ class Lessons:
         apart = [digest not in marked for digest in sample.digests]
         random = sample.vectors[apart] if any(apart) else np.stack(yes)[:0]
         such, others = np.stack(yes), np.stack(no) if no else random[:0]
-        learned = direction(such, others, random[:_NEGATIVES])
+        learned = direction(such, others, random[:_NEGATIVES], sample.spread)
         missing = len(marks) - len(found)
         return Lesson(learned, cut(learned, such, others, random), missing, sample.fingerprint)
 
@@ -128,13 +132,14 @@ class Lessons:
         return self._sample
 
     def _pick(self, fingerprint: str, records: int) -> _Sample:
-        digests, vectors = list[str](), list[Vectors]()
-        for record in faceted(self._store).browse.sample(_RANDOM, _SEED):
-            with contextlib.suppress(RecordNotFoundError):  # a writer removed it meanwhile
-                vectors.append(self._store.vector(record.id))
-                digests.append(record.sha256)
+        picked = faceted(self._store).browse.sample(_RANDOM, _SEED)
+        digests = [record.sha256 for record in picked]
+        held = self._store.held(digests)  # without those that a writer removed meanwhile
+        digests = [digest for digest in digests if digest in held]
+        vectors = [held[digest].vector for digest in digests]
         found = np.stack(vectors) if vectors else np.zeros((0, 1), np.float32)
-        return _Sample(fingerprint, records, tuple(digests), found)
+        spread = Spread.of(found) if len(found) >= _FEW else None
+        return _Sample(fingerprint, records, tuple(digests), found, spread)
 
 
 def _vectors(store: VectorStore, marks: Sequence[Mark]) -> list[tuple[Mark, Vectors]]:

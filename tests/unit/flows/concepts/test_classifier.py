@@ -5,6 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from visavis.flows.concepts.classifier import cut, direction, logistic_normal
+from visavis.flows.concepts.spread import Spread
 from visavis.types import Vectors
 
 NONE = np.zeros((0, 3), np.float32)
@@ -16,10 +17,12 @@ def unit(*rows: tuple[float, ...]) -> Vectors:
     return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
 
 
-def loss(normal: NDArray[np.float64], offset: float, rows: Vectors, such: Vectors) -> float:
+def loss(
+    normal: NDArray[np.float64], offset: float, rows: Vectors, such: Vectors, counts: Vectors
+) -> float:
     """What the regression makes small, written down once more from its definition."""
     margins = (2 * such - 1) * (rows @ normal + offset)
-    return float(np.log1p(np.exp(-margins)).sum() + normal @ normal / 6)
+    return float((counts * np.log1p(np.exp(-margins))).sum() + normal @ normal / 6)
 
 
 def test_of_two_opposites_the_direction_is_what_one_works_out_by_hand() -> None:
@@ -33,15 +36,37 @@ def test_no_other_normal_has_a_smaller_loss(dim: int) -> None:
     chance = np.random.default_rng(3)
     rows = unit(*map(tuple, chance.standard_normal((40, dim))))
     such = np.r_[np.ones(5), np.zeros(35)]
-    found = logistic_normal(rows.astype(np.float64), such)
+    counts = np.r_[np.ones(10), np.full(30, 0.1)]
+    found = logistic_normal(rows.astype(np.float64), such, counts, 1 / 3)
     offsets = np.linspace(-6, 2, 801)
 
     def best(normal: NDArray[np.float64]) -> float:
-        return min(loss(normal, offset, rows, such) for offset in offsets)
+        return min(loss(normal, offset, rows, such, counts) for offset in offsets)
 
     least = best(found)
     for _ in range(10):
         assert best(found + 0.2 * chance.standard_normal(dim)) > least
+
+
+def test_what_few_records_differ_in_is_learned_beside_what_most_differ_in() -> None:
+    """By hand: 1 and -1 along x, 0.1 and -0.1 along y, as often, about a mean of 0."""
+    four = np.array([(1, 0.1), (1, -0.1), (-1, 0.1), (-1, -0.1)], np.float32)
+    spread = Spread.of(np.repeat(four, 3, 0))
+    yes, no = unit((0, 1)), unit((1, 0))
+    plain = np.array([-1, 1]) / 2**0.5 + 0.5 * np.array([-0.5, 1]) / 1.25**0.5
+    plain /= np.linalg.norm(plain)
+    usual = (1 + 0.01) / 2  # the mean of the two variances
+    evened = plain * [(1 + 1 / usual) ** -0.25, (1 + 0.01 / usual) ** -0.25]
+    plain, evened = (each / np.hypot(each[0], 0.1 * each[1]) for each in (plain, evened))
+    wanted = (plain + evened) / np.linalg.norm(plain + evened)
+    assert direction(yes, no, NONE[:, :2], spread) == pytest.approx(wanted, abs=1e-5)
+
+
+def test_records_that_are_all_alike_change_nothing() -> None:
+    rows = unit((0.2, 0.9, 0.1), (0.4, 0.1, 0.8))
+    alike = Spread.of(np.repeat(rows[:1], 20, 0))
+    found = direction(rows[:1], rows[1:], NONE, alike)
+    assert found == pytest.approx(direction(rows[:1], rows[1:], NONE), abs=1e-6)
 
 
 def test_the_cut_lies_above_what_was_picked_by_chance() -> None:

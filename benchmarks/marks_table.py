@@ -11,8 +11,9 @@ _HEAD = """
 
 How much it helps to mark results ([how](how-to/teach-a-concept.md)): `python -m benchmarks.marks`.
 Of the next ten records that are not marked yet, how many are right: by the query alone, by the sum
-of terms, and by the concept, on classes that nothing was trained on or chosen by. In brackets the
-95 % interval by classes.
+of terms, and by the concept, on classes that nothing was trained on or tuned by; both sets were
+looked at once while the learner was chosen ([design](design.md)). In brackets the 95 % interval by
+classes.
 
 | set | marks | query | sum | concept | × query | × sum |
 | --- | --: | --: | --: | --: | --: | --: |

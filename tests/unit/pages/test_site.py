@@ -222,6 +222,19 @@ def test_a_site_is_replaced_only_by_force_and_what_lies_beside_it_stays(
     assert [path.name for path in tmp_path.glob(".making-*")] == []
 
 
+def test_a_site_whose_list_of_files_is_not_packed_is_replaced_too(
+    colours: ImageIndex, tmp_path: Path
+) -> None:
+    site = tmp_path / "site"
+    build_site(colours, site)
+    new = files(site).keys()
+    (site / "visavis-site.json").write_bytes(gzip.decompress((site / MANIFEST).read_bytes()))
+    (site / MANIFEST).unlink()
+    (site / "CNAME").write_text("pictures.example")
+    build_site(colours, site, force=True)
+    assert files(site).keys() == new | {"CNAME"}
+
+
 def test_a_stopped_build_leaves_the_old_site_whole(colours: ImageIndex, tmp_path: Path) -> None:
     site = tmp_path / "site"
     build_site(colours, site)

@@ -16,6 +16,8 @@ from visavis.errors import StorageFullError, UsageError
 
 MANIFEST = "visavis-site.json.gz"
 """Names all files of a site but itself."""
+_PLAIN_MANIFEST = "visavis-site.json"
+"""The same, as it was before it was packed."""
 
 PAGE = "index.html"
 MARK = b'<meta name="generator" content="visavis">'
@@ -100,11 +102,14 @@ def note_files(making: Path) -> int:
 
 def _own(place: Path) -> set[str] | None:
     """The files that visavis wrote there; None: it wrote no site."""
-    try:
-        noted = json.loads(gzip.decompress((place / MANIFEST).read_bytes()))
-        return {str(name) for name in noted["files"]} | {MANIFEST}
-    except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError):
-        return None
+    for name in (MANIFEST, _PLAIN_MANIFEST):
+        try:
+            data = (place / name).read_bytes()
+            noted = json.loads(gzip.decompress(data) if name == MANIFEST else data)
+            return {str(file) for file in noted["files"]} | {name}
+        except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError):
+            continue
+    return None
 
 
 def _keep_others(out: Path, making: Path) -> None:

@@ -53,7 +53,7 @@ READ = 12
 
 MISSES, FURTHER_MISSES = 6, 3
 """Of these, so many that turn out not to show the same end it: who asks for what is nowhere must
-not make the dearest question. Fewer by windows of the picture and as it may hang otherwise. On the
+not make the dearest question. Fewer at windows of the picture, and where it hangs otherwise. On the
 pictures of `UNLIKE`, what was there came after three misses at most, and after one by these."""
 
 UNLIKE = 0.75
@@ -99,6 +99,11 @@ class Finding:
             return True
         part = self.place.area < WHOLE
         return part and self.looked and is_there(self.place, self.form)
+
+    @property
+    def missed(self) -> bool:
+        """Whether a file was read in vain; a copy's is read only to learn where it lies."""
+        return self.looked and not self.verified and not self.proposal.copy
 
     @property
     def strength(self) -> float:
@@ -232,7 +237,7 @@ class Looking:
             those = list(helpers.map(self._looked, turn))
             over = _any_verified(found) and not _any_verified(those)
             found += those
-            if over or sum(not one.verified for one in found) >= most:
+            if over or sum(one.missed for one in found) >= most:
                 break
         return found
 

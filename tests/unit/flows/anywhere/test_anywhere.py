@@ -167,6 +167,26 @@ def test_of_many_that_are_alike_by_their_signatures_few_files_are_read(
     assert 0 < len(read) <= verifying.MISSES + 2 * verifying.FURTHER_MISSES
 
 
+def test_many_copies_keep_no_picture_away_that_has_it_as_a_part(tmp_path: Path) -> None:
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    picture = Image.fromarray(scene(0))
+    for at in range(verifying.MISSES + 2):
+        smaller = picture.resize((picture.width - 4 * at, picture.height - 3 * at))
+        smaller.save(pictures / f"copy {at}.jpg")
+    poster = Image.fromarray(scene(50)).resize((640, 480))
+    poster.paste(picture.resize((384, 288)), (30, 40))
+    poster.save(pictures / "poster.png")
+    with ImageIndex.create(tmp_path / "index", jobs=2) as index:
+        index.aspects.begin("parts")
+        index.add(pictures)
+        result = index.search(scene(0), anywhere=True, limit=64)
+    [found] = [match for match in result.matches if Path(match.record.id).name == "poster.png"]
+    assert found.verified
+    assert found.box is not None
+    assert overlap(found.box, (30 / 640, 40 / 480, 414 / 640, 328 / 480)) > 0.8
+
+
 def _sky(chance: np.random.Generator) -> RGB:
     light = np.linspace(60, 220, 96)[:, None, None] + chance.normal(0, 9, (96, 128, 1))
     return np.broadcast_to(light.clip(0, 255), (96, 128, 3)).astype(np.uint8)

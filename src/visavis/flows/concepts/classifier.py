@@ -36,6 +36,7 @@ _DEVIATIONS = 2.6  # chosen on classes of pascal and grocery, see benchmarks/mar
 _FEW = 10  # records, of which no spread can be told
 _STEPS = 30
 _CLOSE = 1e-6  # a step that changes less ends the search
+_TOLD = 1e-3  # the length of a normal below which nothing but rounding tells rows apart
 
 
 def direction(yes: Vectors, no: Vectors, random: Vectors, spread: Spread | None = None) -> Vectors:
@@ -67,7 +68,7 @@ def _learned(given: Sequence[_Matrix], way: _Way) -> _Matrix:
     target, weights = np.zeros(len(rows)), np.ones(len(rows))
     target[: len(yes)] = 1.0
     weights[len(yes) + len(no) :] = way.chance
-    learned = _unit(logistic_normal(rows, target, weights, way.penalty), total)
+    learned = _unit(logistic_normal(rows, target, weights, way.penalty), total, _TOLD)
     return _unit(learned + _SUM * total, yes[0])
 
 
@@ -89,9 +90,9 @@ def cut(learned: Vectors, yes: Vectors, no: Vectors, random: Vectors) -> float |
     return min(half_way, float(others.mean() + _DEVIATIONS * others.std()))
 
 
-def _unit(vector: _Matrix, otherwise: _Matrix) -> _Matrix:
+def _unit(vector: _Matrix, otherwise: _Matrix, least: float = 1e-9) -> _Matrix:
     length = float(np.linalg.norm(vector))
-    return otherwise if length < 1e-9 else np.asarray(vector / length)
+    return otherwise if length < least else np.asarray(vector / length)
 
 
 def logistic_normal(rows: _Matrix, target: _Matrix, weights: _Matrix, penalty: float) -> _Matrix:

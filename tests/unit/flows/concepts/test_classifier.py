@@ -69,6 +69,15 @@ def test_records_that_are_all_alike_change_nothing() -> None:
     assert found == pytest.approx(direction(rows[:1], rows[1:], NONE), abs=1e-6)
 
 
+@pytest.mark.parametrize("noise", [0, 1e-6])
+def test_a_mark_among_records_that_hardly_differ_is_not_turned_around(noise: float) -> None:
+    chance = np.random.default_rng(3)
+    rows = unit(*map(tuple, np.ones((130, 64)) + noise * chance.standard_normal((130, 64))))
+    for no in (rows[:0], rows[1:2]):
+        found = direction(rows[:1], no, rows[2:122], Spread.of(rows))
+        assert float(rows[0] @ found) > 0.9
+
+
 def test_the_cut_lies_above_what_was_picked_by_chance() -> None:
     chance = np.random.default_rng(5)
     random = unit(*map(tuple, chance.standard_normal((300, 20))))

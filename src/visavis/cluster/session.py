@@ -326,7 +326,7 @@ def _aside(call: Callable[[], T]) -> Future[T]:
     def run() -> None:
         try:
             came.set_result(call())
-        except Exception as error:  # raised again by the one who waits
+        except BaseException as error:  # raised again by the one who waits, else without an end
             came.set_exception(error)
 
     threading.Thread(target=run, name="visavis-ray", daemon=True).start()

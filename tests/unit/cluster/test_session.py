@@ -39,6 +39,18 @@ def ray(head: str, never: threading.Event) -> Any:
     )
 
 
+def test_a_call_of_ray_that_ends_its_thread_ends_the_wait_for_it() -> None:
+    def leaves(*_: object) -> object:
+        raise SystemExit("Ray left")
+
+    with socket.create_server(("127.0.0.1", 0)) as answering:
+        never = threading.Event()
+        leaving = ray(f"127.0.0.1:{answering.getsockname()[1]}", never)
+        leaving.put = leaves
+        with pytest.raises(SystemExit, match="Ray left"):
+            RaySession(leaving, "cpu", alone=False).put(b"model")
+
+
 def test_whatever_ray_waits_in_a_head_that_is_gone_is_a_sentence(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

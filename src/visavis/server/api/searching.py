@@ -43,8 +43,8 @@ from visavis.types import (
 _PICTURES = ImageTerm | RecordTerm | ConceptTerm
 
 READ_FOR_ANYONE = 24_000_000
-"""Pixels of records' files that a question of anyone reads at most to compare wholes, and as many to
-compare parts: each about .4 s of a core."""
+"""Pixels of records' files that a question of anyone reads at most to compare wholes, and as many
+to compare parts: each about .4 s of a core."""
 
 DEEPEST = 20_000
 """Matches before a page that anyone may ask for: each is scored exactly to find what comes next."""

@@ -54,7 +54,8 @@ READ = 12
 MISSES, FURTHER_MISSES = 6, 3
 """Of these, so many that turn out not to show the same end it: who asks for what is nowhere must
 not make the dearest question. Fewer at windows of the picture, and where it hangs otherwise. On the
-pictures of `UNLIKE`, what was there came after three misses at most, and after one by these."""
+pictures of `UNLIKE`, what was there came after three misses at most, and after one by these.
+Records without signatures do not count: nothing but vectors has put them in order."""
 
 UNLIKE = 0.75
 """A correlation of signatures below which a file is not read, unless it is among the likeliest few.
@@ -142,6 +143,7 @@ class Looking:
         self._read = read
         self._sought: dict[tuple[int, int], Sought] = {}
         self._left = allowed(MOST_PIXELS)
+        self._signed: set[Proposal] = set()
         self._one_large = Lock()
         self._pixels: dict[str, RGB] = {}
 
@@ -162,6 +164,7 @@ class Looking:
     def _likeliest(self, proposals: Sequence[Proposal], helpers: Helpers) -> list[Proposal]:
         """Those worth reading, by signatures and vectors, as far as they can be afforded."""
         known = self._signatures(proposals)
+        self._signed |= known.keys()
         sparse = self._sparsely_placed([one for one in proposals if one in known], known, helpers)
         scores = {one: one.score for one in proposals}
         scores |= {one: one.score + place.score for one, place in sparse.items()}
@@ -237,7 +240,8 @@ class Looking:
             those = list(helpers.map(self._looked, turn))
             over = _any_verified(found) and not _any_verified(those)
             found += those
-            if over or sum(one.missed for one in found) >= most:
+            missed = [one for one in found if one.missed and one.proposal in self._signed]
+            if over or len(missed) >= most:
                 break
         return found
 

@@ -48,8 +48,9 @@ def main(package: Path) -> None:
         assert engine is not None
         script, wasm = as_script(loader.read().decode("utf-8")), engine.read()
     TARGET.mkdir(exist_ok=True)
-    (TARGET / "ort.js").write_text(script, encoding="utf-8")
-    (TARGET / "ort-wasm.xz").write_bytes(lzma.compress(wasm, preset=9 | lzma.PRESET_EXTREME))
+    for name, content in (("ort.js", script.encode("utf-8")), ("ort-wasm", wasm)):
+        packed = lzma.compress(content, preset=9 | lzma.PRESET_EXTREME)
+        (TARGET / f"{name}.xz").write_bytes(packed)
 
 
 if __name__ == "__main__":

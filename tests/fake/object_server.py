@@ -123,7 +123,9 @@ class ObjectServer:
     @contextlib.contextmanager
     def stopped(self) -> Iterator[None]:
         """It takes connections in the block, and answers nothing."""
+        assert self._process is not None
         self.signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self._process.pid, os.WSTOPPED)  # until its last thread stands still
         try:
             yield
         finally:

@@ -3,7 +3,6 @@
 import gzip
 import hashlib
 import json
-import lzma
 import re
 import zlib
 from base64 import b64decode, b64encode
@@ -23,7 +22,7 @@ from visavis.pages.site.entries import Entry, captions, key_of, nearest
 from visavis.pages.site.facets import facet
 from visavis.pages.site.parts import PREFIX, SIZE
 from visavis.pages.site.place import MANIFEST
-from visavis.pages.site.searching import RUNTIME
+from visavis.pages.site.searching import RUNTIME, runtime
 from visavis.pages.site.writing import picture_name
 from visavis.types import ImageRecord
 
@@ -342,11 +341,11 @@ def test_only_the_built_in_model_searches_in_browsers(colours: ImageIndex, tmp_p
 
 def test_the_engine_that_comes_along_is_the_published_one() -> None:
     """By the hash of the file in onnxruntime-web 1.30.0, from which recipes/ takes it."""
-    engine = lzma.decompress((RUNTIME / "ort-wasm.xz").read_bytes())
+    engine = runtime("ort-wasm")
     assert (len(engine), engine[:4]) == (14_239_897, b"\0asm")
     assert hashlib.sha256(engine).hexdigest() == ENGINE
     assert "Copyright (c) Microsoft Corporation" in (RUNTIME / "NOTICE").read_text()
-    assert "import.meta" not in (RUNTIME / "ort.js").read_text(encoding="utf-8")
+    assert "import.meta" not in runtime("ort.js").decode("utf-8")
 
 
 def test_the_page_reads_pictures_as_the_built_in_model_wants_them() -> None:

@@ -48,6 +48,11 @@ def check_model(made_by: ModelFacts) -> ModelSpec:
     return spec
 
 
+def runtime(name: str) -> bytes:
+    """A file of ONNX Runtime Web: `ort.js` or `ort-wasm`."""
+    return lzma.decompress((RUNTIME / f"{name}.xz").read_bytes())
+
+
 def engine(spec: ModelSpec, vectors: Vectors) -> Engine:
     """All that a page needs to ask about these unit vectors (n, dim)."""
     folder = builtin_folder() / spec.name
@@ -57,7 +62,7 @@ def engine(spec: ModelSpec, vectors: Vectors) -> Engine:
     assert semantic is not None
     network = (folder / spec.file).read_bytes()
     packed = {
-        "ort-wasm": _packed(lzma.decompress((RUNTIME / "ort-wasm.xz").read_bytes())),
+        "ort-wasm": _packed(runtime("ort-wasm")),
         "model": _packed(cut(network, [spec.output]) or network),
         "words": _packed((folder / words.words).read_bytes()),
         "colours": _packed((folder / words.colours).read_bytes()),
@@ -74,7 +79,7 @@ def engine(spec: ModelSpec, vectors: Vectors) -> Engine:
         "megabytes": max(1, round(sum(map(len, packed.values())) / 1e6)),
     }
     files = {f"{name}.bin": data for name, data in packed.items()}
-    files["ort.js"] = (RUNTIME / "ort.js").read_bytes()
+    files["ort.js"] = runtime("ort.js")
     return Engine(files, facts, built_in_aliases(), _licences(folder))
 
 

@@ -175,7 +175,7 @@ def _kills(size: Size, folder: Path) -> Figure:
         found = milvus_server.patiently(partial(_ids, again))
         lost.append(float(len(set(acknowledged) - found)))
         again.close()
-    name = f"records lost of {len(acknowledged):,}, in {len(lost)} kills of the server"
+    name = f"records of {len(acknowledged):,} not found after {len(lost)} kills of the server"
     return Figure(name, "records", [sum(lost)], bound=Bound(0, of="value"))
 
 

@@ -21,6 +21,7 @@ from visavis.errors import StoreError
 
 IMAGES = int(os.environ.get("VISAVIS_TEST_RAY_IMAGES", "500"))
 """Among so many things are killed; `make test-cluster` takes ten times as many."""
+MANY = 600
 INSIDE = "VISAVIS_TEST_RAY"
 """The environment variable of the tests inside."""
 SECONDS = 300.0
@@ -142,18 +143,19 @@ def test_two_nodes_index_what_one_machine_does(
     index: Index, tmp_path: Path, second_home: Path
 ) -> None:
     """The model is a folder that the second node does not have."""
-    photos, place = drawn(tmp_path / "photos", 150), tmp_path / "an.index"
+    # So many that the second node, whose first worker has to start, comes to have some.
+    photos, place = drawn(tmp_path / "photos", MANY), tmp_path / "an.index"
     (photos / "broken.jpg").write_bytes(b"\xff\xd8\xff no more")
     model = tmp_path / "model"
     model.mkdir()
     for file in (builtin_folder() / "visavis-s").iterdir():
         (model / file.name).write_bytes(file.read_bytes())
     said = index(photos, "--index", place, "--model", model).said()
-    assert "150 added" in said
+    assert f"{MANY} added" in said
     assert re.search(r"skipped \S+broken\.jpg: ", said)
     done = dict(re.findall(r"node (\S+): (\d+) images, \d+ a second", said))
     assert sorted(done) == ["127.0.0.1", "127.0.0.2"]
-    assert sum(map(int, done.values())) == 151
+    assert sum(map(int, done.values())) == MANY + 1
     assert len(said.splitlines()) == 5, said  # nothing of Ray's own
     [travelled] = (second_home / "visavis" / "travelled").glob("*/model.onnx")
     assert travelled.read_bytes() == (model / "model.onnx").read_bytes()

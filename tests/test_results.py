@@ -191,6 +191,17 @@ def test_reports_hold_no_place_of_a_machine() -> None:
         ),
         ("visavis --help", "{value:.0f} ms | {floor:.0f} ms, importing typer"),
         ("visavis search ./x.jpg, 100,000 records, classic", "{value:.0f} ms | {floor:.0f} ms"),
+        ("visavis search dog", "{value:.0f} ms | {floor:.0f} ms, `visavis search ./x.jpg`"),
+        ("search 20,000 × 448 by words, visavis-s, by looks", "{value:.1f} ms | {floor:.1f} ms"),
+        ("search 200,000 × 448 by words, visavis-s, by looks", "{value:.1f} ms | {floor:.1f} ms"),
+        ("search_many", "{value:,.0f} a second | {floor:.0f}, one after the other"),
+        ("5 candidates verified", "{value:.0f} ms | {floor:.0f} ms, OpenCV's SIFT"),
+        ("a site of 50,000 with --search", "{value:.1f} MB | |"),
+        ("first answer, all loaded", "{value:.1f} s | |"),
+        ("POST /v1/search, one client", "{value:.0f} ms | {floor:.0f} ms, the same without HTTP"),
+        ("POST /v1/search, 64 clients", "{value:.0f} a second | {floor:.0f}, cores"),
+        ("GET /similar, one worker", "{value:.0f} a second | |"),
+        ("memory after 10,000 requests", "{value:.3f} × what it was"),
     ],
 )
 def test_the_speeds_on_the_scale_page_are_those_of_the_report(figure: str, shown: str) -> None:

@@ -215,13 +215,8 @@ def _met(error: str, trouble: list[str]) -> None:
 
 
 def _noted(kind: str, text: str, trouble: list[str]) -> None:
-    """Chromium itself notes each refused request; the tests look at what the page says instead.
-
-    The second is what it notes of a worker's script where a test ends, or the line, before it is
-    there.
-    """
-    noise = ("Failed to load resource", "An unknown error occurred when fetching the script")
-    if kind in ("error", "warning") and not text.startswith(noise):
+    """Chromium itself notes each refused request; the tests look at what the page says instead."""
+    if kind in ("error", "warning") and not text.startswith("Failed to load resource"):
         trouble.append(text)
 
 

@@ -147,9 +147,13 @@ class RaySession:
         return found
 
     def leave(self) -> None:
-        """Leave the cluster; one of this machine alone ends."""
-        if not self._left:
+        """Leave the cluster; one of this machine alone ends. Raises ClusterError."""
+        if self._left:
+            return
+        if self.alone:
             self._ray.shutdown()
+        else:
+            self._asked(self._ray.shutdown)
 
     def drop(self, sent: Sequence[Any]) -> None:
         """Have nothing more done of some shards."""

@@ -65,6 +65,7 @@ def test_whatever_ray_waits_in_a_head_that_is_gone_is_a_sentence(
         lambda session: session.send("order", []),
         lambda session: session.first(["sent"], 1.0),
         lambda session: session.result("sent"),
+        lambda session: session.leave(),
     ]
     for call in calls:
         session = RaySession(ray(head, never), "cpu", alone=False)

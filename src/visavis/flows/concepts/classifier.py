@@ -33,7 +33,7 @@ _PLAIN, _EVENED = _Way(1 / 3, 1.0), _Way(0.1, 0.3)
 _SUM = 0.5  # of the sum of marks, beside a direction of length 1
 _AGAINST = 0.5  # of a mark that says no, in that sum
 _DEVIATIONS = 2.6  # chosen on classes of pascal and grocery, see benchmarks/marks.py
-_FEW = 10  # records, of which no spread can be told
+FEW = 10  # records, of which no spread can be told
 _STEPS = 30
 _CLOSE = 1e-6  # a step that changes less ends the search
 _TOLD = 1e-3  # the length of a normal below which nothing but rounding tells rows apart
@@ -80,12 +80,12 @@ def cut(learned: Vectors, yes: Vectors, no: Vectors, random: Vectors) -> float |
     picked are such themselves.
     """
     scores = random.astype(np.float64) @ learned
-    if len(scores) < _FEW:
+    if len(scores) < FEW:
         return None
     marked = float(np.median(no @ learned)) if len(no) else -1.0
     half_way = (float(np.median(yes @ learned)) + max(float(scores.mean()), marked)) / 2
     others = scores[scores < half_way]
-    if len(others) < _FEW:
+    if len(others) < FEW:
         return half_way
     return min(half_way, float(others.mean() + _DEVIATIONS * others.std()))
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from visavis.errors import RecordNotFoundError, UsageError
-from visavis.flows.concepts.classifier import cut, direction
+from visavis.flows.concepts.classifier import FEW, cut, direction
 from visavis.flows.concepts.marks import ConceptSummary, KeptMarks, Mark
 from visavis.flows.concepts.spread import Spread
 from visavis.store.base import VectorStore
@@ -22,7 +22,6 @@ from visavis.types import Vectors, VectorTerm
 
 _RANDOM = 1_000  # records picked by chance: most of them are not such
 _NEGATIVES = 120  # of these, to learn from
-_FEW = 10  # records, of which no spread can be told
 _SEED = 30_051
 _LEARNED_FROM = 2_000  # the latest marks of each kind
 _CHANGED = 0.05  # of the records: with fewer, those picked by chance will do
@@ -138,7 +137,7 @@ class Lessons:
         digests = [digest for digest in digests if digest in held]
         vectors = [held[digest].vector for digest in digests]
         found = np.stack(vectors) if vectors else np.zeros((0, 1), np.float32)
-        spread = Spread.of(found) if len(found) >= _FEW else None
+        spread = Spread.of(found) if len(found) >= FEW else None
         return _Sample(fingerprint, records, tuple(digests), found, spread)
 
 

@@ -4,6 +4,7 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -133,11 +134,24 @@ def _within(held: Any, span: Span) -> bool:
         return False
     if span.dates and not re.match("[0-9]{4}-[0-9]{2}", held):
         return False
+    if span.times is not None:
+        held = _when(held, span.times)
     low: Any = span.low
     high: Any = span.high
     above = low is None or held > low or (span.with_low and held == low)
     below = high is None or held < high or (span.with_high and held == high)
     return bool(above and below)
+
+
+def _when(held: str, reading: str) -> str:
+    """By Python's own reading of ISO 8601: what the clock says, or what it says in UTC."""
+    if not re.match(r"[0-9]{4}-..-..[T ]..:", held):
+        return held
+    read = datetime.fromisoformat(held)
+    if reading == "instant" and read.tzinfo is not None:
+        read = read.astimezone(UTC)
+    written = read.replace(tzinfo=None).isoformat()
+    return written.rstrip("0") if "." in written else written
 
 
 def _contains(held: FieldValue, needle: str) -> bool:

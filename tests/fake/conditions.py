@@ -10,9 +10,20 @@ _TEXTS = st.text(
 ) | st.sampled_from(
     ["true", "False", "1", "1.0", "01", "-3", "2024-05-01", "2024-05", "2024", "1e2", "nan", "inf"]
 )
+_TIMES = st.sampled_from(
+    [
+        "2024-05-01T10:00",
+        "2024-05-01 10:00:00",
+        "2024-05-01T08:00:00Z",
+        "2024-05-01T10:00+02:00",
+        "2024-05-01 03:30:00-0430",
+        "2024-05-01T23:59:59+00",
+        "2024-04-30T23:00-01:00",
+    ]
+)
 _NUMBERS = st.integers(-5, 5) | st.sampled_from([0.5, -2.25, 100.0, 1e14, 2**53 + 1, 2**62])
 # From 1e15 on SQLite writes a number as 1.0e+15, in which `~` finds other letters than in Python's.
-_VALUES = _TEXTS | _NUMBERS | st.booleans()
+_VALUES = _TEXTS | _TIMES | _NUMBERS | st.booleans()
 FIELDS = st.dictionaries(st.sampled_from(NAMES), _VALUES, max_size=3)
 _ENDS = st.none() | _VALUES
 CONDITIONS = st.builds(

@@ -80,3 +80,22 @@ def test_a_place_without_places_is_an_error(indexed: Cli) -> None:
     assert done.code == 2
     assert "no record has a latitude and a longitude" in done.err
     assert indexed("list", "--json", "--files").code == 2
+
+
+def test_times_are_ordered_and_compared_across_their_zones(
+    cli: Cli, drawn_index: Path, tmp_path: Path
+) -> None:
+    with ImageIndex.open(drawn_index) as index:
+        picture = next(iter(index.records()))
+    whens = ["2024-05-01T10:00:00+02:00", "2024-05-01T09:00:00Z", "2024-05-01 05:30:00-04:30"]
+    rows = [f"{at},{picture.uri},{when}" for at, when in enumerate(whens)]
+    table = tmp_path / "posts.csv"
+    table.write_text("\n".join(["id,image,when", *reversed(rows)]))
+    here = ("--index", tmp_path / "posts.index")
+    cli("index", table, *here)
+    for asked in (["list"], ["search", "id:0"]):
+        for sort, ids in (("when", "012"), ("-when", "210")):
+            found = cli(*asked, *here, "--sort", sort, "--jsonl").out
+            assert "".join(json.loads(line)["id"] for line in found.splitlines()) == ids
+    later = cli("list", *here, "--where", "when>2024-05-01T10:30+02:00", "--jsonl").out
+    assert sorted(json.loads(line)["id"] for line in later.splitlines()) == ["1", "2"]

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from visavis.errors import FilterError
-from visavis.filters import described, folded, holds, kinds_of, parse, parse_all, resolve
+from visavis.filters import described, folded, holds, kinds_of, moment, parse, parse_all, resolve
 from visavis.store.fields import as_kept
 from visavis.types import Condition, Fields, FieldValue, Filter, Range
 
@@ -280,6 +280,67 @@ def test_the_last_days_of_months_and_midnight_are_dates() -> None:
         assert where is not None
         typed = resolve(where, kinds_of(records))
         assert [passes(typed, fields) for fields in records] == [True, False]
+
+
+WHEN = [
+    "2024-05-01T10:00:00+02:00",  # 08:00 UTC
+    "2024-05-01T09:00:00Z",
+    "2024-05-01 05:30:00-04:30",  # 10:00 UTC
+    "2024-05-01 12:00:00.250+00",
+    "2024-05-01T23:30-0200",  # 01:30 UTC of the next day
+    "unknown",
+]
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        # With a zone: instants.
+        ("when<2024-05-01T09:00Z", [0]),
+        ("when<=2024-05-01T09:00Z", [0, 1]),
+        ("when>2024-05-01T11:00+02:00", [2, 3, 4]),
+        ("when>=2024-05-01T11:00+02:00", [1, 2, 3, 4]),
+        ("when=2024-05-01T10:00Z", [2]),
+        ("when=2024-05-01T10:00Z..2024-05-02T03:30+02:00", [2, 3, 4]),
+        ("when!=2024-05-01T10:00Z", [0, 1, 3, 4]),
+        ("when>2024-05-02T01:00Z", [4]),
+        # Without one: what the clocks say.
+        ("when<2024-05-01T10:00", [1, 2]),
+        ("when=2024-05-01T10:00", [0]),
+        ("when>2024-05-01T12:00", [3, 4]),
+        ("when>2024-05-01T12:00:00.250", [4]),
+        ("when=2024-05-01 12:00:00.25", [3]),
+        ("when=2024-05-01", [0, 1, 2, 3, 4]),
+        ("when>=2024-05-02", []),
+    ],
+)
+def test_times_are_compared_by_clock_or_with_a_zone_by_instant(
+    expression: str, expected: list[int]
+) -> None:
+    records: list[Fields] = [{"when": value} for value in WHEN[:5]]
+    where = parse_all([expression])
+    assert where is not None
+    typed = resolve(where, kinds_of(records))
+    assert [at for at, one in enumerate(records) if passes(typed, one)] == expected
+    held = [replace(some_record("a"), fields=one) for one in records]
+    assert [at for at, one in enumerate(held) if holds(typed, one)] == expected
+
+
+def test_times_among_other_texts_are_compared_so_too() -> None:
+    records = [replace(some_record("a"), fields={"when": value}) for value in WHEN]
+    where = parse_all(["when>=2024-05-01T12:00Z"])
+    assert where is not None
+    typed = resolve(where, kinds_of(one.fields for one in records))
+    assert [at for at, one in enumerate(records) if holds(typed, one)] == [3, 4]
+
+
+def test_a_moment_is_written_in_one_way() -> None:
+    same = ["2024-05-01T08:00Z", "2024-05-01 10:00:00+02", "2024-05-01T02:30:00.0 -0530"]
+    same += ["2024-05-01T08:00:00 UTC", "2024-05-01T08:00", "2024-04-30T24:00-0800"]
+    assert {moment(text, "instant") for text in same} == {"2024-05-01T08:00:00"}
+    for text in ("lamp", "2024-05-01", "2024", "0001-01-01T00:00+02:00x", "2024-05-01 later"):
+        assert moment(text, "instant") == text
+    assert moment("0001-01-01T00:00+02:00", "instant") == "0001-01-01T00:00:00"
 
 
 def test_an_unknown_field_is_told_with_its_neighbours() -> None:

@@ -17,6 +17,7 @@ store turns the outcome into its own language, and finds out which records pass.
 
 from visavis.filters.holding import holds
 from visavis.filters.language import Where, as_filter, described, parse, parse_all
+from visavis.filters.moments import Reading, moment
 from visavis.filters.nearby import LATITUDE, LONGITUDE, NEARBY, Circle, distance
 from visavis.filters.typed import (
     ATTRIBUTES,
@@ -40,6 +41,7 @@ __all__ = [
     "LONGITUDE",
     "NEARBY",
     "Circle",
+    "Reading",
     "Span",
     "TypedCondition",
     "TypedFilter",
@@ -54,6 +56,7 @@ __all__ = [
     "holds",
     "is_date",
     "kinds_of",
+    "moment",
     "normal",
     "parse",
     "parse_all",

@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+from visavis.filters.moments import moment
 from visavis.filters.nearby import LATITUDE, LONGITUDE, Circle, distance
 from visavis.filters.typed import ATTRIBUTES, Span, TypedCondition, TypedFilter, folded
 from visavis.types import FieldValue, ImageRecord
@@ -49,6 +50,8 @@ def _within(held: Any, span: Span) -> bool:
         return False
     if span.dates and not _DATE.match(held):
         return False
+    if span.times is not None:
+        held = moment(held, span.times)
     above = low is None or held > low or (span.with_low and held == low)
     return above and (high is None or held < high or (span.with_high and held == high))
 

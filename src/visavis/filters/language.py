@@ -4,11 +4,13 @@ import re
 from collections.abc import Iterable, Sequence
 
 from visavis.errors import FilterError
+from visavis.filters.moments import ZONE
 from visavis.types import Condition, FieldValue, Filter, Operator, Range
 
 OPERATORS: tuple[Operator, ...] = ("=", "!=", "<", "<=", ">", ">=", "~")
-DATE = r"[0-9]{4}-[0-9]{2}(?:-[0-9]{2}(?:[T ][0-9]{2}:[0-9]{2}[0-9:.]*(?:Z|[+-][0-9:]{4,6})?)?)?"
-"""A month, a day, or a time of a day, as ISO 8601 writes them."""
+_CLOCK = rf"[T ][0-9]{{2}}:[0-9]{{2}}(?::[0-9]{{2}}(?:\.[0-9]+)?)?{ZONE}?"
+DATE = rf"[0-9]{{4}}-[0-9]{{2}}(?:-[0-9]{{2}}(?:{_CLOCK})?)?"
+"""A month, a day, or a time of a day, as ISO 8601 writes them, or a database."""
 
 _EXPRESSION = re.compile(
     r'\s*(?:"(?P<quoted>(?:[^"]|"")+)"|(?P<field>[^=!<>~]+?))\s*(?P<operator>[=!<>~]+)(?P<values>.*)',

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from visavis.errors import FilterError
 from visavis.filters.language import DATE, OPERATORS, described, spelled
+from visavis.filters.moments import Reading, has_time, has_zone, moment, prefix
 from visavis.filters.nearby import NEARBY, Circle, circle
 from visavis.types import Condition, Fields, FieldValue, Filter, Kind, Range
 
@@ -33,7 +34,7 @@ _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _YEAR = re.compile(r"[0-9]{4}")
 _ACCENTS = re.compile("[\u0300-\u036f]")  # on the letters of Latin, Greek and Cyrillic
 _TO_ITS_END = "~"  # sorts behind all that can follow in a date: 2024-05~ is the end of May
-_LETTERS = {"number": frozenset("0123456789.eE+-"), "date": frozenset("0123456789-:.TZ+ ")}
+_LETTERS = {"number": frozenset("0123456789.eE+-"), "date": frozenset("0123456789-:.TZUC+ ")}
 
 Value = int | float | str
 """As a store keeps it; true and false are 1 and 0."""
@@ -48,6 +49,8 @@ class Span(NamedTuple):
     with_high: bool = True
     dates: bool = False
     """Only texts that are dates: a span between dates, of a field with other texts as well."""
+    times: Reading | None = None
+    """A span between times of days, as `moment` reads the values; None: values as they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +208,25 @@ def _looks_like(text: str) -> str:
     return "is no date of the calendar" if _ISO.fullmatch(text) else "looks like a number"
 
 
+def _timed(span: Span) -> Span:
+    """A span between dates, its ends as times are compared where one says at what time."""
+    ends = [str(end).removesuffix(_TO_ITS_END) for end in span[:2] if end is not None]
+    if not any(map(has_time, ends)):
+        return span
+    reading: Reading = "instant" if any(map(has_zone, ends)) else "clock"
+    return span._replace(
+        low=_read(span.low, reading), high=_read(span.high, reading), times=reading
+    )
+
+
+def _read(end: Value | None, reading: Reading) -> Value | None:
+    if not isinstance(end, str):
+        return end
+    if end.endswith(_TO_ITS_END):
+        return prefix(end.removesuffix(_TO_ITS_END), reading) + _TO_ITS_END
+    return moment(end, reading)
+
+
 class _Asked(NamedTuple):
     """A condition, and the kind of the field that it is about."""
 
@@ -232,7 +254,7 @@ class _Asked(NamedTuple):
             return [self._number(value) if number is None else number]
         if self.kind == "date":
             date = self._date(value)
-            return [Span(date, date + _TO_ITS_END)]
+            return [_timed(Span(date, date + _TO_ITS_END))]
         if self.condition.field == "id":  # is kept as it was written
             return list(dict.fromkeys((str(value), text, unicodedata.normalize("NFD", text))))
         return [text] if self.kind == "text" or number is None else [text, number]
@@ -262,20 +284,28 @@ class _Asked(NamedTuple):
             raise FilterError(f"a range of {self.condition.field!r} has neither beginning nor end")
         low = None if ends.low is None else self._end(ends.low)
         high = None if ends.high is None else self._last(ends.high)
+        if low is not None and high is not None and isinstance(low, str) != isinstance(high, str):
+            raise FilterError(f"the range {ends} goes from a number to a text")
         span = self._span(low, high)
-        if low is not None and high is not None:
-            if isinstance(low, str) != isinstance(high, str):
-                raise FilterError(f"the range {ends} goes from a number to a text")
-            if sorted([low, high]) != [low, high]:
-                raise FilterError(f"the range {ends} ends before it begins")
+        both = [end for end in span[:2] if end is not None]
+        if sorted(both) != both:
+            raise FilterError(f"the range {ends} ends before it begins")
         return span
 
-    def _span(self, low: Value | None, high: Value | None, **ends: bool) -> Span:
+    def _span(
+        self,
+        low: Value | None,
+        high: Value | None,
+        *,
+        with_low: bool = True,
+        with_high: bool = True,
+    ) -> Span:
         """Values in between: dates where the end is one, and no text that merely sorts there."""
         end = low if high is None else high
         mixes = self.kind in ("text", "mixed") and not self.condition.quoted
         dates = mixes and isinstance(end, str) and bool(_as_date(end.removesuffix(_TO_ITS_END)))
-        return Span(low, high, **ends, dates=dates)
+        span = Span(low, high, with_low, with_high, dates)
+        return _timed(span) if dates or self.kind == "date" else span
 
     def _end(self, value: FieldValue) -> Value:
         """A value to compare with, as the field may hold it."""

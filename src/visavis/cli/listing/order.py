@@ -15,7 +15,7 @@ def ordered(result: "SearchResult", sort: str, kinds: "Mapping[str, Kind]") -> "
     Those without it come last, numbers before texts; what is equal stays as it was.
     Raises FilterError for a field that no record has.
     """
-    from visavis.filters import check_field
+    from visavis.filters import check_field, moment
 
     name = sort.removeprefix("-")
     check_field(name, kinds)
@@ -29,7 +29,7 @@ def ordered(result: "SearchResult", sort: str, kinds: "Mapping[str, Kind]") -> "
     numbers = [match for match in having if not isinstance(value(match), str)]
     texts = [match for match in having if isinstance(value(match), str)]
     numbers.sort(key=lambda match: float(value(match) or 0), reverse=down)
-    texts.sort(key=lambda match: str(value(match)).casefold(), reverse=down)
+    texts.sort(key=lambda match: moment(str(value(match)), "instant").casefold(), reverse=down)
     without = [match for match in result.matches if value(match) is None]
     parts = [texts, numbers] if down else [numbers, texts]
     return replace(result, matches=(*parts[0], *parts[1], *without))

@@ -15,7 +15,7 @@ from itertools import islice
 from typing import Any
 
 from visavis.errors import StoreUnsupportedError
-from visavis.filters import check_field, holds
+from visavis.filters import check_field, holds, moment
 from visavis.filters.typed import ATTRIBUTES
 from visavis.store.capabilities import Facet
 from visavis.store.milvus import searching
@@ -238,5 +238,5 @@ def _values(records: Sequence[ImageRecord], name: str) -> list[FieldValue]:
 
 def _order(value: FieldValue) -> tuple[int, float, str]:
     if isinstance(value, str):
-        return 1, 0.0, value.casefold()
+        return 1, 0.0, moment(value, "instant").casefold()
     return 0, float(value), ""

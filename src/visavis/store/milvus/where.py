@@ -1,10 +1,13 @@
 """Filters, resolved by visavis.filters, as expressions of Milvus.
 
-What Milvus 2.3 cannot express (text within text, dates among other texts) is checked on this side:
-the expression then passes more than the filter, and `rest` is what is left to check.
+What Milvus 2.3 cannot express (text within text, dates among other texts, times in zones) is
+checked on this side: the expression then passes more than the filter, and `rest` is what is left to
+check.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date, timedelta
 from typing import NamedTuple
 
 from visavis.filters import LATITUDE, Circle, Span, TypedCondition, TypedFilter, Value
@@ -13,6 +16,7 @@ from visavis.store.milvus.layout import Layout
 from visavis.store.milvus.rows import key_of
 
 _NOTHING = 'id < ""'
+_ANYTHING = 'id >= ""'
 _LAST = chr(0x10FFFF)
 
 
@@ -34,12 +38,34 @@ def compile_filter(where: TypedFilter | None, layout: Layout) -> Expression:
             rest.append(condition)
             parts.append(_band(condition.around))
             continue
-        exact = condition.containing is None and not any(span.dates for span in condition.spans)
+        exact = condition.containing is None and not any(map(_is_beyond, condition.spans))
         if not exact:
             rest.append(condition)
         if exact or (not condition.negated and condition.containing is None):
-            parts.append(_compiled(condition, layout))
+            parts.append(_compiled(_widened(condition), layout))
     return Expression(both(*parts), TypedFilter(tuple(rest)) if rest else None)
+
+
+def _is_beyond(span: Span) -> bool:
+    return span.dates or span.times is not None
+
+
+def _widened(condition: TypedCondition) -> TypedCondition:
+    """The same, but of times the days around them: a zone takes at most a day away."""
+    spans = [
+        span if span.times is None else Span(_day(span.low, -1), _day(span.high, 1))
+        for span in condition.spans
+    ]
+    return replace(condition, spans=tuple(spans))
+
+
+def _day(end: Value | None, days: int) -> str | None:
+    """The day before or after one, as values begin that are later or earlier than it."""
+    try:
+        day = date.fromisoformat(str(end)[:10]) + timedelta(days=days)
+    except (ValueError, OverflowError):  # a month, a year; or none
+        return None
+    return day.isoformat() + "~" * (days > 0)
 
 
 def both(*expressions: str) -> str:
@@ -84,8 +110,10 @@ def _is_declared(condition: TypedCondition, layout: Layout) -> bool:
     if kind == "text":
         return all(isinstance(value, str) for value in asked)
     # The column has 64-bit floats: from there on neighbouring integers are one to them.
-    return kind == "number" and all(
-        not isinstance(value, str) and abs(value) < 2**53 for value in asked
+    return (
+        kind == "number"
+        and bool(asked)
+        and all(not isinstance(value, str) and abs(value) < 2**53 for value in asked)
     )
 
 
@@ -118,7 +146,7 @@ def _within(column: str, span: Span) -> str:
         parts.append(f"{column} >{'=' * span.with_low} {_written(span.low)}")
     if span.high is not None:
         parts.append(f"{column} <{'=' * span.with_high} {_written(span.high)}")
-    return " and ".join(parts)
+    return " and ".join(parts) or _ANYTHING
 
 
 def _written(value: Value) -> str:

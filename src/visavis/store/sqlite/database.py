@@ -18,9 +18,10 @@ from visavis.errors import (
     StoreError,
     UsageError,
 )
-from visavis.filters import distance, folded
+from visavis.filters import Reading, distance, folded, moment
 from visavis.store.sqlite.opening import OpenedDatabase, open_file
 from visavis.store.stopping import go_on, unstoppable
+from visavis.types import FieldValue
 
 DATABASE = "index.sqlite"
 """The file in the folder of an index."""
@@ -97,6 +98,7 @@ class Database:
         )
         opened.create_function("folded", 1, _folded, deterministic=True)
         opened.create_function("distance", 4, _distance, deterministic=True)
+        opened.create_function("moment", 2, _moment, deterministic=True)
         opened.set_progress_handler(_stopped, _STEPS)
         self._local.held = _Owned(file)
         return opened
@@ -268,6 +270,10 @@ def _stopped() -> bool:
 
 def _folded(value: object) -> str | None:
     return None if value is None else folded(str(value))
+
+
+def _moment(value: FieldValue | None, reading: Reading) -> FieldValue | None:
+    return moment(value, reading) if isinstance(value, str) else value
 
 
 def _distance(*degrees: object) -> float | None:

@@ -4,10 +4,20 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from visavis.filters import LATITUDE, LONGITUDE, Circle, Span, TypedCondition, TypedFilter, Value
+from visavis.filters import (
+    LATITUDE,
+    LONGITUDE,
+    Circle,
+    Reading,
+    Span,
+    TypedCondition,
+    TypedFilter,
+    Value,
+)
 from visavis.types import FieldValue
 
 _DATES = "[0-9][0-9][0-9][0-9]-[0-9][0-9]*"
+_TIMES = f"{_DATES[:-1]}-[0-9][0-9][T ]*"
 _NOT_ASCII = "*[^\x01-\x7f]*"
 _PLAIN_NAME = re.compile(r"[\w .:/-]+")
 
@@ -34,6 +44,12 @@ def field_expression(name: str) -> str:
         return f"json_extract(fields, '$.\"{name}\"')"
     literal = name.replace("'", "''")
     return f"(SELECT value FROM json_each(fields) WHERE key = '{literal}')"
+
+
+def in_order(name: str, own: bool) -> str:
+    """The SQL that a field is ordered by: times by when they are, whatever their zones."""
+    value = column(name, own)
+    return f"CASE WHEN {value} GLOB '{_TIMES}' THEN moment({value}, 'instant') ELSE {value} END"
 
 
 def apart(place: Circle) -> tuple[str, list[FieldValue]]:
@@ -75,11 +91,13 @@ class _Kind(NamedTuple):
 
     texts: bool
     dates: bool
+    times: Reading | None
 
 
 def _within(expression: str, kind: _Kind, spans: Sequence[Span]) -> tuple[str, list[FieldValue]]:
     """Whether a value lies in one of some spans of a kind, which are apart and in their order."""
-    test, values = _test(expression, spans)
+    compared = f"moment({expression}, '{kind.times}')" if kind.times else expression
+    test, values = _test(compared, spans)
     # SQLite sorts every text above every number, so the types are kept apart.
     types = "'text'" if kind.texts else "'integer','real'"
     parts = [f"typeof({expression}) IN ({types})", test]
@@ -116,7 +134,7 @@ def _merged(spans: Iterable[Span]) -> dict[_Kind, list[Span]]:
     """The same values in as few spans as can be, apart and in their order, for each kind."""
     kinds: dict[_Kind, list[Span]] = {}
     for span in spans:
-        kinds.setdefault(_Kind(_of_texts(span), span.dates), []).append(span)
+        kinds.setdefault(_Kind(_of_texts(span), span.dates, span.times), []).append(span)
     return {kind: _joined(sorted(of_kind, key=_begin)) for kind, of_kind in kinds.items()}
 
 

@@ -17,7 +17,14 @@ from visavis.store.sqlite import rows
 from visavis.store.sqlite.capabilities.facets import Facets
 from visavis.store.sqlite.database import Database
 from visavis.store.sqlite.snapshots import Snapshots
-from visavis.store.sqlite.where import apart, bound, column, compile_filter, field_expression
+from visavis.store.sqlite.where import (
+    apart,
+    bound,
+    column,
+    compile_filter,
+    field_expression,
+    in_order,
+)
 from visavis.types import FieldValue, Filter, ImageRecord, Vectors
 
 _ORDERS = 4  # orders by a field that are remembered: 8 bytes a record each
@@ -119,7 +126,7 @@ class Browse:
     def _ordered(self, name: str, descending: bool) -> Numbers:
         """All records by a field: numbers before texts, ties and those without as they were added.
 
-        Texts are compared without case.
+        Texts are compared without case, and times across their zones.
         """
         connection, generation = self._db.connection, self.generation()
         with self._ordering:
@@ -127,11 +134,11 @@ class Browse:
             if known is None or known[0] != generation:
                 named = rows.kinds(connection)
                 check_field(name, named)
-                value = column(name, name in named)
+                value, by = column(name, name in named), in_order(name, name in named)
                 way = "DESC" if descending else "ASC"
                 numbers = connection.execute(
                     f"SELECT number FROM records ORDER BY {value} IS NULL,"
-                    f" {value} COLLATE NOCASE {way}, number"
+                    f" {by} COLLATE NOCASE {way}, number"
                 ).fetchall()
                 known = generation, np.array(numbers, np.int64).reshape(-1)
                 _remember(self._orders, (name, descending), known, _ORDERS)

@@ -5,7 +5,10 @@ import json
 import os
 import shutil
 import sqlite3
+import threading
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from typing import Any
 
@@ -485,6 +488,40 @@ def test_have_tells_what_is_there(cli: Cli, drawn_tree: Path, tmp_path: Path) ->
     assert broken.code == 2
     assert "no.png: there is no such file" in broken.err
     assert "small.png" in broken.out
+
+
+def test_have_fetches_a_url_once_and_reads_standard_input(
+    cli: Cli, drawn_tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = ("--index", drawn_tree / "pictures.index")
+    scene(9).resize((200, 150)).save(tmp_path / "small.png")
+    data, asked = (tmp_path / "small.png").read_bytes(), []
+
+    class Serving(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(data if self.path == "/small.png" else b"no picture")
+
+        def log_message(self, format: str, *arguments: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Serving)
+    threading.Thread(target=server.serve_forever).start()
+    try:
+        at = f"http://127.0.0.1:{server.server_port}"
+        told = cli("have", f"{at}/small.png", f"{at}/text.png", *index, "--allow-private")
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert asked == ["/small.png", "/text.png"]
+    assert told.code == 2
+    assert told.out.split("\t")[:2] == [f"{at}/small.png", "near_duplicate"]
+    assert told.err.startswith(f"error: {at}/text.png: it is not a picture")
+    monkeypatch.setattr("sys.stdin", TextIOWrapper(BytesIO(data)))
+    piped = cli("have", "-", *index)
+    assert (piped.code, piped.out.split("\t")[:2]) == (0, ["-", "near_duplicate"])
 
 
 def test_have_says_where_only_a_part_of_a_picture_is_there(cli: Cli, tmp_path: Path) -> None:

@@ -5,7 +5,13 @@ from pathlib import Path
 import pytest
 
 from visavis.errors import ImageUnreadableError, UsageError
-from visavis.flows.query.terms import as_terms, parse_class, parse_term, parse_terms
+from visavis.flows.query.terms import (
+    as_terms,
+    parse_class,
+    parse_picture,
+    parse_term,
+    parse_terms,
+)
 from visavis.types import (
     ClassTerm,
     ColourTerm,
@@ -246,3 +252,22 @@ def test_what_is_no_colour_is_refused(files: Path) -> None:
         parse_terms(["colour:rde"])
     with pytest.raises(ImageUnreadableError, match="no file, and no colour"):
         parse_terms(["colour:wall.jpg"])
+
+
+@pytest.mark.parametrize("text", ["a dog", "text:a.jpg", "concept:mugs", "colour:red", "-", "12"])
+def test_where_a_picture_is_wanted_words_are_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="is no picture that exists; give a file, a URL or id:ID"):
+        parse_picture(text)
+
+
+def test_where_a_picture_is_wanted_no_error_offers_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "lamps").mkdir()
+    for text, told in {"gone.jpg": "there is no such file", "lamps": "it is a folder"}.items():
+        with pytest.raises(ImageUnreadableError, match=told) as wrong:
+            parse_picture(text)
+        assert "text:" not in str(wrong.value)
+    same(parse_picture("id:gone.jpg"), RecordTerm("gone.jpg"))
+    same(parse_picture("-", lambda: b"piped"), ImageTerm(b"piped"))

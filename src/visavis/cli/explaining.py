@@ -46,16 +46,16 @@ def explain(
     """
     from pathlib import Path
 
-    from visavis.flows.query.terms import parse_terms
+    from visavis.flows.query.terms import parse_picture
 
     if sheet is not None:
         from visavis.pages.overlay import check_overlay_path
 
         check_overlay_path(Path(sheet))
     given = options.settings(index, device, max_megapixels=max_megapixels)
-    terms = parse_terms([query], None, terminal.standard_input)
+    asked = parse_picture(query, terminal.standard_input)
     with options.open_index(given) as target:
-        found = target.explain(terms, id.removeprefix("id:"), allow_private=allow_private)
+        found = target.explain(asked, id.removeprefix("id:"), allow_private=allow_private)
         if json_output:
             terminal.echo_json(found.to_dict())
         else:
@@ -64,7 +64,7 @@ def explain(
             from visavis.pages.overlay import write_overlay
             from visavis.pages.pictures import read_picture, read_term
 
-            pictures = read_term(terms[0], target.get), read_picture(found.record.uri)
+            pictures = read_term(asked, target.get), read_picture(found.record.uri)
             write_overlay(Path(sheet), found, *pictures)
             terminal.tell(f"wrote {sheet}")
     return 0

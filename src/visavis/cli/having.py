@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from visavis.flows.relation.explaining import Explanation
-    from visavis.types import SearchResult
+    from visavis.types import ImageTerm, SearchResult
 
 NOT_THERE = 1  # exit code, also where only a part is: scripts delete what is there
 _COPIES = 5  # that are looked through for one that shows all of a picture
@@ -36,7 +36,7 @@ def have(
     with 2 when one cannot be read.
     """
     from visavis.errors import ImageError
-    from visavis.types import ImageTerm, Query
+    from visavis.types import Query
 
     shapes: list[dict[str, Any]] = []
     failed = False
@@ -44,15 +44,14 @@ def have(
         options.settings(index, device, max_megapixels=max_megapixels)
     ) as target:
         for file in files:
-            query = Query((ImageTerm(file),), limit=_COPIES, relation="near_duplicate")
             try:
-                found = target.answer(query, allow_private=allow_private)
-                explain = partial(target.explain, ImageTerm(file), allow_private=allow_private)
-                shapes.append(_had(file, found, explain))
+                term = _term(file, allow_private)
+                query = Query((term,), limit=_COPIES, relation="near_duplicate")
+                shapes.append(_had(file, target.answer(query), partial(target.explain, term)))
             except ImageError as error:
                 failed = True
                 shapes.append({"file": file, "found": False, "error": error.reason})
-                terminal.tell(f"error: {error}")
+                terminal.tell(f"error: {file}: {error.reason}")
                 continue
             if not json_output:
                 _print_had(shapes[-1])
@@ -61,6 +60,16 @@ def have(
     if failed:
         return 2
     return 0 if all(shape.get("shown", 0.0) >= _NEARLY_ALL for shape in shapes) else NOT_THERE
+
+
+def _term(file: str, allow_private: bool) -> "ImageTerm":
+    """The picture to ask with, once for all that is asked: a URL is fetched one time."""
+    from visavis.sources.base import at_url, is_remote
+    from visavis.types import ImageTerm
+
+    if file == "-":
+        return ImageTerm(terminal.standard_input())
+    return ImageTerm(at_url(file, allow_private=allow_private) if is_remote(file) else file)
 
 
 def _had(

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from visavis.settings import Settings
-    from visavis.types import Tag
+    from visavis.types import ImageTerm, RecordTerm, Tag
 
-    Tags = Callable[[str], Sequence[Tag]]
+    Tags = Callable[[ImageTerm | RecordTerm], Sequence[Tag]]
 
 UNUSABLE = 2  # exit code when no picture could be used
 
@@ -25,7 +25,7 @@ def tag(
         list[str],
         typer.Argument(
             metavar="IMAGE...",
-            help="Pictures, URLs, or records of the index as id:ID.",
+            help="Pictures, URLs, records of the index as id:ID, or - for standard input.",
             show_default=False,
         ),
     ],
@@ -64,6 +64,7 @@ def tag(
     may give none.
     """
     from visavis.errors import ImageError, UsageError
+    from visavis.flows.query.terms import parse_picture
 
     given = options.settings(index, device, max_megapixels=max_megapixels, model=model)
     words = _vocabulary(vocabulary)
@@ -72,7 +73,7 @@ def tag(
     with by(given, top, words, allow_private) as find:
         for image in images:
             try:
-                tags = find(image)
+                tags = find(parse_picture(image, terminal.standard_input))
             except (ImageError, UsageError) as error:  # no picture: the others are tagged
                 terminal.tell(f"skipped {error}")
                 continue
@@ -117,20 +118,21 @@ def _by_model(
     from visavis.embedders.registry import DEFAULT_MODEL, load_embedder
     from visavis.embedders.tagger import make_tagger
     from visavis.errors import UsageError
-    from visavis.flows.query.terms import parse_term
     from visavis.flows.relation.shown import term_pixels
     from visavis.sources.web.fetch import Fetcher
-    from visavis.types import ImageTerm
+    from visavis.types import RecordTerm
 
     embedder = load_embedder(given.model or DEFAULT_MODEL, device=given.device)
     tagger = make_tagger(embedder, words)
     most = tagger.usual if top is None else top
     fetcher = Fetcher(allow_private=allow_private, keep=False)
 
-    def find(image: str) -> "Sequence[Tag]":
-        term = parse_term(image)
-        if not isinstance(term, ImageTerm):
-            raise UsageError(f"{image!r} is no picture that exists; give a file or a URL")
+    def find(term: "ImageTerm | RecordTerm") -> "Sequence[Tag]":
+        if isinstance(term, RecordTerm):
+            raise UsageError(
+                f"id:{term.id} is a record, which needs its index and no --model; give a file or "
+                "a URL"
+            )
         pixels = term_pixels(term, embedder.side, fetcher.fetch, given.max_pixels)
         return tagger.of_images([pixels], most)[0]
 

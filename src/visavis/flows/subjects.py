@@ -7,7 +7,7 @@ from visavis.embedders.parts.looking import PartsEmbedder
 from visavis.errors import UsageError
 from visavis.flows.aspects.base import PARTS, Parts
 from visavis.flows.aspects.keeping import Aspects
-from visavis.flows.query.terms import Question, as_terms
+from visavis.flows.query.terms import Question, as_picture
 from visavis.flows.relation.shown import term_pixels
 from visavis.sources.base import read_anywhere
 from visavis.sources.web.fetch import Fetcher
@@ -61,7 +61,7 @@ class Subjects:
             ImageError: the picture cannot be used.
             UsageError: it is no whole picture and no record (RecordNotFoundError).
         """
-        terms = as_terms(picture)
+        terms = as_picture(picture)
         term = terms[0] if len(terms) == 1 else None
         if not isinstance(term, ImageTerm | RecordTerm):
             raise UsageError(f"{str(picture)[:_SHOWN]!r} is not one picture; give a file or id:ID")

@@ -19,14 +19,14 @@ from visavis.embedders.base import Embedder
 from visavis.errors import UsageError, VisavisError
 from visavis.flows.ahead import ahead
 from visavis.flows.looking import look_at
-from visavis.flows.query.terms import Question, as_terms
+from visavis.flows.query.terms import Question, as_picture
 from visavis.flows.relation.shown import term_pixels
 from visavis.sources.base import read_anywhere
 from visavis.sources.web.fetch import Fetcher
 from visavis.store.base import VectorStore
 from visavis.store.capabilities import Untagged, has_tags, taggable
 from visavis.store.open import Writing
-from visavis.types import Failure, ImageTerm, IndexReport, RecordTerm, Tag, TextTerm, Vectors
+from visavis.types import Failure, ImageTerm, IndexReport, RecordTerm, Tag, Vectors
 
 if TYPE_CHECKING:
     from visavis.embedders.tagger import Tagger
@@ -37,7 +37,6 @@ Read = Callable[[str], bytes]
 MOST_TAGS = 100
 """Tags of a record; more would be a list of the vocabulary."""
 
-_SHOWN = 200  # characters of what is no picture
 _BLOCK = 256  # records written together
 _Tagged = tuple[list[Untagged], list[str], list[Failure]]
 
@@ -109,12 +108,8 @@ class Tagging:
             ImageError: the picture cannot be used.
             UsageError: it is no picture and no record (RecordNotFoundError).
         """
-        terms = as_terms(picture)
+        terms = as_picture(picture)
         term = terms[0] if len(terms) == 1 else None
-        if isinstance(term, TextTerm):
-            raise UsageError(
-                f"{term.text[:_SHOWN]!r} is no picture that exists; give a file, a URL or id:ID"
-            )
         wrong = limit is not None and limit < 1
         if wrong or not isinstance(term, ImageTerm | RecordTerm):
             raise UsageError("tags are for one picture or record, and a limit of 1 or more")

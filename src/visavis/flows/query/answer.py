@@ -25,7 +25,7 @@ from visavis.flows.query.hints import hint
 from visavis.flows.query.learned import learned_terms
 from visavis.flows.query.ranking import Judging, as_result, explained, first_page, rank
 from visavis.flows.query.sides import SideReader, has_sides
-from visavis.flows.query.terms import Question, as_terms, sign_notes, spelled_out
+from visavis.flows.query.terms import Question, as_picture, as_terms, sign_notes, spelled_out
 from visavis.flows.query.vector import (
     QueryVector,
     check,
@@ -211,7 +211,7 @@ def _attempt_all(
 
 def explain(question: Question, id: str, store: VectorStore, means: Means) -> Explanation:
     """What a record is to a picture, and why. Raises as `answer` does, UsageError for others."""
-    terms = as_terms(question)
+    terms = as_picture(question)
     if len(terms) != 1:
         raise UsageError(f"one picture is explained at a time, not {len(terms)}")
     if not isinstance(terms[0], ImageTerm | RecordTerm) or terms[0].weight <= 0:

@@ -36,6 +36,7 @@ NOTHING = "nothing to search for; give a picture, id:ID, concept:NAME, or words"
 _WEIGHTED = re.compile(r"(?P<weight>\d+(?:\.\d*)?|\.\d+):(?P<rest>.+)", re.DOTALL)
 _STANDARD_INPUT = re.compile(r"(?:(?P<weight>\d+(?:\.\d*)?|\.\d+):)?-")
 _LEFT_OUT = re.compile(r"(?:(?<=\s)|\A)-(?=[^\W\d_])(\S+)")
+_SHOWN = 200  # characters of what is no picture
 _SIGNS = re.compile(r"(?:(?<=\s)|\A)([+-])\s+(?=(?:(?:\d+(?:\.\d*)?|\.\d+):)?[^\W\d_])")
 """A sign by itself between words: not the hyphen of *size 9 - 11*."""
 _WORDS = "text:"
@@ -72,15 +73,37 @@ def parse_term(text: str, weight: float = 1.0) -> Term:
     Raises ImageUnreadableError for what is written as a path (`./`, `/`, `C:\\`), has the ending of
     a file or is a folder's name, and is no file; UsageError for an empty term, or no colour.
     """
-    term = _one_word(text, weight)
-    if isinstance(term, TextTerm) and not _said_to_be_words(text) and _is_folder(term.text):
-        raise ImageUnreadableError(
-            term.text, f"it is a folder; give one of its pictures, or text:{term.text} for the word"
+    return _alone(text, weight)
+
+
+def parse_picture(
+    text: str, standard_input: Callable[[], bytes] | None = None
+) -> ImageTerm | RecordTerm:
+    """The one picture or record that is meant where words can't be; `-` is the standard input.
+
+    Raises as `parse_term`, and UsageError for all that is neither.
+    """
+    if text == "-" and standard_input is not None:
+        return ImageTerm(standard_input())
+    term = _alone(text, 1.0, words=False)
+    if not isinstance(term, ImageTerm | RecordTerm):
+        raise UsageError(
+            f"{text[:_SHOWN]!r} is no picture that exists; give a file, a URL or id:ID"
         )
     return term
 
 
-def _one_word(text: str, weight: float) -> Term:
+def _alone(text: str, weight: float, *, words: bool = True) -> Term:
+    """A term that is all of a text; without `words` the errors don't offer to take it for words."""
+    term = _one_word(text, weight, words=words)
+    if isinstance(term, TextTerm) and not _said_to_be_words(text) and _is_folder(term.text):
+        hint = f", or text:{term.text} for the word" if words else ""
+        reason = f"it is a folder; give one of its pictures{hint}"
+        raise ImageUnreadableError(term.text, reason)
+    return term
+
+
+def _one_word(text: str, weight: float, *, words: bool = True) -> Term:
     """A term that may be one word of several, so that a folder's name is none of its own."""
     found = _WEIGHTED.fullmatch(text)
     if found and not _is_file(text):
@@ -98,10 +121,10 @@ def _one_word(text: str, weight: float) -> Term:
     if _OTHER_URL.match(text):
         raise ImageUnreadableError(text, "visavis reads http(s), s3, gs and file URLs alone")
     if text.lower().rstrip().endswith(_ENDINGS) or _in_a_folder(text):
-        hint = f"if these are words, write text:{text}"
+        hint = f"; if these are words, write text:{text}"
         if _SEVERAL.search(text):
-            hint = "several terms are an argument each: ./a.jpg - ./b.jpg"
-        raise ImageUnreadableError(text, f"there is no such file; {hint}")
+            hint = "; several terms are an argument each: ./a.jpg - ./b.jpg"
+        raise ImageUnreadableError(text, f"there is no such file{hint if words else ''}")
     return _words(text, weight)
 
 
@@ -336,6 +359,14 @@ def _typed(text: str) -> tuple[Term, ...]:
     rest = " ".join(_COLOUR_WORD.sub(" ", text).split())
     parsed = (parse_term(word, -1.0 if sign else 1.0) for sign, word in colours)
     return (*((parse_term(rest),) if rest else ()), *parsed)
+
+
+def as_picture(question: Question) -> tuple[Term, ...]:
+    """The same of a question that is about one picture or record; raises as `parse_picture` does.
+
+    What is no text is for the caller to judge.
+    """
+    return (parse_picture(question),) if isinstance(question, str) else as_terms(question)
 
 
 def as_relation(text: str) -> Relation:

@@ -1,16 +1,20 @@
 """Pictures of requests to pixels, at a cost that has a bound before it is paid."""
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from PIL import Image
 
 from visavis.errors import ImageUnreadableError
 from visavis.flows.relation.shown import term_picture
 from visavis.images.decode import cost
+from visavis.images.pixels import to_array
 from visavis.server.memory import Memory
 from visavis.server.options import ServerOptions
 from visavis.server.pool import Job, Room
 from visavis.server.refusals import BodyTooLargeError
-from visavis.types import ImageTerm
+from visavis.types import RGB, ImageTerm
 
 ROOM = 640_000_000
 """Bytes that decoding takes at one time in each worker: a WebP picture of 40 megapixels."""
@@ -18,6 +22,8 @@ ROOM = 640_000_000
 _BASE = 64_000_000  # bytes of memory that a picture of any size may take
 _FOR_EACH_BYTE = 1_000  # and so many more for each byte of the file
 _BURST = 16_000_000  # bytes of a picture after which memory is given back
+_MOST_PIXELS = 2_000_000  # pixels of a question that was decoded
+_SQUARES = 32  # or as many as this times the square that a model wants, if these are more
 
 
 class Decoding:
@@ -44,7 +50,7 @@ class Decoding:
             with self.room(term.image, job):
                 most = self._options.max_pixels
                 pixels, sha256 = term_picture(term, side, _no_url, most)
-            found.append(ImageTerm(pixels, None, term.weight, sha256))
+            found.append(ImageTerm(_no_strip(pixels, side), None, term.weight, sha256))
         return found
 
     def check(self, *pictures: bytes) -> None:
@@ -74,6 +80,23 @@ class Decoding:
             yield
         if needed > _BURST:
             self._memory.note_burst()
+
+
+def _no_strip(pixels: RGB, side: int | None) -> RGB:
+    """The same picture; a strip, which is short as wanted and very long, as much smaller as others.
+
+    Whatever looks at a picture goes over all of it, some of it a dozen times.
+    """
+    if side is None:
+        return pixels
+    most = max(_MOST_PIXELS, _SQUARES * side * side)
+    height, width = pixels.shape[:2]
+    if (over := height * width / most) <= 1:
+        return pixels
+    down = min(math.ceil(over**0.5), height)
+    across = min(math.ceil(over / down), width)
+    down = math.ceil(over / across)  # of a strip that is thinner than that
+    return to_array(Image.fromarray(pixels).reduce((across, down)))
 
 
 def _no_url(url: str) -> bytes:

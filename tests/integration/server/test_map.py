@@ -1,16 +1,23 @@
 """The page of the map, its data and its tiles."""
 
 import json
+import shutil
 import time
+from functools import partial
 from io import BytesIO
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pytest
 from PIL import Image
 from served import Clients, KeyFile
 from starlette.testclient import TestClient
 
 from visavis.image_index import ImageIndex
+from visavis.server.api import mapping
+from visavis.server.mapping.effort import Effort
 
 
 def map_of(client: TestClient, **headers: str) -> tuple[dict[str, Any], str]:
@@ -85,6 +92,42 @@ def test_pictures_that_are_gone_leave_a_plain_place(
     assert len(shape["ids"]) == 2
     tile = client.get(f"/map/tiles/{version}/0")
     assert tile.status_code == 200
+
+
+def test_a_tile_comes_in_parts_where_all_at_once_would_take_too_long(
+    clients: Clients, fresh_index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mapping, "Effort", partial(Effort, most=1e-9))  # a picture at a time
+    shutil.rmtree(fresh_index / "thumbnails", ignore_errors=True)
+    client = clients(fresh_index)
+    shape, version = map_of(client)
+    missing = []
+    while "X-Missing" in (tile := client.get(f"/map/tiles/{version}/0")).headers:
+        assert tile.headers["cache-control"] == "no-store"
+        missing.append(int(tile.headers["X-Missing"]))
+        assert len(missing) < 100
+    assert len(shape["ids"]) - missing[0] in (1, 2)  # two that are the same are made as one
+    assert all(later < earlier for earlier, later in pairwise(missing))
+    assert "immutable" in tile.headers["cache-control"]
+    whole = clients(fresh_index)
+    _, version = map_of(whole)
+    at_once = whole.get(f"/map/tiles/{version}/0")
+    assert "X-Missing" not in at_once.headers  # all were made small before
+    assert at_once.content == tile.content
+
+
+def test_where_no_thumbnail_can_be_kept_a_tile_comes_whole(
+    clients: Clients, fresh_index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mapping, "Effort", partial(Effort, most=1e-9))
+    shutil.rmtree(fresh_index / "thumbnails", ignore_errors=True)
+    (fresh_index / "thumbnails").write_text("no folder")
+    client = clients(fresh_index)
+    _, version = map_of(client)
+    tile = client.get(f"/map/tiles/{version}/0")
+    assert "immutable" in tile.headers["cache-control"]
+    with Image.open(BytesIO(tile.content)) as picture:
+        assert np.asarray(picture).std() > 10
 
 
 def _picture(folder: Path) -> Path:

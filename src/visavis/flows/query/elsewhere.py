@@ -37,7 +37,8 @@ def looked_for_anywhere(
         return result
     began = time.perf_counter()
     # Whatever page is wanted: all pages are cut from one answer.
-    by_whole = rank(asked, wider(query), judging, began).result if by_itself else result
+    upright = replace(judging, turning=False)
+    by_whole = rank(asked, wider(query), upright, began).result if by_itself else result
     found = anywhere(by_whole, query, picture, asked.vector, looking)
     took = result.took_ms + (time.perf_counter() - began) * 1000
     if not by_itself:

@@ -29,6 +29,8 @@ class Judging:
     max_pixels: int
     features: bool = True
     """Whether local features of the first are compared as well, for which files are read."""
+    turning: bool = True
+    """Whether the picture is asked turned as well; not again where that has found nothing."""
     _known: dict[tuple[int, float], float | None] = field(default_factory=dict)
 
     def cut(self, searched: int, false_match: float) -> float | None:
@@ -80,7 +82,7 @@ def as_result(
     """What a store found of the first page, as people see it; `started` as for `rank`."""
     judge = _judge(asked, query, answer.total, judging) if asked.pictured else None
     turned = 0
-    if judge is not None and asked.shown is not None:
+    if judge is not None and asked.shown is not None and judging.turning:
         asked, answer, turned = _faced(asked, query, answer, judging, judge)
     if folds(query):
         result, more = _folded(asked, query, answer, judging, judge)

@@ -49,7 +49,8 @@ class Explanation:
     another what a search with it says, which reads no files."""
     score: float
     form: float | None
-    """How far the outlines agree, -1…1; None: one of the pictures cannot be read any more."""
+    """How far the outlines agree, -1…1; None: one of the pictures cannot be read any more, or is
+    larger than may be read."""
     colour: float | None
     """The share of the colour that agrees, 0…1; None where the outlines do not."""
     inliers: int | None

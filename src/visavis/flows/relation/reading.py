@@ -3,15 +3,19 @@
 Who asks for an answer may allow less than is read otherwise, as a server does that anyone may ask:
 
 ```python
-with reading_at_most(24_000_000):
+with reading_at_most(16_000_000):
     index.search(picture)
 ```
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 
+from visavis.buckets.address import is_object
+from visavis.errors import ImageError
+from visavis.images.effort import work
+from visavis.images.files import open_file
 from visavis.types import ImageRecord
 
 _MOST: ContextVar[int | None] = ContextVar("visavis-reading", default=None)
@@ -36,7 +40,17 @@ def allowed(pixels: int) -> int:
     return pixels if most is None else min(pixels, most)
 
 
+def may_be_read(record: ImageRecord) -> bool:
+    """Whether a record's file may be read at all, be it the only one."""
+    most = _MOST.get()
+    return most is None or to_decode(record) <= most
+
+
 def to_decode(record: ImageRecord) -> int:
-    """The pixels of a record's file; those of a JPEG count an eighth, as it is decoded smaller."""
-    jpeg = record.uri.lower().endswith((".jpg", ".jpeg"))
-    return record.width * record.height // (8 if jpeg else 1)
+    """The pixels of a PNG that take as long as a record's file: of a JPEG less than it has."""
+    pixels = record.width * record.height
+    if record.uri.startswith(("http://", "https://")) or is_object(record.uri):
+        return pixels  # a search reads none of these
+    with suppress(ImageError), open_file(record.uri) as file:
+        return work(file, pixels)
+    return pixels

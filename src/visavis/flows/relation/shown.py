@@ -10,6 +10,7 @@ import numpy as np
 
 from visavis.buckets.address import is_object
 from visavis.errors import ImageError, ImageUnreadableError, UsageError
+from visavis.flows.relation.reading import may_be_read
 from visavis.images.decode import crop, decode
 from visavis.images.files import path_text, read_file, stat_file
 from visavis.matching.signature import Signature, signature
@@ -46,9 +47,14 @@ def of_record(record: ImageRecord) -> Shown:
 
 
 def record_pixels(record: ImageRecord, side: int | None, max_pixels: int) -> RGB | None:
-    """The pixels of a record's file; None where it is no file, has gone, or was changed."""
+    """The pixels of a record's file; None where it is no file, has gone, or was changed.
+
+    None as well where it is larger than the question may read (see `reading_at_most`).
+    """
     if record.uri.startswith(("http://", "https://")) or is_object(record.uri):
         return None  # a search waits for nobody's server
+    if not may_be_read(record):
+        return None
     try:
         data = read_file(path_text(record.uri))
         if hashlib.sha256(data).hexdigest() != record.sha256:

@@ -84,7 +84,10 @@ class ExplainOut(BaseModel):
     relation: Relation
     verified: bool
     score: float
-    form: float | None = Field(description="How far the outlines agree, whole on whole; -1…1.")
+    form: float | None = Field(
+        description="How far the outlines agree, whole on whole; -1…1. Null: the record's file is "
+        "gone, or larger than this server reads for anyone."
+    )
     colour: float | None = Field(
         description="The share of the colour that agrees; null where the outlines do not."
     )

@@ -10,7 +10,7 @@ from visavis.image_index import ImageIndex
 from visavis.server.api.bodies import read_explain
 from visavis.server.api.rendering import answer
 from visavis.server.api.schemas import TermIn
-from visavis.server.api.searching import fetch_all, query_term, seen
+from visavis.server.api.searching import fetch_all, query_term, reading_for, seen
 from visavis.server.pool import Job
 from visavis.server.refusals import InvalidError
 from visavis.server.state import state_of
@@ -30,6 +30,7 @@ async def explain(request: Request) -> Response:
     def work(index: ImageIndex, job: Job) -> dict[str, Any]:
         terms = seen(index, [query_term(term, files, fetched)], state, job)
         model = partial(index.embedder, state.cores_for_one())
-        return index.explain(terms, asked.id, embedder=model).to_dict()
+        with reading_for(state):
+            return index.explain(terms, asked.id, embedder=model).to_dict()
 
     return answer(await state.with_pictures(request, work))

@@ -1,14 +1,18 @@
 """The page of the map, its data, and the tiles with its pictures."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import cache, partial
+from typing import NamedTuple
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from visavis.buckets.address import is_object
 from visavis.errors import ImageError
+from visavis.flows.relation.reading import to_decode
 from visavis.image_index import ImageIndex
 from visavis.images.decode import decode
 from visavis.images.thumbnail import thumbnail
@@ -18,6 +22,7 @@ from visavis.pages.tiles import tile
 from visavis.server.api.pictures import read_picture
 from visavis.server.api.rendering import answer
 from visavis.server.edge.outer import PAGE_POLICY
+from visavis.server.mapping.effort import Effort
 from visavis.server.mapping.known import SIDE, Progress, ServedMap
 from visavis.server.pool import Job
 from visavis.server.refusals import NotFoundError, PictureGoneError
@@ -27,6 +32,7 @@ from visavis.types import RGB, ImageRecord
 
 _KEPT = 160  # the side of thumbnails that may be there already
 _YEAR = 31_536_000  # seconds
+_A_PIXEL = 25e-9  # seconds that it takes to decode one
 _TOGETHER = 8  # objects that are read at once for a tile
 
 
@@ -69,39 +75,64 @@ async def map_tile(request: Request, version: str, number: int) -> Response:
         raise NotFoundError("the map is another one by now; load the page again")
     made = state.tiles.kept(version, number)
     if made is None:
-        records = found.tile(number)
-        away = [record for record in records if is_object(record.uri)]
-        if away:  # on threads that may wait
-            await state.gathers.run(partial(_make_thumbnails, away, state))
-        work = partial(_tile, records=records, state=state)
-        async with state.tiles.turn():
-            made = state.tiles.kept(version, number)  # somebody may have asked for the same
-            if made is None:
-                made = await state.with_pictures(request, work, paid=False)
+        drawn = await _drawn(request, found, number)
+        if drawn.missing:
+            headers = {"Cache-Control": "no-store", "X-Missing": str(drawn.missing)}
+            return Response(drawn.data, media_type="image/webp", headers=headers)
+        made = drawn.data
         state.tiles.keep(version, number, made)
     who = "public" if state.options.open_to_read else "private"
     headers = {"Cache-Control": f"{who}, max-age={_YEAR}, immutable"}
     return Response(made, media_type="image/webp", headers=headers)
 
 
-def _make_thumbnails(records: Sequence[ImageRecord], state: State) -> None:
+class _Drawn(NamedTuple):
+    """A tile as far as it is drawn."""
+
+    data: bytes
+    missing: int
+    """Pictures that are grey for now, as making all of them small takes more than one request."""
+
+
+async def _drawn(request: Request, found: ServedMap, number: int) -> _Drawn:
+    state = state_of(request)
+    records = found.tile(number)
+    away = [record for record in records if is_object(record.uri)]
+    # On threads that may wait.
+    later = await state.gathers.run(partial(_make_thumbnails, away, state)) if away else set()
+    work = partial(_tile, records=records, later=later, state=state)
+    async with state.tiles.turn():
+        made = state.tiles.kept(found.version, number)  # somebody may have asked for the same
+        if made is not None:
+            return _Drawn(made, 0)
+        return await state.with_pictures(request, work, paid=False)
+
+
+def _make_thumbnails(records: Sequence[ImageRecord], state: State) -> set[str]:
     """Make those of pictures in object storage that are not there yet. Raises ObjectStorageError.
 
-    What was made stays, so that a tile which took too long is soon whole.
+    What was made stays, so that a tile which took too long is soon whole. Returns the ids of those
+    that were put off, as there is a bound to what one request takes.
     """
     job = Job(state.options.work_seconds)
     most = state.options.max_upload_bytes
+    later: set[str] = set()
+    effort = Effort()
 
     def make(record: ImageRecord) -> None:
         if index.shelf.thumbnails.kept(record.sha256, _KEPT) is not None:
             return
         job.check()
-        try:
+        if not effort.allows():
+            later.add(record.id)
+            return
+        with suppress(ImageError):  # its place stays grey
             data = read_object(record.uri, state.objects, most=most)
-            with state.decoding.room(data, job):
-                index.shelf.thumbnails.made(data, _KEPT, state.options.max_pixels)
-        except ImageError:
-            return  # its place stays grey
+            with effort.one() as allowed, state.decoding.room(data, job):
+                if allowed:
+                    index.shelf.thumbnails.made(data, _KEPT, state.options.max_pixels)
+                else:
+                    later.add(record.id)
 
     threads = ThreadPoolExecutor(_TOGETHER, "visavis-tile")
     with state.current.use() as index:
@@ -110,26 +141,52 @@ def _make_thumbnails(records: Sequence[ImageRecord], state: State) -> None:
                 job.check()
         finally:
             threads.shutdown(cancel_futures=True)
+    return later
 
 
-def _tile(index: ImageIndex, job: Job, records: tuple[ImageRecord, ...], state: State) -> bytes:
+def _tile(
+    index: ImageIndex,
+    job: Job,
+    records: tuple[ImageRecord, ...],
+    later: Collection[str],
+    state: State,
+) -> _Drawn:
     small: list[RGB | None] = []
+    missing, effort = 0, Effort()
     for record in records:
         job.check()
-        small.append(_small(index, record, state, job))
-    return tile(small, SIDE)
+        data = index.shelf.thumbnails.kept(record.sha256, _KEPT)
+        if data is not None:
+            small.append(_smaller(data))
+        elif record.id in later or not effort.allows(to_decode(record) * _A_PIXEL):
+            missing += 1
+            small.append(None)
+        else:
+            with effort.one():
+                small.append(_made_small(index, record, state, job))
+            if small[-1] is not None and not _keeps(index, record):
+                effort = Effort(most=math.inf)  # nothing can be kept here: it is now or never
+    return _Drawn(tile(small, SIDE), missing)
 
 
-def _small(index: ImageIndex, record: ImageRecord, state: State, job: Job) -> RGB | None:
+def _keeps(index: ImageIndex, record: ImageRecord) -> bool:
+    return index.shelf.thumbnails.kept(record.sha256, _KEPT) is not None
+
+
+def _made_small(index: ImageIndex, record: ImageRecord, state: State, job: Job) -> RGB | None:
     """A record's picture for a tile; None when it is gone, or was never downloaded."""
-    data = index.shelf.thumbnails.kept(record.sha256, _KEPT)
     try:
-        if data is None:
-            _, data = read_picture(index, record, state)
+        _, data = read_picture(index, record, state)
         if data is None:
             return None
         with state.decoding.room(data, job):
-            picture = decode(data, record.uri, min_side=SIDE, max_pixels=state.options.max_pixels)
+            made, _ = index.shelf.thumbnails.made(data, _KEPT, state.options.max_pixels)
     except (ImageError, PictureGoneError):
         return None
-    return thumbnail(picture.pixels, SIDE)
+    return _smaller(made)
+
+
+def _smaller(thumbnail_file: bytes) -> RGB | None:
+    with suppress(ImageError):  # a disk that lost it
+        return thumbnail(decode(thumbnail_file, "the thumbnail").pixels, SIDE)
+    return None

@@ -4,6 +4,7 @@ import base64
 import binascii
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
 from typing import Annotated, Any, TypedDict
@@ -42,7 +43,7 @@ from visavis.types import (
 
 _PICTURES = ImageTerm | RecordTerm | ConceptTerm
 
-READ_FOR_ANYONE = 24_000_000
+READ_FOR_ANYONE = 16_000_000
 """Pixels of records' files that a question of anyone reads at most to compare wholes, and as many
 to compare parts: each about .4 s of a core."""
 
@@ -167,13 +168,18 @@ async def similar_images(
 
 
 def _answered(index: ImageIndex, query: Query, state: State) -> dict[str, Any]:
-    with reading_at_most(READ_FOR_ANYONE if state.options.public else None):
+    with reading_for(state):
         result = index.answer(
             query,
             embedder=partial(_embedder, index, query.terms, state),
             observe=state.metrics.stage,
         )
     return search_shape(result, state.options, state.titles.of(index))
+
+
+def reading_for(state: State) -> AbstractContextManager[None]:
+    """Let questions read as much of the records' files as they may here."""
+    return reading_at_most(READ_FOR_ANYONE if state.options.public else None)
 
 
 def _embedder(index: ImageIndex, terms: Sequence[Term], state: State) -> Embedder:

@@ -142,10 +142,15 @@ class Collection {
   }
 }
 
+/**
+ * A tile, and how many of its pictures are still to come: a server makes so many small at a time.
+ * @typedef {{blob: Blob, missing: number}} Piece
+ */
+
 /** The tiles, decoded when they are shown; the longest unused ones are forgotten. */
 class Tiles {
   /**
-   * @param {Collection} all @param {(tile: number) => Promise<Blob>} fetch
+   * @param {Collection} all @param {(tile: number) => Promise<Piece>} fetch
    * @param {() => void} came @param {(why: string) => void} failed
    */
   constructor(all, fetch, came, failed) {
@@ -156,6 +161,8 @@ class Tiles {
     this.failed = failed;
     /** @type {Map<number, ImageBitmap|null>} */
     this.held = new Map();
+    /** @type {Map<number, number>} of tiles that are not whole: how many pictures they lacked last */
+    this.lacking = new Map();
     this.most = 60;
     this.under = 0;
     this.wanted = [];
@@ -196,8 +203,20 @@ class Tiles {
 
   /** What failed is asked for again when it is next drawn. @param {number} tile */
   #again(tile) {
-    if (!this.held.get(tile)) this.held.delete(tile);
+    if (!this.held.get(tile) || this.lacking.delete(tile)) this.held.delete(tile);
     this.came();
+  }
+
+  /** Ask again for what lacks pictures, as long as they become fewer. @param {number} tile @param {number} missing */
+  #complete(tile, missing) {
+    const fewer = missing > 0 && missing < (this.lacking.get(tile) ?? Infinity);
+    this.lacking.set(tile, missing);
+    if (!fewer) return;
+    setTimeout(() => {
+      if (!this.held.get(tile)) return; // forgotten meanwhile: it is asked for when it is next drawn
+      this.wanted.push(tile);
+      this.#next();
+    }, 100);
   }
 
   #next() {
@@ -205,9 +224,9 @@ class Tiles {
       const tile = this.wanted.shift();
       this.under += 1;
       this.fetch(tile)
-        .then((blob) => createImageBitmap(blob))
-        .then((bitmap) => {
-          this.held.set(tile, bitmap);
+        .then(async ({ blob, missing }) => {
+          this.held.set(tile, await createImageBitmap(blob));
+          this.#complete(tile, missing);
           for (const [old, one] of this.held) {
             if (this.held.size <= this.most) break;
             if (one && old !== tile) this.held.delete(old);

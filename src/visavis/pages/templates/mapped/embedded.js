@@ -1,11 +1,11 @@
 /** A map in one file: its tiles stand in the page. */
 "use strict";
 
-/** @param {number} number @returns {Promise<Blob>} */
+/** @param {number} number @returns {Promise<Piece>} */
 async function tileInPage(number) {
   const element = document.getElementById(`tile-${number}`);
   if (!element) throw new Error(`the page has no tile ${number}`);
-  return new Blob([bytesOf(element.textContent.trim())], { type: "image/webp" });
+  return { blob: new Blob([bytesOf(element.textContent.trim())], { type: "image/webp" }), missing: 0 };
 }
 
 new MapPage(JSON.parse(document.getElementById("data").textContent), {

@@ -20,7 +20,7 @@ function el(tag, props = {}, ...children) {
 const counted = (count, one = "picture", many = `${one}s`) => `${count.toLocaleString()} ${count === 1 ? one : many}`;
 
 /** Where a page has its pictures and answers from. @typedef {object} Home
- * @property {(tile: number) => Promise<Blob>} tile
+ * @property {(tile: number) => Promise<Piece>} tile
  * @property {((row: number) => Promise<string>)|null} large the address of a large picture
  * @property {((words: string|File) => Promise<string[]>)|null} search ids, best first
  * @property {((row: number) => Promise<{id: string, score: number}[]>)|null} similar

@@ -45,7 +45,10 @@ async function readMap(told) {
 /** @param {any} said @param {string} version @returns {Home} */
 function homeOf(said, version) {
   return {
-    tile: async (number) => (await call(`map/tiles/${version}/${number}`)).blob(),
+    tile: async (number) => {
+      const response = await call(`map/tiles/${version}/${number}`);
+      return { blob: await response.blob(), missing: Number(response.headers.get("X-Missing") ?? 0) };
+    },
     large: async (row) => URL.createObjectURL(await (await call(`v1/images/${segment(said.ids[row])}/thumbnail?side=640`)).blob()),
     search: async (asked) => {
       const query = { limit: MOST_FOUND, min_score: "auto" };

@@ -1,0 +1,26 @@
+"""How much of a core making pictures small may take at a time."""
+
+import time
+
+from visavis.server.mapping.effort import Effort
+
+
+def _work(seconds: float) -> None:
+    end = time.thread_time() + seconds
+    while time.thread_time() < end:
+        pass
+
+
+def test_the_first_piece_is_done_and_others_as_far_as_they_fit() -> None:
+    effort = Effort(0.05)
+    assert effort.allows(9.0)
+    with effort.one() as allowed:
+        assert allowed
+        _work(0.02)
+    assert effort.allows(0.01)
+    assert not effort.allows(0.04)
+    with effort.one():
+        _work(0.04)
+    assert not effort.allows()
+    with effort.one() as allowed:
+        assert not allowed

@@ -142,6 +142,21 @@ def test_a_reader_that_has_seen_enough_is_no_error(
     assert (status, ran.stderr) == (b"0", b"")
 
 
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_where_streams_are_closed_the_work_is_done(
+    environment: dict[str, str], photos: Path, closed: str
+) -> None:
+    here = f"--index {photos}.index {closed}"
+    for command in (f"index {photos}", "list", "search id:mug-01-front.jpg", "status"):
+        script = f"{' '.join(VISAVIS)} {command} {here}"
+        done = subprocess.run(
+            ["sh", "-c", script], env=environment, capture_output=True, check=False
+        )
+        assert (done.returncode, b"Traceback" in done.stderr) == (0, False), done.stderr
+    with ImageIndex.open(f"{photos}.index") as index:
+        assert len(index) == 8
+
+
 def test_a_closed_pipe_while_indexing_is_no_error(
     environment: dict[str, str], photos: Path
 ) -> None:

@@ -117,3 +117,30 @@ def test_whoever_may_only_read_is_told_so_when_writing(
     monkeypatch.setattr("os.access", lambda path, mode: mode != os.W_OK)
     with ImageIndex.open(held) as reader, pytest.raises(StoreError, match="may only be read"):
         reader.remove("a.png")
+
+
+def test_on_a_full_disk_it_is_searched_and_writing_says_so(held: Path, tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root mounts a small disk")
+    small = tmp_path / "small"
+    small.mkdir()
+    fill = f"mount -t tmpfs -o size=3m none {small} && cp -r {held} {small}/held"
+    if subprocess.run(
+        ["unshare", "-m", "sh", "-c", fill], capture_output=True, check=False
+    ).returncode:
+        pytest.skip("nothing may be mounted here")
+    fill += f"; cat /dev/zero >{small}/fill 2>&-; "
+    index = small / "held"
+    for _ in range(2):  # the first leaves files behind that are too short
+        assert (
+            ask(index, "unshare", "-m", "sh", "-c", fill + 'exec "$@"', "sh") == "a.png b.png 2 2"
+        )
+    write = f"{sys.executable} -m visavis remove a.png --index {index}"
+    done = subprocess.run(
+        ["unshare", "-m", "sh", "-c", f"{fill} {write}; {write}"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 3
+    assert done.stderr.count("no space left for the index") == 2

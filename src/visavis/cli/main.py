@@ -115,6 +115,7 @@ def _options(
 def main() -> None:
     """The `visavis` command."""
     gc.set_threshold(_COLLECTED)
+    _open_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # A name that the terminal cannot show must stop nothing.
@@ -124,12 +125,26 @@ def main() -> None:
     sys.exit(code)
 
 
+def _open_streams() -> None:
+    """Let what was closed before we began (`>&-`, as services do) lead to nowhere.
+
+    Otherwise the next file that is opened would take its place, such as the index's.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8"))
+
+
 def run(arguments: list[str]) -> int:
     """Run one command line; returns its exit code."""
     try:
         code = _invoke(arguments or ["--help"])
-        if sys.stdout is not None:  # None: it was closed before we began
-            sys.stdout.flush()
+        sys.stdout.flush()
     except (Exception, KeyboardInterrupt) as error:
         return _ended_by(error)
     return code if isinstance(code, int) else 0

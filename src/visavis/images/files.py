@@ -23,7 +23,7 @@ RAW_SUFFIXES = (
 IMAGE_SUFFIXES = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".pjpeg", ".pjp", ".png", ".apng", ".webp"),
     *(".gif", ".bmp", ".dib", ".tif", ".tiff", ".avif", ".avifs", ".heic", ".heif", ".hif"),
-    ".jxl",
+    *(".mpo", ".jps", ".insp", ".jxl"),
     *RAW_SUFFIXES,
 )
 """Endings of files that are offered without looking inside; the content decides later."""

@@ -20,10 +20,11 @@ _UNFINISHED = re.compile(
 _NOT_READ = frozenset(
     # Pictures and drawings that visavis does not decode, and what may hold or show some.
     (
-        *("jp2", "j2k", "jpf", "jpx", "jxr", "wdp", "psd", "psb", "xcf", "kra", "svg"),
+        *("jp2", "j2k", "jpf", "jpx", "jxr", "wdp", "jls", "psd", "psb", "xcf", "kra", "svg"),
         *("svgz", "ico", "icns", "eps", "ai", "pdf", "tga", "pcx", "ppm", "pgm", "pbm", "pnm"),
-        *("exr", "hdr", "dds", "crw", "dcr", "kdc", "mrw", "x3f", "raw"),
-        *("mp4", "mov", "m4v", "avi", "mkv", "webm", "mpg", "3gp"),
+        *("exr", "hdr", "dds", "qoi", "sgi", "xbm", "xpm", "emf", "wmf", "fits", "dcm", "heics"),
+        *("crw", "dcr", "kdc", "mrw", "x3f", "raw"),
+        *("mp4", "mov", "m4v", "avi", "mkv", "webm", "mpg", "3gp", "mts", "wmv"),
     )
 )
 

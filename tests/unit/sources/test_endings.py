@@ -10,7 +10,7 @@ from visavis.sources.folder import FolderSource
 from visavis.types import Entry
 
 ODD = ["a.jpg?w=200", "b.jpg_large", "c.jpeg~", "d.jpg (1)", "e.png.1", "f.webp;v=2", "g.JPG@2x"]
-KNOWN = ["h.apng", "i.dib", "j.pjpeg", "k.jif", "l.pjp", "plain"]
+KNOWN = ["h.apng", "i.dib", "j.pjpeg", "k.jif", "l.pjp", "m.MPO", "n.insp", "plain"]
 
 
 def names(source: FolderSource) -> set[str]:

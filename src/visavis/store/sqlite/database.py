@@ -19,7 +19,7 @@ from visavis.errors import (
     UsageError,
 )
 from visavis.filters import Reading, distance, folded, moment
-from visavis.store.sqlite.opening import OpenedDatabase, open_file
+from visavis.store.sqlite.opening import OpenedDatabase, has_space, open_file
 from visavis.store.stopping import go_on, unstoppable
 from visavis.types import FieldValue
 
@@ -291,7 +291,8 @@ def _damaged(path: Path, detail: str) -> IndexDamagedError:
 
 def _translate(path: Path, error: sqlite3.DatabaseError) -> Exception:
     text = str(error)
-    if "full" in text:
+    unwritten = "readonly" in text or "I/O" in text
+    if "full" in text or (unwritten and not has_space(path)):
         return StorageFullError(
             f"{path.parent}: no space left for the index; what was committed before is safe - free "
             "some space and run the same command again"

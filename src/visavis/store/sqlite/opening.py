@@ -1,7 +1,7 @@
 """How an index's file is opened: to be written, or, where that may not be, to be read.
 
 SQLite's write-ahead log wants two files beside the database that every reader may write. Where an
-index is another user's, or lies on a read-only disk, there are three ways around that:
+index is another user's, or lies on a read-only or a full disk, there are three ways around that:
 
 - A writer is at work, or died at it: both files are there, and SQLite reads them as they are.
 - The log is there without its index (a disk that was pulled out): a private copy of both is read.
@@ -16,6 +16,9 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
+
+_LOG_INDEX = 1 << 15  # bytes; on a full disk a shorter one is left, which is of no use
+_LITTLE = 1 << 20  # bytes left on a disk: the files beside may need more
 
 _Seen = tuple[tuple[int, int] | None, ...]
 
@@ -42,15 +45,38 @@ class OpenedDatabase:
 
 def open_file(path: Path) -> OpenedDatabase:
     """A connection to a database that lies there, or to a new one. Raises sqlite3.DatabaseError."""
-    if not path.exists() or (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
+    may_write = os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+    if not path.exists() or (may_write and _has_room(path)):
         return OpenedDatabase(_connected(str(path), uri=False), path)
     seen = _look(path)
     log, log_index = seen[1:]
-    if log is not None and log_index is not None:
+    if log is not None and log_index is not None and log_index[1] >= _LOG_INDEX:
         return OpenedDatabase(_connected(_uri(path, "mode=ro")), path)
     if log is not None and log[1]:
         return _copied(path, seen)
     return OpenedDatabase(_connected(_uri(path, "immutable=1")), path, seen)
+
+
+def has_space(path: Path) -> bool:
+    """Whether more than next to nothing can be written beside a file."""
+    try:
+        return shutil.disk_usage(path.parent).free >= _LITTLE
+    except OSError:
+        return True
+
+
+def _has_room(path: Path) -> bool:
+    """Whether the files beside the database can be made; asked where little space is left."""
+    if has_space(path):
+        return True
+    trial = _connected(str(path), uri=False)
+    try:
+        trial.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.OperationalError as error:
+        return "I/O" not in str(error)
+    finally:
+        trial.close()
+    return True
 
 
 def _copied(path: Path, seen: _Seen) -> OpenedDatabase:

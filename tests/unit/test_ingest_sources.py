@@ -12,6 +12,7 @@ from taking_in import BLUE, GREEN, RED, Draw, Run, catalogue, counts, png, recor
 from visavis.errors import SourceError
 from visavis.sources.catalogue import CatalogueSource
 from visavis.sources.folder import FolderSource
+from visavis.sources.part import FolderPart
 from visavis.sources.paths import PathList
 from visavis.store.sqlite.store import SqliteStore
 from visavis.types import Failure
@@ -43,7 +44,10 @@ def test_an_empty_root_is_refused_and_nothing_is_removed(
 
 def test_an_empty_folder_that_never_had_records_is_fine(run: Run, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    assert counts(run(FolderSource(tmp_path / "empty"))) == (0, 0, 0, 0, 0)
+    report = run(FolderSource(tmp_path / "empty"))
+    assert counts(report) == (0, 0, 0, 0, 0)
+    assert report.notes == [f"{tmp_path / 'empty'}: there is no picture in it"]
+    assert run(FolderPart(tmp_path / "empty", [])).notes == []
 
 
 def test_a_folder_that_cannot_be_listed_keeps_its_records(store: SqliteStore, run: Run) -> None:

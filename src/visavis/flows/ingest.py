@@ -26,6 +26,7 @@ from visavis.flows.workers.base import Hire, Job, Outcome, Row
 from visavis.flows.workers.threads import Threads
 from visavis.images.decode import MAX_PIXELS
 from visavis.sources.base import Noting, Source
+from visavis.sources.part import FolderPart
 from visavis.store.base import Change, KnownRecord, SourceRun, StoredVector, VectorStore
 from visavis.store.capabilities import has_evidence
 from visavis.store.fields import as_text, described, kept
@@ -125,6 +126,7 @@ class _Run:
         self._pending = _Pending()
         self._committed = time.monotonic()
         self._met = 0
+        self._offered = 0
         self._repeated: list[str] = []
         self.report = IndexReport(notes=placed.notes)
 
@@ -142,6 +144,9 @@ class _Run:
         self.report.notes += repeated(self._source.uri, self._repeated)
         if isinstance(self._source, Noting):
             self.report.notes += self._source.notes()
+        if not self._offered and not isinstance(self._source, FolderPart):
+            where = self._source.uri if self._source.prunes else "what was given"
+            self.report.notes.append(f"{where}: there is no picture in it")
         if self._source.prunes:
             counts, many = (self._had, self._met), self._options.remove_many
             prune(self._sweep, self._source, *counts, self.report, remove_many=many)
@@ -161,6 +166,7 @@ class _Run:
         """The entries that have to be read, in the order of the source."""
         offered = iter(self._source.entries())
         while block := list(islice(offered, _LOOK_UP)):
+            self._offered += len(block)
             self._met += shown_to_be_there(self._source, block)
             sound = [_sound(item) for item in block]
             entries = [self._named(entry) for entry in sound if isinstance(entry, Entry)]

@@ -214,6 +214,11 @@ def _check_is_picture(path: Path) -> None:
         raise SourceError(f"{path}: it cannot be read ({error.strerror})") from error
     if not known and path.suffix.lower() in _SPREADSHEETS:
         raise SourceError(f"{path}: spreadsheets are not read; save the sheet as CSV (UTF-8)")
+    if not known and path.suffix.lower() == ".json":
+        raise SourceError(
+            f"{path}: catalogues in JSON have an object a line and end in .jsonl; of a list make "
+            f"one so: jq -c '.[]' {path.name} > {path.stem}.jsonl"
+        )
     if not known:
         raise SourceError(
             f"{path}: it is neither a folder, a picture nor a catalogue "

@@ -1,9 +1,10 @@
 """A list of paths and URLs: given one by one, or read from a pipe."""
 
+import codecs
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
-from io import BufferedReader
+from io import BufferedReader, TextIOWrapper
 from pathlib import Path, PurePath
 from typing import TextIO
 
@@ -14,6 +15,7 @@ from visavis.sources.objects.reading import read_object
 from visavis.sources.web.fetch import Fetcher, is_url
 from visavis.types import Entry, Failure
 
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _BLOCK = 65_536  # bytes of a stream that are asked for at once
 
 
@@ -23,9 +25,12 @@ def piped_names(stream: TextIO) -> Iterator[str]:
     `find -print0` and `visavis search --print0` write NULs; line breaks are a part of names then.
     """
     binary = getattr(stream, "buffer", None)
+    if isinstance(binary, BufferedReader) and binary.peek(2)[:2] in _UTF_16:
+        stream = TextIOWrapper(binary, "utf-16")  # as PowerShell writes lists
+        binary = None
     if not isinstance(binary, BufferedReader) or b"\0" not in binary.peek(_BLOCK):
-        for line in stream:
-            yield from line.split("\0")
+        for number, line in enumerate(stream):
+            yield from (line if number else line.removeprefix("\ufeff")).split("\0")
         return
     rest = b""
     while block := binary.read1(_BLOCK):

@@ -78,16 +78,14 @@ class _CsvTable:
         if stated is not None:
             delimiter = stated[1]
         self._delimiter = delimiter or _delimiter(beginning)
-        self.columns = tuple(next(self._raw(), (0, []))[1])
+        self.columns = tuple(next(self._raw(), (0, [], ""))[1])
         self.notes: list[str] = []
         _check_columns(self.columns, path)
 
     def rows(self, text_columns: Collection[str]) -> Iterator[Row]:
         readers = self._readers(text_columns)
-        for number, cells in islice(self._raw(), 1, None):
-            if not cells:
-                continue  # a blank line
-            problem = self._problem(cells)
+        for number, cells, trouble in islice(self._raw(), 1, None):
+            problem = trouble or self._problem(cells)
             if problem is not None:
                 yield Row(number, {}, problem, self._texts(cells))
                 continue
@@ -122,8 +120,8 @@ class _CsvTable:
     def _readers(self, text_columns: Collection[str]) -> list[Reader]:
         """How each column's cells are read; what is to be said of them is noted."""
         seen = {at: Column() for at, name in enumerate(self.columns) if name not in text_columns}
-        for _, cells in islice(self._raw(), 1, None) if seen else ():
-            if len(cells) == len(self.columns):
+        for _, cells, trouble in islice(self._raw(), 1, None) if seen else ():
+            if len(cells) == len(self.columns) and not trouble:
                 for at, column in seen.items():
                     if cells[at]:
                         column.add(cells[at])
@@ -136,18 +134,27 @@ class _CsvTable:
                 self.notes.append(f"{self._path.name}: the column {self.columns[at]!r} {remark}")
         return readers
 
-    def _raw(self) -> Iterator[tuple[int, list[str]]]:
-        """Numbered rows of stripped cells, the header among them as row 1."""
+    def _raw(self) -> Iterator[tuple[int, list[str], str]]:
+        """Numbered rows of stripped cells and what is wrong with their quotes, the header first.
+
+        Blank lines are left out.
+        """
         with _readable(self._path), self._path.open(encoding=self._encoding, newline="") as file:
             lines: list[str] = []  # of the row in hand
             rest = islice(file, self._skipped, None)
-            reader = csv.reader(_kept(rest, lines), delimiter=self._delimiter)
+            reader = csv.reader(
+                _kept(rest, lines), delimiter=self._delimiter, skipinitialspace=True
+            )
             start = 1 + self._skipped
             try:
                 for number, cells in enumerate(reader, start=1):
                     if len(lines) > 1:
                         list(csv.reader(lines, delimiter=self._delimiter, strict=True))
-                    yield number, [cell.strip() for cell in cells]
+                    trouble = ""
+                    if len(lines) == 1 and _DOUBTFUL.search(lines[0]):
+                        cells, trouble = _unquoted(lines[0], cells, self._delimiter)
+                    if cells:
+                        yield number, [cell.strip() for cell in cells], trouble
                     start += len(lines)
                     lines.clear()
             except csv.Error as error:
@@ -157,6 +164,32 @@ class _CsvTable:
                     f"{self._path}: the row in lines {start} to {start + len(lines) - 1} cannot be "
                     f"read as CSV ({error}); look for a missing quote"
                 ) from error
+
+
+_DOUBTFUL = re.compile(r'[^,;|\t"\s] *" *[^,;|\t"\s]|\\"')
+"""A quote amid text: a cell may end there that should not."""
+_GAP = re.compile(r'"[ \t]+(?=[,;|\t]|$)')
+
+
+def _unquoted(line: str, cells: list[str], delimiter: str) -> tuple[list[str], str]:
+    """The cells of a line with quotes, as `csv` gives them, and what is wrong with it, if anything.
+
+    Some programs write a quote within quotes as \\" in place of "".
+    """
+    tidy = _GAP.sub('"', line.rstrip("\r\n"))  # blanks between a quote and the mark do no harm
+    for escape in (None, "\\"):
+        try:
+            [found] = csv.reader(
+                [tidy],
+                delimiter=delimiter,
+                skipinitialspace=True,
+                escapechar=escape,
+                strict=True,
+            )
+        except csv.Error:
+            continue
+        return (found if escape else cells), ""
+    return cells, 'a quote stands within quotes; write two there: "a 5"" pipe"'
 
 
 def _kept(file: Iterable[str], lines: list[str]) -> Iterator[str]:
@@ -297,8 +330,16 @@ class _readable:
             raise SourceError(f"{self._path}: it is not a valid Parquet file ({error})") from error
 
 
+def _is_office(head: bytes) -> bool:
+    """Whether a file of these first bytes is of an office, such as an Excel file."""
+    return head.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0"))
+
+
 def _where_not_utf8(path: Path) -> str:
     with path.open("rb") as file:
+        if _is_office(file.read(8)):
+            return "it is a spreadsheet, whatever its name says; save the sheet as CSV (UTF-8)"
+        file.seek(0)
         for number, line in enumerate(file, start=1):
             try:
                 line.decode()

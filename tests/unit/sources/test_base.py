@@ -163,3 +163,16 @@ def test_a_name_with_a_nul_is_reported() -> None:
     [failure] = PathList(["x/a\0x/b.jpg"]).entries()
     assert isinstance(failure, Failure)
     assert "no file name" in failure.reason
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig", "utf-8"])
+def test_a_list_is_read_as_windows_writes_it(encoding: str) -> None:
+    data = io.BytesIO("grün.jpg\r\nb.jpg\r\n".encode(encoding))
+    stream = io.TextIOWrapper(io.BufferedReader(data), "utf-8")
+    assert [name.strip("\r\n") for name in piped_names(stream)] == ["grün.jpg", "b.jpg"]
+
+
+def test_a_list_in_json_is_refused_with_the_way_out(tmp_path: Path) -> None:
+    (tmp_path / "shop.json").write_text("[]")
+    with pytest.raises(SourceError, match=r"jq -c '\.\[\]' shop\.json > shop\.jsonl"):
+        open_source(tmp_path / "shop.json")

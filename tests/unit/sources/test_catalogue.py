@@ -519,3 +519,39 @@ def test_a_missing_or_broken_catalogue_is_refused(shop: Path) -> None:
         CatalogueSource(shop / "bad.parquet")
     with pytest.raises(SourceError, match="cannot be read"):
         CatalogueSource(shop / "none.parquet")
+
+
+@pytest.mark.parametrize(
+    ("cell", "kept"),
+    [
+        ('"say ""hi, you"" now"', 'say "hi, you" now'),
+        (r'"say \"hi, you\" now"', 'say "hi, you" now'),
+        (r'"C:\lamps\"', "C:\\lamps\\"),
+        ('5" pipe', '5" pipe'),
+        (' "a, b" ', "a, b"),
+    ],
+)
+def test_quotes_within_cells_are_read_as_programs_write_them(
+    shop: Path, cell: str, kept: str
+) -> None:
+    source = catalogue(shop, f"path,title\nimg/a.jpg,{cell}\nimg/b.jpg,plain\n")
+    assert fields(source) == [{"title": kept}, {"title": "plain"}]
+
+
+def test_a_quote_that_ends_a_cell_amid_text_is_a_failure(shop: Path) -> None:
+    source = catalogue(shop, 'path,title\nimg/a.jpg,"a "big" lamp"\nimg/b.jpg,"a ""big"" one"\n')
+    assert fields(source) == [{"title": 'a "big" one'}]
+    [failure] = failures(source)
+    assert failure.reason.startswith("a quote stands within quotes; write two")
+    assert "img/a.jpg" in failure.about
+
+
+def test_blank_lines_and_blanks_before_quotes_do_no_harm(shop: Path) -> None:
+    source = catalogue(shop, '\n\n"path" , "title"\n\n"img/a.jpg" , "a, b"\n')
+    assert fields(source) == [{"title": "a, b"}]
+
+
+def test_a_spreadsheet_by_another_name_is_refused_as_one(shop: Path) -> None:
+    (shop / "shop.csv").write_bytes(b"PK\x03\x04\x14\0\x06\0\x08\0\0\0!\0\xb5\x82")
+    with pytest.raises(SourceError, match=r"it is a spreadsheet, whatever its name says; save"):
+        CatalogueSource(shop / "shop.csv")

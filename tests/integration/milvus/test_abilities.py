@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from asking import ask
 from brute import Brute, clustered, some_record
-from stores import DIM, InSqlite, where
+from stores import DIM, InSqlite, numbered, where
 
 from visavis import ImageIndex
 from visavis.drawn.gallery import write_gallery
@@ -18,6 +18,7 @@ from visavis.store.base import ModelFacts, VectorStore
 from visavis.store.capabilities import WithEvidence, faceted, has_evidence
 from visavis.store.milvus import browse as browsing
 from visavis.store.milvus.address import Address
+from visavis.store.milvus.connection import pymilvus
 from visavis.store.milvus.store import MilvusStore
 from visavis.store.nearest.sizes import Sizes
 from visavis.types import FieldValue, ImageRecord
@@ -172,3 +173,27 @@ def test_a_match_is_what_it_is_to_the_picture(place: str, tmp_path: Path) -> Non
             ).matches
             == ()
         )
+
+
+def test_what_was_written_is_sealed_at_once_or_in_the_end(place: str) -> None:
+    """What Milvus 2.3 has not sealed can be missing after a crash, with no word."""
+    store = MilvusStore.create(Address.parse(f"{place}?checks=0"), MODEL)
+    source = store.source("catalogue", "/all.csv").number
+    store.upsert(source, numbered(30), clustered(30, DIM))
+    store.settle()
+    assert _sealed(store) == 30
+    store.upsert(source, numbered(20, 30), clustered(20, DIM))
+    store.settle()  # within a minute
+    assert _sealed(store) == 30
+    store.close()
+    assert _sealed(store) == 50
+
+
+def _sealed(store: MilvusStore) -> int:
+    """How many rows Milvus has sealed."""
+    address = Address.parse(store.facts.place)
+    client = pymilvus().MilvusClient(uri=address.uri)
+    name = client.describe_collection(address.collection)["collection_name"]
+    found = client.list_persistent_segments(name)
+    client.close()
+    return sum(part.num_rows for part in found if part.state == pymilvus().SegmentState.Flushed)

@@ -1,6 +1,8 @@
 """A collection of a Milvus server: its rows written, read and ranked."""
 
+import contextlib
 import json
+import math
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -57,7 +59,10 @@ class Client:
         return Client(self.address, name, self._connection)
 
     def close(self) -> None:
-        """Let the connection go."""
+        """Seal what was written by this connection, and let it go."""
+        with contextlib.suppress(StoreError):  # a server that is gone seals nothing
+            for name in sorted(self._connection.unsealed):
+                self.at(name).seal()
         self._connection.close()
 
     # -- the collection ----------------------------------------------------------------------------
@@ -118,21 +123,38 @@ class Client:
         """Add to the collection's properties."""
         self._connection.call("alter_collection_properties", self.name, properties=properties)
 
-    def settle(self) -> None:
-        """Have what was written sealed, so that Milvus builds its index over it."""
-        self._connection.call("flush", self.name)
+    def seal(self, pause: float | None = None) -> None:
+        """Have Milvus seal the rows: it then builds its index over them, and no crash takes them.
+
+        Args:
+            pause: Seconds from the last time on within which it is not done again, as Milvus is
+                slow with many parts of a few rows; nor is it where nothing was written since. None:
+                it is done in any case.
+        """
+        held, now = self._connection, time.monotonic()
+        due = pause is None or now - held.sealed.get(self.name, -math.inf) >= pause
+        if due and (pause is None or self.name in held.unsealed):
+            held.unsealed.discard(self.name)  # what is written meanwhile is left to the next time
+            try:
+                held.call("flush", self.name)
+            except StoreError:
+                held.unsealed.add(self.name)
+                raise
+            held.sealed[self.name] = now
 
     # -- rows --------------------------------------------------------------------------------------
 
     def upsert(self, rows: Sequence[Row]) -> None:
         """Add or replace rows of different ids; when it returns, Milvus has them for good."""
         for part in _parts(rows):
+            self._connection.unsealed.add(self.name)
             self._connection.call("upsert", self.name, data=part)
             _WRITES[self._place] += 1
 
     def delete(self, expression: str) -> None:
         """Remove the rows that pass."""
         assert expression  # nothing would be everything
+        self._connection.unsealed.add(self.name)
         self._connection.call("delete", self.name, filter=expression)
         place = self._place
         _WRITES[place] += 1

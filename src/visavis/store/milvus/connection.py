@@ -18,6 +18,7 @@ from visavis.store.milvus.address import TOKEN, Address
 
 _ABSENT = ("collection not found", "can't find collection", "code=100,")
 _STARTING = ("not loaded", "code=101", "no available", "not ready")
+_LATE = ("DEADLINE_EXCEEDED", "Deadline", "wait for flush timeout")
 _WAIT = "Milvus is still starting, or has more to do than it can; try again soon"
 _CONNECTING = 5.0
 """Seconds."""
@@ -28,6 +29,10 @@ class Connection:
 
     def __init__(self, address: Address) -> None:
         self.address = address
+        self.unsealed: set[str] = set()
+        """Collections that were written to since they were sealed."""
+        self.sealed: dict[str, float] = {}
+        """When others were, by time.monotonic()."""
         self._guard = threading.Lock()
         self._connected: Any = None
         self._closed = False
@@ -92,7 +97,7 @@ def _explained(error: Exception, address: Address) -> Exception:
         return IndexMissingError(
             f"no index at {address}; make one with: visavis index FOLDER --index {address}"
         )
-    if "DEADLINE_EXCEEDED" in text or "Deadline" in text:
+    if any(sign in text for sign in _LATE):
         return StoreUnreachableError(_late(address, address.deadline))
     if "UNAVAILABLE" in text or "Fail connecting" in text or "code=2," in text:
         return StoreUnreachableError(f"{address}: the connection to Milvus broke; is it running?")

@@ -85,6 +85,11 @@ class MilvusEvidence:
             if gone:
                 self._client.delete(named("id", [_CONTENT + digest for digest in sorted(gone)]))
 
+    def seal(self, pause: float | None = None) -> None:
+        """See `Client.seal`."""
+        if self._exists():
+            self._client.seal(pause)
+
     def _write(self, rows: Iterable[Row]) -> None:
         self.make()
         self._client.upsert(list(rows))

@@ -131,7 +131,7 @@ class MilvusRebuild:
                 f"{self._model.name!r} so far, as somebody else is writing; the index was left as "
                 "it is: run this again"
             )
-        self._new.settle()
+        self._new.seal()
         facts = replace(self._kept.now(fresh=True), model=self._model, filling=False)
         self._new.note(facts.to_properties())
         self._new.be_named(self._alias.name, instead=True)

@@ -43,7 +43,7 @@ from visavis.store.milvus.where import Expression, compile_filter, named
 from visavis.types import Filter, ImageRecord, Kind, Vectors
 
 _ASKED = 1_000  # ids a call
-_WORTH = 40  # writes, of 256 rows as a rule
+_PAUSE = 60.0  # seconds from one seal to the next
 
 
 class MilvusStore:
@@ -56,7 +56,6 @@ class MilvusStore:
         self._kept = KeptFacts(self._named)
         self._sweeps: weakref.WeakSet[MilvusSweep] = weakref.WeakSet()
         self._writing = threading.RLock()
-        self._settled: dict[str, int] = {}  # how often a collection had been written to then
         self.browse = MilvusBrowse(self._kept, self._compiled)
         """What can be asked without a query."""
         self.evidence = MilvusEvidence(self._named)
@@ -95,7 +94,7 @@ class MilvusStore:
         return self._kept.now().model
 
     def close(self) -> None:
-        """Let the connection go."""
+        """Seal what is left to seal, and let the connection go."""
         self._named.close()
 
     def rebuild(self, model: ModelFacts) -> MilvusRebuild:
@@ -311,16 +310,16 @@ class MilvusStore:
     # -- life --------------------------------------------------------------------------------------
 
     def settle(self, thorough: bool = False) -> None:
-        """Have Milvus seal what was written, after which its index finds it quickly.
+        """Have Milvus seal what was written; what it loses unsealed in a crash, it does not say.
 
-        Not after each small run: parts of a few rows are what it is slow with.
+        Within a minute of the last time it is left to the next, or to closing.
         """
         client = self._kept.client(fresh=thorough)
-        if thorough or client.writes - self._settled.get(client.name, 0) >= _WORTH:
-            client.settle()
-            self._settled[client.name] = client.writes
-        if thorough and "evidence" in self._can:
-            self.evidence.tidy(lambda hashes: set(hashes) - _contents(client, hashes))
+        client.seal(None if thorough else _PAUSE)
+        if "evidence" in self._can:
+            if thorough:
+                self.evidence.tidy(lambda hashes: set(hashes) - _contents(client, hashes))
+            self.evidence.seal(None if thorough else _PAUSE)
 
     def info(self) -> StoreInfo:
         """The state of the store; Milvus does not tell its bytes."""

@@ -24,7 +24,8 @@ from visavis.errors import (
     UsageError,
 )
 from visavis.images import raw
-from visavis.images.frames import show
+from visavis.images.effort import bytes_for_each_pixel
+from visavis.images.frames import show, sizes
 from visavis.images.jxl import jxl_size
 from visavis.images.mending import without_end
 from visavis.images.metadata import about, about_boxes
@@ -41,6 +42,8 @@ _MOST_SCANS = 200  # a progressive JPEG has ten; each scan goes over the whole p
 
 _SKIMMED = 10
 """So many times more pixels a JPEG may have that is decoded smaller: they take time, not memory."""
+
+_LOOKED_AT = 4  # times less than what is shown does a frame take that is only looked at
 
 _OPTIONAL: dict[Format, tuple[str, str]] = {"HEIF": ("HEIC", "heic"), "JXL": ("JPEG XL", "jxl")}
 """Formats whose readers are extras: what people call them, and the extra's name."""
@@ -109,32 +112,21 @@ class Cost(NamedTuple):
     memory: int
     """Bytes at the peak, with what the reader itself holds."""
     work: int
-    """Pixels once more, of which those of a JPEG count a quarter: it is decoded smaller."""
-
-
-# Peak bytes for each pixel, measured with `min_side` at 40 megapixels: what the readers hold of
-# their own (three canvases with WebP), Pillow's four bytes, and a margin.
-_MEMORY: dict[Format, int] = {
-    "PNG": 5,
-    "GIF": 6,
-    "BMP": 6,
-    "TIFF": 6,
-    "HEIF": 8,
-    "AVIF": 10,
-    "WEBP": 16,
-    "JXL": 16,
-    "JPEG": 4,  # all coefficients of a progressive one; others, decoded smaller, take far less
-}
+    """Pixels once more, of which those of a JPEG count a quarter: it is decoded smaller. Further
+    frames and pages, which may be looked at, count a quarter as well."""
 
 
 def cost(data: bytes, uri: str, *, max_pixels: int = MAX_PIXELS) -> Cost:
     """What `decode` would have to pay for a picture; raises what it would raise at its header."""
     with _opened(data, uri, max_pixels) as (image, name, _, _):
-        width, height = image.size
+        frames = sizes(image)
         tile = getattr(image, "tag_v2", {})  # a TIFF's tiles may be larger than what they show
-        pixels = max(width * height, int(tile.get(322, 0)) * int(tile.get(323, 0)))
+        pixels = max(frames[0], int(tile.get(322, 0)) * int(tile.get(323, 0)))
         _check_size((pixels, 1), uri, max_pixels)
-        return Cost(pixels, pixels * _MEMORY[name], pixels // 4 if name == "JPEG" else pixels)
+        memory = bytes_for_each_pixel(image, name)
+        pixels = max(pixels, *(size for size in frames if size <= max_pixels))
+        work = pixels // 4 if name == "JPEG" else pixels + sum(frames[1:]) // _LOOKED_AT
+        return Cost(pixels, pixels * memory, work)
 
 
 class _OpenedImage(NamedTuple):

@@ -1,9 +1,28 @@
-"""What it takes to decode a file that is wanted smaller, told before its pixels are read."""
+"""What it takes to decode a file, told before its pixels are read."""
 
 import contextlib
 from typing import BinaryIO
 
-from visavis.images.sniff import HEAD_BYTES, sniff
+from PIL import Image
+
+from visavis.images.sniff import HEAD_BYTES, Format, sniff
+
+# Peak bytes for each pixel, measured with `min_side` at 40 megapixels: what the readers hold of
+# their own (three canvases with WebP), Pillow's four bytes, and a margin.
+_MEMORY: dict[Format, int] = {
+    "PNG": 5,
+    "GIF": 6,
+    "BMP": 6,
+    "TIFF": 6,
+    "HEIF": 8,
+    "AVIF": 10,
+    "WEBP": 16,
+    "JXL": 16,
+    "JPEG": 4,  # all coefficients of a progressive one; others, decoded smaller, take far less
+}
+
+# Of pictures that are made RGB before they are made smaller: see pixels.py.
+_DEEP, _CLEAR, _PAIRED, _MOVING = 20, 14, 8, 19
 
 # Shares of what a pixel of a PNG takes, measured with `min_side` 224 at 12 megapixels: 25 ns of a
 # core, of which a JPEG takes an eighth as it is decoded smaller, and all passes of one that comes
@@ -13,6 +32,21 @@ _JPEG, _PROGRESSIVE = 8, 2
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _ALONE = frozenset((0x01, *range(0xD0, 0xD8)))  # markers without a length
 _MOST_PARTS = 500  # of a header: profiles come in pieces of 64 kB
+
+
+def bytes_for_each_pixel(image: Image.Image, name: Format) -> int:
+    """The bytes of memory that decoding takes at its peak, for each pixel of an opened picture."""
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        most = _DEEP
+    elif image.mode in ("LA", "RGBA", "La", "RGBa"):
+        most = _PAIRED
+    elif "transparency" in image.info or image.mode == "PA":
+        most = _CLEAR
+    else:
+        most = 0
+    if name == "GIF" and getattr(image, "is_animated", False):
+        most = _MOVING
+    return max(most, _MEMORY[name])
 
 
 def work(file: BinaryIO, pixels: int) -> int:

@@ -108,12 +108,13 @@ class Pool:
         self, job: Job, work: Callable[[], T], receive: Receive | None, *, paid: bool
     ) -> T:
         future = self._submitted(job, work)
-        if paid:
-            _pay_at_the_end(future, job)
         waited: asyncio.Future[T] = asyncio.wrap_future(future)
         waited.add_done_callback(_heard)
         try:
-            async with asyncio.timeout(self._seconds):
+            await asyncio.wait({waited}, timeout=min(_QUICK, self._seconds))
+            if waited.done():  # as nearly all are: what follows is for the others
+                return waited.result()
+            async with asyncio.timeout(max(0.0, self._seconds - _QUICK)):
                 if receive is not None:
                     await _first_of(waited, receive)
                 return await waited
@@ -123,6 +124,8 @@ class Pool:
             raise job.late() from None
         finally:
             future.cancel()  # what waits in the queue leaves it
+            if paid:
+                _pay(future, job)
 
     def _submitted(self, job: Job, work: Callable[[], T]) -> "Future[T]":
         with self._guard:
@@ -160,10 +163,13 @@ def _heard(work: "asyncio.Future[Any]") -> None:
         work.exception()
 
 
-def _pay_at_the_end(work: "Future[Any]", job: Job) -> None:
-    """Let the client pay once the work is over, also where it does not wait for that."""
+def _pay(work: "Future[Any]", job: Job) -> None:
+    """Let the client pay for some work, once it is over where nobody waits for that any more."""
     charge = CHARGE.get(None)
     if charge is None:  # it is for no request
+        return
+    if work.done():
+        charge(job.spent)
         return
     loop = asyncio.get_running_loop()
 
@@ -176,9 +182,6 @@ def _pay_at_the_end(work: "Future[Any]", job: Job) -> None:
 
 async def _first_of(work: "asyncio.Future[Any]", receive: Receive) -> None:
     """Returns when some work is done. Raises ClientDisconnect when its client leaves before."""
-    await asyncio.wait({work}, timeout=_QUICK)
-    if work.done():
-        return
     leaving = asyncio.ensure_future(_left(receive))
     try:
         await asyncio.wait({work, leaving}, return_when=asyncio.FIRST_COMPLETED)

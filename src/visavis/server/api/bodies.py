@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
+from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 from python_multipart.exceptions import FormParserError
 from starlette.datastructures import FormData, UploadFile
@@ -29,13 +30,33 @@ M = TypeVar("M", bound=BaseModel)
 
 async def check_parameters(request: Request) -> None:
     """Raise BadRequestError for a parameter in the URL that is there twice: which one counts?"""
-    times = Counter(name for name, _ in request.query_params.multi_items())
+    given = request.query_params
+    if len(given) == len(given.multi_items()):
+        return
+    times = Counter(name for name, _ in given.multi_items())
     for name, count in times.items():
         if count > 1 and name not in REPEATABLE:
             raise BadRequestError(
                 f"the parameter {name[:100]!r} is in the URL {count} times, and only "
                 f"{' and '.join(sorted(REPEATABLE))} may be; send it once"
             )
+
+
+async def read_parameters(request: Request, model: type[M]) -> M:
+    """The parameters in the URL, as FastAPI reads them into a shape that is all of them.
+
+    Raises BadRequestError as `check_parameters` does, RequestValidationError.
+    """
+    await check_parameters(request)
+    given = request.query_params
+    values = {name: given.getlist(name) if name in REPEATABLE else given[name] for name in given}
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        found = error.errors(include_url=False)
+        raise RequestValidationError(
+            [one | {"loc": ("query", *one["loc"])} for one in found]
+        ) from error
 
 
 def refuse_parameters(request: Request) -> None:

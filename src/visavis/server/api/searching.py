@@ -20,7 +20,7 @@ from visavis.flows.relation.reading import reading_at_most
 from visavis.image_index import ImageIndex
 from visavis.images.metadata import GPS
 from visavis.matching.colour.names import said, shades_of
-from visavis.server.api.bodies import read_search
+from visavis.server.api.bodies import read_parameters, read_search
 from visavis.server.api.rendering import answer, record_id, search_shape, visible
 from visavis.server.api.schemas import PictureIn, SearchIn, SimilarParams, TermIn
 from visavis.server.edge.admission import too_large
@@ -151,6 +151,15 @@ async def similar_images(
     request: Request, id: str, asked: Annotated[SimilarParams, QueryParams()]
 ) -> Response:
     """The records most like a record, itself left out."""
+    return await _similar(request, asked)
+
+
+async def similar_at_once(request: Request) -> Response:
+    """The same, called without FastAPI."""
+    return await _similar(request, await read_parameters(request, SimilarParams))
+
+
+async def _similar(request: Request, asked: SimilarParams) -> Response:
     state = state_of(request)
     _check_depth(asked, state)
     wanted = record_id(request)

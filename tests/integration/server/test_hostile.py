@@ -369,3 +369,10 @@ def test_a_public_server_ranks_no_deeper_than_it_can_for_anyone(clients: Clients
         assert [answer.status_code for answer in answers] == [status, status]
         assert owner.post("/v1/search", json=deep | {"offset": offset}).status_code == 200
     assert "narrow the question with where" in answers[0].json()["error"]["message"]
+
+
+def test_a_request_with_two_hosts_is_refused(clients: Clients) -> None:
+    hosts = [("Host", "localhost"), ("Host", "elsewhere.example")]
+    answer = clients(public=True).get("/healthz", headers=hosts)
+    assert answer.status_code == 400
+    assert "several Host headers" in answer.json()["error"]["message"]

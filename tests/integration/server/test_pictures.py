@@ -36,6 +36,15 @@ def test_a_file_is_served_whole_with_its_own_type(client: TestClient, drawn: Pat
     assert "sandbox" in answer.headers["content-security-policy"]
 
 
+@pytest.mark.parametrize(
+    "asked", ["bytes=5-2", "bytes=a-b", "bytes=", "bytes=-", "lines=1-2", "bytes=0-" + "9" * 5_000]
+)
+def test_a_range_that_is_none_is_as_if_it_were_not_there(client: TestClient, asked: str) -> None:
+    answer = client.get(FILE, headers={"Range": asked})
+    assert answer.status_code == 200
+    assert answer.content == client.get(FILE).content
+
+
 def test_a_part_of_a_file_can_be_asked_for(client: TestClient, drawn: Path) -> None:
     answer = client.get(FILE, headers={"Range": "bytes=10-19"})
     assert answer.status_code == 206

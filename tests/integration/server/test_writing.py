@@ -54,6 +54,19 @@ def test_the_same_upload_twice_is_one_record_and_one_file(
     assert writer.get(f"/v1/images/{second['ids'][0]}/file").content == picture()
 
 
+def test_a_number_that_no_index_can_hold_stays_text_as_in_catalogues(writer: TestClient) -> None:
+    endless = "9" * 400
+    _add(writer, picture(), id="large", fields=f'{{"weight": {endless}, "height": {2**63 - 1}}}')
+    assert writer.get("/v1/images/large").json()["fields"] == {
+        "weight": endless,
+        "height": 2**63 - 1,
+    }
+    assert "Infinity" not in writer.get("/v1/fields").text  # which is no JSON
+    for name in ("weight", "height"):
+        answer = writer.get("/v1/images/large/similar", params={"group_by": name})
+        assert answer.status_code == 200
+
+
 def test_an_id_that_is_there_is_replaced_with_its_fields(
     writer: TestClient, fresh_index: Path
 ) -> None:

@@ -6,6 +6,7 @@ says where its picture is.
 
 import hashlib
 import os
+import re
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -13,6 +14,7 @@ from typing import Annotated, BinaryIO, NamedTuple, TypeVar
 from urllib.parse import quote
 
 from fastapi import Query
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
@@ -50,6 +52,7 @@ TYPES = tuple(_TYPES.values())
 """What a record's file may be served as."""
 
 _YEAR = 31_536_000  # seconds
+_PART = re.compile(r"\s*(\d{0,18})-(\d{0,18})\s*", re.ASCII)  # of a Range
 _LINK = 900  # seconds that a signed link is valid
 
 
@@ -211,9 +214,22 @@ class _Sent(FileResponse):
         self._file = file
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send it."""
+        """Send it, or the part of it that is asked for in a way that can be understood."""
+        asked = Headers(scope=scope).get("range")
+        if asked is not None and not _is_range(asked):  # RFC 9110, 14.2: it may be ignored
+            heads = [(name, value) for name, value in scope["headers"] if name != b"range"]
+            scope = {**scope, "headers": heads}
         with self._file:
             await super().__call__(scope, receive, send)
+
+
+def _is_range(asked: str) -> bool:
+    unit, _, parts = asked.partition("=")
+    found = [_PART.fullmatch(part) for part in parts.split(",")]
+    return unit.strip().lower() == "bytes" and all(
+        part and (part[1] or part[2]) and not (part[1] and part[2] and int(part[1]) > int(part[2]))
+        for part in found
+    )
 
 
 def _file(index: ImageIndex, wanted: str, state: State) -> _File | str | ImageRecord:

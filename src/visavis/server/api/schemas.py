@@ -2,9 +2,18 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, RootModel, model_validator
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BaseModel,
+    ConfigDict,
+    Field,
+    RootModel,
+    model_validator,
+)
 
 from visavis.flows.tagging import MOST_TAGS
+from visavis.sources.cells import LARGEST
 from visavis.types import FALSE_MATCH, By, Relation
 
 MOST = 500
@@ -67,9 +76,18 @@ Anywhere = Annotated[
         "parts of it; matches say where, as `box` and `query_box`."
     ),
 ]
+
+
+def _as_in_catalogues(value: int) -> int | str:
+    """Whole numbers that no index can hold stay text, wherever they come from."""
+    return value if -LARGEST <= value < LARGEST else str(value)
+
+
+_Whole = Annotated[int, AfterValidator(_as_in_catalogues)]
+
 FieldValues = dict[
     Annotated[str, Field(min_length=1, max_length=200)],
-    bool | int | Number | Annotated[str, Field(max_length=100_000)],
+    bool | _Whole | Number | Annotated[str, Field(max_length=100_000)],
 ]
 
 

@@ -72,6 +72,8 @@ class Guard:
 
     def _check(self, scope: Scope, headers: Headers) -> None:
         path: str = scope["visavis.path"]
+        if len(headers.getlist("host")) > 1:  # a proxy may go by another one than we do
+            raise BadRequestError("the request has several Host headers; send one")
         self._check_host(headers)
         if scope["method"] not in _SAFE:
             self._check_site(headers)

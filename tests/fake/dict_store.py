@@ -184,7 +184,9 @@ class DictStore:
     def held(self, hashes: Sequence[str]) -> dict[str, StoredVector]:
         with self._held() as data:
             return {
-                row.record.sha256: StoredVector(row.vector, row.record.width, row.record.height)
+                row.record.sha256: StoredVector(
+                    row.vector, row.record.width, row.record.height, as_text(row.record.fields)
+                )
                 for row in data.rows.values()
                 if row.record.sha256 in set(hashes)
             }

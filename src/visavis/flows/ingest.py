@@ -10,7 +10,7 @@ loses at most what is between two commits.
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 import numpy as np
@@ -29,7 +29,7 @@ from visavis.sources.base import Noting, Source
 from visavis.sources.part import FolderPart
 from visavis.store.base import Change, KnownRecord, SourceRun, StoredVector, VectorStore
 from visavis.store.capabilities import has_evidence
-from visavis.store.fields import as_text, described, kept
+from visavis.store.fields import as_text, described, kept, of_content
 from visavis.types import Entry, Failure, Fields, IndexReport
 
 Progress = Callable[[IndexReport], None]
@@ -289,6 +289,8 @@ class _Run:
             return False
         self._reused += 1
         record = record_of(loaded, vector.width, vector.height)
+        if known := of_content(vector.fields, **self._ours):
+            record = replace(record, fields=described({**known, **record.fields}, {}))
         self._pending.rows.append(Row(record, vector.vector))
         return True
 

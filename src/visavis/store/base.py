@@ -36,6 +36,8 @@ class StoredVector(NamedTuple):
     vector: Vectors
     width: int
     height: int
+    fields: str | None = None
+    """Of a record that shows it, as `visavis.store.fields.as_text` gives them."""
 
 
 class SourceRun(NamedTuple):

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from visavis.filters import normal
 from visavis.images.metadata import METADATA
@@ -54,6 +54,18 @@ def described(fields: Fields, about: Fields) -> dict[str, FieldValue]:
 
 def kept(fields: str | None, *, tags: bool, concepts: bool = False) -> dict[str, FieldValue]:
     """What sources do not say, among fields that `as_text` wrote: of pictures, and what is ours."""
+    return _named(fields, (*METADATA, *_ours(tags=tags, concepts=concepts)))
+
+
+def of_content(fields: str | None, *, tags: bool, concepts: bool) -> dict[str, FieldValue]:
+    """What we ourselves have written about a picture, which holds for all records that show it."""
+    return _named(fields, _ours(tags=tags, concepts=concepts))
+
+
+def _ours(*, tags: bool, concepts: bool) -> list[str]:
+    return [TAGS] * tags + [CONCEPTS] * concepts
+
+
+def _named(fields: str | None, names: Iterable[str]) -> dict[str, FieldValue]:
     found = json.loads(fields) if fields else {}
-    names = (*METADATA, *[TAGS] * tags, *[CONCEPTS] * concepts)
     return {name: found[name] for name in names if name in found}

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from shop_classifier import write_shop_classifier
 from taking_in import generation
 from word_files import shop_vectors, write_text
@@ -191,9 +192,11 @@ def test_a_changed_picture_loses_its_tags_and_gets_new_ones(
 ) -> None:
     by_words.tagging.write(3)
     images = shop / "images"
-    shutil.copy(images / "lamp-01-front.jpg", images / "mug-01-front.jpg")
+    Image.open(images / "lamp-01-front.jpg").save(images / "mug-01-front.jpg", quality=80)
+    shutil.copy(images / "lamp-01-close.jpg", images / "mug-01-close.jpg")
     by_words.add(shop / "catalogue.csv")
     assert tags_of(by_words)["mug-01-front"] == "None"
+    assert "lamp" in tags_of(by_words)["mug-01-close"]  # the picture is known by its tags
     assert by_words.tagging.write(3).tagged == 1
     assert "lamp" in tags_of(by_words)["mug-01-front"]
 
@@ -291,3 +294,24 @@ def test_words_classes_pictures_and_records_go_together(
     assert noted.notes == ("unknown and ignored: 'xyzzy'",)
     assert noted.to_dict()["notes"] == list(noted.notes)
     assert "notes" not in found.to_dict()
+
+
+def test_tags_and_concepts_go_where_a_picture_goes(tmp_path: Path, kinds: Path, shop: Path) -> None:
+    with ImageIndex.create(tmp_path / "moved.index", kinds, jobs=2) as index:
+        index.add(shop / "images")
+        index.tagging.write(3)
+        index.concept("mugs").mark([record.id for record in index if "mug" in record.id][:2])
+        index.concepts.write()
+        before = {Path(record.id).name: dict(record.fields) for record in index}
+        assert any("mug" in str(fields["tags"]) for fields in before.values())
+        below = shop / "images" / "below"
+        below.mkdir()
+        for picture in (shop / "images").glob("*.jpg"):
+            picture.rename(below / picture.name)
+        shutil.copy(below / "mug-01-front.jpg", shop / "images" / "copy.jpg")
+        report = index.add(shop / "images")
+        assert (report.added, report.moved) == (1, len(before))
+        after = {Path(record.id).name: dict(record.fields) for record in index}
+        assert after.pop("copy.jpg")["tags"] == before["mug-01-front.jpg"]["tags"]
+        assert after == {name: {**fields, "folder": "below"} for name, fields in before.items()}
+        assert index.tagging.write(3).tagged == 0

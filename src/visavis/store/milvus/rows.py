@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 
 from visavis.errors import UsageError
-from visavis.store.fields import as_kept
+from visavis.store.base import StoredVector
+from visavis.store.fields import as_kept, as_text
 from visavis.store.milvus.client import Row
 from visavis.store.milvus.layout import Layout
 from visavis.types import Fields, ImageRecord, Vectors
 
+HELD = ("sha256", "vector", "width", "height", "fields")
 RECORD = ("id", "uri", "size", "modified", "sha256", "width", "height", "fields")
 """The columns of a record."""
 
@@ -58,6 +60,12 @@ def record_of(row: Row) -> ImageRecord:
         int(row["height"]),
         fields_of(row["fields"]),
     )
+
+
+def held_of(row: Row) -> StoredVector:
+    """What a row with HELD keeps of its content."""
+    vector, fields = vectors_of([row])[0], as_text(fields_of(row["fields"]))
+    return StoredVector(vector, int(row["width"]), int(row["height"]), fields)
 
 
 def fields_of(kept: dict[str, Any] | None) -> dict[str, Any]:

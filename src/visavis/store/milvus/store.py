@@ -36,7 +36,16 @@ from visavis.store.milvus.client import Client, Row
 from visavis.store.milvus.evidence import MilvusEvidence
 from visavis.store.milvus.facts import Facts, KeptFacts
 from visavis.store.milvus.rebuild import MilvusRebuild
-from visavis.store.milvus.rows import RECORD, WHOLE, record_of, row_of, unit_vectors, vectors_of
+from visavis.store.milvus.rows import (
+    HELD,
+    RECORD,
+    WHOLE,
+    held_of,
+    record_of,
+    row_of,
+    unit_vectors,
+    vectors_of,
+)
 from visavis.store.milvus.schema import collection_of, make_collection
 from visavis.store.milvus.sweep import MilvusSweep
 from visavis.store.milvus.where import Expression, compile_filter, named
@@ -246,12 +255,8 @@ class MilvusStore:
         found: dict[str, StoredVector] = {}
         for start in range(0, len(hashes), _ASKED):
             part = hashes[start : start + _ASKED]
-            rows = self._client.query(
-                named("sha256", part), ["sha256", "vector", "width", "height"]
-            )
-            for row, vector in zip(rows, vectors_of(rows), strict=True):
-                size = int(row["width"]), int(row["height"])
-                found.setdefault(row["sha256"], StoredVector(vector, *size))
+            for row in self._client.query(named("sha256", part), HELD):
+                found.setdefault(row["sha256"], held_of(row))
         return found
 
     def get(self, id: str) -> ImageRecord:

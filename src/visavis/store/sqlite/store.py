@@ -237,13 +237,13 @@ class SqliteStore:
         with self._db.translated():
             for digest in hashes:
                 row = self._db.connection.execute(
-                    "SELECT r.number, v.vector, r.width, r.height FROM records r JOIN vectors v"
-                    " ON v.number = r.number"
+                    "SELECT r.number, v.vector, r.width, r.height, r.fields"
+                    " FROM records r JOIN vectors v ON v.number = r.number"
                     " WHERE substr(r.sha256, 1, 8) = ? AND r.sha256 = ? LIMIT 1",
                     (bytes.fromhex(digest)[:8], bytes.fromhex(digest)),
                 ).fetchone()
                 if row is not None:
-                    found[digest] = StoredVector(rows.vectors([row], 0)[1][0], row[2], row[3])
+                    found[digest] = StoredVector(rows.vectors([row], 0)[1][0], *row[2:])
         return found
 
     def get(self, id: str) -> ImageRecord:

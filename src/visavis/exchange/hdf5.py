@@ -75,7 +75,7 @@ def writing(path: Path, layout: Layout) -> Iterator[Put]:
     vector = 0 if layout.dtype is None else layout.model.dim * np.dtype(layout.dtype).itemsize
     _check_room(path, _SPARE + layout.count * vector)  # HDF5 itself may die on a full disk
     with _Disk(path, "w+") as disk:
-        with _filled(disk, layout) as put:
+        with _filled(disk, layout.without_gaps()) as put:
             yield put
         disk.check()
 

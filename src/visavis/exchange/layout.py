@@ -41,6 +41,8 @@ _TAKEN = {ID, VECTOR, IMAGE_IDS, FEATURES, LABELS, NOTE, *FACTS, X, Y, NEIGHBORS
 _TAKEN |= {SIGNATURE, THUMBNAIL, LISTED, FIELDS}
 _USUAL = ("label", "labels", "class", "category")
 _LARGEST = 2**63
+_EXACT = 2**53
+"""Up to here, floats have all whole numbers."""
 DIGEST = 64
 """Letters of a SHA-256; an imported record whose file nobody read has fewer."""
 
@@ -67,7 +69,9 @@ class Column:
     gaps: bool = False
     """Whether some record has no value."""
     longest: int = 1
-    """Letters of the longest text."""
+    """Letters of the longest value as text."""
+    large: bool = False
+    """Whether some whole number is too large for a float, which would round it."""
 
     def of(self, records: Iterable[ImageRecord]) -> list[FieldValue | None]:
         """The values of some records. Raises StoreError for one that came since the survey."""
@@ -115,6 +119,14 @@ class Layout:
             facts |= {"origin": list(self.origin), "made": self.made}
         return json.dumps(facts, ensure_ascii=False)
 
+    def without_gaps(self) -> "Layout":
+        """The same for a format in which a number that is missing makes a column one of floats."""
+        columns = [
+            replace(column, kind="mixed") if column.gaps and column.large else column
+            for column in self.columns
+        ]
+        return replace(self, columns=tuple(columns))
+
     def vectors(self, rows: Rows) -> NDArray[Any]:
         """The vectors as the file has them."""
         return rows.vectors.astype(self.dtype)
@@ -155,11 +167,12 @@ class _Seen:
         self.kinds: set[type] = set()
         self.count = 0
         self.longest = 1
+        self.large = False
 
     def add(self, value: FieldValue) -> None:
         self.count += 1
-        if isinstance(value, str):
-            self.longest = max(self.longest, len(value))
+        self.longest = max(self.longest, len(str(value)))
+        self.large |= isinstance(value, int) and abs(value) > _EXACT
         kind: type = type(value)
         self.kinds.add(float if kind is int and not -_LARGEST <= value < _LARGEST else kind)  # type: ignore[operator]
 
@@ -215,7 +228,9 @@ def layout_of(
     for name, seen in found.items():
         free = _free(name, names)
         names.add(free)
-        columns.append(Column(free, seen.kind(), name, seen.count < count, seen.longest))
+        kind, gaps = seen.kind(), seen.count < count
+        large = seen.large and kind == "whole"
+        columns.append(Column(free, kind, name, gaps, seen.longest, large))
     return Layout(count, tuple(columns), model, dtype)
 
 

@@ -33,6 +33,7 @@ def too_long(layout: Layout) -> list[str]:
 @contextmanager
 def writing(path: Path, layout: Layout) -> Iterator[Put]:
     """Write .npz; the columns gather in temporary files beside it, as a zip has one open entry."""
+    layout = layout.without_gaps()
     columns = [column for column in layout.columns if column.longest <= LONGEST]
     with ExitStack() as stack:
         files = {

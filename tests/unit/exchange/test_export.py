@@ -18,6 +18,7 @@ import h5py
 import numpy as np
 import pyarrow.parquet
 import pytest
+from brute import some_record
 
 from visavis.disk import new_file
 from visavis.errors import FilterError, StorageFullError, StoreError, UsageError
@@ -27,6 +28,7 @@ from visavis.exchange.layout import survey
 from visavis.image_index import ImageIndex
 from visavis.store.base import ModelFacts
 from visavis.store.open import create_store
+from visavis.types import Fields
 
 HALF = 2**-11  # what float16 may be off by, of numbers up to 1
 
@@ -332,3 +334,20 @@ def test_records_that_came_since_the_map_are_told(
 def test_without_a_map_there_are_no_columns_of_one(kept: ImageIndex, tmp_path: Path) -> None:
     kept.export(tmp_path / "out.parquet", where="stock<5")
     assert "neighbors" not in pyarrow.parquet.read_schema(tmp_path / "out.parquet").names
+
+
+@pytest.mark.parametrize("suffix", ["npz", "h5", "parquet"])
+def test_numbers_are_neither_cut_nor_rounded(
+    index: ImageIndex, tmp_path: Path, suffix: str
+) -> None:
+    tweet = 2**60 + 1  # which no float has
+    values: list[Fields] = [{"mixed": "a", "tweet": tweet}, {"mixed": 1_234_567, "tweet": -tweet}]
+    values.append({"mixed": 0.5})
+    records = [replace(some_record(f"{at}"), fields=one) for at, one in enumerate(values)]
+    source = index.store.source("list", "list")
+    vectors = np.eye(len(records), index.info().dim, dtype=np.float32)
+    index.store.upsert(source.number, records, vectors)
+    index.export(tmp_path / f"out.{suffix}")
+    import_vectors(tmp_path / f"out.{suffix}", tmp_path / "back")
+    with ImageIndex.open(tmp_path / "back") as back:
+        assert [back.get(f"{at}").fields for at in range(len(values))] == values

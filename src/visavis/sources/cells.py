@@ -43,9 +43,14 @@ _STYLES: Mapping[Style, re.Pattern[str]] = {
     "point": re.compile(r"([0-9]+|[0-9]{1,3}(?:,[0-9]{2,3})*,[0-9]{3})(?:\.([0-9]+))?"),
     "comma": re.compile(r"([0-9]+|[0-9]{1,3}(?:\.[0-9]{3})+)(?:,([0-9]+))?"),
 }
-_UNITS = re.compile(
+_BEFORE = re.compile(
     "AUD|BRL|CAD|CHF|CNY|CZK|DKK|EUR|[Ee]uros?|GBP|HKD|HUF|INR|JPY|KRW|MXN|NOK|NZD|PLN|SEK|SGD|"
-    "TRY|USD|Fr\\.|kr\\.?|zł|Kč|Ft|lei|лв|Rs\\.?|%|‰|[mcdk]?m[²³23]?|in|inch|inches|ft|yd|mi|"
+    "TRY|USD|Fr\\.|kr\\.?|zł|Kč|Ft|lei|лв|Rs\\.?|%|‰"
+)
+"""Units that may stand before a number; g7 and L2 are names, and no grams and litres."""
+_UNITS = re.compile(
+    rf"{_BEFORE.pattern}|"
+    "[mcdk]?m[²³23]?|in|inch|inches|ft|yd|mi|"
     "[\"″'′]|[mcd]?l|L|[mk]?g|lbs?|oz|m?s|sec|min|h|[kKMGT]B|px|MP|k?W|V|mAh|[kMG]?Hz|°[CF]?"
 )
 """Those that are known, besides all that have a currency's sign."""
@@ -216,7 +221,7 @@ def _quantity(cell: str) -> _Quantity | None:
     if (
         (before and after)
         or (outer and inner)
-        or not (not unit or _UNITS.fullmatch(unit) or _is_money(unit))
+        or not (not unit or (_BEFORE if before else _UNITS).fullmatch(unit) or _is_money(unit))
     ):
         return None
     if not unit and digits.count(".") == 3:  # 192.168.100.100

@@ -254,6 +254,12 @@ def test_what_is_no_colour_is_refused(files: Path) -> None:
         parse_terms(["colour:wall.jpg"])
 
 
+@pytest.mark.parametrize("text", ["'gone.jpg'", '"gone.jpg"', "“gone.jpg”,", "gone.jpg\n"])
+def test_a_file_that_is_gone_is_no_words_whatever_stands_around_its_name(text: str) -> None:
+    with pytest.raises(ImageUnreadableError, match="there is no such file"):
+        parse_term(text)
+
+
 @pytest.mark.parametrize("text", ["a dog", "text:a.jpg", "concept:mugs", "colour:red", "-", "12"])
 def test_where_a_picture_is_wanted_words_are_refused(text: str) -> None:
     with pytest.raises(UsageError, match="is no picture that exists; give a file, a URL or id:ID"):

@@ -36,6 +36,8 @@ NOTHING = "nothing to search for; give a picture, id:ID, concept:NAME, or words"
 _WEIGHTED = re.compile(r"(?P<weight>\d+(?:\.\d*)?|\.\d+):(?P<rest>.+)", re.DOTALL)
 _STANDARD_INPUT = re.compile(r"(?:(?P<weight>\d+(?:\.\d*)?|\.\d+):)?-")
 _LEFT_OUT = re.compile(r"(?:(?<=\s)|\A)-(?=[^\W\d_])(\S+)")
+_AROUND = " \t\r\n'\"`’”“‘«»,;"
+"""What may stand around a file's name that was pasted: quotes that no shell has taken away."""
 _SHOWN = 200  # characters of what is no picture
 _SIGNS = re.compile(r"(?:(?<=\s)|\A)([+-])\s+(?=(?:(?:\d+(?:\.\d*)?|\.\d+):)?[^\W\d_])")
 """A sign by itself between words: not the hyphen of *size 9 - 11*."""
@@ -120,7 +122,8 @@ def _one_word(text: str, weight: float, *, words: bool = True) -> Term:
         return ImageTerm(Path(text).expanduser() if text[0] == "~" else Path(text), weight=weight)
     if _OTHER_URL.match(text):
         raise ImageUnreadableError(text, "visavis reads http(s), s3, gs and file URLs alone")
-    if text.lower().rstrip().endswith(_ENDINGS) or _in_a_folder(text):
+    bare = text.strip(_AROUND)
+    if bare.lower().endswith(_ENDINGS) or _in_a_folder(bare):
         hint = f"; if these are words, write text:{text}"
         if _SEVERAL.search(text):
             hint = "; several terms are an argument each: ./a.jpg - ./b.jpg"

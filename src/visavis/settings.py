@@ -67,6 +67,8 @@ def load_settings(
         if environ.get(variable):
             values[field.name] = _converted(field.name, environ[variable], f"${variable}")
     values |= {name: value for name, value in flags.items() if value is not None}
+    if values.get("index") == "":
+        raise UsageError("the name of the index is empty; is a variable not set, as in --index $X?")
     # A shell does not do this in quotes, in files, and behind the = of `--index=~/pictures.index`.
     for name in values.keys() & _PATHS:
         values[name] = os.path.expanduser(values[name])  # noqa: PTH111 - may be an address
@@ -79,7 +81,7 @@ def _from_file(file: Path) -> dict[str, Any]:
     import tomllib  # most people have no such file
 
     try:
-        found = tomllib.loads(file.read_text(encoding="utf-8"))
+        found = tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"{file}: cannot be read ({error})") from error
     return {name: _converted(name, value, str(file)) for name, value in found.items()}

@@ -84,3 +84,18 @@ def test_a_file_that_cannot_be_read_is_refused(
     (project / "visavis.toml").write_bytes(text)
     with pytest.raises(UsageError, match=r"visavis\.toml: cannot be read"):
         load_settings({}, environ, project)
+
+
+def test_an_empty_name_of_the_index_is_refused(
+    homes: tuple[Path, Path, dict[str, str]],
+) -> None:
+    _, project, environ = homes
+    with pytest.raises(UsageError, match="the name of the index is empty; is a variable not set"):
+        load_settings({"index": ""}, environ, project)
+    assert load_settings({}, environ | {"VISAVIS_INDEX": ""}, project).index == "visavis.index"
+
+
+def test_a_file_of_windows_is_read(homes: tuple[Path, Path, dict[str, str]]) -> None:
+    _, project, environ = homes
+    (project / "visavis.toml").write_text('index = "größe"\r\n', encoding="utf-8-sig")
+    assert load_settings({}, environ, project).index == "größe"

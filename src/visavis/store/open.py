@@ -55,6 +55,8 @@ def create_store(place: Place, model: ModelFacts, wait: float) -> None:
     from visavis.store.sqlite.store import SqliteStore
 
     folder = _folder(place)
+    if folder.is_file():
+        raise UsageError(f"{folder}: an index is a folder, and this is a file; name another place")
     folder.mkdir(parents=True, exist_ok=True)
     with writer_lock(folder, wait):
         SqliteStore.create(folder, model).close()

@@ -68,3 +68,9 @@ def test_a_folder_that_looks_like_another_kind_is_a_folder(
 def test_two_urls_of_one_collection_are_the_same_place(other: str, same: bool) -> None:
     assert same_place("milvus://host/shop", other) == same
     assert same_place(other, "milvus://host/shop") == same
+
+
+def test_a_file_is_no_place_for_an_index(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"")
+    with pytest.raises(UsageError, match="an index is a folder, and this is a file"):
+        create_store(tmp_path / "a.jpg", MODEL, wait=1)

@@ -27,7 +27,7 @@ from visavis.images import raw
 from visavis.images.effort import bytes_for_each_pixel
 from visavis.images.frames import show, sizes
 from visavis.images.jxl import jxl_size
-from visavis.images.mending import without_end
+from visavis.images.mending import without_end, without_zeros
 from visavis.images.metadata import about, about_boxes
 from visavis.images.pixels import orientation, shrink, to_array, to_rgb, upright
 from visavis.images.profiles import to_srgb
@@ -259,12 +259,16 @@ def _jpeg(opened: _OpenedImage, min_side: int | None) -> tuple[Image.Image, str]
         image.load()
         return image
 
+    there = without_zeros(opened.data)
     try:
+        if there is not None:
+            raise OSError("the file is truncated: zeros are all that follows")
         return loaded(opened.image), ""
     except OSError as error:
         if "truncated" not in str(error):
             raise
-        image = without_end(opened.data, lambda data: loaded(_opener("JPEG")(BytesIO(data))))
+        data = opened.data if there is None else there
+        image = without_end(data, lambda part: loaded(_opener("JPEG")(BytesIO(part))))
         if image is None:
             raise
         return image, "the file lacks its end; what there is was taken"

@@ -6,10 +6,22 @@ import numpy as np
 from PIL import Image
 
 END = b"\xff\xd9"
+_ZEROS = 512
 _CUT_AGAIN = 0.02  # of the file: how much less is read to see how far the picture reaches
 _ENOUGH = 0.75  # of the rows have to be there
 _SCANS = 5  # of a progressive file have to have begun: then shapes and colours are there
 _START_OF_SCAN, _PROGRESSIVE = b"\xff\xda", b"\xff\xc2"
+
+
+def without_zeros(data: bytes) -> bytes | None:
+    """What came before the zeros that a file ends in; None for a file that has its end.
+
+    So it is with a download or a card that broke off after the file had got its size.
+    """
+    if not data.endswith(bytes(_ZEROS)):
+        return None
+    rest = data.rstrip(b"\0")
+    return None if rest.endswith(END) else rest
 
 
 def without_end(data: bytes, load: Callable[[bytes], Image.Image]) -> Image.Image | None:

@@ -12,6 +12,7 @@ _WHITE, _BLACK = (255, 255, 255, 255), (0, 0, 0, 255)
 _SAMPLE = 1 << 18  # pixels
 _NEARLY_WHITE = 224
 _SEEN = 0.02  # of what is visible has to stand out from white
+_PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0  # TIFF 6.0: what the values of a grey mean
 _BITS_IN_USE = (8, 10, 12, 14, 16)
 _SIXTEEN_BIT = frozenset(("I;16", "I;16L", "I;16B", "I;16N"))
 _REDUCIBLE = frozenset(("RGB", "RGBA", "L", "LA", "CMYK", "YCbCr"))
@@ -73,6 +74,8 @@ def _deep_grey(image: Image.Image) -> Image.Image:
         low, high = 0.0, 255.0
     # Halved first: the span of two huge float32 values would overflow.
     share = (values / 2 - low / 2) / (high / 2 - low / 2 or 1.0)
+    if getattr(image, "tag_v2", {}).get(_PHOTOMETRIC) == _WHITE_IS_ZERO:
+        share = 1 - share  # which Pillow does for eight bits alone
     return Image.fromarray(np.rint(share * 255).clip(0, 255).astype(np.uint8))
 
 

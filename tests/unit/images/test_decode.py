@@ -220,6 +220,18 @@ def test_sixteen_bit_grey_is_scaled_and_not_clipped() -> None:
         assert pixels[0, :, 1].tolist() == wanted
 
 
+@pytest.mark.parametrize("most", [65535, 4095])
+def test_sixteen_bit_grey_in_which_zero_is_white_is_no_negative(most: int) -> None:
+    grey = np.array([[0, most // 2, most]], np.uint16).repeat(8, 0)
+    data = saved(grey, "TIFF")
+    tag = struct.pack("<HHIH", 262, 3, 1, 1)  # black is zero: TIFF 6.0, PhotometricInterpretation
+    assert data.count(tag) == 1
+    turned = data.replace(tag, struct.pack("<HHIH", 262, 3, 1, 0))
+    for written, expected in ((data, [0, 127, 255]), (turned, [255, 128, 0])):
+        found = decode(written, "a.tif").pixels
+        assert np.abs(found[0, :, 0].astype(int) - expected).max() <= 1
+
+
 def test_sixteen_bit_colour_keeps_its_high_bytes() -> None:
     rows = b"\0" + np.array([65535, 32896, 257], ">u2").tobytes()
     assert decode(png(1, 1, 16, 2, rows), "x").pixels.tolist() == [[[255, 128, 1]]]

@@ -340,3 +340,19 @@ def test_tiffs_that_are_pictures_are_no_raw_files() -> None:
     assert not raw.is_raw(saved(scene(), "TIFF", compression="jpeg"))
     for junk in (b"II*\0" + bytes(60), b"II*\0" + b"\xff" * 60, b"MM\0*\0\0\0\x08\xff\xff"):
         assert not raw.is_raw(junk)
+
+
+def test_a_jpeg_that_ends_in_nothing_but_zeros_lacks_its_end() -> None:
+    whole = saved(scene(), "JPEG", quality=90)
+    padded = whole + bytes(5_000)
+    assert decode(padded, "a.jpg").note == ""
+    for share, taken in ((0.95, True), (0.3, False)):
+        there = int(len(whole) * share)
+        data = whole[:there] + bytes(1_000)
+        if taken:
+            found = decode(data, "a.jpg")
+            assert "lacks its end" in found.note
+            assert found.pixels.shape == decode(whole, "a.jpg").pixels.shape
+        else:
+            with pytest.raises(ImageUnreadableError, match="truncated"):
+                decode(data, "a.jpg")

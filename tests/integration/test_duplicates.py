@@ -512,10 +512,14 @@ def test_have_fetches_a_url_once_and_reads_standard_input(
     try:
         at = f"http://127.0.0.1:{server.server_port}"
         told = cli("have", f"{at}/small.png", f"{at}/text.png", *index, "--allow-private")
+        had, asked[:] = list(asked), []
+        sheet = tmp_path / "sheet.html"
+        cli("search", f"{at}/small.png", *index, "--allow-private", "-k", 1, "--sheet", sheet)
     finally:
         server.shutdown()
         server.server_close()
-    assert asked == ["/small.png", "/text.png"]
+    assert had == ["/small.png", "/text.png"]
+    assert sheet.read_text().count("<img") == 2  # what was asked with, and what was found
     assert told.code == 2
     assert told.out.split("\t")[:2] == [f"{at}/small.png", "near_duplicate"]
     assert told.err.startswith(f"error: {at}/text.png: it is not a picture")

@@ -64,7 +64,11 @@ def explain(
             from visavis.pages.overlay import write_overlay
             from visavis.pages.pictures import read_picture, read_term
 
-            pictures = read_term(asked, target.get), read_picture(found.record.uri)
+            record = found.record
+            pictures = (
+                read_term(asked, target.get, allow_private=allow_private),
+                read_picture(record.uri, allow_private=allow_private),
+            )
             write_overlay(Path(sheet), found, *pictures)
             terminal.tell(f"wrote {sheet}")
     return 0

@@ -195,7 +195,7 @@ def search(
         for note in result.notes:
             terminal.tell(f"note: {note}")
         if sheet is not None:
-            _write_sheet(Path(sheet), target, parsed, result)
+            _write_sheet(Path(sheet), target, parsed, result, allow_private)
         if target.repairing:
             terminal.tell("the search cache was lost or damaged; making it again …")
     return NOTHING_FOUND if exit_code and not result.matches else 0
@@ -345,9 +345,13 @@ def _previewer() -> "Callable[[ImageRecord], None] | None":
 
 
 def _write_sheet(
-    path: "Path", index: "ImageIndex", terms: "tuple[Term, ...]", result: "SearchResult"
+    path: "Path",
+    index: "ImageIndex",
+    terms: "tuple[Term, ...]",
+    result: "SearchResult",
+    allow_private: bool,
 ) -> None:
     from visavis.pages.sheet import search_sheet, write_sheet
 
-    write_sheet(path, search_sheet(terms, result, index.get))
+    write_sheet(path, search_sheet(terms, result, index.get, allow_private=allow_private))
     terminal.tell(f"wrote {path}")

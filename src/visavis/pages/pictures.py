@@ -14,9 +14,9 @@ from visavis.types import RGB, ColourTerm, ImageRecord, ImageTerm, RecordTerm, T
 _SWATCH = 200  # pixels a side
 
 
-def read_picture(uri: str) -> RGB | None:
+def read_picture(uri: str, *, allow_private: bool = False) -> RGB | None:
     """The picture of a file or a URL (for which it is downloaded); None when it is gone."""
-    fetcher = Fetcher()
+    fetcher = Fetcher(allow_private=allow_private)
     try:
         return decode(read_anywhere(uri, fetcher), uri, min_side=400).pixels
     except (ImageError, ObjectStorageError):
@@ -25,7 +25,9 @@ def read_picture(uri: str) -> RGB | None:
         fetcher.close()
 
 
-def read_term(term: Term, get: Callable[[str], ImageRecord]) -> RGB | None:
+def read_term(
+    term: Term, get: Callable[[str], ImageRecord], *, allow_private: bool = False
+) -> RGB | None:
     """The picture that a term asks with, by path, URL or id; None where it asks in words.
 
     Of a colour by its name: an even picture of it.
@@ -34,14 +36,14 @@ def read_term(term: Term, get: Callable[[str], ImageRecord]) -> RGB | None:
         case ColourTerm(colour=str(name)):
             return np.full((_SWATCH, _SWATCH, 3), shades_of(name)[0], np.uint8)
         case ColourTerm(colour=ImageTerm() | RecordTerm() as shown):
-            return read_term(shown, get)
+            return read_term(shown, get, allow_private=allow_private)
         case RecordTerm():
-            return read_picture(get(term.id).uri)
+            return read_picture(get(term.id).uri, allow_private=allow_private)
         case ImageTerm(image=bytes(data)):
             return decode(data, "the query picture").pixels
         case ImageTerm(image=np.ndarray() as pixels):
             return pixels
         case ImageTerm():
-            return read_picture(str(term.image))
+            return read_picture(str(term.image), allow_private=allow_private)
         case _:
             return None

@@ -5,6 +5,7 @@ rows of an evaluation are all drawn alike, by sheet.html or by `sheet_png`.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from visavis.disk import check_place, write_named
@@ -44,11 +45,16 @@ def check_sheet_path(path: Path) -> None:
 
 
 def search_sheet(
-    terms: Sequence[Term], result: SearchResult, get: Callable[[str], ImageRecord]
+    terms: Sequence[Term],
+    result: SearchResult,
+    get: Callable[[str], ImageRecord],
+    *,
+    allow_private: bool = False,
 ) -> Sheet:
     """The sheet of one search, for which pictures are read; `get` returns a record by its id."""
-    query = [term_card(term, read_term(term, get)) for term in terms]
-    matches = [match_card(match, read_picture(match.record.uri)) for match in result.matches]
+    query = [term_card(term, read_term(term, get, allow_private=allow_private)) for term in terms]
+    read = partial(read_picture, allow_private=allow_private)
+    matches = [match_card(match, read(match.record.uri)) for match in result.matches]
     row = Row(query, matches, result.reason)
     in_words = all(isinstance(term, TextTerm | ClassTerm) for term in terms)
     in_colour = all(isinstance(term, ColourTerm) for term in terms)

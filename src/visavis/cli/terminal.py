@@ -10,6 +10,7 @@ import typer
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 _BREAK = re.compile("[\\t\\n]")
+_PASSWORD = re.compile(r"(://[^/\s:@]*:)[^/\s@]+(?=@)")
 _SHORT = {"\t": "\\t", "\n": "\\n", "\r": "\\r"}
 
 
@@ -70,8 +71,11 @@ def table(
 
 
 def tell(sentence: str) -> None:
-    """A sentence for people, on standard error; it is one line whatever names are in it."""
-    typer.echo(one_line(sentence), err=True)
+    """A sentence for people, on standard error; it is one line whatever names are in it.
+
+    Passwords in URLs are left out: what is said there ends in logs.
+    """
+    typer.echo(_PASSWORD.sub(r"\1***", one_line(sentence)), err=True)
 
 
 def echo_json(shape: Any) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import visavis.cli
-from visavis.cli.terminal import one_line, printable
+from visavis.cli.terminal import one_line, printable, tell
 
 
 @pytest.mark.parametrize(
@@ -26,6 +26,12 @@ def test_control_characters_are_escaped_and_nothing_else(text: str, shown: str) 
 def test_a_part_of_a_line_cannot_end_it() -> None:
     assert one_line("new\nline\t.jpg") == r"new\nline\t.jpg"
     assert printable("two\nlines\t.") == "two\nlines\t."
+
+
+def test_passwords_in_urls_are_told_to_nobody(capsys: pytest.CaptureFixture[str]) -> None:
+    tell("skipped https://anna:s3cret@example.org/a.jpg: 401; see https://example.org/b@c:d")
+    told = "skipped https://anna:***@example.org/a.jpg: 401; see https://example.org/b@c:d\n"
+    assert capsys.readouterr() == ("", told)
 
 
 def test_all_commands_print_through_here() -> None:

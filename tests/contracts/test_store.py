@@ -291,9 +291,9 @@ def test_everything_survives_close_and_open(
     again.close()
 
 
-def _held(store: VectorStore) -> dict[ImageRecord, bytes]:
+def _held(store: VectorStore) -> dict[str, tuple[ImageRecord, bytes]]:
     return {
-        record: vector.tobytes()
+        record.id: (record, vector.tobytes())
         for rows in store.rows()
         for record, vector in zip(rows.records, rows.vectors, strict=True)
     }

@@ -150,7 +150,10 @@ def _memory(size: Size, work: Path) -> Figure:
 
 
 def _kills(size: Size, folder: Path) -> Figure:
-    """Records that were acknowledged before the server was killed, and are not there after it."""
+    """Records that were acknowledged before the server was killed, and are not there after it.
+
+    Each time they are sealed afterwards, as the run that comes next does in its end.
+    """
     sys.path.append(str(_SERVER.parent))
     import milvus_server
 
@@ -174,6 +177,7 @@ def _kills(size: Size, folder: Path) -> Figure:
         again = milvus_server.patiently(partial(MilvusStore, address))
         found = milvus_server.patiently(partial(_ids, again))
         lost.append(float(len(set(acknowledged) - found)))
+        again.settle(thorough=True)
         again.close()
     name = f"records of {len(acknowledged):,} not found after {len(lost)} kills of the server"
     return Figure(name, "records", [sum(lost)], bound=Bound(0, of="value"))

@@ -115,9 +115,10 @@ def test_a_second_writer_waits_when_it_may(index: ImageIndex, photos: Path) -> N
 
 def test_two_first_runs_at_once_make_one_index(tmp_path: Path, plug_in: None, photos: Path) -> None:
     path = tmp_path / "contested.index"
-    command = [sys.executable, "-c", WRITER, str(path), str(photos)]
+    patient = WRITER.replace("jobs=1", "jobs=1, lock_seconds=60")  # where all else is busy as well
+    command = [sys.executable, "-c", patient, str(path), str(photos)]
     running = [subprocess.Popen(command, stdout=subprocess.DEVNULL) for _ in range(3)]
-    assert [process.wait(60) for process in running] == [0, 0, 0]
+    assert [process.wait(120) for process in running] == [0, 0, 0]
     with ImageIndex.open(path) as made:
         assert len(made) == 50
 

@@ -138,8 +138,8 @@ def running(folder: Path, *settings: str) -> Iterator[MilvusServer]:
 
 
 def patiently(ask: Callable[[], T]) -> T:
-    """What it gives once the server, just started, has loaded the collection."""
-    for _ in range(150):
+    """What it gives once the server, just started, has loaded the collection: within minutes."""
+    for _ in range(900):
         with contextlib.suppress(StoreError):
             return ask()
         time.sleep(0.2)

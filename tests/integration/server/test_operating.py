@@ -5,7 +5,7 @@ import shutil
 import time
 from pathlib import Path
 
-from served import Clients, KeyFile, Serve
+from served import Clients, KeyFile, Serve, Served
 from starlette.testclient import TestClient
 
 
@@ -13,8 +13,8 @@ def test_the_log_tells_who_was_refused_what(serve: Serve, drawn_index: Path, key
     served = serve(drawn_index, "--api-key-file", str(keys.path), "--log-format", "json")
     answer = served.get("/v1/images/mug-01-front", headers={"X-API-Key": "vv_guess"})
     assert answer.status_code == 401
-    lines = [json.loads(line) for line in served.log.read_text().splitlines() if line[:1] == "{"]
-    [line] = [line for line in lines if line.get("status") == 401]
+    [text] = _lines(served, '"status": 401')
+    line = json.loads(text)
     assert line["request_id"] == answer.headers["x-request-id"]
     assert line["client"] == "127.0.0.1"
     assert line["route"] == "/v1/images/{id}"
@@ -25,14 +25,19 @@ def test_the_log_tells_who_was_refused_what(serve: Serve, drawn_index: Path, key
     assert 'route="/v1/images/{id}",status="401"' in told
 
 
+def _lines(served: Served, text: str) -> list[str]:
+    """The lines of the log with a text; one follows its answer."""
+    deadline = time.monotonic() + 20
+    while text not in served.log.read_text() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return [line for line in served.log.read_text().splitlines() if text in line]
+
+
 def test_every_request_can_be_logged(serve: Serve, drawn_index: Path) -> None:
     served = serve(drawn_index, "--log-requests")
     answer = served.get("/v1/info", headers={"X-Request-Id": "from-the-proxy.7"})
     assert answer.headers["x-request-id"] == "from-the-proxy.7"
-    deadline = time.monotonic() + 20  # a line follows its answer
-    while "from-the-proxy.7" not in served.log.read_text() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    [line] = [line for line in served.log.read_text().splitlines() if "from-the-proxy.7" in line]
+    [line] = _lines(served, "from-the-proxy.7")
     assert " INFO from-the-proxy.7 127.0.0.1 GET /v1/info 200 " in line
     odd = served.get("/v1/info", headers={"X-Request-Id": "a b\tERROR"})
     assert odd.headers["x-request-id"] != "a b\tERROR"

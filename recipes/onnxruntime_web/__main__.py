@@ -25,6 +25,18 @@ _EXPORTS = re.compile(r"export\{([^}]*)\};?\s*(?://# sourceMappingURL=\S*)?\s*$"
 _WANTED = ("InferenceSession", "Tensor", "env")
 TARGET = Path(__file__).parents[2] / "src" / "visavis" / "pages" / "site" / "runtime"
 
+_FILTER: dict[str, int] = {
+    "id": lzma.FILTER_LZMA2,
+    "preset": 9 | lzma.PRESET_EXTREME,
+    "dict_size": 1 << 24,
+    "lc": 4,
+    "lp": 0,
+    "pb": 0,  # nothing in it is aligned
+    "nice_len": 273,
+    "mf": lzma.MF_BT4,
+    "depth": 1_000,
+}
+
 
 def as_script(module: str) -> str:
     """The loader as a plain script; its address, by which it finds the engine, is not needed."""
@@ -49,7 +61,7 @@ def main(package: Path) -> None:
         script, wasm = as_script(loader.read().decode("utf-8")), engine.read()
     TARGET.mkdir(exist_ok=True)
     for name, content in (("ort.js", script.encode("utf-8")), ("ort-wasm", wasm)):
-        packed = lzma.compress(content, preset=9 | lzma.PRESET_EXTREME)
+        packed = lzma.compress(content, check=lzma.CHECK_CRC32, filters=[_FILTER])
         (TARGET / f"{name}.xz").write_bytes(packed)
 
 

@@ -12,7 +12,7 @@ from stores import DIM, Implementation, a_query, numbered, where
 
 from visavis.errors import RecordNotFoundError, StoreError
 from visavis.filters import parse_all
-from visavis.store.base import Change, Gone, SourceRun, VectorStore
+from visavis.store.base import Answer, Change, Gone, SourceRun, VectorStore
 from visavis.store.fields import as_text
 from visavis.types import ImageRecord
 
@@ -281,14 +281,21 @@ def test_two_that_go_together_are_no_move(store: VectorStore, source: int) -> No
 def test_everything_survives_close_and_open(
     kind: Implementation, store: VectorStore, filled: Brute, tmp_path: Path
 ) -> None:
-    depth = 1 if kind.remote else 120  # a server that answers about may do so in another way now
-    before, held = ask(store, a_query(6), depth), _held(store)
+    before, held = ask(store, a_query(6), 120), _held(store)
     store.close()
     again = kind.open(tmp_path / "store", DIM)
-    assert ask(again, a_query(6), depth) == before
+    after = ask(again, a_query(6), 120)
+    if kind.remote:  # a server may have built its index meanwhile, and answers about
+        assert len({*_ids(before)} & {*_ids(after)}) >= 0.95 * 120
+    else:
+        assert after == before
     assert _held(again) == held
     assert again.info().records == 3000
     again.close()
+
+
+def _ids(answer: Answer) -> list[str]:
+    return [match.record.id for match in answer.matches]
 
 
 def _held(store: VectorStore) -> dict[str, tuple[ImageRecord, bytes]]:

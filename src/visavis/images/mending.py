@@ -16,12 +16,13 @@ _START_OF_SCAN, _PROGRESSIVE = b"\xff\xda", b"\xff\xc2"
 def without_zeros(data: bytes) -> bytes | None:
     """What came before the zeros that a file ends in; None for a file that has its end.
 
-    So it is with a download or a card that broke off after the file had got its size.
+    So it is with a download or a card that broke off after the file had got its size. Cameras may
+    write more behind the end, and fill up with zeros.
     """
     if not data.endswith(bytes(_ZEROS)):
         return None
     rest = data.rstrip(b"\0")
-    return None if rest.endswith(END) else rest
+    return None if rest.find(END, rest.rfind(_START_OF_SCAN)) >= 0 else rest
 
 
 def without_end(data: bytes, load: Callable[[bytes], Image.Image]) -> Image.Image | None:

@@ -168,7 +168,13 @@ class _CsvTable:
 
 _DOUBTFUL = re.compile(r'[^,;|\t"\s] *" *[^,;|\t"\s]|\\"')
 """A quote amid text: a cell may end there that should not."""
+_ESCAPED = re.compile(r'\\(["\\])')
+"""Other backslashes stay: they part the folders of Windows."""
 _GAP = re.compile(r'"[ \t]+(?=[,;|\t]|$)')
+
+
+def _doubled(escaped: re.Match[str]) -> str:
+    return '""' if escaped[1] == '"' else escaped[1]
 
 
 def _unquoted(line: str, cells: list[str], delimiter: str) -> tuple[list[str], str]:
@@ -177,18 +183,12 @@ def _unquoted(line: str, cells: list[str], delimiter: str) -> tuple[list[str], s
     Some programs write a quote within quotes as \\" in place of "".
     """
     tidy = _GAP.sub('"', line.rstrip("\r\n"))  # blanks between a quote and the mark do no harm
-    for escape in (None, "\\"):
+    for text in (tidy, _ESCAPED.sub(_doubled, tidy)):
         try:
-            [found] = csv.reader(
-                [tidy],
-                delimiter=delimiter,
-                skipinitialspace=True,
-                escapechar=escape,
-                strict=True,
-            )
+            [found] = csv.reader([text], delimiter=delimiter, skipinitialspace=True, strict=True)
         except csv.Error:
             continue
-        return (found if escape else cells), ""
+        return (cells if text is tidy else found), ""
     return cells, 'a quote stands within quotes; write two there: "a 5"" pipe"'
 
 

@@ -17,7 +17,7 @@ from starlette.testclient import TestClient
 
 from visavis.image_index import ImageIndex
 from visavis.server.api import mapping
-from visavis.server.mapping.effort import Effort
+from visavis.server.mapping.budget import Budget
 
 
 def map_of(client: TestClient, **headers: str) -> tuple[dict[str, Any], str]:
@@ -97,7 +97,7 @@ def test_pictures_that_are_gone_leave_a_plain_place(
 def test_a_tile_comes_in_parts_where_all_at_once_would_take_too_long(
     clients: Clients, fresh_index: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mapping, "Effort", partial(Effort, most=1e-9))  # a picture at a time
+    monkeypatch.setattr(mapping, "Budget", partial(Budget, most=1e-9))  # a picture at a time
     shutil.rmtree(fresh_index / "thumbnails", ignore_errors=True)
     client = clients(fresh_index)
     shape, version = map_of(client)
@@ -119,7 +119,7 @@ def test_a_tile_comes_in_parts_where_all_at_once_would_take_too_long(
 def test_where_no_thumbnail_can_be_kept_a_tile_comes_whole(
     clients: Clients, fresh_index: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mapping, "Effort", partial(Effort, most=1e-9))
+    monkeypatch.setattr(mapping, "Budget", partial(Budget, most=1e-9))
     shutil.rmtree(fresh_index / "thumbnails", ignore_errors=True)
     (fresh_index / "thumbnails").write_text("no folder")
     client = clients(fresh_index)

@@ -344,8 +344,8 @@ def test_tiffs_that_are_pictures_are_no_raw_files() -> None:
 
 def test_a_jpeg_that_ends_in_nothing_but_zeros_lacks_its_end() -> None:
     whole = saved(scene(), "JPEG", quality=90)
-    padded = whole + bytes(5_000)
-    assert decode(padded, "a.jpg").note == ""
+    for behind in (b"", b"of the camera", whole, b"of the camera" + whole):
+        assert decode(whole + behind + bytes(5_000), "a.jpg").note == ""
     for share, taken in ((0.95, True), (0.3, False)):
         there = int(len(whole) * share)
         data = whole[:there] + bytes(1_000)

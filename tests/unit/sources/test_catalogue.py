@@ -531,6 +531,8 @@ def test_a_missing_or_broken_catalogue_is_refused(shop: Path) -> None:
         ('"say ""hi, you"" now"', 'say "hi, you" now'),
         (r'"say \"hi, you\" now"', 'say "hi, you" now'),
         (r'"C:\lamps\"', "C:\\lamps\\"),
+        (r'"C:\lamps\new, \"red\""', 'C:\\lamps\\new, "red"'),
+        (r'"half \\ half, \"red\""', 'half \\ half, "red"'),
         ('5" pipe', '5" pipe'),
         (' "a, b" ', "a, b"),
     ],

@@ -15,6 +15,7 @@ from visavis.errors import ImageError
 from visavis.flows.relation.reading import to_decode
 from visavis.image_index import ImageIndex
 from visavis.images.decode import decode
+from visavis.images.effort import A_PIXEL
 from visavis.images.thumbnail import thumbnail
 from visavis.pages.collection_map import SCRIPTS
 from visavis.pages.render import render
@@ -22,7 +23,7 @@ from visavis.pages.tiles import tile
 from visavis.server.api.pictures import read_picture
 from visavis.server.api.rendering import answer
 from visavis.server.edge.outer import PAGE_POLICY
-from visavis.server.mapping.effort import Effort
+from visavis.server.mapping.budget import Budget
 from visavis.server.mapping.known import SIDE, Progress, ServedMap
 from visavis.server.pool import Job
 from visavis.server.refusals import NotFoundError, PictureGoneError
@@ -32,7 +33,6 @@ from visavis.types import RGB, ImageRecord
 
 _KEPT = 160  # the side of thumbnails that may be there already
 _YEAR = 31_536_000  # seconds
-_A_PIXEL = 25e-9  # seconds that it takes to decode one
 _TOGETHER = 8  # objects that are read at once for a tile
 
 
@@ -117,18 +117,18 @@ def _make_thumbnails(records: Sequence[ImageRecord], state: State) -> set[str]:
     job = Job(state.options.work_seconds)
     most = state.options.max_upload_bytes
     later: set[str] = set()
-    effort = Effort()
+    budget = Budget()
 
     def make(record: ImageRecord) -> None:
         if index.shelf.thumbnails.kept(record.sha256, _KEPT) is not None:
             return
         job.check()
-        if not effort.allows():
+        if not budget.allows():
             later.add(record.id)
             return
         with suppress(ImageError):  # its place stays grey
             data = read_object(record.uri, state.objects, most=most)
-            with effort.one() as allowed, state.decoding.room(data, job):
+            with budget.one() as allowed, state.decoding.room(data, job):
                 if allowed:
                     index.shelf.thumbnails.made(data, _KEPT, state.options.max_pixels)
                 else:
@@ -152,20 +152,20 @@ def _tile(
     state: State,
 ) -> _Drawn:
     small: list[RGB | None] = []
-    missing, effort = 0, Effort()
+    missing, budget = 0, Budget()
     for record in records:
         job.check()
         data = index.shelf.thumbnails.kept(record.sha256, _KEPT)
         if data is not None:
             small.append(_smaller(data))
-        elif record.id in later or not effort.allows(to_decode(record) * _A_PIXEL):
+        elif record.id in later or not budget.allows(to_decode(record) * A_PIXEL):
             missing += 1
             small.append(None)
         else:
-            with effort.one():
+            with budget.one():
                 small.append(_made_small(index, record, state, job))
             if small[-1] is not None and not _keeps(index, record):
-                effort = Effort(most=math.inf)  # nothing can be kept here: it is now or never
+                budget = Budget(most=math.inf)  # nothing can be kept here: it is now or never
     return _Drawn(tile(small, SIDE), missing)
 
 

@@ -2,7 +2,7 @@
 
 import time
 
-from visavis.server.mapping.effort import Effort
+from visavis.server.mapping.budget import Budget
 
 
 def _work(seconds: float) -> None:
@@ -12,15 +12,15 @@ def _work(seconds: float) -> None:
 
 
 def test_the_first_piece_is_done_and_others_as_far_as_they_fit() -> None:
-    effort = Effort(0.05)
-    assert effort.allows(9.0)
-    with effort.one() as allowed:
+    budget = Budget(0.05)
+    assert budget.allows(9.0)
+    with budget.one() as allowed:
         assert allowed
         _work(0.02)
-    assert effort.allows(0.01)
-    assert not effort.allows(0.04)
-    with effort.one():
+    assert budget.allows(0.01)
+    assert not budget.allows(0.04)
+    with budget.one():
         _work(0.04)
-    assert not effort.allows()
-    with effort.one() as allowed:
+    assert not budget.allows()
+    with budget.one() as allowed:
         assert not allowed

@@ -9,7 +9,7 @@ MOST = 0.6
 """Seconds of a core."""
 
 
-class Effort:
+class Budget:
     """What was spent so far. Safe to use from threads, of which one works at a time."""
 
     def __init__(self, most: float = MOST) -> None:

@@ -128,7 +128,7 @@ def _asking_built_in(work: Path, size: Size, count: int) -> list[Figure]:
     model = load_embedder(DEFAULT_MODEL)
     builtin = model_info(DEFAULT_MODEL).folder
     assert builtin is not None
-    table = WordTable(builtin / "words.bin")
+    table = WordTable(builtin / "words.bin.gz")
     folder = work / f"words-{DEFAULT_MODEL}-{count}.index"
     made_by = Model(model.name, model.ref, model.fingerprint)
     fill(folder, Shown(count, model.dim, table=table), made_by)

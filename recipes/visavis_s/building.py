@@ -83,7 +83,7 @@ def build(inputs: Inputs, out: Path) -> None:
     listed = words.rows(
         read, space, mean, words.whole_words(inputs.minilm / "tokenizer.json"), colours.wordless()
     )
-    words.save(out / "words.bin", listed)
+    words.save(out / "words.bin.gz", listed)
     colours.save(out / "colours.bin", finished.colours)
     tags.save(out / "tags.tsv", tags.cuts(space, listed, _known(finished)))
     shutil.copyfile(NOTICE, out / "NOTICE")
@@ -188,7 +188,7 @@ def _write(
         preprocess=PreprocessSpec(size=LITE0.side, mean=(0.5,) * 3, std=(0.5,) * 3),
         classes=ClassesSpec("classes", "labels.txt"),
         semantic=SemanticSpec(meant, finished.parts.meant),
-        text=WordsSpec("words.bin", colours="colours.bin", tags="tags.tsv"),
+        text=WordsSpec("words.bin.gz", colours="colours.bin", tags="tags.tsv"),
         license="Apache-2.0",
         origin="EfficientNet-Lite0 (Google), converted by ML Illustrated; recipes/visavis_s",
     )

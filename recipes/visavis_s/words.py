@@ -8,6 +8,7 @@ but the table is needed to read one.
 """
 
 import csv
+import gzip
 import json
 import re
 from collections.abc import Iterable, Sequence
@@ -144,7 +145,10 @@ def joined(name: str) -> str:
 
 
 def save(path: Path, words: WordRows) -> None:
-    """Write words.bin: rows of whole numbers with a scale for each, which keep their lengths."""
-    with TableWriter(path, words.rows.shape[1], kind="int8") as writer:
+    """Write words.bin.gz: rows of whole numbers with a scale for each, which keep their lengths."""
+    bare = path.with_suffix("")
+    with TableWriter(bare, words.rows.shape[1], kind="int8") as writer:
         writer.add(words.words, words.rows)
         writer.finish()
+    path.write_bytes(gzip.compress(bare.read_bytes(), mtime=0))  # no date: the same bytes each time
+    bare.unlink()

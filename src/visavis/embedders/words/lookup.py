@@ -17,7 +17,7 @@ from visavis.embedders.base import unit_rows
 from visavis.embedders.words.aliases import Aliases, built_in_aliases
 from visavis.embedders.words.file import WordFile
 from visavis.embedders.words.spelling import Spellings
-from visavis.embedders.words.table import MAGIC, MAGIC_INT8, TableWriter, WordTable
+from visavis.embedders.words.table import TableWriter, WordTable, is_table
 from visavis.errors import UnknownWordError, UsageError, WordVectorsError
 from visavis.types import Tag, Vectors
 
@@ -259,9 +259,8 @@ def open_words(path: Path) -> WordTable:
     Raises WordVectorsError when it cannot be read or holds no word vectors.
     """
     try:
-        with path.open("rb") as file:
-            if file.read(len(MAGIC)) in (MAGIC, MAGIC_INT8):
-                return WordTable(path)
+        if is_table(path):
+            return WordTable(path)
         status = path.stat()
     except OSError as error:
         raise WordVectorsError(

@@ -16,13 +16,18 @@ multiple of 64:
 
 Rows of int8 keep their lengths, which say how much a word counts among others; a row of zeros is a
 word that says nothing. The magic of such a table is "visavis words 2\\n".
+
+A small table may be packed by gzip, as the built-in model's is: opening it unpacks it whole.
 """
 
+import gzip
 import mmap
 import os
 import struct
+import zlib
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Literal, Self
@@ -34,16 +39,17 @@ from visavis.embedders.base import unit_rows
 from visavis.errors import WordVectorsError
 from visavis.types import Vectors
 
-MAGIC = b"visavis words 1\n"
-MAGIC_INT8 = b"visavis words 2\n"
+_MAGIC = b"visavis words 1\n"
+_MAGIC_INT8 = b"visavis words 2\n"
+_GZIP = b"\x1f\x8b"
 _HEADER = struct.Struct("<16sQQQQQ")
 _STEP = 64
 _BLOCK = 8_192  # rows that are compared at once
 Kind = Literal["float32", "float16", "int8"]
 _KINDS: dict[tuple[bytes, int], Kind] = {
-    (MAGIC, 4): "float32",
-    (MAGIC, 2): "float16",
-    (MAGIC_INT8, 1): "int8",
+    (_MAGIC, 4): "float32",
+    (_MAGIC, 2): "float16",
+    (_MAGIC_INT8, 1): "int8",
 }
 _LARGEST = 127  # of an int8 number: a row and its opposite are kept alike
 _MOST_BYTES = 2**32 - 1  # of all words together: their ends are 4 bytes each
@@ -61,13 +67,7 @@ class WordTable:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        try:
-            with path.open("rb") as file:
-                data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        except (OSError, ValueError) as error:  # mmap: an empty file is a ValueError
-            raise WordVectorsError(
-                f"{path}: the table of words cannot be read ({error})"
-            ) from error
+        data = read_table(path)
         self._kind, count, self.dim, names, notes = self._header(data)
         place = self._places(len(data), count, names, notes)
         flat = np.frombuffer(data, _dtype(self._kind), count * self.dim, place["vectors"].start)
@@ -83,7 +83,7 @@ class WordTable:
         if (count and self._ends[-1] != names) or not np.isfinite(self._scales).all():
             raise self._damaged()
 
-    def _header(self, data: mmap.mmap) -> tuple[Kind, int, int, int, int]:
+    def _header(self, data: bytes | mmap.mmap) -> tuple[Kind, int, int, int, int]:
         if len(data) >= _HEADER.size:
             magic, count, dim, size, names, notes = _HEADER.unpack_from(data)
             kind = _KINDS.get((magic, size))
@@ -273,6 +273,26 @@ def _as_int8(vectors: NDArray[np.floating]) -> tuple[NDArray[np.float32], NDArra
     scales = (np.abs(rows).max(axis=1, initial=0.0) / _LARGEST).astype(np.float16)
     steps = np.where(scales > 0, scales, 1).astype(np.float32)[:, None]
     return np.clip(np.rint(rows / steps), -_LARGEST, _LARGEST), scales
+
+
+def is_table(path: Path) -> bool:
+    """Whether a file is such a table, by how it begins. Raises OSError when it cannot be read."""
+    with path.open("rb") as file:
+        start = file.read(len(_MAGIC))
+    if start.startswith(_GZIP):
+        with suppress(EOFError, zlib.error, gzip.BadGzipFile), gzip.open(path) as unpacked:
+            start = unpacked.read(len(_MAGIC))
+    return start in (_MAGIC, _MAGIC_INT8)
+
+
+def read_table(path: Path) -> bytes | mmap.mmap:
+    """The bytes of a table, unpacked or mapped. Raises WordVectorsError when it is not there."""
+    try:
+        with path.open("rb") as file:
+            data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        return gzip.decompress(data) if data[:2] == _GZIP else data
+    except (OSError, ValueError, EOFError, zlib.error) as error:  # an empty file: a ValueError
+        raise WordVectorsError(f"{path}: the table of words cannot be read ({error})") from error
 
 
 def _dtype(kind: Kind) -> np.dtype[Any]:

@@ -16,6 +16,7 @@ from visavis.embedders.registry import DEFAULT_MODEL, builtin_folder
 from visavis.embedders.runtime.graph_edit import cut
 from visavis.embedders.spec import ModelSpec, WordsSpec, read_spec
 from visavis.embedders.words.aliases import built_in_aliases
+from visavis.embedders.words.table import read_table
 from visavis.errors import UsageError
 from visavis.pages.site.rounding import LOOK_STEPS, MEANING_STEPS, in_columns
 from visavis.store.base import ModelFacts
@@ -64,7 +65,7 @@ def engine(spec: ModelSpec, vectors: Vectors) -> Engine:
     packed = {
         "ort-wasm": _packed(runtime("ort-wasm")),
         "model": _packed(cut(network, [spec.output]) or network),
-        "words": _packed((folder / words.words).read_bytes()),
+        "words": _packed(bytes(read_table(folder / words.words))),
         "colours": _packed((folder / words.colours).read_bytes()),
         "vectors": _packed(in_columns(vectors, semantic.dim), zlib.Z_HUFFMAN_ONLY),
     }

@@ -1,5 +1,6 @@
 """The mapped table of words, with brute force as its oracle."""
 
+import gzip
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from visavis.embedders.base import unit_rows
 from visavis.embedders.words import table as word_table
+from visavis.embedders.words.lookup import open_words
 from visavis.embedders.words.table import Kind, TableWriter, WordTable, copy_table
 from visavis.errors import WordVectorsError
 
@@ -150,3 +152,22 @@ def test_a_table_whose_bytes_were_changed_is_one_sentence_or_an_answer(tmp_path:
             table.find("word7")
             list(table.words())
             assert len(table.nearest(unit_rows(vectors[:1]), 3)[0]) == 3
+
+
+def test_a_packed_table_says_the_same_and_is_one_sentence_where_it_is_not_whole(
+    tmp_path: Path,
+) -> None:
+    words, vectors = drawn(20)
+    bare = written(tmp_path / "table", words, vectors, kind="int8")
+    packed = tmp_path / "table.gz"
+    packed.write_bytes(gzip.compress((tmp_path / "table").read_bytes()))
+    table = open_words(packed)
+    assert table.path == packed  # used as it is: no other is made of it
+    assert list(table.words()) == words
+    assert table.notes == bare.notes
+    np.testing.assert_array_equal(table.vectors(slice(0, 20)), bare.vectors(slice(0, 20)))
+    whole = packed.read_bytes()
+    for data in (whole[:2], whole[:100], whole[:-1], whole[:50] + b"\xff\xff" + whole[52:]):
+        packed.write_bytes(data)
+        with pytest.raises(WordVectorsError, match="the table of words cannot be read"):
+            WordTable(packed)

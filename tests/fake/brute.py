@@ -121,7 +121,7 @@ def _point(latitude: float, longitude: float) -> NDArray[np.float64]:
 
 def _holds(condition: TypedCondition, held: FieldValue | None) -> bool:
     if held is None:
-        return condition.negated
+        return condition.empty != condition.negated
     if condition.containing is not None:
         return _contains(held, condition.containing)
     equal = any(isinstance(v, str) == isinstance(held, str) and v == held for v in condition.any_of)

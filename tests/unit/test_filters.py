@@ -282,6 +282,39 @@ def test_the_last_days_of_months_and_midnight_are_dates() -> None:
         assert [passes(typed, fields) for fields in records] == [True, False]
 
 
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ('brand=""', [2, 3]),
+        ('brand!=""', [0, 1]),
+        ('brand="",acme', [0, 2, 3]),
+        ('brand!="",acme', [1]),
+        ('price=""', [1, 3]),
+        ('price!=""', [0, 2]),
+        ('price="",5..7', [0, 1, 3]),
+        ('day=""', [0, 1]),
+        ('day!="",2024-05', [3]),
+        ('either=""', [1, 2]),
+        ('width=""', []),
+        ('width!=""', [0, 1, 2, 3]),
+    ],
+)
+def test_an_empty_text_stands_for_no_value_whatever_the_kind(
+    expression: str, expected: list[int]
+) -> None:
+    records: list[Fields] = [
+        {"brand": "acme", "price": 7, "either": 0},
+        {"brand": "umbra", "either": ""},
+        {"brand": "", "price": 0, "day": "2024-05-01"},
+        {"day": "2023-01-01", "either": "x"},
+    ]
+    where = parse_all([expression])
+    assert where is not None
+    typed = resolve(where, kinds_of(records))
+    held = [replace(some_record("a"), fields=one) for one in records]
+    assert [at for at, one in enumerate(held) if holds(typed, one)] == expected
+
+
 WHEN = [
     "2024-05-01T10:00:00+02:00",  # 08:00 UTC
     "2024-05-01T09:00:00Z",

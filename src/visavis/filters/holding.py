@@ -32,7 +32,7 @@ def _holds(condition: TypedCondition, record: ImageRecord) -> bool:
     if not condition.own and name in ATTRIBUTES:
         held = getattr(record, name)
     if held is None:
-        return condition.negated
+        return condition.negated != condition.empty
     if condition.containing is not None:
         return _contains(held, condition.containing)
     found = any(_same(held, value) for value in condition.any_of)

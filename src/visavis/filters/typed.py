@@ -69,8 +69,10 @@ class TypedCondition:
     """Text as `folded` gives it, which a field's folded text holds; a number counts as written."""
     around: Circle | None = None
     """A place that latitude and longitude are near to; `field` is not one then."""
+    empty: bool = False
+    """Whether records without the field pass, too, and those in which it is an empty text."""
     negated: bool = False
-    """Turned round: the records that do not pass, and those without the field."""
+    """Turned round: the records that do not pass, such as those without the field."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +159,7 @@ def _resolved(condition: Condition, kinds: Mapping[str, Kind]) -> TypedCondition
         return typed(
             any_of=tuple(form for form in meant if not isinstance(form, Span)),
             spans=tuple(form for form in meant if isinstance(form, Span)),
+            empty="" in values,
             negated=operator == "!=",
         )
     if operator not in OPERATORS or len(values) != 1 or isinstance(values[0], Range):
@@ -247,6 +250,8 @@ class _Asked(NamedTuple):
         """What equals a value: itself, or all within a range, a day, a month or a year."""
         if isinstance(value, Range):
             return [self._between(value)]
+        if value == "":
+            return [""]
         text, number = normal(str(value)), as_number(value)
         if number is None and text.lower() in ("true", "false"):
             number = int(text.lower() == "true")

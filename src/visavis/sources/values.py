@@ -97,7 +97,7 @@ class TypedColumns:
                 self._binary[name] += 1
                 return None
             case list() | dict() | tuple():
-                return self._packed(name, value)
+                return self._packed(name, value) if value else None
         plain = _plain(value)
         return self._value(name, plain) if isinstance(plain, float) else plain
 

@@ -5,6 +5,7 @@ checked on this side: the expression then passes more than the filter, and `rest
 check.
 """
 
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, timedelta
@@ -96,14 +97,22 @@ def _compiled(condition: TypedCondition, layout: Layout) -> str:
     column = layout.column(condition.field) if declared else _column(condition)
     parts = [_any_of(column, condition.any_of)] if condition.any_of else []
     parts += [_within(column, span) for span in condition.spans]
+    parts += [f"not ({_has_something(column)})"] if condition.empty else []
     text = " or ".join(f"({part})" for part in parts) or _NOTHING
     if declared:
         text = f"{layout.presence(condition.field)} == true and ({text})"
     return f"not ({text})" if condition.negated else text
 
 
+def _has_something(column: str) -> str:
+    """A text with letters, or a number; no comparison holds where there is no value."""
+    return f'{column} > "" or {column} >= {-sys.float_info.max!r}'
+
+
 def _is_declared(condition: TypedCondition, layout: Layout) -> bool:
     """Whether the field's own column can say: it has all values of the kind that is asked for."""
+    if condition.empty:
+        return False
     kind = layout.declared.get(condition.field) if condition.own else None
     ends = [end for span in condition.spans for end in span[:2] if end is not None]
     asked = [*condition.any_of, *ends]

@@ -74,8 +74,12 @@ def _compiled(condition: TypedCondition) -> tuple[str, list[FieldValue]]:
     if condition.containing is not None:
         sql, needles = _contains(expression, condition.containing)
         parts, parameters = [sql], [*needles]
-    sql = " OR ".join(parts)
-    return (f"{expression} IS NULL OR NOT ({sql})" if condition.negated else sql), parameters
+    sql, beside = " OR ".join(parts), f"{expression} IS NULL OR "
+    if condition.negated:
+        sql = f"NOT ({sql})"
+        beside = f"{expression} IS NOT NULL AND " if condition.empty else beside
+        return beside + sql, parameters
+    return (beside + sql if condition.empty else sql), parameters
 
 
 def _around(place: Circle) -> tuple[str, list[FieldValue]]:

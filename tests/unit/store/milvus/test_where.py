@@ -20,6 +20,8 @@ KINDS: dict[str, Kind] = {"title": "text", "price": "number", "when": "text", "i
         ("price!=20", 'not ((fields["price"] == 20))'),
         ("it's=5", 'fields["it\'s"] in ["5"]'),
         ("width>=100", "width >= 100"),
+        ('title=""', 'not (fields["title"] > "" or fields["title"] >= -1.79'),
+        ('price!="",5', 'not ((fields["price"] == 5 or fields["price"] in [""]) or (not ('),
         ("id=a.jpg", 'id in ["a.jpg"]'),
     ],
 )

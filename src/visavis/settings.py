@@ -8,6 +8,7 @@ environment variable is the name in capitals after `VISAVIS_`.
 import math
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from visavis.errors import UsageError
 
 PROJECT_FILE = "visavis.toml"
 _PATHS = frozenset({"index", "model", "words"})
+_CALLED = {str: "a text in quotes", int: "a whole number", float: "a number"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +93,10 @@ def _converted(name: str, value: Any, where: str) -> Any:
     kinds: dict[str, type[Any]] = {name: type(value) for name, value in asdict(Settings()).items()}
     if name not in kinds:
         raise UsageError(f"{where}: no setting is called {name!r}; there are {', '.join(kinds)}")
-    try:
-        return kinds[name](value)
-    except (TypeError, ValueError) as error:
-        raise UsageError(
-            f"{where}: {name} must be {kinds[name].__name__}, not {value!r}"
-        ) from error
+    kind = kinds[name]
+    # The environment has texts alone, and files have kinds: `jobs = true` is not one thread.
+    fits = isinstance(value, str | kind) or (kind is float and isinstance(value, int))
+    if fits and not isinstance(value, bool):
+        with suppress(ValueError):
+            return kind(value)
+    raise UsageError(f"{where}: {name} must be {_CALLED[kind]}, not {value!r}")

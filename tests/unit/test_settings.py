@@ -65,8 +65,36 @@ def test_values_of_the_environment_are_read_as_their_kind(tmp_path: Path) -> Non
 
 def test_a_value_of_the_wrong_kind_is_refused_by_its_place(tmp_path: Path) -> None:
     environ = {"XDG_CONFIG_HOME": str(tmp_path), "VISAVIS_JOBS": "many"}
-    with pytest.raises(UsageError, match=r"\$VISAVIS_JOBS: jobs must be int, not 'many'"):
+    with pytest.raises(UsageError, match=r"\$VISAVIS_JOBS: jobs must be a whole number, not"):
         load_settings({}, environ, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("jobs = true", "jobs must be a whole number, not True"),
+        ("jobs = 2.7", "jobs must be a whole number, not 2.7"),
+        ("index = 5", "index must be a text in quotes, not 5"),
+        ("model = ['classic']", "model must be a text in quotes"),
+        ("max_megapixels = false", "max_megapixels must be a number, not False"),
+    ],
+)
+def test_a_value_of_another_kind_in_a_file_is_refused(
+    homes: tuple[Path, Path, dict[str, str]], text: str, told: str
+) -> None:
+    _, project, environ = homes
+    (project / "visavis.toml").write_text(text)
+    with pytest.raises(UsageError, match=rf"visavis\.toml: {told}"):
+        load_settings({}, environ, project)
+
+
+def test_whole_numbers_and_texts_of_numbers_in_a_file_are_numbers(
+    homes: tuple[Path, Path, dict[str, str]],
+) -> None:
+    _, project, environ = homes
+    (project / "visavis.toml").write_text('max_megapixels = 50\njobs = "3"\n')
+    found = load_settings({}, environ, project)
+    assert (found.max_pixels, found.jobs) == (50_000_000, 3)
 
 
 def test_an_unknown_key_is_refused_by_its_file(homes: tuple[Path, Path, dict[str, str]]) -> None:

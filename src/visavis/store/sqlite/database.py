@@ -57,6 +57,7 @@ CREATE TABLE removed (seq INTEGER PRIMARY KEY AUTOINCREMENT, number INTEGER NOT 
 CREATE TABLE fields (name TEXT PRIMARY KEY, type TEXT NOT NULL) WITHOUT ROWID;
 """
 
+_WHOSE = "SELECT (SELECT * FROM pragma_user_version), (SELECT count(*) FROM sqlite_master)"
 _GENERATION = "SELECT value FROM meta WHERE key='generation'"
 
 
@@ -104,7 +105,12 @@ class Database:
         return opened
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        version, tables = connection.execute(_WHOSE).fetchone()
+        if version == 0 and tables:
+            raise IndexDamagedError(
+                f"{self.path}: it is a database of another program; keep the index in a folder of "
+                "its own"
+            )
         if version > SCHEMA_VERSION:
             raise IndexIncompatibleError(
                 f"{self.path.parent}: a newer visavis made this index (schema {version}, this one "

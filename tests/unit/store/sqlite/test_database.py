@@ -97,6 +97,19 @@ def test_a_file_of_something_else_is_refused(folder: Path) -> None:
         SqliteStore(folder)
 
 
+def test_a_database_of_another_program_is_refused_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / DATABASE
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE stamps (name TEXT)")
+    connection.close()
+    before = path.read_bytes()
+    with pytest.raises(IndexDamagedError, match=r"index\.sqlite: it is a database of another"):
+        SqliteStore.create(tmp_path, ModelFacts("fake", "fake", "fake", 4))
+    with pytest.raises(IndexDamagedError, match="in a folder of its own"):
+        SqliteStore(tmp_path)
+    assert path.read_bytes() == before
+
+
 def test_an_index_of_a_newer_version_is_refused(folder: Path) -> None:
     connection = sqlite3.connect(folder / DATABASE)
     connection.execute("PRAGMA user_version=2")

@@ -21,6 +21,7 @@ from visavis.exchange.layout import (
     VECTOR,
     Layout,
     Put,
+    rounded_as_float,
     survey,
 )
 from visavis.exchange.projection import NEIGHBORS, X, Y, projection
@@ -150,11 +151,14 @@ def result_table(result: SearchResult) -> Any:
 
 
 def _alike(values: Sequence[Any]) -> list[Any]:
-    """Values of one kind: numbers among texts become texts, and whole ones among others floats."""
+    """Values of one kind: whole numbers among others become floats, or texts if too large for that.
+
+    Numbers among texts become texts.
+    """
     kinds = {type(value) for value in values if value is not None}
     if len(kinds) < 2:
         return list(values)
-    kind = str if str in kinds else float
+    kind = str if str in kinds or any(map(rounded_as_float, values)) else float
     return [None if value is None else kind(value) for value in values]
 
 

@@ -160,6 +160,11 @@ def changed() -> StoreError:
     return StoreError("the index was written while it was exported; export it again")
 
 
+def rounded_as_float(value: object) -> bool:
+    """Whether a value is a whole number that is too large to be kept as a float."""
+    return isinstance(value, int) and abs(value) > _EXACT
+
+
 class _Seen:
     """What the values of one field have in common."""
 
@@ -172,15 +177,15 @@ class _Seen:
     def add(self, value: FieldValue) -> None:
         self.count += 1
         self.longest = max(self.longest, len(str(value)))
-        self.large |= isinstance(value, int) and abs(value) > _EXACT
+        self.large |= rounded_as_float(value)
         kind: type = type(value)
         self.kinds.add(float if kind is int and not -_LARGEST <= value < _LARGEST else kind)  # type: ignore[operator]
 
     def kind(self) -> ColumnKind:
         if str in self.kinds:
             return "text" if len(self.kinds) == 1 else "mixed"
-        if float in self.kinds:
-            return "number"
+        if float in self.kinds:  # which would round large whole numbers: those stay texts
+            return "mixed" if self.large else "number"
         return "truth" if self.kinds == {bool} else "whole"
 
 

@@ -341,8 +341,11 @@ def test_numbers_are_neither_cut_nor_rounded(
     index: ImageIndex, tmp_path: Path, suffix: str
 ) -> None:
     tweet = 2**60 + 1  # which no float has
-    values: list[Fields] = [{"mixed": "a", "tweet": tweet}, {"mixed": 1_234_567, "tweet": -tweet}]
-    values.append({"mixed": 0.5})
+    values: list[Fields] = [
+        {"mixed": "a", "tweet": tweet, "odd": tweet},
+        {"mixed": 1_234_567, "tweet": -tweet, "odd": 1.28e18},
+        {"mixed": 0.5, "odd": 0.1},
+    ]
     records = [replace(some_record(f"{at}"), fields=one) for at, one in enumerate(values)]
     source = index.store.source("list", "list")
     vectors = np.eye(len(records), index.info().dim, dtype=np.float32)
@@ -351,3 +354,15 @@ def test_numbers_are_neither_cut_nor_rounded(
     import_vectors(tmp_path / f"out.{suffix}", tmp_path / "back")
     with ImageIndex.open(tmp_path / "back") as back:
         assert [back.get(f"{at}").fields for at in range(len(values))] == values
+
+
+def test_arrow_tables_round_no_whole_numbers_among_others(
+    index: ImageIndex, tmp_path: Path
+) -> None:
+    values: list[Fields] = [{"odd": 2**60 + 1, "few": 1}, {"odd": 0.5, "few": 0.5}]
+    records = [replace(some_record(f"{at}"), fields=one) for at, one in enumerate(values)]
+    vectors = np.eye(len(records), index.info().dim, dtype=np.float32)
+    index.store.upsert(index.store.source("list", "list").number, records, vectors)
+    for table in (index.to_arrow(vectors=False), index.search("id:0", limit=2).to_arrow()):
+        assert sorted(table["odd"].to_pylist()) == ["0.5", f"{2**60 + 1}"]
+        assert sorted(table["few"].to_pylist()) == [0.5, 1.0]

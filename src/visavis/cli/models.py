@@ -203,7 +203,7 @@ def add(
 
     It is copied or downloaded, tried once, and kept under its name in the user's data folder.
     """
-    from visavis.errors import UsageError
+    from visavis.errors import ModelNotFoundError, UsageError
 
     path = Path(source)
     for_files = {"--output": output, "--pool": pool, "--preprocess": preprocess}
@@ -211,6 +211,8 @@ def add(
     if yes and path.exists():
         raise UsageError("--yes is for downloads; a folder or file is added without asking")
     if path.suffix == ".onnx":
+        if not path.is_file():
+            raise ModelNotFoundError(f"{path}: there is no such file")
         if preprocess is None:
             raise UsageError(
                 f'{path}: say how its input is made, such as --preprocess \'{{"size": 224, "mean": '

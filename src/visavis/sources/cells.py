@@ -19,6 +19,9 @@ from visavis.types import FieldValue
 
 LARGEST = 2**63
 """Whole numbers are kept in 64 bits."""
+EXACT = 2**53
+"""Up to here, floats have all whole numbers."""
+_MOST_DIGITS = 18  # of a number with a unit or in groups
 
 Style = Literal["point", "comma"]
 """What stands before the decimals."""
@@ -185,7 +188,12 @@ def _is_whole(cell: str) -> bool:
 
 
 def _is_plain(cell: str) -> bool:
-    return bool(_NUMBER.match(cell)) and cell[-1] != "-" and math.isfinite(float(cell))
+    """Whether it is a number as programs write them; what 64 bits cannot keep whole is none."""
+    if not _NUMBER.match(cell) or cell[-1] == "-":
+        return False
+    if cell.lstrip("-").isdecimal():
+        return _is_whole(cell)
+    return math.isfinite(float(cell))
 
 
 def _truth(cell: str) -> bool:
@@ -193,8 +201,13 @@ def _truth(cell: str) -> bool:
 
 
 def _plain_reader(whole: bool) -> Reader:
-    number: Reader = int if whole else float
+    number: Reader = int if whole else _decimal
     return lambda cell: number(cell) if _is_plain(cell) else cell
+
+
+def _decimal(cell: str) -> FieldValue:
+    """A number of a column with decimals; one that a float would round stays whole."""
+    return int(cell) if _is_whole(cell) and abs(int(cell)) > EXACT else float(cell)
 
 
 def _quantity_reader(unit: str, style: Style) -> Reader:
@@ -225,6 +238,8 @@ def _quantity(cell: str) -> _Quantity | None:
     ):
         return None
     if not unit and digits.count(".") == 3:  # 192.168.100.100
+        return None
+    if sum(map(str.isdecimal, digits)) > _MOST_DIGITS and (unit or not _is_whole(cell)):
         return None
     if unit or "," in digits or "." in digits:  # 123 456 789 may be a telephone
         digits = _GAP.sub("", digits)

@@ -267,8 +267,8 @@ class _JsonLinesTable:
                     reason = f"the line is not valid JSON ({error})"
                     yield number, _BadLine(reason, tuple(_JSON_SCALAR.findall(line)))
                     continue
-                reason = "the line is no JSON object"
-                yield number, found if isinstance(found, dict) else _BadLine(reason, ())
+                bad = _BadLine("the line is no JSON object", ())
+                yield number, _trimmed(found) if isinstance(found, dict) else bad
 
 
 # ----- Parquet
@@ -284,8 +284,9 @@ class _ParquetTable:
         self.notes: list[str] = []
         self._open: Callable[[Path], Any] = pyarrow.parquet.ParquetFile
         with _readable(path), self._open(path) as file:
-            self.columns = tuple(file.schema_arrow.names)
-        _check_columns(self.columns, path)
+            names: list[str] = file.schema_arrow.names
+        _check_columns(names, path)
+        self.columns = tuple(_trimmed(dict.fromkeys(names)))
 
     def rows(self, text_columns: Collection[str]) -> Iterator[Row]:
         number, typed = 0, TypedColumns(self._path.name, text_columns)
@@ -293,11 +294,19 @@ class _ParquetTable:
             for batch in file.iter_batches(batch_size=1024):
                 for found in batch.to_pylist():
                     number += 1
-                    yield Row(number, typed.fields(found))
+                    yield Row(number, typed.fields(_trimmed(found)))
         self.notes = typed.notes()
 
 
 # ----- shared by all
+
+
+def _trimmed(row: dict[str, Any]) -> dict[str, Any]:
+    """A row with names without blanks around them, as in CSV; such as what came behind `, ` in one.
+
+    A name that the row has without them as well stays.
+    """
+    return {name if (plain := name.strip()) in row else plain: row[name] for name in row}
 
 
 def _check_columns(columns: Iterable[str], path: Path) -> None:

@@ -12,8 +12,10 @@ _CLOCK = rf"[T ][0-9]{{2}}:[0-9]{{2}}(?::[0-9]{{2}}(?:\.[0-9]+)?)?{ZONE}?"
 DATE = rf"[0-9]{{4}}-[0-9]{{2}}(?:-[0-9]{{2}}(?:{_CLOCK})?)?"
 """A month, a day, or a time of a day, as ISO 8601 writes them, or a database."""
 
+# Possessive (*+, ++): a thousand spaces without an operator would take seconds to give up on.
 _EXPRESSION = re.compile(
-    r'\s*(?:"(?P<quoted>(?:[^"]|"")+)"|(?P<field>[^=!<>~]+?))\s*(?P<operator>[=!<>~]+)(?P<values>.*)',
+    r'\s*+(?:"(?P<quoted>(?:[^"]|"")+)"\s*+|(?P<field>[^=!<>~]++))'
+    r"(?P<operator>[=!<>~]+)(?P<values>.*)",
     re.DOTALL,
 )
 _MEANT = {"==": "=", "===": "=", "=>": ">=", "=<": "<=", "<>": "!=", "=~": "~", "~=": "~"}
@@ -40,7 +42,7 @@ def parse(expression: str) -> Condition:
             f"the filter {expression!r} is not understood; write FIELD=VALUE, "
             "or one of != < <= > >= ~ for ="
         )
-    field = found["field"] or _unquoted(found["quoted"])
+    field = (found["field"] or "").rstrip() or _unquoted(found["quoted"])
     text = found["values"].strip()
     operator = _operator(expression, field, found["operator"], text)
     if not text:

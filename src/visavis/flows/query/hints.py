@@ -12,6 +12,8 @@ from visavis.types import Condition, Filter, Range
 
 _VALUES = 1_000  # of a field, the commonest, that are looked at
 _RECORDS = 200_000  # above these, counting values takes too long for a hint
+_TRIED = 3  # values of a condition that are looked at: each is compared with all the others
+_LONGEST = 100  # letters of one of these
 _NEAR = 0.8
 _SHOWN = 40  # letters of a value
 
@@ -49,8 +51,8 @@ def _meant(condition: Condition, store: VectorStore) -> str:
     except StoreUnsupportedError:  # too many records for that store
         return ""
     names = {folded(str(value)): str(value) for value, _ in held}
-    for value in condition.values:
-        text = str(value)
+    for value in condition.values[:_TRIED]:
+        text = str(value)[:_LONGEST]
         parts = [part.strip() for part in re.split(r"[|;]", text)]
         if len(parts) > 1 and (known := [names[p] for p in map(folded, parts) if p in names]):
             return _did_you_mean(condition, known)

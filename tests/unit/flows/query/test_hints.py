@@ -49,6 +49,8 @@ def store(tmp_path: Path) -> Iterator[SqliteStore]:
         (["colour=white"], "; colour~white finds it in longer values, such as 'red, white'"),
         (["tags=tea"], """; tags~tea finds it in longer values, such as '["tea","for two"]'"""),
         (["tags=Cat"], "; tags~Cat finds it in longer values, such as 'dog; cat'"),
+        (["category=boat,Mug"], "; did you mean category=mug?"),
+        (["category=boat,car,bus,Mug"], ""),  # the first three: a question may have hundreds
         (["tags=ca"], ""),
         (['tags=""'], ""),
         (["category=boat"], ""),

@@ -218,6 +218,8 @@ def test_the_longest_filters_and_texts_are_not_too_many_values(client: TestClien
         ("image/jpeg", b"\xff\xd8\xff", 415),
         ("application/x-www-form-urlencoded", b"terms=1", 415),
         ("", b"{}", 415),
+        ("multipart/form-data; boundary=a; charset=punycode", b"--a--", 415),
+        ("multipart/form-data; charset=utf-8; boundary=a; CharSet=undefined", b"--a--", 415),
     ],
 )
 def test_bodies_of_other_kinds_are_refused(
@@ -376,3 +378,10 @@ def test_a_request_with_two_hosts_is_refused(clients: Clients) -> None:
     answer = clients(public=True).get("/healthz", headers=hosts)
     assert answer.status_code == 400
     assert "several Host headers" in answer.json()["error"]["message"]
+
+
+def test_an_origin_that_is_none_is_another_site(clients: Clients) -> None:
+    client = clients(public=True)
+    for origin in ("http://[", "null", "elsewhere"):
+        answer = client.post("/v1/search", json={}, headers={"Origin": origin})
+        assert answer.status_code == 403

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -22,6 +23,7 @@ JSON = "application/json"
 MULTIPART = "multipart/form-data"
 LINES = "application/x-ndjson"
 
+_CHARSETS = frozenset(("utf-8", "utf8", "us-ascii"))
 _MOST_TEXTS = 8
 _MOST_MARKS = 50_000  # commas and colons, of which the longest filters and texts have half as many
 
@@ -112,6 +114,7 @@ def _question(model: type[M], text: bytes) -> M:
 
 async def read_form(request: Request, names: set[str]) -> tuple[dict[str, str], list[bytes]]:
     """The text parts with these names, and the files of the parts named `image`."""
+    _check_charset(request)
     try:
         form = await request.form(
             max_files=MOST_TERMS, max_fields=_MOST_TEXTS, max_part_size=1_000_000
@@ -123,6 +126,17 @@ async def read_form(request: Request, names: set[str]) -> tuple[dict[str, str], 
         return await _parts(form, names)
     finally:
         await form.close()
+
+
+def _check_charset(request: Request) -> None:
+    """Raise MediaTypeError for a multipart body that says it is not in UTF-8.
+
+    Python's codecs are more than encodings of text: some of them take minutes for what is sent.
+    """
+    _, named = parse_options_header(request.headers.get("content-type"))  # as Starlette reads it
+    charset = named.get(b"charset", b"utf-8").decode("latin-1").lower()
+    if charset not in _CHARSETS:
+        raise MediaTypeError(f"the parts of a multipart body are in UTF-8, not {charset[:40]!r}")
 
 
 async def _parts(form: FormData, names: set[str]) -> tuple[dict[str, str], list[bytes]]:

@@ -155,7 +155,10 @@ def _is_own(origin: str | None, headers: Headers) -> bool:
     """Whether a page of this server has that origin; there is none outside of browsers."""
     if origin is None:
         return True
-    page, host = urlsplit(origin), headers.get("host", "")
+    try:
+        page, host = urlsplit(origin), headers.get("host", "")
+    except ValueError:  # http://[, which no browser sends
+        return False
     return host.lower() in (page.netloc.lower(), page.hostname or "")  # a proxy may drop the port
 
 

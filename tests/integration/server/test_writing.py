@@ -1,10 +1,12 @@
 """Adding and removing over HTTP, with a key that may write."""
 
 import json
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 from served import Clients, KeyFile, picture
 from starlette.testclient import TestClient
 
@@ -196,3 +198,23 @@ def test_an_id_with_a_nul_is_refused(writer: TestClient) -> None:
     )
     assert answer.status_code == 422
     assert "NUL" in answer.json()["error"]["message"]
+
+
+def test_a_record_that_gets_another_picture_keeps_its_fields_also_those_that_are_hidden(
+    clients: Clients, fresh_index: Path, keys: KeyFile
+) -> None:
+    exif = Image.Exif()
+    exif[271], exif[272] = "Nikon", "D70"
+    Image.new("RGB", (64, 48), "red").save(out := BytesIO(), "JPEG", exif=exif)
+    fields = '{"price": 3, "cost": 2, "ean": 9007199254740993}'
+    writer = clients(
+        fresh_index, headers=keys.writer, key_file=keys.path, hidden=frozenset(("cost",))
+    )
+    _add(writer, out.getvalue(), id="sign", fields=fields)
+    assert writer.get("/v1/images/sign").json()["fields"]["camera"] == "Nikon D70"
+    _add(writer, picture((20, 20, 220)), id="sign")
+    with ImageIndex.open(fresh_index) as index:
+        assert index.get("sign").fields == {"price": 3, "cost": 2, "ean": 9007199254740993}
+    _add(writer, picture(), id="sign", fields="{}")
+    with ImageIndex.open(fresh_index) as index:
+        assert index.get("sign").fields == {}

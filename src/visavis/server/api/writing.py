@@ -4,6 +4,7 @@ import hashlib
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -12,8 +13,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from visavis.errors import FetchError, ImageError, ImageUnreadableError
+from visavis.flows.concepts.tagging import concepts_written
 from visavis.image_index import ImageIndex
-from visavis.images.decode import decode
+from visavis.images.decode import decode, read_about
+from visavis.images.files import open_file
 from visavis.server.api.bodies import (
     LINES,
     MULTIPART,
@@ -28,7 +31,9 @@ from visavis.server.api.schemas import MOST_ID, FieldsIn, NoParams, UrlIn, Where
 from visavis.server.pool import Job
 from visavis.server.refusals import ForbiddenError, InvalidError, MediaTypeError, told_reason
 from visavis.server.state import State, state_of
-from visavis.types import Entry, Failure, IndexReport
+from visavis.sources.base import is_remote
+from visavis.store.fields import CONCEPTS, TAGS
+from visavis.types import Entry, Failure, Fields, FieldValue, ImageRecord, IndexReport
 
 _MOST_LINES = 1_000
 _DOWNLOADERS = 8
@@ -40,7 +45,8 @@ class _Upload:
 
     data: bytes
     id: str
-    fields: dict[str, Any]
+    fields: dict[str, Any] | None
+    """None: those that a record of that id has already."""
 
 
 async def add_images(request: Request) -> Response:
@@ -107,8 +113,8 @@ async def _read_upload(request: Request) -> _Upload:
         raise InvalidError("an id holds no NUL character")
     if len(id) > MOST_ID:
         raise InvalidError(f"an id has at most {MOST_ID} letters, not {len(id)}")
-    fields = parsed(FieldsIn, texts.get("fields") or "{}")
-    return _Upload(files[0], id, dict(fields.root))
+    fields = parsed(FieldsIn, texts["fields"] or "{}") if "fields" in texts else None
+    return _Upload(files[0], id, None if fields is None else dict(fields.root))
 
 
 async def _read_lines(request: Request) -> list[Entry]:
@@ -131,7 +137,10 @@ def _add_upload(index: ImageIndex, upload: _Upload) -> dict[str, Any]:
     uploads = index.shelf.uploads
     with index.writing():  # what is looked up stays true until the end
         old = index.get(upload.id) if upload.id in index else None
-        entry = uploads.keep(upload.data, upload.id, upload.fields)
+        fields = upload.fields
+        if fields is None:
+            fields = _staying(index, old) if old else {}
+        entry = uploads.keep(upload.data, upload.id, fields)
         try:
             report = index.add(RequestSource([entry], lambda _: upload.data))
         finally:
@@ -143,6 +152,21 @@ def _add_upload(index: ImageIndex, upload: _Upload) -> dict[str, Any]:
     if report.failed:
         raise ImageUnreadableError("the picture", report.failed[0].reason)
     return _report_shape(index, report, [upload.id])
+
+
+def _staying(index: ImageIndex, old: ImageRecord) -> dict[str, FieldValue]:
+    """What a record keeps that gets another picture: all that is not of the picture itself."""
+    said: Fields = {}
+    if not is_remote(old.uri):
+        with suppress(ImageError), open_file(old.uri) as file:
+            said = read_about(file)
+    ours = {TAGS} if index.tagging.made else set()
+    ours |= {CONCEPTS} if concepts_written(index.store) else set()
+    return {
+        name: value
+        for name, value in old.fields.items()
+        if name not in ours and said.get(name) != value
+    }
 
 
 def _downloaded(wanted: Sequence[Entry], state: State) -> list[Entry | Failure]:

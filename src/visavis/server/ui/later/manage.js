@@ -103,7 +103,7 @@ export function replace(record, changed) {
     el("p", { class: "quiet", text: "The record keeps its id and its fields." }),
   ];
   const act = async () => {
-    await addRecord(files.files[0], record.fields, record.id);
+    await addRecord(files.files[0], null, record.id);
     return true;
   };
   ask("Replace the picture", content, "Replace", act, changed);
@@ -123,14 +123,23 @@ export function remove(records, changed) {
   ask(`Remove ${what} from the index?`, [el("p", { class: "quiet", text })], "Remove", act, changed);
 }
 
-/** @param {Blob} file @param {object} fields @param {string} [id] of the record to replace */
+/**
+ * @param {Blob} file @param {object|null} fields null: those that the record has, hidden ones among them
+ * @param {string} [id] of the record to replace
+ */
 async function addRecord(file, fields, id) {
   const body = new FormData();
   body.append("image", file, "picture");
-  body.append("fields", JSON.stringify(fields));
+  if (fields) body.append("fields", JSON.stringify(fields));
   if (id !== undefined) body.append("id", id);
   return (await call("images", { method: "POST", body })).json();
 }
 
 /** @param {string} id */
-const removeRecord = (id) => call(`images/${segment(id)}`, { method: "DELETE" });
+async function removeRecord(id) {
+  try {
+    await call(`images/${segment(id)}`, { method: "DELETE" });
+  } catch (error) {
+    if (/** @type {any} */ (error).status !== 404) throw error; // somebody else, or an earlier try, has removed it
+  }
+}

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import uuid
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -53,7 +54,7 @@ def run(size: Size, work: Path, server: Path) -> Report:
     """All figures, beside a server whose data are in a folder."""
     report = Report("milvus", size, notes=["Milvus 2.3.5, one node, on the same machine"])
     report.figures = [
-        _writing(size, work),
+        *_writing(size, work),
         *asking(size, _ROUNDS[size], work, _new()),
         _unchanged(size, work),
         _memory(size, work),
@@ -90,28 +91,48 @@ class _NullStore(MilvusStore):
         """Does nothing."""
 
 
-def _writing(size: Size, work: Path) -> Figure:
+class _TimedStore(MilvusStore):
+    """Notes when the last records were written, and the end of the run begins."""
+
+    written = 0.0
+
+    def upsert(self, source: int, records: Sequence[ImageRecord], vectors: Vectors) -> None:
+        """As ever."""
+        super().upsert(source, records, vectors)
+        self.written = time.perf_counter()
+
+
+def _writing(size: Size, work: Path) -> list[Figure]:
     count, tree = _PHOTOS[size], work / "photos"
     draw_photos(tree, count)
+    ends = []
 
     def into(kind: type[MilvusStore]) -> float:
         place = _new()
         ImageIndex.create(place).close()
-        with ImageIndex(kind(Address.parse(place))) as index:
+        store = kind(Address.parse(place))
+        with ImageIndex(store) as index:
             index.embedder(1)
-            index.store.settle()
-            took = seconds(lambda: index.add(tree))
-            assert len(index) == (count if kind is MilvusStore else 0)
-        return count / took
+            began = time.perf_counter()
+            index.add(tree)
+            ended = time.perf_counter()
+            assert len(index) == (count if kind is _TimedStore else 0)
+        if not isinstance(store, _TimedStore):
+            return count / (ended - began)
+        ends.append(ended - store.written)
+        return count / (store.written - began)
 
-    mine, floor = in_turns(_ROUNDS[size], lambda: into(MilvusStore), lambda: into(_NullStore))
-    return Figure(
-        f"index {count:,} photos of 1024 × 768 with the built-in model",
-        "images/s",
-        mine,
-        Floor("a store that keeps nothing", floor),
-        Bound(0.9, at_least=True),
-    )
+    mine, floor = in_turns(_ROUNDS[size], lambda: into(_TimedStore), lambda: into(_NullStore))
+    return [
+        Figure(
+            f"index {count:,} photos of 1024 × 768 with the built-in model, until all are written",
+            "images/s",
+            mine,
+            Floor("a store that keeps nothing", floor),
+            Bound(0.9, at_least=True),
+        ),
+        Figure("the end of that run, in which Milvus seals them", "s", ends),
+    ]
 
 
 def _unchanged(size: Size, work: Path) -> Figure:
@@ -183,8 +204,10 @@ def _kills(size: Size, folder: Path, *, sealing: bool) -> Figure:
             again.settle(thorough=True)
         again.close()
     between = "sealed between" if sealing else "none sealed"
-    name = f"records of {len(acknowledged):,} not found after {len(lost)} kills, {between}"
-    return Figure(name, "records", [sum(lost)], bound=Bound(0, of="value"))
+    name = (
+        f"of {len(acknowledged):,} records not found, at worst after {len(lost)} kills, {between}"
+    )
+    return Figure(name, "records", [max(lost)], bound=Bound(0, of="value"))
 
 
 def _ids(store: MilvusStore) -> set[str]:

@@ -149,8 +149,12 @@ class Cuts:
 def settle(store: VectorStore) -> None:
     """What follows on writing: colours, quick searches, cuts that fit; needs the index's lock."""
     keep_colours(store)
-    store.settle()
-    renew(store)
+    if is_local(store):
+        store.settle()
+        renew(store)
+    else:  # a server asks as quickly before, and seals what is kept of it as well
+        renew(store)
+        store.settle()
 
 
 def renew(store: VectorStore) -> None:

@@ -85,10 +85,9 @@ class MilvusEvidence:
             if gone:
                 self._client.delete(named("id", [_CONTENT + digest for digest in sorted(gone)]))
 
-    def seal(self, pause: float | None = None) -> None:
-        """See `Client.seal`."""
-        if self._exists():
-            self._client.seal(pause)
+    def collections(self) -> list[Client]:
+        """Its collection, where there is one."""
+        return [self._client] if self._exists() else []
 
     def _write(self, rows: Iterable[Row]) -> None:
         self.make()

@@ -32,7 +32,7 @@ from visavis.store.base import (
 from visavis.store.milvus import searching
 from visavis.store.milvus.address import Address
 from visavis.store.milvus.browse import MilvusBrowse
-from visavis.store.milvus.client import Client, Row
+from visavis.store.milvus.client import Client, Row, seal_together
 from visavis.store.milvus.evidence import MilvusEvidence
 from visavis.store.milvus.facts import Facts, KeptFacts
 from visavis.store.milvus.rebuild import MilvusRebuild
@@ -320,11 +320,12 @@ class MilvusStore:
         Within a minute of the last time it is left to the next, or to closing.
         """
         client = self._kept.client(fresh=thorough)
-        client.seal(None if thorough else _PAUSE)
+        sealed = [client]
         if "evidence" in self._can:
             if thorough:
                 self.evidence.tidy(lambda hashes: set(hashes) - _contents(client, hashes))
-            self.evidence.seal(None if thorough else _PAUSE)
+            sealed += self.evidence.collections()
+        seal_together(sealed, None if thorough else _PAUSE)
 
     def info(self) -> StoreInfo:
         """The state of the store; Milvus does not tell its bytes."""

@@ -33,6 +33,7 @@ _NUMBER = re.compile(
     r"-?(?:0|[1-9][0-9]*)?(?:\.[0-9]+|(?<=[0-9])\.)?(?:(?<=[0-9.])[eE][+-]?[0-9]+)?\Z"
 )
 _GROUPED = re.compile(r"-?[1-9][0-9]{0,2}\.[0-9]{3}\Z")  # 1.500: one and a half, or 1500
+_POWER = re.compile(r"[0-9]+[eE][0-9]+\Z")
 _CODE = re.compile(r"\+|0[0-9]")  # no number counts up from 007
 _CODES = 0.01  # the share of such cells that makes a column one of codes: zip codes, telephones
 
@@ -80,6 +81,8 @@ class Column:
     """Of these, the ones that may have a group of digits behind the point, and no decimals."""
     grouped_shown: str = ""
     """The first of these."""
+    powers_shown: str = ""
+    """The first that may be a code: 1E5, as programs write 1e+05 or 100000.0."""
     numbers: int = 0
     """Numbers as people write them, the plain ones among them."""
     units: set[str] = field(default_factory=set)
@@ -99,6 +102,8 @@ class Column:
         if plain and _GROUPED.match(cell):
             self.grouped += 1
             self.grouped_shown = self.grouped_shown or cell
+        if plain and _POWER.match(cell):
+            self.powers_shown = self.powers_shown or cell
         self.truths += cell.lower() in ("true", "false")
         self.dates.add(cell)
         found = _quantity(cell)
@@ -155,6 +160,8 @@ class Column:
         return all_are and self.plain * 2 > self.cells
 
     def _doubt(self, reader: Reader) -> str:
+        if shown := self.powers_shown:
+            return f", such as {reader(shown)} for {shown!r}"
         if not self._may_be_groups():
             return ""
         shown = self.grouped_shown

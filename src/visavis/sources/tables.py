@@ -78,6 +78,7 @@ class _CsvTable:
         if stated is not None:
             delimiter = stated[1]
         self._delimiter = delimiter or _delimiter(beginning)
+        self.columns: tuple[str, ...] = ()
         self.columns = tuple(next(self._raw(), (0, [], ""))[1])
         self.notes: list[str] = []
         _check_columns(self.columns, path)
@@ -96,10 +97,16 @@ class _CsvTable:
             }
             yield Row(number, values)
 
+    def _as_wide(self, cells: list[str]) -> list[str]:
+        """A row without the empty cells that some programs write behind the last column."""
+        wide = len(self.columns)
+        return cells[:wide] if wide and not any(cells[wide:]) else cells
+
     def _problem(self, cells: list[str]) -> str | None:
         """Why the cells cannot be taken for a row, if so."""
         if len(cells) != len(self.columns):
-            return f"the row has {len(cells)} cells, the first row has {len(self.columns)}"
+            has = f"{len(cells)} cell{'s' * (len(cells) > 1)}"
+            return f"the row has {has}, the first row has {len(self.columns)}"
         if any(self._holds_rows(cell) for cell in cells):
             return "a cell holds what looks like further rows; look for a quote that is not closed"
         return None
@@ -154,7 +161,7 @@ class _CsvTable:
                     if len(lines) == 1 and _DOUBTFUL.search(lines[0]):
                         cells, trouble = _unquoted(lines[0], cells, self._delimiter)
                     if cells:
-                        yield number, [cell.strip() for cell in cells], trouble
+                        yield number, self._as_wide([cell.strip() for cell in cells]), trouble
                     start += len(lines)
                     lines.clear()
             except csv.Error as error:
@@ -219,10 +226,14 @@ def _delimiter(lines: Sequence[str]) -> str:
 
 
 def _encoding(path: Path) -> str:
-    """UTF-8, or UTF-16 where a byte order mark says so, as Excel's "Unicode text" has it."""
+    """UTF-8, or UTF-16 by its byte order mark, as Excel's "Unicode text" has it, or its zeros."""
     with _readable(path), path.open("rb") as file:
         mark = file.read(2)
-    return "utf-16" if mark in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
+    if mark in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        return "utf-16"
+    if len(mark) == 2 and 0 in mark and any(mark):
+        return "utf-16-le" if mark[1] == 0 else "utf-16-be"
+    return "utf-8-sig"
 
 
 # ----- JSON Lines
@@ -327,7 +338,7 @@ class _readable:
         return None
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
-        if isinstance(error, UnicodeError) and _encoding(self._path) == "utf-16":
+        if isinstance(error, UnicodeError) and _encoding(self._path).startswith("utf-16"):
             raise SourceError(f"{self._path}: it is not valid UTF-16; save it as UTF-8") from error
         if isinstance(error, UnicodeDecodeError):
             raise SourceError(f"{self._path}: {_where_not_utf8(self._path)}") from error

@@ -215,7 +215,7 @@ def test_the_decimals_of_one_column_tell_how_to_read_another(shop: Path) -> None
         ("12.5", ["1.500", "3"], [1.5, 3], ": write 1500 if it is that"),
         ("12,5", ["1.500", "2.25"], [1.5, 2.25], None),
         ("12,5", ["1.500", "0.250"], [1.5, 0.25], None),
-        ("12,5", ["1.500", "1e3"], [1.5, 1000.0], None),
+        ("12,5", ["1.500", "1e3"], [1.5, 1000.0], ", such as 1000.0 for '1e3'"),
         ("12,5", ["1500", "3"], [1500, 3], None),
     ],
 )
@@ -228,6 +228,15 @@ def test_a_group_of_digits_and_decimals_are_told_apart_by_other_columns_or_doubt
     remarks = [note for note in source.notes() if "'stock'" in note]
     assert len(remarks) == (said is not None)
     assert (said or "") in "".join(remarks)
+
+
+def test_codes_that_were_read_as_powers_of_ten_are_told(shop: Path) -> None:
+    rows = [f"img/a.jpg,{at},{sku},1e+05" for at, sku in enumerate(["10001", "1E5", "2e3"])]
+    source = catalogue(shop, "\n".join(["path,id,sku,area", *rows]))
+    assert [found["sku"] for found in fields(source)] == [10001, 100000, 2000]
+    assert source.notes() == [
+        "shop.csv: the column 'sku' was read as numbers, such as 100000.0 for '1E5'"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -243,6 +252,10 @@ def test_a_group_of_digits_and_decimals_are_told_apart_by_other_columns_or_doubt
         ('id;image;"a,b,c,d";price\n1;img/a.jpg;;5\n', "utf-8"),
         ("id,image,price\r1,img/a.jpg,5\r", "utf-8"),
         ("id,image,price\n1,img\\a.jpg,5\n", "utf-8"),
+        ("id,image,price\n1,img/a.jpg,5\n", "utf-16-le"),
+        ("id,image,price\n1,img/a.jpg,5\n", "utf-16-be"),
+        ("id,image,price\n1,img/a.jpg,5,\n", "utf-8"),
+        ("id;image;price;\n1;img/a.jpg;5; ;\n", "utf-8"),
         ("id,image,price\n1,.\\img\\a.jpg,5\n", "utf-8"),
     ],
 )

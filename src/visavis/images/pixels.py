@@ -13,6 +13,7 @@ _SAMPLE = 1 << 18  # pixels
 _NEARLY_WHITE = 224
 _SEEN = 0.02  # of what is visible has to stand out from white
 _PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0  # TIFF 6.0: what the values of a grey mean
+_LEAST_OF_255 = 16  # a float picture that gets no further has light above its white, or depths
 _BITS_IN_USE = (8, 10, 12, 14, 16)
 _SIXTEEN_BIT = frozenset(("I;16", "I;16L", "I;16B", "I;16N"))
 _REDUCIBLE = frozenset(("RGB", "RGBA", "L", "LA", "CMYK", "YCbCr"))
@@ -31,7 +32,8 @@ def to_rgb(image: Image.Image) -> Image.Image:
     """A loaded picture of any mode as mode RGB, on a ground on which its visible part can be seen.
 
     Greys deeper than eight bits are scaled, not clipped: whole numbers by the bits that are in use
-    (8, 10, 12, 14 or 16), float pictures in 0…1 by 255, others from their least to largest value.
+    (8, 10, 12, 14 or 16), float pictures in 0…1 by 255 and those in 0…255 not at all, others from
+    their least to their largest value.
     """
     if image.mode in _SIXTEEN_BIT or image.mode in ("I", "F"):
         return _deep_grey(image).convert("RGB")
@@ -70,7 +72,7 @@ def _deep_grey(image: Image.Image) -> Image.Image:
         low, high = 0.0, next(most for bits in _BITS_IN_USE if (most := 2.0**bits - 1) >= high)
     elif image.mode == "F" and low >= 0 and high <= 1:
         low, high = 0.0, 1.0
-    elif image.mode == "F" and low >= 0 and high <= 255:
+    elif image.mode == "F" and low >= 0 and _LEAST_OF_255 < high <= 255:
         low, high = 0.0, 255.0
     # Halved first: the span of two huge float32 values would overflow.
     share = (values / 2 - low / 2) / (high / 2 - low / 2 or 1.0)

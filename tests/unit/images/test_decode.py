@@ -240,6 +240,10 @@ def test_sixteen_bit_colour_keeps_its_high_bytes() -> None:
 def test_float_and_wide_integer_greys_fill_the_range() -> None:
     shares = np.array([[0.0, 0.5, 1.0, np.nan]], np.float32)
     assert decode(saved(shares, "TIFF"), "x").pixels[0, :, 0].tolist() == [0, 128, 255, 0]
+    bright = np.array([[0.0, 0.6, 1.2]], np.float32)  # with light above its white
+    assert decode(saved(bright, "TIFF"), "x").pixels[0, :, 0].tolist() == [0, 128, 255]
+    eight = np.array([[2.0, 100.0, 200.0]], np.float32)
+    assert decode(saved(eight, "TIFF"), "x").pixels[0, :, 0].tolist() == [2, 100, 200]
     wide = np.array([[-1000, 0, 1000]], np.int32)
     assert decode(saved(wide, "TIFF"), "x").pixels[0, :, 0].tolist() == [0, 128, 255]
     flat = np.full((1, 2), -7, np.int32)

@@ -168,7 +168,7 @@ def _take(
         raise SourceError(f"{error}; {count} records before it were taken in") from error
     report.added, report.unchanged = taking.taken.added, taking.taken.unchanged
     report.failed += taking.taken.failed
-    if taking.taken.again:
-        report.notes.append(f"{taking.taken.again} ids came again; the last row of each counts")
+    if again := taking.taken.again:
+        report.notes.append(f"ids that came again: {again}; the last row of each counts")
     if uneven:
         report.notes.append("the vectors were brought to unit length; scores are cosines")

@@ -250,8 +250,8 @@ def _free(name: str, names: set[str]) -> str:
 def as_fields(values: Fields, note: Note) -> dict[str, FieldValue]:
     """The fields that an export's columns came from, as near as these can say.
 
-    Where a field had both, texts that look like numbers are numbers then, and truths are texts;
-    whole numbers among others are floats.
+    Where a field had both, texts that are written as numbers are are numbers then, and truths are
+    texts; whole numbers among others are floats.
     """
     fields: dict[str, FieldValue] = {}
     for name, value in values.items():
@@ -259,8 +259,9 @@ def as_fields(values: Fields, note: Note) -> dict[str, FieldValue]:
         if field is None:
             continue
         if kind == "mixed":
-            number = as_number(value)
-            value = value if number is None else number
+            number = as_number(value)  # 007 and 1e3 are no numbers that were written as texts
+            same = number is not None and str(value) in (str(number), str(float(number)))
+            value = number if number is not None and same else value
         elif kind in ("whole", "truth") and not isinstance(value, str):
             value = bool(value) if kind == "truth" else int(value)
         fields[field] = value

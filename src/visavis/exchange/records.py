@@ -18,6 +18,7 @@ from visavis.exchange.reading import Rough
 from visavis.images.files import path_text
 from visavis.sources.base import is_remote
 from visavis.sources.catalogue import IMAGE_COLUMNS
+from visavis.sources.cells import LARGEST
 from visavis.types import Failure, FieldValue, ImageRecord, Vectors
 
 _UNEVEN = 0.01  # lengths further than this from 1 are reported
@@ -168,6 +169,8 @@ def _as_value(given: Any) -> FieldValue | None:
             return given if given and _is_text(given) else None
         case bool():
             return given
+        case int() if not -LARGEST <= given < LARGEST:
+            return str(given)
         case int() | float():
             return given if math.isfinite(given) else None
         case datetime() | date():

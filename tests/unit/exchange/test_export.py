@@ -345,10 +345,13 @@ def test_numbers_are_neither_cut_nor_rounded(
         {"mixed": "a", "tweet": tweet, "odd": tweet},
         {"mixed": 1_234_567, "tweet": -tweet, "odd": 1.28e18},
         {"mixed": 0.5, "odd": 0.1},
+        {"mixed": "007", "odd": -1.0},
+        {"mixed": "1e3", "odd": 1e22},
     ]
     records = [replace(some_record(f"{at}"), fields=one) for at, one in enumerate(values)]
     source = index.store.source("list", "list")
-    vectors = np.eye(len(records), index.info().dim, dtype=np.float32)
+    dim = index.info().dim
+    vectors = np.eye(dim, dtype=np.float32)[np.arange(len(records)) % dim]
     index.store.upsert(source.number, records, vectors)
     index.export(tmp_path / f"out.{suffix}")
     import_vectors(tmp_path / f"out.{suffix}", tmp_path / "back")

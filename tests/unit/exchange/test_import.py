@@ -113,6 +113,14 @@ def test_what_was_exported_without_its_model_comes_back_with_a_name(
         assert np.abs(again.vectors() - kept.vectors("stock<1500")).max() <= 2**-11
 
 
+def test_whole_numbers_beyond_63_bits_are_texts(tmp_path: Path) -> None:
+    hashes = np.array([1, 2**63 - 1, 2**63, 2**64 - 1], np.uint64)
+    import_vectors(write_npz(tmp_path / "f.npz", phash=hashes), tmp_path / "new.index")
+    with ImageIndex.open(tmp_path / "new.index") as index:
+        found = [record.fields["phash"] for record in index]
+    assert found == [1, 2**63 - 1, f"{2**63}", f"{2**64 - 1}"]
+
+
 @pytest.mark.parametrize("name", FOREIGN)
 def test_features_computed_elsewhere_are_searchable(tmp_path: Path, name: str) -> None:
     colours = ["red", "green", "blue", "red"]
@@ -222,7 +230,7 @@ def test_ids_of_other_sources_stay_theirs(index: ImageIndex, draw: Draw, tmp_pat
     report = import_vectors(path, index.path, model="fake")
     assert [failure.uri for failure in report.failed] == ["a.png"]
     assert report.added == 2
-    assert any(note.startswith("1 ids came again") for note in report.notes)
+    assert any(note.startswith("ids that came again: 1;") for note in report.notes)
     assert index.get("a.png").width == 24
 
 

@@ -163,7 +163,7 @@ class _Loading:
         report = self._loaded.report
         again = sum(taking.taken.again for taking in self._takings.values())
         if again:
-            report.notes.append(f"{again} ids came again; of each the newest row counts")
+            report.notes.append(f"ids that came again: {again}; of each the newest row counts")
         stayed = sum(taking.taken.stayed for taking in self._takings.values())
         if stayed:
             report.notes.append(

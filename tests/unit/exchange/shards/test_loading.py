@@ -134,7 +134,7 @@ def test_of_a_picture_that_has_changed_the_newest_counts(
     [second] = set(shards.iterdir()) - set(first)
     for _ in range(2):  # in whatever order they are named
         loaded = load_shards([*first, second], place)
-        assert loaded.report.notes == ["1 ids came again; of each the newest row counts"]
+        assert loaded.report.notes == ["ids that came again: 1; of each the newest row counts"]
     with ImageIndex.create(tmp_path / "direct.index", "fake") as direct:
         direct.add(photos)
     assert contents(place) == contents(tmp_path / "direct.index")
@@ -341,7 +341,7 @@ def test_rows_that_are_none_are_counted(tmp_path: Path, place: Path) -> None:
     rewrite(write_shard(tmp_path / "s", list("abcdefghij")), change)
     loaded = load_shards([tmp_path / "s"], place)
     assert counts(loaded) == (4, 0, 5)
-    assert loaded.report.notes == ["1 ids came again; of each the newest row counts"]
+    assert loaded.report.notes == ["ids that came again: 1; of each the newest row counts"]
     assert set(contents(place)) == {"f", "h", "i", "j"}
     assert counts(load_shards([tmp_path / "s"], place)) == (0, 4, 5)
 

@@ -214,6 +214,14 @@ def test_what_is_no_picture_and_no_record_is_skipped_and_named(
 # -- word vectors ----------------------------------------------------------------------------------
 
 
+def test_a_home_that_is_nobodys_is_a_file_that_is_missing(cli: Cli) -> None:
+    place = "~nobody-is-called-so/vectors.txt"
+    ran = cli("words", "similar", "cup", "--vectors", place)
+    assert (ran.code, ran.err.startswith(f"error: {place} is neither a file")) == (5, True)
+    ran = cli("models", "conse", "--classifier", "visavis-s", "--words", place, "--out", "shop")
+    assert (ran.code, f"error: {place}" in ran.err) == (5, True)
+
+
 def test_similar_words_and_sums_of_words_are_shown(cli: Cli, vectors: Path, by_words: str) -> None:
     ran = cli("words", "similar", "cup", "--vectors", vectors, "-k", 2)
     assert [line.split("\t")[1] for line in ran.out.splitlines()] == ["mug", "tea"]

@@ -25,7 +25,7 @@ from visavis.types import (
 @pytest.fixture
 def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    for name in ("a.jpg", "b.jpg", "0.5:odd.jpg", "id:strange.jpg", "two words.jpg"):
+    for name in ("a.jpg", "b.jpg", "0.5:odd.jpg", "id:strange.jpg", "two words.jpg", "~1.jpg"):
         (tmp_path / name).touch()
     return tmp_path
 
@@ -37,6 +37,9 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("a.jpg", ImageTerm(Path("a.jpg"))),
         ("two words.jpg", ImageTerm(Path("two words.jpg"))),
         ("./missing.jpg", ImageTerm(Path("missing.jpg"))),
+        ("~1.jpg", ImageTerm(Path("~1.jpg"))),
+        ("2:~1.jpg", ImageTerm(Path("~1.jpg"), weight=2.0)),
+        ("~nobody-is-called-so/a.jpg", ImageTerm(Path("~nobody-is-called-so/a.jpg"))),
         ("text:missing.jpg", TextTerm("missing.jpg")),
         ("0.5:text:dog", TextTerm("dog", 0.5)),
         ("file:///tmp/a%20b.jpg", ImageTerm(Path("/tmp/a b.jpg"))),

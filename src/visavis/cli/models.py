@@ -348,7 +348,7 @@ def conse(
         raise UsageError("say which word vectors: --words FILE, or words in visavis.toml")
     report = make_conse(
         classifier,
-        Path(given.words).expanduser(),
+        Path(given.words),
         Path(out),
         aliases=None if aliases is None else Path(aliases),
         top=top,

@@ -68,7 +68,7 @@ def _opened(place: str) -> "Words":
             "say which word vectors: --vectors FILE, or words in visavis.toml; GloVe and fastText "
             "can be downloaded freely"
         )
-    path = Path(place).expanduser()
+    path = Path(place)
     if path.is_file():
         return Words(open_words(path))
     from visavis.embedders.registry import load_embedder

@@ -96,7 +96,7 @@ def joint(
     given = options.settings(words=words)
     if not given.words:
         raise UsageError("say which word vectors: --words FILE, or words in visavis.toml")
-    said = WordFields(Path(given.words).expanduser(), labels, captions, aliases)
+    said = WordFields(Path(given.words), labels, captions, aliases)
     settings = JointSettings(
         loss=cast(Any, loss),
         margin=margin,

@@ -1,6 +1,7 @@
 """Terms as people write them: pictures, records, words, and how they are joined."""
 
 import contextlib
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -111,7 +112,7 @@ def _one_word(text: str, weight: float, *, words: bool = True) -> Term:
     if found and not _is_file(text):
         text, weight = found["rest"], weight * float(found["weight"])
     if _is_file(text):
-        return ImageTerm(Path(text).expanduser(), weight=weight)
+        return ImageTerm(_as_path(text), weight=weight)
     if (named := _named(text, weight)) is not None:
         return named
     if text.lower().startswith(("http://", "https://")) or is_object(text):
@@ -119,7 +120,7 @@ def _one_word(text: str, weight: float, *, words: bool = True) -> Term:
     if text.lower().startswith("file://"):
         return ImageTerm(Path(unquote(urlsplit(text).path)), weight=weight)
     if _PATH.match(text):
-        return ImageTerm(Path(text).expanduser() if text[0] == "~" else Path(text), weight=weight)
+        return ImageTerm(_as_path(text), weight=weight)
     if _OTHER_URL.match(text):
         raise ImageUnreadableError(text, "visavis reads http(s), s3, gs and file URLs alone")
     bare = text.strip(_AROUND)
@@ -310,11 +311,21 @@ def _with_box(terms: list[Term], box: Box) -> list[Term]:
     raise UsageError("a box needs a picture to be a part of")
 
 
+def _as_path(text: str) -> Path:
+    """The path that a text means: a file of that very name, such as ~1.jpg, or one at home.
+
+    A home that is nobody's stays as it is written.
+    """
+    path = Path(text)
+    at_home = text[:1] == "~" and not path.is_file()
+    return Path(os.path.expanduser(text)) if at_home else path  # noqa: PTH111 - pathlib raises
+
+
 def _is_file(text: str) -> bool:
     try:
-        path = Path(text).expanduser()
+        path = _as_path(text)
         return path.exists() and not path.is_dir()
-    except (OSError, ValueError, RuntimeError):  # too long, a NUL byte, no such home
+    except (OSError, ValueError):  # too long, a NUL byte
         return False
 
 

@@ -134,6 +134,10 @@ def test_nothing_found_has_a_reason_and_an_exit_code_when_asked(search: Cli) -> 
     assert shape["results"] == []
     assert shape["reason"] == "nothing above min_score 0.999"
     assert search("id:mug-01-front", "--exit-code").code == 0
+    for form in ("-f", "-0", "--jsonl"):
+        ran = search(*asked, form)
+        assert (ran.out, ran.err) == ("", plain.err)
+    assert search("id:mug-01-front", "--offset", "99", "-f").err == "no more matches at offset 99\n"
 
 
 def test_off_a_terminal_results_are_tab_separated(search: Cli, drawn: Path) -> None:

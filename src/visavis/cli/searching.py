@@ -192,6 +192,8 @@ def search(
             print_paths(uris, b"\0" if print0 else b"\n")
         else:
             _print_table(result, preview)
+        if (jsonl or files or print0) and not result.matches and result.reason is not None:
+            terminal.tell(result.reason)
         for note in result.notes:
             terminal.tell(f"note: {note}")
         if sheet is not None:

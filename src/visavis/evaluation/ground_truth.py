@@ -23,11 +23,13 @@ from typing import Any
 
 from visavis.errors import SourceError, UsageError
 from visavis.evaluation.gallery import Gallery, check_field
+from visavis.filters import as_label
 from visavis.sources.endings import CATALOGUE_SUFFIXES
 from visavis.sources.tables import open_table
 from visavis.types import ImageRecord
 
 _COLUMNS = ("query", "id", "kind")
+_GRADES = frozenset(("relevance", "relevant", "rel", "grade", "gain", "judgement", "judgment"))
 _KINDS = {"positive": "positives", "junk": "junk"}
 _NONE: frozenset[str] = frozenset()
 _SHOWN = 3  # ids named in a message
@@ -76,12 +78,12 @@ def same_value(
     members: defaultdict[str, set[str]] = defaultdict(set)
     for record in gallery.records:
         if field in record.fields:
-            members[str(record.fields[field])].add(record.id)
+            members[as_label(record.fields[field])].add(record.id)
     groups = {value: frozenset(ids) for value, ids in members.items()}
     hashes = {record.id: record.sha256 for record in gallery.records}
     questions = []
     for record in queries:
-        value = str(record.fields.get(field, ""))
+        value = as_label(record.fields.get(field, ""))
         itself = hashes.get(record.id) == record.sha256
         questions.append(Question(record.id, groups.get(value, _NONE), _NONE, itself, value))
     asked = [question for question in questions if question.sought] if own or idle else questions
@@ -209,6 +211,12 @@ def _from_table(path: Path) -> dict[str, Mapping[str, list[str]]]:
                 f"{path}: no column is named {name!r}; ground truth has the columns query, id and, "
                 "if need be, kind"
             )
+    graded = [name for name in table.columns if name.lower() in _GRADES]
+    if graded:  # every row would count as a right answer
+        raise SourceError(
+            f"{path}: the column {graded[0]!r} is not read; leave out rows that are no answer, and "
+            "the column, and write positive or junk into a column named kind where there are both"
+        )
     answers: dict[str, Mapping[str, list[str]]] = {}
     for row in table.rows(_COLUMNS):
         if row.problem is not None:

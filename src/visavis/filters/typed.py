@@ -146,6 +146,13 @@ def as_number(value: FieldValue) -> int | float | None:
     return int(value)
 
 
+def as_label(value: FieldValue) -> str:
+    """A value as the name of a group; 3 is 3.0, as tools write whole numbers beside gaps."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return str(value)
+
+
 def _resolved(condition: Condition, kinds: Mapping[str, Kind]) -> TypedCondition:
     name, operator, values = normal(condition.field), condition.operator, condition.values
     if name == NEARBY and name not in kinds:

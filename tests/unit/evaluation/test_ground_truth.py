@@ -39,6 +39,14 @@ def test_records_that_share_a_value_are_each_others_positives() -> None:
     assert first.group == "a"
 
 
+def test_a_whole_number_is_the_same_value_with_and_without_decimals() -> None:
+    of_others = gallery(record("a", kind=3.0), record("b", kind=3.5), record("c", kind="3"))
+    truth = same_value([record("q", kind=3)], of_others, "kind", own=False)
+    [asked] = truth.questions
+    assert asked.group == "3"
+    assert asked.positives == {"a", "c"}
+
+
 def test_records_without_a_partner_or_a_value_are_not_asked_but_counted() -> None:
     lonely = gallery(*SHOP.records, record("c1", kind="c"), record("d1"))
     truth = same_value(lonely.records, lonely, "kind", own=True)
@@ -156,6 +164,7 @@ def test_wrong_ground_truth_is_refused_before_anything_is_scored(
         ("t.csv", "query,answer\n", "no column is named 'id'"),
         ("t.csv", "query,id,kind\na1,a2,maybe\n", "row 2"),
         ("t.csv", "query,id\na1,\n", "row 2"),
+        ("t.csv", "query,id,Relevance\na1,a2,0\n", "the column 'Relevance' is not read; leave out"),
         ("t.txt", "a1 a2", "one of these kinds: .json, .csv"),
     ],
 )

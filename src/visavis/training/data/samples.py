@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.errors import SourceError, UsageError
+from visavis.filters import as_label
 from visavis.sources.base import Source
 from visavis.types import Entry, Failure
 
@@ -55,7 +56,7 @@ def named(source: Source, field: str | None, *, optional: bool = False) -> Named
             without += 1
             if not optional:
                 continue
-        sample = Sample(item, "" if field is None else str(item.fields.get(field, "")))
+        sample = Sample(item, "" if field is None else as_label(item.fields.get(field, "")))
         if (refused := _refused(sample)) is not None:
             failed.append(refused)
             continue

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from visavis.errors import UsageError
+from visavis.filters import as_label
 from visavis.image_index import ImageIndex
 from visavis.sources.base import Source
 from visavis.training.data.batches import Draw, LabelBatches
@@ -191,7 +192,7 @@ def _base(
 def _sides(data: Inputs, parts: Split, field: str | None) -> Numbers | None:
     if field is None:
         return None
-    values = [str(sample.entry.fields.get(field, "")) for sample in data.samples]
+    values = [as_label(sample.entry.fields.get(field, "")) for sample in data.samples]
     sides, labels = label_numbers(values), label_numbers(data.labels)
     for name, numbers in (("training", parts.train), ("validation", parts.validation)):
         if len(numbers) and not partners(labels[numbers], sides[numbers]).any():

@@ -8,6 +8,7 @@ import gc
 import io
 import os
 import sys
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -146,11 +147,11 @@ def run(arguments: list[str]) -> int:
         code = _invoke(arguments or ["--help"])
         sys.stdout.flush()
     except (Exception, KeyboardInterrupt) as error:
-        return _ended_by(error)
+        return _ended_by(error, arguments)
     return code if isinstance(code, int) else 0
 
 
-def _ended_by(error: BaseException) -> int:
+def _ended_by(error: BaseException, arguments: Sequence[str]) -> int:
     """Report an error; returns its exit code. Raises it again when it is a bug."""
     match error:
         case typer.Exit():
@@ -160,7 +161,8 @@ def _ended_by(error: BaseException) -> int:
         case _ if _interrupted(error):
             return _tell("interrupted; what was committed is kept", INTERRUPTED)
         case typer.TyperException():
-            return _tell(f"error: {error.format_message().rstrip('.')}; {_advice(error)}", USAGE)
+            what = error.format_message().rstrip(".")
+            return _tell(f"error: {what}; {_advice(error, arguments)}", USAGE)
         case VisavisError():
             return _tell(f"error: {error}", error.exit_code)
         case BrokenPipeError():  # the reader of a pipe, such as head, has seen enough
@@ -197,9 +199,20 @@ def _invoke(arguments: list[str]) -> Any:
         return command.invoke(context)
 
 
-def _advice(error: typer.TyperException) -> str:
+def _advice(error: typer.TyperException, arguments: Sequence[str]) -> str:
     context = getattr(error, "ctx", None)
-    return f"see: {context.command_path if context else 'visavis'} --help"
+    path = context.command_path if context else " ".join(["visavis", *_names(arguments)])
+    return f"see: {path} --help"
+
+
+def _names(arguments: Sequence[str]) -> Iterator[str]:
+    """Of a command line, what names the command: some errors of Typer's do not say it."""
+    command = whole_command()
+    for word in arguments:
+        command = getattr(command, "commands", {}).get(word)
+        if command is None:
+            return
+        yield word
 
 
 def _tell(sentence: str, code: int) -> int:

@@ -48,3 +48,20 @@ def test_an_error_that_is_its_own_cause_is_told(
     monkeypatch.setattr(main, "_invoke", asked)
     assert main.run(["index", "photos"]) == 2
     assert "photos does not exist" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "help_of"),
+    [
+        (["index", "photos", "--tag"], "visavis index"),
+        (["concept", "mark", "--index"], "visavis concept mark"),
+        (["search", "x", "--nope"], "visavis search"),
+        (["--nope"], "visavis"),
+        (["nope"], "visavis"),
+    ],
+)
+def test_whoever_mistypes_an_option_is_led_to_the_help_of_that_command(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], help_of: str
+) -> None:
+    assert main.run(arguments) == 2
+    assert capsys.readouterr().err.endswith(f"; see: {help_of} --help\n")

@@ -106,9 +106,9 @@ def words_of(texts: Iterable[tuple[str, bool]]) -> Words:
         elif asked:
             without.append(tuple(dict.fromkeys(asked))[:MOST_WORDS])
     phrase = phrases[0] if len(phrases) == 1 and " " in phrases[0] else ""
-    distinct = tuple(dict.fromkeys(wanted))
-    cut = cut or len(distinct) > MOST_WORDS
-    return Words(distinct[:MOST_WORDS], phrase, tuple(without), cut)
+    distinct, unwanted = tuple(dict.fromkeys(wanted)), tuple(dict.fromkeys(without))
+    cut = cut or max(len(distinct), len(unwanted)) > MOST_WORDS
+    return Words(distinct[:MOST_WORDS], phrase, unwanted[:MOST_WORDS], cut)
 
 
 def pieces(record: ImageRecord, source: str, groups: Sequence[Group] = ()) -> list[Piece]:

@@ -18,7 +18,7 @@ from visavis.store.sqlite.lock import writer_lock
 from visavis.store.sqlite.store import SqliteStore
 from visavis.store.sqlite.text import hits as text_hits
 from visavis.store.text.fusion import K
-from visavis.store.text.own import Words, pieces, words_of
+from visavis.store.text.own import MOST_WORDS, Words, pieces, words_of
 from visavis.types import FieldValue, ImageRecord, Match, Vectors
 
 DIM = 16
@@ -89,6 +89,12 @@ def test_unwanted_words_keep_records_away(filled: SqliteStore) -> None:
     titles = [str(filled.get(id).fields["title"]) for id in found(filled, words)]
     assert titles
     assert not any("shoe" in title or "dress" in title for title in titles)
+    assert found(filled, words) == by_reading(filled, words)
+
+
+def test_hundreds_of_unwanted_words_are_no_more_than_sqlite_takes(filled: SqliteStore) -> None:
+    words = asked("nike", without=[*(f"zeppelin{n} t-shirt" for n in range(500)), "shoe"])
+    assert len(words.without) == MOST_WORDS
     assert found(filled, words) == by_reading(filled, words)
 
 

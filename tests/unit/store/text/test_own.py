@@ -124,6 +124,9 @@ def test_a_long_question_is_cut_and_says_so() -> None:
     assert asked.cut
     assert words_of([("x" * 10_000, True)]).cut
     assert not words_of([("a red shoe", True)]).cut
+    asked = words_of([("shoe", True), *((f"word{n % 500}", False) for n in range(5000))])
+    assert len(asked.without) == MOST_WORDS
+    assert asked.cut
 
 
 @pytest.mark.parametrize(

@@ -107,7 +107,8 @@ def _failed(
 ) -> tuple[Numbers, Numbers]:
     """The records that fail the conditions on one field at most, and a bit for which that is.
 
-    In one look at all of them.
+    In one look at all of them. The LIMIT is of none: without it, SQLite works out the bits anew
+    wherever they are named.
     """
     parts, parameters = [], []
     for at, name in enumerate(names):
@@ -116,8 +117,8 @@ def _failed(
         parts.append(f"CASE WHEN {sql} THEN 0 ELSE {1 << at} END")
         parameters += given
     found = connection.execute(
-        f"SELECT number, {' + '.join(parts)} AS failed FROM records"
-        " WHERE failed & (failed - 1) = 0",
+        f"SELECT number, failed FROM (SELECT number, {' + '.join(parts)} AS failed FROM records"
+        " LIMIT -1) WHERE failed & (failed - 1) = 0",
         parameters,
     ).fetchall()
     both = np.array(found, np.int64).reshape(-1, 2)

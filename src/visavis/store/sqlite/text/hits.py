@@ -145,9 +145,9 @@ def _every(groups: Sequence[Group], without: Sequence[tuple[Group, ...]]) -> str
 
 
 def _without(query: str, without: Sequence[tuple[Group, ...]]) -> str:
-    for groups in without:
-        query = f"({query}) NOT ({_all_of(groups)})"
-    return query
+    """In one NOT: SQLite takes no query of a hundred brackets within one another."""
+    unwanted = " OR ".join(f"({_all_of(groups)})" for groups in without)
+    return f"({query}) NOT ({unwanted})" if unwanted else query
 
 
 def _all_of(groups: Sequence[Group]) -> str:

@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 
 from starlette.requests import ClientDisconnect
 
-from visavis.server.edge.limits import CHARGE
+from visavis.server.edge.limits import ASKER, CHARGE
+from visavis.server.edge.turns import Turns, Work
 from visavis.server.metrics import Metrics
 from visavis.server.refusals import BusyError
 from visavis.store.helping import counting
@@ -60,9 +61,11 @@ class Pool:
     """Runs blocking work for the event loop.
 
     At most `threads` pieces run and `queue` wait; one more is refused with 503 at once, so that
-    waiting never grows. Work that takes longer than `seconds`, or whose client leaves, is given
-    up: if it had not begun it never does, otherwise it keeps its thread until it asks its `Job`,
-    or the index asks for it (see `visavis.store.stopping`).
+    waiting never grows. Clients take turns, and where there is no room the one with most waiting
+    loses its newest: who asks for a hundred things keeps nobody out. Work that takes longer than
+    `seconds`, or whose client leaves, is given up: if it had not begun it never does, otherwise it
+    keeps its thread until it asks its `Job`, or the index asks for it (see
+    `visavis.store.stopping`).
     """
 
     def __init__(
@@ -75,6 +78,7 @@ class Pool:
         self._metrics = metrics
         self._guard = threading.Lock()
         self._held = 0
+        self._turns: Turns[Work] = Turns()
 
     @property
     def held(self) -> int:
@@ -128,11 +132,16 @@ class Pool:
                 _pay(future, job)
 
     def _submitted(self, job: Job, work: Callable[[], T]) -> "Future[T]":
+        client = ASKER.get("")
         with self._guard:
-            if self._held >= self._most:
-                self._metrics.refused.labels(self._name).inc()
-                raise BusyError("the server is busy; try again in a moment", Retry_After="1")
-            self._held += 1
+            full = self._held >= self._most
+            other = self._turns.give_up(client) if full else None
+        busy = BusyError("the server is busy; try again in a moment", Retry_After="1")
+        if full:
+            self._metrics.refused.labels(self._name).inc()
+            if other is None:
+                raise busy
+            other.refuse(busy)
         asked = time.perf_counter()
 
         def timed() -> T:
@@ -144,9 +153,20 @@ class Pool:
             finally:
                 job.count(time.thread_time() - began)
 
-        future = self._executor.submit(timed)
+        future: Future[T] = Future()
+        with self._guard:
+            self._held += 1
+            self._turns.put(client, Work(future, timed))
         future.add_done_callback(self._done)
+        self._executor.submit(self._next)
         return future
+
+    def _next(self) -> None:
+        """Do what is next, on a thread; there may be nothing where something was given up."""
+        with self._guard:
+            work = self._turns.take()
+        if work is not None:
+            work.do()
 
     def _done(self, _: "Future[Any]") -> None:
         with self._guard:
@@ -155,6 +175,8 @@ class Pool:
     def close(self) -> None:
         """Wait for what runs; what waits is dropped."""
         self._executor.shutdown(wait=True, cancel_futures=True)
+        while work := self._turns.take():
+            work.future.cancel()
 
 
 def _heard(work: "asyncio.Future[Any]") -> None:

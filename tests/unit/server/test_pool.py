@@ -9,7 +9,7 @@ from contextlib import suppress
 import pytest
 from starlette.requests import ClientDisconnect
 
-from visavis.server.edge.limits import CHARGE
+from visavis.server.edge.limits import ASKER, CHARGE
 from visavis.server.metrics import Metrics
 from visavis.server.pool import Job, Pool, Room
 from visavis.server.refusals import BusyError
@@ -224,3 +224,37 @@ def test_who_waits_for_room_can_be_told_to_go() -> None:
         pass
     with room.taken(10, gone):
         pass  # it is free again
+
+
+def test_clients_take_turns_and_one_that_asks_for_much_keeps_nobody_out() -> None:
+    done: list[str] = []
+
+    async def asked(pool: Pool, client: str, gate: threading.Event) -> None:
+        ASKER.set(client)
+
+        def work() -> None:
+            gate.wait(5)
+            done.append(client)
+
+        await pool.run(work)
+
+    async def story() -> None:
+        gate = threading.Event()
+        pool = Pool("work", threads=1, queue=4, seconds=9, metrics=Metrics())
+        greedy = [asyncio.create_task(asked(pool, "greedy", gate)) for _ in range(5)]
+        await asyncio.sleep(0.05)
+        with pytest.raises(BusyError):  # it has all the room itself
+            await asked(pool, "greedy", gate)
+        others = [asyncio.create_task(asked(pool, name, gate)) for name in ("one", "two", "one")]
+        await asyncio.sleep(0.05)
+        assert pool.held == 5
+        gate.set()
+        answers = await asyncio.gather(*greedy, *others, return_exceptions=True)
+        refused = [isinstance(answer, BusyError) for answer in answers]
+        # Two make room for the first of each; the third would have as many as who has most.
+        assert refused == [False, False, False, True, True, False, False, True]
+        pool.close()
+        assert pool.held == 0
+
+    asyncio.run(story())
+    assert done == ["greedy", "greedy", "one", "two", "greedy"]

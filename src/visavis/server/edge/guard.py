@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from visavis.server.edge.admission import Bodies, LimitedBody, too_large
 from visavis.server.edge.keys import KeyFile
-from visavis.server.edge.limits import CHARGE, RateLimiter, network_of
+from visavis.server.edge.limits import ASKER, CHARGE, RateLimiter, network_of
 from visavis.server.memory import Memory
 from visavis.server.options import ServerOptions, is_loopback
 from visavis.server.refusals import (
@@ -62,7 +62,9 @@ class Guard:
             return
         client = client_of(scope)
         CHARGE.set(partial(self._limiter.charge, client))
-        body = LimitedBody(receive, self._options, self._bodies, network_of(client))
+        network = network_of(client)
+        ASKER.set(network)
+        body = LimitedBody(receive, self._options, self._bodies, network)
         try:
             await self._app(scope, body, send)
         finally:

@@ -13,6 +13,9 @@ from visavis.server.refusals import TooManyRequestsError
 CHARGE: ContextVar[Callable[[float], None]] = ContextVar("charge")
 """Of the request that is being answered: what to call with the seconds of a processor it took."""
 
+ASKER: ContextVar[str] = ContextVar("asker")
+"""Of the request that is being answered: whose it is, see `network_of`."""
+
 _CLIENTS = 20_000  # buckets that are remembered; the one not seen for longest goes first
 
 

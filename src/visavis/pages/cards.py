@@ -8,6 +8,7 @@ import numpy as np
 
 from visavis.images.files import local_path
 from visavis.sources.web.fetch import is_url
+from visavis.store.text.titles import title_fields
 from visavis.types import (
     RGB,
     Box,
@@ -25,7 +26,6 @@ from visavis.types import (
     VectorTerm,
 )
 
-_TITLE_FIELDS = ("title", "name", "caption")
 _ALL = 0.95  # of a picture: as good as all of it
 _LONGEST_FIELD = 40
 """Characters of a value that is shown under a card; longer ones are prose."""
@@ -132,22 +132,36 @@ def term_card(term: Term, pixels: RGB | None) -> Card:
             return Card(None, "", detail, good=good, words="a vector")
 
 
-def match_card(match: Match, pixels: RGB | None, good: bool | None = None) -> Card:
+def titles_of(matches: Sequence[Match]) -> tuple[str, ...]:
+    """The fields that are the titles of what was found; see `match_card`."""
+    return title_fields([match.record.fields for match in matches])
+
+
+def match_card(
+    match: Match,
+    pixels: RGB | None,
+    good: bool | None = None,
+    titles: Sequence[str] | None = None,
+) -> Card:
     """An answer: its title (or id), what stands behind it, and why it is there or what it is.
 
-    That is what found it, or its first two short fields.
+    That is what found it, or its first two short fields. The title is the first of the fields
+    `titles` that it has; None: what its own fields are called decides.
     """
     record = match.record
-    titles = [name for name in _TITLE_FIELDS if record.fields.get(name)]
-    caption = str(record.fields[titles[0]]) if titles else record.id
+    named = titles_of([match]) if titles is None else titles
+    title = next((name for name in named if record.fields.get(name)), "")
+    caption = str(record.fields[title]) if title else record.id
     shown = [
         _field_text(name, value)
         for name, value in record.fields.items()
-        if name not in titles and len(str(value)) <= _LONGEST_FIELD
+        if name != title and len(str(value)) <= _LONGEST_FIELD and value != record.id
     ]
     details = [f"found by {', '.join(match.why)}"] if match.why else shown[:2]
     detail = " · ".join(filter(None, (match.more, *details)))
     card = Card(pixels, caption, detail, match.score, record.uri, good, relation=match.relation)
+    if title:
+        card = replace(card, whole=f"{caption} ({record.id})")
     return replace(card, box=match.box) if _is_part(match) else card
 
 

@@ -1,8 +1,9 @@
 """The answer to a search as notebooks show it: a small contact sheet inside their own page."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
-from visavis.pages.cards import Card, match_card, summary
+from visavis.pages.cards import Card, match_card, summary, titles_of
 from visavis.pages.pictures import read_picture
 from visavis.pages.render import render
 from visavis.sources.web.fetch import is_url
@@ -15,17 +16,19 @@ MOST = 24
 def result_html(result: SearchResult) -> str:
     """A piece of HTML that holds its pictures; those on the web are loaded by the browser."""
     count = len(result.matches)
+    titles = titles_of(result.matches)
     which = f"the first {MOST} of {count:,} matches · " if count > MOST else ""
     return render(
         "result.html",
-        cards=[_card(match) for match in result.matches[:MOST]],
+        cards=[_card(match, titles) for match in result.matches[:MOST]],
         reason=result.reason,
         below=which + summary(result),
     )
 
 
-def _card(match: Match) -> Card:
+def _card(match: Match, titles: Sequence[str]) -> Card:
     uri = match.record.uri
     if is_url(uri):
-        return replace(match_card(match, None), src=uri)
-    return replace(match_card(match, read_picture(uri)), uri="")  # browsers open no file from there
+        return replace(match_card(match, None, titles=titles), src=uri)
+    card = match_card(match, read_picture(uri), titles=titles)
+    return replace(card, uri="")  # browsers open no file from there

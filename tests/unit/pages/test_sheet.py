@@ -137,7 +137,7 @@ def test_an_html_sheet_is_one_file_with_texts_scores_and_pictures(
     means = [tuple(p.reshape(-1, 3).mean(0)) for p in page.pictures()]
     for mean, colour in zip(means, (RED, GREEN, BLUE), strict=True):
         assert mean == pytest.approx(colour, abs=4)
-    assert page.attributes("img", "alt") == ["me.png", "A green one", "b.png"]
+    assert page.attributes("img", "alt") == ["me.png", "A green one (a.png)", "b.png"]
     assert page.attributes("a", "href") == [f"file://{photos}/a.png", f"file://{photos}/b.png"]
 
 
@@ -316,7 +316,22 @@ def test_a_match_card_shows_the_title_and_two_short_fields() -> None:
     }  # fmt: skip
     card = match_card(Match(record("m.jpg", "/photos", **fields), 0.5), None)
     assert (card.caption, card.detail) == ("Teal mug", "teal · sold yes")
+    assert card.whole == "Teal mug (m.jpg)"  # the id is there for who points at the title
     assert match_card(Match(record("n.jpg"), 0.5), None).caption == "n.jpg"
+
+
+def test_a_sheet_calls_products_as_their_catalogue_does(photos: str) -> None:
+    rows: list[dict[str, FieldValue]] = [
+        {"articleId": f"{number}", "label": "mugs", "beschreibung": text}
+        for number, text in enumerate(("A teal mug", "A mug with a lid", "Two white mugs"))
+    ]
+    matches = tuple(
+        Match(record(f"{number}.png", photos, **fields), 0.5) for number, fields in enumerate(rows)
+    )
+    result = SearchResult(matches, 3, "classic", 1.3)
+    [row] = search_sheet([TextTerm("mug")], result, record).rows
+    assert [card.caption for card in row.matches] == [fields["beschreibung"] for fields in rows]
+    assert [card.detail for card in row.matches] == ["0 · mugs", "1 · mugs", "2 · mugs"]
 
 
 @pytest.mark.parametrize(

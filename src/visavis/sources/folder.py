@@ -23,8 +23,12 @@ from visavis.sources.endings import LeftOut, may_be_picture
 from visavis.sources.excluding import Exclusion
 from visavis.types import Entry, Failure, Fields
 
+SITE_PICTURES = "visavis-pictures"
+"""The folder of a static site's pictures, which show what is indexed already."""
+
 SYSTEM_FOLDERS = frozenset(
     (
+        SITE_PICTURES,
         "@eadir",
         "#recycle",
         "#snapshot",

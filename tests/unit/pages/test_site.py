@@ -116,6 +116,15 @@ def test_every_picture_leads_to_its_nearest_and_all_parts_agree(
             assert not picture.getexif()
 
 
+def test_the_pictures_of_a_site_are_not_indexed_in_their_turn(
+    colours: ImageIndex, tmp_path: Path
+) -> None:
+    before = colours.add(tmp_path)
+    build_site(colours, tmp_path / "site")
+    again = colours.add(tmp_path)
+    assert (again.added, again.unchanged) == (0, before.added + before.unchanged)
+
+
 def test_nothing_is_told_that_nobody_asked_for(colours: ImageIndex, tmp_path: Path) -> None:
     build_site(colours, tmp_path / "site")
     told = {name: json.dumps(part).encode() for name, part in data(tmp_path / "site").items()}
@@ -209,13 +218,13 @@ def test_a_site_is_replaced_only_by_force_and_what_lies_beside_it_stays(
         build_site(colours, site)
     (site / "CNAME").write_text("pictures.example")
     (site / ".git" / "refs" / "tags").mkdir(parents=True)
-    (site / "pictures" / "mine.txt").write_text("kept")
+    (site / "visavis-pictures" / "mine.txt").write_text("kept")
     old = set(json.loads(gzip.decompress((site / MANIFEST).read_bytes()))["files"])
     build_site(colours, site, force=True, where="category=dark", title="Dark ones")
     new = set(json.loads(gzip.decompress((site / MANIFEST).read_bytes()))["files"])
     assert not {name for name in old - new if (site / name).exists()}
     assert (site / "CNAME").read_text() == "pictures.example"
-    assert (site / "pictures" / "mine.txt").read_text() == "kept"
+    assert (site / "visavis-pictures" / "mine.txt").read_text() == "kept"
     assert (site / ".git" / "refs" / "tags").is_dir()
     assert "Dark ones" in (site / "index.html").read_text()
     assert [path.name for path in tmp_path.glob(".making-*")] == []

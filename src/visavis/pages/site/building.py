@@ -69,7 +69,7 @@ def build_site(
         else:
             write_pages(making, contents, found, digest)
             size = note_files(making)
-    notes = tuple(_notes(index, place, contents.facets))
+    notes = tuple(_notes(contents.facets))
     return Built(out, len(shown.entries), size, tuple(shown.failed), notes)
 
 
@@ -121,15 +121,9 @@ def _contents(index: ImageIndex, plan: Plan, shown: _Shown) -> Contents:
     )
 
 
-def _notes(index: ImageIndex, place: Path, facets: Sequence[Facet]) -> list[str]:
-    notes = [
+def _notes(facets: Sequence[Facet]) -> list[str]:
+    return [
         f"{one.name} has too many different values to filter by; it is shown beside each picture"
         for one in facets
         if not one.values
     ]
-    for source in index.store.sources():
-        if source.kind == "folder" and place.is_relative_to(os.path.realpath(source.uri)):
-            notes.append(
-                f"{place} lies in {source.uri}, which is indexed: the site's pictures will be, too"
-            )
-    return notes

@@ -9,6 +9,7 @@ from pathlib import Path
 from visavis.pages.render import asset, render
 from visavis.pages.site.parts import Contents, as_script, parts
 from visavis.pages.site.searching import Engine
+from visavis.sources.folder import SITE_PICTURES
 
 _STYLES = ("tokens.css", "site/site.css")
 _SCRIPTS = ("parts.js", "cards.js", "filters.js", "views.js")
@@ -20,7 +21,7 @@ _FIRST = ("page.css", "page.js", "site.js")
 
 def picture_name(key: str) -> str:
     """Where the picture of a key is, below the site's folder."""
-    return f"pictures/{key[:2]}/{key[2:]}.webp"
+    return f"{SITE_PICTURES}/{key[:2]}/{key[2:]}.webp"
 
 
 def write_pages(making: Path, contents: Contents, engine: Engine | None, pictures: str) -> None:

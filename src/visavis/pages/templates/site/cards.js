@@ -29,7 +29,7 @@ function labelOf(name) {
 
 /** @param {string} key @returns {Promise<string>|string} where a picture is */
 function sourceOf(key) {
-  if (document.documentElement.dataset.parts) return `pictures/${key.slice(0, 2)}/${key.slice(2)}.webp`;
+  if (document.documentElement.dataset.parts) return `visavis-pictures/${key.slice(0, 2)}/${key.slice(2)}.webp`;
   return load(`p${key}`).then((text) => `data:image/webp;base64,${text}`);
 }
 

@@ -50,6 +50,8 @@ def _png_exif(file: BinaryIO) -> bytes:
         length, kind = int.from_bytes(head[:4]), head[4:]
         if kind == b"eXIf" and length <= _MOST_EXIF:
             return file.read(length)
+        if kind == b"IEND" or not kind.isalpha():  # a gigabyte of zeros may follow
+            break
         file.seek(length + 4, 1)
     return b""
 

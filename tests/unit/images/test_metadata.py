@@ -214,6 +214,19 @@ def test_a_png_may_keep_it_behind_its_pixels() -> None:
     assert read(rest[:-12] + chunk + rest[-12:]) == read(whole)
 
 
+def test_zeros_behind_a_png_are_not_walked_through() -> None:
+    class Counted(BytesIO):
+        reads = 0
+
+        def read(self, size: int | None = -1, /) -> bytes:
+            self.reads += 1
+            return super().read(size)
+
+    file = Counted(drawn(Image.Exif(), "PNG") + bytes(1_000_000))
+    assert read_about(file) == {}
+    assert file.reads < 20
+
+
 def test_what_is_no_picture_says_nothing() -> None:
     for data in (b"", b"text", b"\xff\xd8\xff", drawn(PHOTOS["phone"])[:30]):
         assert read_about(BytesIO(data)) == {}

@@ -151,6 +151,12 @@ def test_a_filter_leaves_records_out(drawn_tree: Path) -> None:
     assert all(record.width >= 320 for group in report.groups for record in group.records)
 
 
+def test_a_filter_that_nothing_passes_is_told(command: Cli) -> None:
+    ran = command("--where", "id=nobody", "--keep", "largest", "--plan", "plan.json")
+    assert ran.err.splitlines()[0] == "note: no record passes the filter id=nobody"
+    assert ran.err.splitlines()[-1] == "wrote plan.json; it moves no file"
+
+
 def test_what_is_only_alike_is_no_duplicate(drawn_tree: Path) -> None:
     with (
         ImageIndex.open(drawn_tree / "pictures.index") as index,

@@ -295,7 +295,8 @@ def _write_sheet(path: Path, report: "DuplicateReport") -> None:
 
 def _write_plan(plan: "Plan", path: str) -> None:
     plan.write(path)
-    terminal.tell(f"wrote {path}; carry it out with: visavis duplicates --apply {path}")
+    does = f"carry it out with: visavis duplicates --apply {path}"
+    terminal.tell(f"wrote {path}; {does if plan.count('move') else 'it moves no file'}")
 
 
 def _show_moved(moved: "Moved", json_output: bool, undo: str) -> int:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from visavis.errors import RecordNotFoundError, StoreError, StoreUnsupportedError, UsageError
-from visavis.filters import Where, as_filter, check_field
+from visavis.filters import Where, as_filter, check_field, described
 from visavis.flows.duplicates.compared import ComparedPairs
 from visavis.flows.duplicates.decisions import TAKE_BACK, VERDICTS, Decision, Decisions
 from visavis.flows.duplicates.found import DuplicateReport
@@ -16,6 +16,7 @@ from visavis.flows.duplicates.moving import Moved, apply_plan, undo_plan
 from visavis.flows.duplicates.plan import Plan, make_plan
 from visavis.flows.duplicates.rules import as_rules
 from visavis.flows.duplicates.scan import FOLDER, Progress, Scan, ScanOptions
+from visavis.flows.query.hints import hint
 from visavis.flows.query.terms import as_relation
 from visavis.flows.removing import remove
 from visavis.images.files import path_text, read_file
@@ -97,7 +98,11 @@ class Duplicates:
             self._jobs,
             self._max_pixels,
         )
-        return self._scanned(asked, (relation,), progress)[relation]
+        report = self._scanned(asked, (relation,), progress)[relation]
+        if asked.where is None or report.scanned:
+            return report
+        passing = f"no record passes the filter {described(asked.where)}"
+        return replace(report, notes=(*report.notes, f"{passing}{hint(asked.where, self._store)}"))
 
     def find_each(
         self, *, jobs: int = 1, keep: bool = True, progress: Progress = unheard

@@ -100,8 +100,10 @@ class Plan:
             plan = _parsed(shape)
         except OSError as error:
             raise UsageError(f"{path}: the plan cannot be read ({error.strerror})") from error
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except ValueError as error:
             raise UsageError(f"{path}: this is no plan of visavis ({error})") from error
+        except (KeyError, TypeError, AttributeError) as error:
+            raise UsageError(f"{path}: this is no plan of visavis") from error
         if plan.index != index:
             raise UsageError(
                 f"{path}: the plan was made from another index ({plan.index_folder}); name that "

@@ -57,6 +57,10 @@ class SqliteStore:
     """
 
     def __init__(self, folder: Path, sizes: Sizes | None = None) -> None:
+        if folder.is_file():
+            raise IndexMissingError(
+                f"{folder}: an index is a folder, and this is a file; name the folder"
+            )
         if not (folder / DATABASE).is_file():
             raise IndexMissingError(
                 f"no index at {folder}; make one with: visavis index FOLDER --index {folder}"

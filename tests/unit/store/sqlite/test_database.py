@@ -43,6 +43,9 @@ def test_no_index_is_an_error_that_says_how_to_make_one(tmp_path: Path) -> None:
     for place in (tmp_path, tmp_path / "nowhere"):
         with pytest.raises(IndexMissingError, match="visavis index FOLDER --index"):
             SqliteStore(place)
+    (tmp_path / DATABASE).touch()
+    with pytest.raises(IndexMissingError, match="this is a file; name the folder"):
+        SqliteStore(tmp_path / DATABASE)
 
 
 @pytest.mark.parametrize("start", [0, 90])

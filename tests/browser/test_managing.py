@@ -127,3 +127,17 @@ def test_several_are_removed_at_once(open_page: OpenPage, shop: Shop) -> None:
     dialog.get_by_role("button", name="Remove", exact=True).click()
     expect(page.locator(".card")).to_have_count(6)
     expect(page.get_by_role("heading", name=re.compile("^6 pictures"))).to_be_visible()
+
+
+def test_long_whole_numbers_have_all_their_digits(
+    open_page: OpenPage, shop: Shop, site: Site, tmp_path: Path
+) -> None:
+    """JavaScript would round them: an 18-digit number of an article is another article's."""
+    table = tmp_path / "more.csv"
+    picture = site.pictures / "mug-01-front.jpg"
+    table.write_text(f"id,article,price,image\nlong,900719925474099301,2.5,{picture}\n")
+    with ImageIndex.open(shop.place) as index:
+        assert index.add(table).added == 1
+    page = open_page("?seed=1&show=long", url=shop.url)
+    row = page.get_by_role("dialog").locator("dl div", has_text="Article")
+    expect(row.locator("dd")).to_have_text("900719925474099301")

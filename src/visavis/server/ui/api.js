@@ -63,17 +63,29 @@ async function failure(response) {
   return new ApiError(response.status, message, retryAfter);
 }
 
+/**
+ * Whole numbers that JavaScript would round are texts, with all their digits.
+ * @param {Response} response @returns {Promise<any>} its JSON
+ */
+async function exact(response) {
+  const text = await response.text();
+  if (!/\d{16}/.test(text)) return JSON.parse(text);
+  /** @type {(name: string, value: any, context?: {source: string}) => any} */
+  const whole = (_, value, context) => (Number.isInteger(value) && !Number.isSafeInteger(value) ? (context?.source ?? value) : value);
+  return JSON.parse(text, whole);
+}
+
 /** @param {string} path @param {[string, string][]} query @param {AbortSignal} [signal] */
 export async function get(path, query = [], signal = undefined) {
   const asked = query.length ? `?${new URLSearchParams(query)}` : "";
-  return (await call(path + asked, { signal })).json();
+  return exact(await call(path + asked, { signal }));
 }
 
 /** @param {string} path @param {object} given @param {AbortSignal} [signal] */
 export async function post(path, given, signal = undefined) {
   const headers = { "Content-Type": "application/json" };
   const body = JSON.stringify(given);
-  return (await call(path, { method: "POST", headers, body, signal })).json();
+  return exact(await call(path, { method: "POST", headers, body, signal }));
 }
 
 /** An id as a part of a path; those that no path can name as a key, as in the links of records.
@@ -129,7 +141,7 @@ export async function ask(path, query, uploads, signal) {
   const body = new FormData();
   body.append("query", JSON.stringify(query));
   uploads.forEach((file, at) => body.append("image", file, `picture-${at}`));
-  return (await call(path, { method: "POST", body, signal })).json();
+  return exact(await call(path, { method: "POST", body, signal }));
 }
 
 /** @param {string} address @returns {Promise<Blob>} */

@@ -70,6 +70,26 @@ def test_the_file_opens_without_a_server_in_every_look(
     page.screenshot(path=shots / f"map-regions-{look}.png")
 
 
+def test_the_names_of_regions_are_not_cut_off_at_the_edges(
+    open_page: OpenPage, mapped: Mapped
+) -> None:
+    page = opened(open_page, mapped, phone=True)
+    drawn = page.evaluate(
+        """() => { const pen = document.createElement("canvas").getContext("2d");
+          const region = (x, y) => ({ name: "Casual Shoes", rows: { length: 50 }, place: [x, y] });
+          const regions = [region(3, 200), region(388, 500), region(-30, 700)];
+          const labels = new Labels({ count: 100, regions });
+          const toScreen = (x, y) => [x, y], size = { width: 390, height: 844 };
+          const camera = { scale: 500, fit: 500, toScreen, ...size };
+          labels.draw(pen, camera, { card: "#fff", ink: "#000" }, []);
+          return labels.drawn.map(({ left, width }) => [left, left + width]); }"""
+    )
+    assert len(drawn) == 3
+    assert drawn[0][0] == 6
+    assert drawn[1][1] == 390 - 6
+    assert drawn[2][0] < 0  # what is out of view is named there
+
+
 def test_a_line_around_pictures_selects_them_and_saves_their_ids(
     open_page: OpenPage, mapped: Mapped, tmp_path: Path, shots: Path
 ) -> None:

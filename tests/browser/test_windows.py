@@ -45,6 +45,8 @@ def test_at_200_percent_a_result_is_seen_after_a_search(open_page: OpenPage, pho
     page = open_page()
     page.set_viewport_size({"width": 640, "height": 430})
     assert first_result(page, photo) < 430 / 2
+    for name in ("Map", "Find duplicates", "Search by picture"):
+        expect(page.get_by_label(name, exact=True)).to_be_visible()
     wide, window = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
     assert wide <= window
 

@@ -80,6 +80,7 @@ function blurred(counts, radius) {
   return from;
 }
 
+const EDGE = 6; // pixels between a name and the edge of the window
 const BESIDES = [-2, -1, 0, 1, 2].flatMap((down) => [-2, -1, 0, 1, 2].map((right) => [right, down]));
 
 /** Names of regions, none over another. */
@@ -107,7 +108,7 @@ class Labels {
       const text = region.name.length > 34 ? `${region.name.slice(0, 33)}…` : region.name;
       const [width, height] = [pen.measureText(text).width + 20, size + 13];
       const reach = Math.max(0.45, Math.min(1, camera.scale / 720)); // on a small map, not far away
-      const one = this.#placed({ region, text, width, height }, x, y, pictures, reach);
+      const one = this.#placed({ region, text, width, height }, x, y, pictures, reach, camera.width);
       if (!one) continue;
       this.drawn.push(one);
       pen.globalAlpha = 0.9;
@@ -122,11 +123,13 @@ class Labels {
   }
 
   /** Beside its place, where it hides the least of pictures. @returns {any} null: there is no room */
-  #placed(label, x, y, pictures, reach) {
+  #placed(label, x, y, pictures, reach, across) {
+    const rightmost = across - label.width - EDGE;
+    const within = (/** @type {number} */ left) => (x < 0 || x > across ? left : Math.max(EDGE, Math.min(rightmost, left))); // names of what is in view are not cut off
     const near = pictures.filter((one) => Math.abs(one.left + one.width / 2 - x) < 190 && Math.abs(one.top + one.height / 2 - y) < 130);
     let [best, least] = [null, Infinity];
     for (const [right, down] of BESIDES) {
-      const one = { ...label, left: x - label.width / 2 + right * 34 * reach, top: y - label.height / 2 + down * 26 * reach };
+      const one = { ...label, left: within(x - label.width / 2 + right * 34 * reach), top: y - label.height / 2 + down * 26 * reach };
       if (this.#taken(one)) continue;
       let hidden = 40 * Math.hypot(right, down);
       for (const other of near) {

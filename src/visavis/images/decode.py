@@ -24,7 +24,7 @@ from visavis.errors import (
     UsageError,
 )
 from visavis.images import raw
-from visavis.images.effort import bytes_for_each_pixel
+from visavis.images.effort import MEMORY, bytes_for_each_pixel
 from visavis.images.frames import show, sizes
 from visavis.images.jxl import jxl_size
 from visavis.images.mending import without_end, without_zeros
@@ -118,6 +118,10 @@ class Cost(NamedTuple):
 
 def cost(data: bytes, uri: str, *, max_pixels: int = MAX_PIXELS) -> Cost:
     """What `decode` would have to pay for a picture; raises what it would raise at its header."""
+    if sniff(data[:HEAD_BYTES]) == "JXL":  # whose reader decodes it when it is opened
+        pixels = math.prod(_jxl_size(data, uri))
+        _check_size((pixels, 1), uri, max_pixels)
+        return Cost(pixels, pixels * MEMORY["JXL"], pixels)
     with _opened(data, uri, max_pixels) as (image, name, _, _):
         frames = sizes(image)
         tile = getattr(image, "tag_v2", {})  # a TIFF's tiles may be larger than what they show

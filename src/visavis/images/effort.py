@@ -7,9 +7,7 @@ from PIL import Image
 
 from visavis.images.sniff import HEAD_BYTES, Format, sniff
 
-# Peak bytes for each pixel, measured with `min_side` at 40 megapixels: what the readers hold of
-# their own (three canvases with WebP), Pillow's four bytes, and a margin.
-_MEMORY: dict[Format, int] = {
+MEMORY: dict[Format, int] = {
     "PNG": 5,
     "GIF": 6,
     "BMP": 6,
@@ -20,6 +18,8 @@ _MEMORY: dict[Format, int] = {
     "JXL": 16,
     "JPEG": 4,  # all coefficients of a progressive one; others, decoded smaller, take far less
 }
+"""Peak bytes for each pixel, measured with `min_side` at 40 megapixels: what the readers hold of
+their own (three canvases with WebP), Pillow's four bytes, and a margin."""
 
 # Of pictures that are made RGB before they are made smaller: see pixels.py.
 _DEEP, _CLEAR, _PAIRED, _MOVING = 20, 14, 8, 19
@@ -48,7 +48,7 @@ def bytes_for_each_pixel(image: Image.Image, name: Format) -> int:
         most = 0
     if name == "GIF" and getattr(image, "is_animated", False):
         most = _MOVING
-    return max(most, _MEMORY[name])
+    return max(most, MEMORY[name])
 
 
 def work(file: BinaryIO, pixels: int) -> int:

@@ -190,5 +190,5 @@ def told_reason(error: ImageError) -> str:
             f"server takes {most:g}); send a smaller one"
         )
     if isinstance(error.__cause__, ModuleNotFoundError):
-        return "this server does not decode HEIC pictures; convert it to JPEG or PNG"
+        return "this server does not decode pictures of its format; convert it to JPEG or PNG"
     return error.reason

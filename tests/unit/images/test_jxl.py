@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from visavis.errors import ImageFormatError, ImageTooLargeError, ImageUnreadableError
-from visavis.images.decode import _opener, decode
+from visavis.images.decode import _opener, cost, decode
 from visavis.images.jxl import jxl_size
 
 pytest.importorskip("pillow_jxl.JpegXLImagePlugin")
@@ -67,3 +67,14 @@ def test_without_its_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPat
     with pytest.raises(ImageFormatError, match=r"JPEG XL.*pip install 'visavis\[jxl\]'"):
         decode(data, "x.jxl")
     _opener.cache_clear()
+
+
+def test_the_cost_of_one_is_told_without_its_reader(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = saved(640, 480)
+    monkeypatch.setitem(sys.modules, "pillow_jxl", None)  # it would decode the picture to open it
+    monkeypatch.setitem(sys.modules, "pillow_jxl.JpegXLImagePlugin", None)
+    found = cost(data, "x.jxl")
+    assert (found.pixels, found.work) == (640 * 480, 640 * 480)
+    assert found.memory == 16 * 640 * 480
+    with pytest.raises(ImageTooLargeError):
+        cost(data, "x.jxl", max_pixels=1000)

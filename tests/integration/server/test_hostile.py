@@ -208,6 +208,15 @@ def test_the_longest_filters_and_texts_are_not_too_many_values(client: TestClien
     assert answer.status_code == 200, answer.text
 
 
+def test_hundreds_of_unwanted_words_are_422(client: TestClient) -> None:
+    for count, status in ((32, 200), (33, 422)):
+        text = "mug" + "".join(f" -word{n}" for n in range(count))
+        query = {"terms": [{"text": text}], "by": "text"}
+        answer = client.post("/v1/search", json=query)
+        assert answer.status_code == status, answer.text
+    assert "33 words with a minus" in answer.json()["error"]["message"]
+
+
 @pytest.mark.parametrize(
     ("kind", "body", "status"),
     [

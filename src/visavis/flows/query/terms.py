@@ -40,6 +40,7 @@ _LEFT_OUT = re.compile(r"(?:(?<=\s)|\A)-(?=[^\W\d_])(\S+)")
 _AROUND = " \t\r\n'\"`’”“‘«»,;"
 """What may stand around a file's name that was pasted: quotes that no shell has taken away."""
 _SHOWN = 200  # characters of what is no picture
+_MOST_LEFT_OUT = 32  # words with a minus: the model looks each of them up, and what is near it
 _SIGNS = re.compile(r"(?:(?<=\s)|\A)([+-])\s+(?=(?:(?:\d+(?:\.\d*)?|\.\d+):)?[^\W\d_])")
 """A sign by itself between words: not the hyphen of *size 9 - 11*."""
 _WORDS = "text:"
@@ -234,10 +235,16 @@ def spelled_out(terms: Sequence[Term]) -> tuple[Term, ...]:
     (TextTerm(text='red mug', weight=1.0), TextTerm(text='blue', weight=-1.0))
     >>> spelled_out([TextTerm("mug - dark blue")])
     (TextTerm(text='mug', weight=1.0), TextTerm(text='dark blue', weight=-1.0))
+
+    Raises UsageError where there are far more of them than a question has.
     """
     spelled: list[Term] = []
     for term in terms:
         spelled += _signed(term) if isinstance(term, TextTerm) else [term]
+    if (more := len(spelled) - len(terms)) > _MOST_LEFT_OUT:
+        raise UsageError(
+            f"{more} words with a minus before them are too many; {_MOST_LEFT_OUT} can be left out"
+        )
     return tuple(spelled)
 
 

@@ -34,6 +34,19 @@ def map_of(client: TestClient, **headers: str) -> tuple[dict[str, Any], str]:
     raise AssertionError("the map was not made")
 
 
+def test_the_map_is_packed_once_for_all_who_ask(client: TestClient) -> None:
+    plain, version = map_of(client, **{"Accept-Encoding": "identity"})
+    packed, same = map_of(client, **{"Accept-Encoding": "gzip"})
+    assert (packed, same) == (plain, version)
+    answers = [
+        client.get("/map/data", headers={"Accept-Encoding": kind}) for kind in ("gzip", "identity")
+    ]
+    assert [answer.headers.get("content-encoding") for answer in answers] == ["gzip", None]
+    assert [answer.headers["vary"] for answer in answers] == ["Accept-Encoding"] * 2
+    lengths = [int(answer.headers["content-length"]) for answer in answers]
+    assert lengths[0] < lengths[1] / 2
+
+
 def test_the_page_has_its_map_and_its_tiles(client: TestClient, drawn_index: Path) -> None:
     page = client.get("/map")
     assert page.status_code == 200

@@ -64,7 +64,10 @@ async def map_of_all(request: Request) -> Response:
     headers = {"Cache-Control": "private, no-cache", "ETag": etag, "X-Map-Version": found.version}
     if etag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
-    return Response(found.body, media_type="application/json", headers=headers)
+    if "gzip" not in request.headers.get("accept-encoding", ""):
+        return Response(found.body, media_type="application/json", headers=headers)
+    headers |= {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
+    return Response(found.packed, media_type="application/json", headers=headers)
 
 
 async def map_tile(request: Request, version: str, number: int) -> Response:

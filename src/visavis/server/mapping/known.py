@@ -1,5 +1,6 @@
 """The map of what is served: made once for each state of the index, beside the requests."""
 
+import gzip
 import hashlib
 import json
 import logging
@@ -25,6 +26,7 @@ SIDE = 96
 MOST = 50_000
 """Records of an index that is mapped here: their vectors are in memory meanwhile."""
 
+_LEVEL = 5  # of compression
 _AGAIN = 20.0  # seconds after which a map that could not be made is tried again
 _STALE_FACTOR = 20.0  # making maps may take a twentieth of the time while an index is being written
 
@@ -47,6 +49,8 @@ class ServedMap:
     version: str
     body: bytes
     """JSON."""
+    packed: bytes
+    """The same with gzip: of a large map that takes half a second."""
     state: _State
     """The model and the generation of the index that it is of."""
     at: float
@@ -127,14 +131,13 @@ class KnownMaps:
                 self._trouble, self._thread = (time.monotonic(), trouble), None
             return
         body = json.dumps(made.shape, ensure_ascii=False, separators=(",", ":"))
+        data = body.encode("utf-8", "replace")
+        contents = "".join(record.sha256 for record in made.records)
+        version = hashlib.sha256(data + contents.encode()).hexdigest()[:24]
+        packed = gzip.compress(data, _LEVEL, mtime=0)
         ended = time.monotonic()
-        version = hashlib.sha256(
-            body.encode("utf-8", "replace") + "".join(r.sha256 for r in made.records).encode()
-        ).hexdigest()[:24]
         with self._guard:
-            self._made = ServedMap(
-                made, version, body.encode("utf-8", "replace"), state, ended, ended - started
-            )
+            self._made = ServedMap(made, version, data, packed, state, ended, ended - started)
             self._thread = None
 
     def _map_of(self, index: ImageIndex) -> MapData:

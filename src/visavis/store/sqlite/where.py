@@ -18,7 +18,6 @@ from visavis.types import FieldValue
 
 _DATES = "[0-9][0-9][0-9][0-9]-[0-9][0-9]*"
 _TIMES = f"{_DATES[:-1]}-[0-9][0-9][T ]*"
-_NOT_ASCII = "*[^\x01-\x7f]*"
 _PLAIN_NAME = re.compile(r"[\w .:/-]+")
 
 
@@ -175,13 +174,17 @@ def _end(span: Span) -> tuple[Any, ...]:
 
 
 def _contains(expression: str, needle: str) -> tuple[str, list[str]]:
-    """Texts of ASCII alone, which are most, are left to SQLite: it folds their case by itself."""
-    slow = f"instr(folded({expression}), ?) > 0"
+    """Texts of ASCII alone, which are most, are left to SQLite: it folds their case by itself.
+
+    They have as many bytes as letters, which takes SQLite a tenth of what looking for others does.
+    """
+    odd = f"length(CAST({expression} AS BLOB)) > length({expression})"
+    slow = f"{odd} AND instr(folded({expression}), ?) > 0"
     if not needle.isascii():
         return slow, [needle]
     escaped = re.sub(r"([%_\\])", r"\\\1", needle)
     quick = f"{expression} LIKE ? ESCAPE '\\'"
-    return f"{quick} OR ({expression} GLOB ? AND {slow})", [f"%{escaped}%", _NOT_ASCII, needle]
+    return f"{quick} OR ({slow})", [f"%{escaped}%", needle]
 
 
 def bound(value: Value) -> FieldValue:

@@ -54,7 +54,21 @@ class Keys:
 
     @classmethod
     def read(cls, path: Path) -> "Keys":
-        """The keys of a file. Raises UsageError naming the line that is not understood."""
+        """The keys of a file, of which there is one at least.
+
+        Raises UsageError naming the line that is not understood.
+        """
+        keys = cls.left(path)
+        if not keys.any:
+            raise UsageError(
+                f"{path}: there is no key in it; make one with: visavis serve --new-key NAME "
+                f"--api-key-file {path}"
+            )
+        return keys
+
+    @classmethod
+    def left(cls, path: Path) -> "Keys":
+        """The same of a file in which there may be none by now: all were taken back."""
         try:
             lines = path.read_text(encoding="utf-8").splitlines()
         except (OSError, UnicodeDecodeError) as error:
@@ -65,12 +79,12 @@ class Keys:
             for n, line in named
             if line and not line.startswith("#")
         ]
-        if not keys:
-            raise UsageError(
-                f"{path}: there is no key in it; make one with: visavis serve --new-key NAME "
-                f"--api-key-file {path}"
-            )
         return cls(keys)
+
+    @property
+    def any(self) -> bool:
+        """Whether there are any."""
+        return bool(self._keys)
 
     def scopes(self, given: str) -> frozenset[str]:
         """What a key allows; nothing when it is unknown. Takes as long whichever key it is."""
@@ -103,11 +117,12 @@ class KeyFile:
 
     def _read(self) -> None:
         try:
-            self._keys = Keys.read(self._path)
+            self._keys = Keys.left(self._path)
         except UsageError as error:  # it may just be written: the keys of before hold
             _LOG.error("the keys stay as they were: %s", error)
         else:
-            _LOG.info("%s: read again", self._path)
+            none = "" if self._keys.any else "; there is no key in it any more, and none is taken"
+            _LOG.info("%s: read again%s", self._path, none)
 
     def _marked(self) -> tuple[int, int, int]:
         try:

@@ -90,5 +90,8 @@ def test_a_file_that_changes_is_read_again_and_one_that_is_broken_is_not_believe
     assert held.scopes(first) == {"read"}
     file.unlink()
     assert held.scopes(first) == {"read"}
-    new_key(file, "third", ["read"])
+    third = new_key(file, "third", ["read"])
     assert held.scopes(first) == frozenset()
+    assert held.scopes(third) == {"read"}
+    file.write_text("# the last one was taken back\n")
+    assert held.scopes(third) == frozenset()

@@ -25,7 +25,9 @@ Receive = Callable[[], Awaitable[Any]]
 class Job:
     """Some work under way, which asks here between its steps whether anybody waits for it."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, *, paid: bool = True) -> None:
+        self.paid = paid
+        """Whether the client pays for the processor's time; the work may say so itself."""
         self._seconds = seconds
         self._end = time.monotonic() + seconds
         self._left = threading.Event()
@@ -90,27 +92,25 @@ class Pool:
 
         The client pays for the processor's time that it takes.
         """
-        return await self._awaited(Job(self._seconds), work, None, paid=True)
+        return await self._awaited(Job(self._seconds), work, None)
 
     async def run_for(self, receive: Receive, work: Callable[[Job], T], *, paid: bool = True) -> T:
         """The same for work that is worth stopping when its client leaves; not `paid`: for free.
 
         `receive` is that of a request whose body was read. Raises ClientDisconnect as well.
         """
-        job = Job(self._seconds)
+        job = Job(self._seconds, paid=paid)
 
         def stopping() -> T:
             with stoppable(job.check):
                 return work(job)
 
         try:
-            return await self._awaited(job, stopping, receive, paid=paid)
+            return await self._awaited(job, stopping, receive)
         finally:
             job.leave()
 
-    async def _awaited(
-        self, job: Job, work: Callable[[], T], receive: Receive | None, *, paid: bool
-    ) -> T:
+    async def _awaited(self, job: Job, work: Callable[[], T], receive: Receive | None) -> T:
         future = self._submitted(job, work)
         waited: asyncio.Future[T] = asyncio.wrap_future(future)
         waited.add_done_callback(_heard)
@@ -128,8 +128,7 @@ class Pool:
             raise job.late() from None
         finally:
             future.cancel()  # what waits in the queue leaves it
-            if paid:
-                _pay(future, job)
+            _pay(future, job)
 
     def _submitted(self, job: Job, work: Callable[[], T]) -> "Future[T]":
         client = ASKER.get("")
@@ -191,11 +190,14 @@ def _pay(work: "Future[Any]", job: Job) -> None:
     if charge is None:  # it is for no request
         return
     if work.done():
-        charge(job.spent)
+        if job.paid:
+            charge(job.spent)
         return
     loop = asyncio.get_running_loop()
 
     def pay(_: "Future[Any]") -> None:
+        if not job.paid:
+            return
         with suppress(RuntimeError):  # the server ends: nobody keeps count any more
             loop.call_soon_threadsafe(charge, job.spent)
 

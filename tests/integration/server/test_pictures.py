@@ -11,6 +11,7 @@ from served import Clients, picture
 from starlette.testclient import TestClient
 
 from visavis.image_index import ImageIndex
+from visavis.server.edge.limits import RateLimiter
 from visavis.sources.web.downloads import Downloads
 from visavis.sources.web.fetch import default_cache
 
@@ -160,3 +161,18 @@ def test_head_tells_the_same_without_the_picture(client: TestClient) -> None:
     answer = client.head(FILE)
     assert answer.content == b""
     assert answer.headers["content-length"] == str(len(client.get(FILE).content))
+
+
+def test_a_thumbnail_that_cannot_be_kept_is_paid_by_who_asks_for_it(
+    clients: Clients, fresh_index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paid: list[float] = []
+    monkeypatch.setattr(RateLimiter, "charge", lambda self, client, seconds: paid.append(seconds))
+    client = clients(fresh_index, rate=50.0)
+    kept = THUMBNAIL
+    assert [client.get(kept).status_code for _ in range(2)] == [200, 200]
+    shutil.rmtree(fresh_index / "thumbnails")
+    (fresh_index / "thumbnails").write_text("no folder can be made here")
+    before = len(paid)
+    assert [client.get(kept).status_code for _ in range(2)] == [200, 200]
+    assert len(paid) == before + 4  # each was looked up, and made

@@ -114,6 +114,8 @@ def _made(
             made, sha256 = index.shelf.thumbnails.made(data, side, state.options.max_pixels)
     except ImageError as error:
         raise gone(record, told_reason(error)) from error
+    # On a disk that takes nothing it is made anew for each request.
+    job.paid = index.shelf.thumbnails.kept(sha256, side) is None
     return _Small(made, sha256, sha256 == record.sha256)
 
 

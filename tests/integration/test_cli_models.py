@@ -128,6 +128,7 @@ def test_an_index_whose_model_is_gone_says_what_to_do(cli: Cli, added: Path, pho
         (["add", "tiny.onnx", "--preprocess", "{"], 2, "no JSON"),
         (["add", "tiny.onnx", "--preprocess", '{"sizes": 16}'], 5, "size"),
         (["add", "gone.onnx", "--preprocess", PREPROCESS], 5, "gone.onnx"),
+        (["add", "https://example.com/x.onnx"], 5, "https://example.com/x.onnx: models are added"),
         (["add", "gone.onnx"], 5, "gone.onnx: there is no such file"),
         (["add", "clip-vit-b32", "--output", "features"], 2, "--output"),
         (["add", "clip-vit-b32", "--license", "MIT"], 2, "--license is for an .onnx file"),

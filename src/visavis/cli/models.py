@@ -205,6 +205,11 @@ def add(
     """
     from visavis.errors import ModelNotFoundError, UsageError
 
+    if "://" in source:
+        raise ModelNotFoundError(
+            f"{source}: models are added from files of this machine, by the names of presets, and "
+            "from the hub as OWNER/NAME; download it first"
+        )
     path = Path(source)
     for_files = {"--output": output, "--pool": pool, "--preprocess": preprocess}
     for_files |= {"--license": license, "--labels": labels}

@@ -109,6 +109,12 @@ def prepare(
             f"no validation is possible by {labels!r}: no two of the {len(validation)} pictures "
             "kept for it share a value; leave out --labels, or raise --validation"
         )
+    if labels is not None and len({data.labels[number] for number in validation}) < 2:
+        raise UsageError(
+            f"no validation is possible by {labels!r}: the {len(validation)} pictures kept for it "
+            "share one value, and every answer would be right; leave out --labels, or raise "
+            "--validation"
+        )
     if min(len(train), len(validation)) < 2:
         why = f"; {notes[0]}" if notes else ""
         raise UsageError(

@@ -228,12 +228,18 @@ def _views(source: Source) -> int:
 
 
 def _check(phrases: Phrases, samples: Sequence[Sample], said: WordFields) -> None:
-    """That the fields are there, both of them where both are named, and hold a known word."""
+    """That the fields are there, both of them where both are named, and tell pictures apart."""
     for option, field in (("--captions", said.captions), ("--labels", said.labels)):
         if field is not None:
             check_field(samples, field, option)
-    if phrases.usable.any():
+    descriptions = phrases.descriptions()
+    if len(descriptions) > 1:
         return
+    if descriptions:
+        raise UsageError(
+            "the same words describe all pictures that have known ones; there is nothing to tell "
+            "apart"
+        )
     unknown = ", ".join(map(repr, phrases.unknown[:_SHOWN]))
     raise WordVectorsError(
         f"{said.words}: no word of any label or caption is known{f' ({unknown})' * bool(unknown)}; "

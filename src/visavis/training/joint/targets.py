@@ -40,6 +40,11 @@ class Phrases:
         pairs = zip(self.labels, self.captions, strict=True)
         return np.array([bool(label or captions) for label, captions in pairs], bool)
 
+    def descriptions(self) -> set[str]:
+        """All that is said of a sample, of which something is known; each once."""
+        pairs = zip(self.labels, self.captions, strict=True)
+        return {json.dumps([sorted(label), said]) for label, said in pairs if label or said}
+
     @property
     def unknown(self) -> list[str]:
         """Labels without a known word."""

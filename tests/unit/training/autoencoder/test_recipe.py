@@ -253,6 +253,12 @@ def test_a_validation_without_a_pair_is_an_error(tmp_path: Path) -> None:
         prepared(folder, tmp_path, labels="folder")
 
 
+def test_a_validation_by_one_label_alone_is_an_error(tmp_path: Path) -> None:
+    folder = draw_labelled(tmp_path / "pictures", labels=1, each=8)
+    with pytest.raises(UsageError, match="share one value, and every answer would be right"):
+        prepared(folder, tmp_path, labels="folder")
+
+
 @pytest.mark.parametrize(
     ("given", "told"),
     [

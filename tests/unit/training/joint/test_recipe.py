@@ -333,6 +333,14 @@ def test_what_makes_no_sense_is_refused(
         prepared(catalogue, words, base, replace(TINY, **given), **said)
 
 
+def test_one_description_of_all_pictures_teaches_nothing(
+    catalogue: Path, words: Path, base: str
+) -> None:
+    catalogue.write_text(catalogue.read_text().replace("x-1", "dog"))
+    with pytest.raises(UsageError, match="the same words describe all pictures"):
+        prepared(catalogue, words, base, labels="code", captions=None)
+
+
 def test_what_is_no_network_cannot_be_a_base(catalogue: Path, words: Path) -> None:
     with pytest.raises(ModelError, match="classic cannot be a base"):
         prepared(catalogue, words, "classic")

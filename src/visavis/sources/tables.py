@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol
 from visavis.errors import ExtraMissingError, SourceError
 from visavis.sources.cells import Column, Reader, preferred_style
 from visavis.sources.endings import CATALOGUE_SUFFIXES
-from visavis.sources.values import TypedColumns
+from visavis.sources.values import TypedColumns, listed
 from visavis.types import FieldValue
 
 _SAMPLE = 1000  # rows of a JSON Lines file that are looked at to learn its columns
@@ -252,6 +252,7 @@ class _JsonLinesTable:
         self._path = path
         self.notes: list[str] = []
         self._encoding = _encoding(path)
+        self._refuse_list()
         names: dict[str, None] = {}
         for _, found in islice(self._objects(), _SAMPLE):
             names |= dict.fromkeys(found if isinstance(found, dict) else ())
@@ -265,6 +266,17 @@ class _JsonLinesTable:
             else:
                 yield Row(number, {}, found.problem, found.texts)
         self.notes = typed.notes()
+
+    def _refuse_list(self) -> None:
+        """Raise SourceError for one JSON list: some of its lines may even be objects."""
+        with _readable(self._path), self._path.open(encoding=self._encoding) as file:
+            first = next(filter(None, map(str.strip, file)), "")
+        if first.startswith("["):
+            name = self._path.name
+            raise SourceError(
+                f"{self._path}: it is a list in JSON, not an object a line; make it so: "
+                f"jq -c '.[]' {name} > lines-{name}"
+            )
 
     def _objects(self) -> Iterator[tuple[int, "dict[str, Any] | _BadLine"]]:
         """Each line's object, or what is wrong with the line."""
@@ -303,8 +315,9 @@ class _ParquetTable:
         number, typed = 0, TypedColumns(self._path.name, text_columns)
         with _readable(self._path), self._open(self._path) as file:
             for batch in file.iter_batches(batch_size=1024):
-                for found in batch.to_pylist():
+                for values in zip(*map(listed, batch.columns), strict=True):
                     number += 1
+                    found = dict(zip(batch.schema.names, values, strict=True))
                     yield Row(number, typed.fields(_trimmed(found)))
         self.notes = typed.notes()
 
@@ -359,6 +372,9 @@ def _where_not_utf8(path: Path) -> str:
     with path.open("rb") as file:
         if _is_office(file.read(8)):
             return "it is a spreadsheet, whatever its name says; save the sheet as CSV (UTF-8)"
+        file.seek(0)
+        if file.read(2) == b"\x1f\x8b":
+            return "it is packed (gzip); unpack it"
         file.seek(0)
         for number, line in enumerate(file, start=1):
             try:

@@ -5,8 +5,10 @@ import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Collection
+from importlib import import_module
 from typing import Any
 
+from visavis.filters import as_label
 from visavis.sources.cells import LARGEST
 from visavis.sources.dates import Dates, no_dates
 from visavis.types import FieldValue
@@ -40,7 +42,7 @@ class TypedColumns:
             if kept is None or kept == "" or not name:
                 continue
             if name in self._text_columns:
-                kept = str(kept).lower() if isinstance(kept, bool) else str(kept)
+                kept = str(kept).lower() if isinstance(kept, bool) else as_label(kept)
             elif isinstance(kept, str):
                 self._texts[name] += 1
                 self._shown.setdefault(name, kept)
@@ -99,10 +101,10 @@ class TypedColumns:
             case list() | dict() | tuple():
                 return self._packed(name, value) if value else None
         plain = _plain(value)
-        return self._value(name, plain) if isinstance(plain, float) else plain
+        return plain if isinstance(plain, str) else self._value(name, plain)
 
     def _packed(self, name: str, value: Any) -> str:
-        def default(part: object) -> str | float | None:
+        def default(part: object) -> str | float | int | None:
             if isinstance(part, bytes):
                 self._binary[name] += 1
                 return None
@@ -118,15 +120,78 @@ class TypedColumns:
         return _text(_CONSTANT.sub(constant, packed) if _CONSTANT.search(packed) else packed)
 
 
-def _plain(value: object) -> str | float:
+def _plain(value: object) -> str | float | int:
     import datetime
     from decimal import Decimal
 
     if isinstance(value, datetime.date | datetime.datetime | datetime.time):
         return value.isoformat()
-    return float(value) if isinstance(value, Decimal) else str(value)
+    if isinstance(value, Decimal):
+        exponent = value.as_tuple().exponent  # a letter, of NaN
+        return int(value) if exponent == 0 else float(value)
+    return str(value)
 
 
 def _text(value: str) -> str:
     """Text that is valid UTF-8: JSON can smuggle half characters in, SQLite takes none."""
     return value if value.isascii() else value.encode("utf-8", "replace").decode()
+
+
+# ----- columns of Arrow
+
+
+def listed(column: Any) -> list[Any]:
+    """The values of a column.
+
+    Nanoseconds are cut to microseconds, and times in a zone that this machine does not know are in
+    UTC. What Python cannot hold, such as a year beyond 9999, is the text that Arrow makes of it.
+    """
+    arrow = import_module("pyarrow")
+    kind = _held(arrow, column.type)
+    if kind != column.type:
+        column = column.cast(kind, safe=False)
+    try:
+        values: list[Any] = column.to_pylist()
+    except (ValueError, OverflowError):
+        values = [_value(arrow, scalar) for scalar in column]
+    return values
+
+
+def _held(arrow: Any, kind: Any) -> Any:
+    """The nearest type whose values Python has."""
+    types = arrow.types
+    if types.is_timestamp(kind):
+        return arrow.timestamp(_unit(kind), _zone(arrow, kind.tz))
+    if types.is_time64(kind):
+        return arrow.time64("us")
+    if types.is_duration(kind):
+        return arrow.duration(_unit(kind))
+    if types.is_list(kind):
+        return arrow.list_(_held(arrow, kind.value_type))
+    if types.is_struct(kind):
+        return arrow.struct([(part.name, _held(arrow, part.type)) for part in kind])
+    return kind
+
+
+def _unit(kind: Any) -> str:
+    return "us" if kind.unit == "ns" else str(kind.unit)
+
+
+def _zone(arrow: Any, name: str | None) -> str | None:
+    """The zone, or UTC where there is no database of them, as on Windows."""
+    if name is None:
+        return None
+    try:
+        arrow.lib.string_to_tzinfo(name)
+    except Exception:  # of several kinds, by what is installed
+        return "UTC"
+    return name
+
+
+def _value(arrow: Any, scalar: Any) -> Any:
+    try:
+        return scalar.as_py()
+    except UnicodeDecodeError:
+        return bytes(scalar.as_buffer()).decode("utf-8", "replace")
+    except (ValueError, OverflowError):
+        return scalar.cast(arrow.string()).as_py()

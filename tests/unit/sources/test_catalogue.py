@@ -1,6 +1,7 @@
 """Catalogues: which rows become images, with which ids and typed fields."""
 
 import datetime
+import gzip
 import json
 import sys
 from decimal import Decimal
@@ -374,6 +375,39 @@ def test_bad_json_lines_are_failures_too(shop: Path) -> None:
     assert [row for row, _ in told] == ["row=2", "row=3", "row=5", "row=7"]
     assert "not valid JSON" in told[0][1]
     assert told[1][1] == "the line is no JSON object"
+
+
+@pytest.mark.parametrize(
+    "text", ['[{"path": "img/a.jpg"}]', '\n[\n{"path": "img/a.jpg"},\n{"path": "img/b.jpg"}\n]\n']
+)
+def test_a_json_list_is_no_catalogue_of_lines(shop: Path, text: str) -> None:
+    with pytest.raises(SourceError, match="a list in JSON, not an object a line; make it so: jq"):
+        catalogue(shop, text, "shop.jsonl")
+
+
+def test_a_packed_table_is_told_to_be_unpacked(shop: Path) -> None:
+    (shop / "shop.csv").write_bytes(gzip.compress(b"path\nimg/a.jpg\n"))
+    with pytest.raises(SourceError, match="it is packed"):
+        CatalogueSource(shop / "shop.csv")
+
+
+def test_numbers_of_databases_are_whole_where_they_have_no_decimals(shop: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    import pyarrow.parquet as parquet
+
+    large = 2**53 + 1
+    columns = {
+        "path": ["img/a.jpg", "img/b.jpg"],
+        "id": pyarrow.array([1.0, None]),
+        "sku": pyarrow.array([large, 5], pyarrow.decimal128(38, 0)),
+        "price": pyarrow.array([Decimal("5.00"), None], pyarrow.decimal128(10, 2)),
+        "many": pyarrow.array([Decimal(10**30), Decimal(1)], pyarrow.decimal128(38, 0)),
+    }
+    parquet.write_table(pyarrow.table(columns), shop / "shop.parquet")
+    [entry] = images(CatalogueSource(shop / "shop.parquet"))
+    assert entry.id == "1"
+    assert entry.fields == {"sku": large, "price": 5.0, "many": f"{10**30}"}
+    assert isinstance(entry.fields["price"], float)
 
 
 def test_json_values_keep_their_types_and_nested_ones_become_json(shop: Path) -> None:

@@ -19,6 +19,23 @@ def counts(shape: dict[str, Any]) -> tuple[int, ...]:
     return tuple(shape[name] for name in ("added", "unchanged", "moved", "removed"))
 
 
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["index", ""], "an argument is empty; is a variable not set"),
+        (["index", ".", "--index", ""], "an argument behind --index is empty"),
+        (["index", ".", "--shards="], "an argument behind --shards is empty"),
+        (["list", "-k", ""], "an argument behind -k is empty"),
+    ],
+)
+def test_an_empty_argument_is_not_the_working_folder(
+    cli: Cli, tmp_path: Path, arguments: list[str], told: str
+) -> None:
+    ran = cli(*arguments)
+    assert (ran.code, ran.err.startswith(f"error: {told}")) == (2, True)
+    assert not list(tmp_path.glob("*.index"))
+
+
 def test_a_folder_is_indexed_and_the_report_says_how_many(cli: Cli, photos: Path) -> None:
     first = cli("index", photos)
     assert first.code == 0

@@ -1,6 +1,7 @@
 """Terms as people write them on a command line."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -280,3 +281,9 @@ def test_where_a_picture_is_wanted_no_error_offers_words(
         assert "text:" not in str(wrong.value)
     same(parse_picture("id:gone.jpg"), RecordTerm("gone.jpg"))
     same(parse_picture("-", lambda: b"piped"), ImageTerm(b"piped"))
+
+
+@pytest.mark.parametrize("question", [None, 5, ["red", "dog"], {"a": 1}])
+def test_what_is_no_question_is_told(question: Any) -> None:
+    with pytest.raises(TypeError, match="a question is a text, path, bytes"):
+        as_terms(question)

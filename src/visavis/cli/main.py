@@ -7,6 +7,7 @@ functions: `visavis --help` and `visavis search` should be there at once.
 import gc
 import io
 import os
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
@@ -23,6 +24,7 @@ USAGE = 2
 INTERRUPTED = 130
 
 _CLI = "visavis.cli"
+_OPTION = re.compile(r"--?[a-zA-Z][\w-]*")
 _COLLECTED = 100_000
 """New objects between two garbage collections. By Python's own number they go over all that
 hundreds of imports make, which took a tenth of the time of a search from nothing; a search ends
@@ -144,11 +146,23 @@ def _open_streams() -> None:
 def run(arguments: list[str]) -> int:
     """Run one command line; returns its exit code."""
     try:
+        _refuse_empty(arguments)
         code = _invoke(arguments or ["--help"])
         sys.stdout.flush()
     except (Exception, KeyboardInterrupt) as error:
         return _ended_by(error, arguments)
     return code if isinstance(code, int) else 0
+
+
+def _refuse_empty(arguments: Sequence[str]) -> None:
+    """Raise UsageError for an argument of nothing: as the name of a folder it would be this one."""
+    from visavis.errors import UsageError
+
+    for before, argument in zip(("", *arguments), arguments, strict=False):
+        option = before if argument == "" else argument.removesuffix("=")
+        if argument == "" or (argument.endswith("=") and _OPTION.fullmatch(option)):
+            behind = f" behind {option}" if _OPTION.fullmatch(option) else ""
+            raise UsageError(f'an argument{behind} is empty; is a variable not set, as in "$X"?')
 
 
 def _ended_by(error: BaseException, arguments: Sequence[str]) -> int:

@@ -1,5 +1,6 @@
 """Where images come from: one protocol, and the door that picks the right source."""
 
+import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -113,6 +114,8 @@ def open_source(location: str | Path, **options: Unpack[SourceOptions]) -> Sourc
     Raises SourceError when nothing is there or it is none of these.
     """
     web = _web(options)
+    if location == "":  # as a path it would be the working folder
+        raise SourceError("the name of what is to be read is empty; is a variable not set?")
     if isinstance(location, str) and is_object(location):
         return _of_objects(location, options.get("exclude", ()))
     if isinstance(location, str) and is_url(location):
@@ -152,7 +155,7 @@ def _refuse_far_catalogue(location: str, name: str, may: str) -> None:
         )
 
 
-Location = str | Path | Source | list[str]
+Location = str | Path | Source | list[str] | list[Path]
 """A folder, a catalogue, a picture, a URL; a source; or a list of pictures and URLs."""
 
 
@@ -160,8 +163,13 @@ def as_source(location: Location, **options: Unpack[SourceOptions]) -> Source:
     """The source that a location means; a source is handed back as it is. See `open_source`."""
     only_known(options, SourceOptions)
     if isinstance(location, list):
-        return PathList(location, **_web(options))
+        return PathList([os.fspath(one) for one in location], **_web(options))
     if not isinstance(location, str | Path):
+        if not hasattr(location, "entries"):
+            raise TypeError(
+                "what is read is a folder, a catalogue, a picture, a URL, a list of them or a "
+                f"Source, not {location!r}"
+            )
         return location
     return open_source(location, **options)
 

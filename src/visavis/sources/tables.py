@@ -207,6 +207,7 @@ def _kept(file: Iterable[str], lines: list[str]) -> Iterator[str]:
 
 
 _STATED = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
+_NO_MARK = "\x1f"  # of a table of one column, whose cells may hold commas: URLs
 _LOOKED_AT = 20  # lines that show the delimiter
 
 
@@ -222,7 +223,8 @@ def _delimiter(lines: Sequence[str]) -> str:
             return 0.0, 0
         return counts.count(counts[0]) / len(counts), counts[0]
 
-    return max(",;\t|", key=fit)
+    best = max(",;\t|", key=fit)
+    return best if fit(best)[1] else _NO_MARK
 
 
 def _encoding(path: Path) -> str:

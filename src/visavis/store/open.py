@@ -136,6 +136,8 @@ def _database(place: Place) -> Path:
 
 
 def _folder(place: Place) -> Path:
+    if os.fspath(place) == "":  # as a path it would be the working folder
+        raise UsageError("the name of the index is empty; is a variable not set?")
     folder = Path(place)
     scheme = _SCHEME.match(os.fspath(place))
     if scheme and not folder.exists():

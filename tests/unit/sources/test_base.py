@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from visavis.errors import ImageUnreadableError, SourceError
-from visavis.sources.base import Source, open_source
+from visavis.sources.base import Source, as_source, open_source
 from visavis.sources.catalogue import CatalogueSource
 from visavis.sources.folder import FolderSource
 from visavis.sources.paths import PathList, piped_names
@@ -53,6 +53,24 @@ def test_what_is_no_source_is_refused_with_advice(tmp_path: Path) -> None:
     for place in ("https://example.com/shop.CSV?raw=1", "s3://bucket/shop.csv"):
         with pytest.raises(SourceError, match=r"catalogues are read from files.*copy it here"):
             open_source(place)
+
+
+def test_an_empty_name_is_not_the_working_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SourceError, match="empty; is a variable not set"):
+        open_source("")
+    assert open_source(".").uri == str(tmp_path)
+
+
+def test_a_list_may_hold_paths_and_what_is_no_location_is_told(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").touch()
+    [entry] = as_source([tmp_path / "a.jpg"]).entries()
+    assert entry.uri == str(tmp_path / "a.jpg")
+    for wrong in (None, 5, b"a.jpg", (str(tmp_path),)):
+        with pytest.raises(TypeError, match="what is read is a folder, a catalogue"):
+            as_source(wrong)  # type: ignore[arg-type]
 
 
 def test_sources_say_what_they_are(tmp_path: Path) -> None:

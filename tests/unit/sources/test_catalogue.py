@@ -385,6 +385,17 @@ def test_a_json_list_is_no_catalogue_of_lines(shop: Path, text: str) -> None:
         catalogue(shop, text, "shop.jsonl")
 
 
+def test_a_table_of_one_column_may_have_commas_in_its_cells(shop: Path) -> None:
+    (shop / "img" / "a,b;c.jpg").write_bytes(b"x")
+    text = 'url\nhttps://h/w_400,h_300/a.jpg\nimg/a,b;c.jpg\n"img/b.jpg"\n'
+    found = images(catalogue(shop, text))
+    assert [entry.id for entry in found] == [
+        "https://h/w_400,h_300/a.jpg",
+        "img/a,b;c.jpg",
+        "img/b.jpg",
+    ]
+
+
 def test_a_packed_table_is_told_to_be_unpacked(shop: Path) -> None:
     (shop / "shop.csv").write_bytes(gzip.compress(b"path\nimg/a.jpg\n"))
     with pytest.raises(SourceError, match="it is packed"):

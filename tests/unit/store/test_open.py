@@ -74,3 +74,14 @@ def test_a_file_is_no_place_for_an_index(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(b"")
     with pytest.raises(UsageError, match="an index is a folder, and this is a file"):
         create_store(tmp_path / "a.jpg", MODEL, wait=1)
+
+
+def test_an_index_without_a_name_is_not_the_working_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match="the name of the index is empty"):
+        create_store("", MODEL, wait=1)
+    with pytest.raises(UsageError, match="the name of the index is empty"):
+        open_store("")
+    assert not list(tmp_path.iterdir())

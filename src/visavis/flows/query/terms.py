@@ -323,9 +323,8 @@ def _as_path(text: str) -> Path:
 
     A home that is nobody's stays as it is written.
     """
-    path = Path(text)
-    at_home = text[:1] == "~" and not path.is_file()
-    return Path(os.path.expanduser(text)) if at_home else path  # noqa: PTH111 - pathlib raises
+    at_home = text[:1] == "~" and not Path(text).is_file()
+    return Path(os.path.expanduser(text) if at_home else text)  # noqa: PTH111 - pathlib raises
 
 
 def _is_file(text: str) -> bool:
@@ -349,6 +348,7 @@ def _in_a_folder(text: str) -> bool:
     return bool(slash and rest.strip()) and "://" not in text and _is_folder(first)
 
 
+_MEANT = "a text, path, bytes, array of uint8 or vector, a term or a list of terms"
 Question = Term | str | Path | bytes | RGB | Vectors | Sequence[Term]
 """What people ask with: a term or several, a path, a file's bytes, pixels, a vector (dim,) of the
 index's model, or text (see `parse_term`)."""
@@ -366,7 +366,9 @@ def as_terms(question: Question) -> tuple[Term, ...]:
         return (ImageTerm(np.asarray(question)),)
     if isinstance(question, Path | bytes):
         return (ImageTerm(question),)
-    return tuple(question)
+    if isinstance(question, list | tuple) and all(isinstance(one, Term) for one in question):
+        return tuple(question)
+    raise TypeError(f"a question is {_MEANT}, not {type(question).__name__}")
 
 
 def _typed(text: str) -> tuple[Term, ...]:

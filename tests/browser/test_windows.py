@@ -119,3 +119,8 @@ def test_photos_without_fields_have_the_whole_width(
         page.locator(".card").first.click()
         page.get_by_role("button", name="More like this").click()
         expect(page.get_by_role("region", name="Looks like")).to_be_visible()
+        phone = open_page("?q=id:mug_of_2008_006100.jpg", url=url, phone=True)
+        expect(phone.locator("#similarity")).to_be_visible()
+        area = phone.get_by_label("Order").bounding_box()
+        assert area is not None
+        assert area["width"] >= 110  # "Best first"; it was squeezed beside the slider

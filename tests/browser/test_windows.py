@@ -124,3 +124,4 @@ def test_photos_without_fields_have_the_whole_width(
         area = phone.get_by_label("Order").bounding_box()
         assert area is not None
         assert area["width"] >= 110  # "Best first"; it was squeezed beside the slider
+        phone.wait_for_load_state("networkidle")  # before its server goes

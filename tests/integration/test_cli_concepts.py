@@ -68,7 +68,7 @@ def test_ids_come_from_standard_input_and_turned_marks_are_said(
     shop: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said(capsys, "concept", "mark", "mugs", "mug-01-front")
-    monkeypatch.setattr(sys, "stdin", io.StringIO("mug-01-front\n\nlamp-01-front\n"))
+    monkeypatch.setattr(sys, "stdin", io.StringIO("\ufeffmug-01-front\r\n\nlamp-01-front\n"))
     out, err = said(capsys, "concept", "mark", "mugs", "-", "--no")
     assert out == "mugs: 0 yes, 2 no (1 new)\n"
     assert err == "note: the last mark counts; mug-01-front had the opposite before\n"

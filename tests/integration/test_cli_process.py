@@ -157,6 +157,26 @@ def test_where_streams_are_closed_the_work_is_done(
         assert len(index) == 8
 
 
+@pytest.mark.parametrize(
+    ("command", "code", "told"),
+    [
+        ("index -", 0, b"there is no picture in it"),
+        ("concept mark such -", 2, b"say which records to mark"),
+        ("search -", 2, b"pipe one in"),
+    ],
+)
+def test_where_the_input_is_closed_nothing_came(
+    environment: dict[str, str], photos: Path, command: str, code: int, told: bytes
+) -> None:
+    with ImageIndex.create(f"{photos}.index", "classic"):
+        pass
+    script = f"{' '.join(VISAVIS)} {command} --index {photos}.index <&-"
+    done = subprocess.run(["sh", "-c", script], env=environment, capture_output=True, check=False)
+    assert done.returncode == code
+    assert told in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
 def test_a_closed_pipe_while_indexing_is_no_error(
     environment: dict[str, str], photos: Path
 ) -> None:

@@ -146,10 +146,13 @@ def _tell_turned(ids: tuple[str, ...]) -> None:
 
 def _ids(given: list[str]) -> list[str]:
     """Ids as they were given; `id:` in front is taken away."""
+    from visavis.sources.paths import piped_names
+
     found: list[str] = []
     for one in given:
         if one == "-":
-            found += [line for line in sys.stdin.read().splitlines() if line.strip()]
+            lines = (line.strip("\r\n") for line in piped_names(sys.stdin))
+            found += [line for line in lines if line.strip()]
         else:
             found.append(one)
     return [one.removeprefix("id:") for one in found]

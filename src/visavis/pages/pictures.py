@@ -7,7 +7,7 @@ import numpy as np
 from visavis.errors import ImageError, ObjectStorageError
 from visavis.images.decode import decode
 from visavis.matching.colour.names import shades_of
-from visavis.sources.base import read_anywhere
+from visavis.sources.base import read_to_show
 from visavis.sources.web.fetch import Fetcher
 from visavis.types import RGB, ColourTerm, ImageRecord, ImageTerm, RecordTerm, Term
 
@@ -18,7 +18,7 @@ def read_picture(uri: str, *, allow_private: bool = False) -> RGB | None:
     """The picture of a file or a URL (for which it is downloaded); None when it is gone."""
     fetcher = Fetcher(allow_private=allow_private)
     try:
-        return decode(read_anywhere(uri, fetcher), uri, min_side=400).pixels
+        return decode(read_to_show(uri, fetcher), uri, min_side=400).pixels
     except (ImageError, ObjectStorageError):
         return None
     finally:

@@ -15,7 +15,7 @@ from visavis.errors import ImageError
 from visavis.flows.ahead import ahead
 from visavis.images.decode import MAX_PIXELS, decode
 from visavis.images.thumbnail import encode_webp, thumbnail
-from visavis.sources.base import read_anywhere
+from visavis.sources.base import read_to_show
 from visavis.sources.web.fetch import Fetcher
 from visavis.types import RGB, ImageRecord
 
@@ -56,7 +56,7 @@ def _read(
     found: list[RGB | None] = []
     for record in records:
         try:
-            data = read_anywhere(record.uri, fetcher)
+            data = read_to_show(record.uri, fetcher)
             picture = decode(data, record.uri, min_side=side, max_pixels=max_pixels)
         except ImageError:
             found.append(None)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol, TypedDict, Unpack, runtime_checkable
 
 from visavis.buckets.address import Address, is_object
-from visavis.errors import SourceError
+from visavis.errors import FetchError, SourceError
 from visavis.images.files import IMAGE_SUFFIXES, read_file
 from visavis.images.sniff import sniff
 from visavis.sources.endings import CATALOGUE_SUFFIXES
@@ -197,6 +197,17 @@ def read_anywhere(uri: str, fetcher: Fetcher) -> bytes:
     if is_object(uri):
         return read_object(uri)
     return fetcher.fetch(uri) if is_url(uri) else read_file(uri)
+
+
+def read_to_show(uri: str, fetcher: Fetcher) -> bytes:
+    """The same to be looked at: of a URL that may not be asked now, what was downloaded before."""
+    try:
+        return read_anywhere(uri, fetcher)
+    except FetchError:
+        kept = fetcher.kept(uri)
+        if kept is None:
+            raise
+        return kept
 
 
 def at_url(uri: str, *, allow_private: bool) -> bytes:

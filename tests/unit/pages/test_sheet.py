@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from brute import some_record
 from PIL import Image
 
 import visavis
@@ -19,8 +20,12 @@ from visavis.pages.cards import (
     match_card,
     term_card,
 )
+from visavis.pages.pictures import read_picture
 from visavis.pages.sheet import check_sheet_path, search_sheet, write_sheet
 from visavis.pages.text import fit_text, text_width, wrap_text
+from visavis.pages.tiles import small_pictures
+from visavis.sources.web.downloads import Downloads
+from visavis.sources.web.fetch import default_cache
 from visavis.types import (
     RGB,
     FieldValue,
@@ -388,3 +393,19 @@ def test_what_was_found_in_a_part_of_a_picture_is_marked_there_and_only_if_it_is
     assert match_card(found, None).box == (0.1, 0.2, 0.5, 0.6)
     assert match_card(replace(found, relation="other"), None).box is None
     assert match_card(replace(found, box=(0.0, 0.0, 1.0, 0.99)), None).box is None
+
+
+def test_what_was_downloaded_of_ones_own_network_is_shown_without_asking_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    url, file = "http://127.0.0.1:9/a.png", BytesIO()
+    assert read_picture(url) is None
+    Image.fromarray(plain(RED)).save(file, "PNG")
+    Downloads(default_cache()).put(url, file.getvalue(), {"cache-control": "max-age=0"})
+    found = read_picture(url)
+    assert found is not None
+    assert found[0, 0].tolist() == list(RED)
+    record = replace(some_record("a"), uri=url)
+    [small] = small_pictures([record], 16, 1)
+    assert small is not None

@@ -73,6 +73,7 @@ def test_a_field_that_holds_an_operator_is_quoted_and_the_error_says_so() -> Non
 
 def test_a_filter_is_told_as_it_was_written() -> None:
     assert described(parse_all(["brand=a,b", "price<50"])) == "brand=a,b and price<50"
+    assert described(parse_all(['brand!="",a'])) == 'brand!="",a'
 
 
 @pytest.mark.parametrize(

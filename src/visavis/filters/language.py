@@ -19,6 +19,7 @@ _EXPRESSION = re.compile(
     re.DOTALL,
 )
 _MEANT = {"==": "=", "===": "=", "=>": ">=", "=<": "<=", "<>": "!=", "=~": "~", "~=": "~"}
+_NOTHING = '""'
 _QUOTED = r'"((?:[^"]|"")*)"'
 _VALUE = re.compile(rf'\s*(?:{_QUOTED}|([^",][^,]*|))\s*(,|\Z)')
 _NEXT = re.compile(r"(?:\s(?:and|or)\s|&&|\|\||[;,])\s*([^\W\d][\w .-]*[<>=!~]+.*)", re.I)
@@ -76,7 +77,8 @@ def described(where: Filter | Sequence[Condition] | None) -> str:
     """A filter as people write it, for messages."""
     conditions = where.conditions if isinstance(where, Filter) else where or ()
     return " and ".join(
-        f"{spelled(c.field)}{c.operator}{','.join(map(str, c.values))}" for c in conditions
+        f"{spelled(c.field)}{c.operator}{','.join(str(value) or _NOTHING for value in c.values)}"
+        for c in conditions
     )
 
 

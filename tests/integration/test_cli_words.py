@@ -144,7 +144,8 @@ def test_a_search_is_bent_toward_a_class_and_away_from_one(
     ("arguments", "code", "said"),
     [
         (["--class", "lanp"], 2, "similar are 'lamp'"),
-        (["--class", ""], 2, "empty class"),
+        (["--class", ""], 2, "behind --class is empty"),
+        (["--class", " "], 2, "empty class"),
         ([], 2, "nothing to search for"),
         (["--class", "lamp", "--not-class", "lamp"], 2, "cancel each other out"),
     ],
@@ -200,7 +201,7 @@ def test_what_is_no_picture_and_no_record_is_skipped_and_named(
     cli: Cli, class_index: None, drawn_kinds: Path, drawn: Path
 ) -> None:
     picture = drawn / "images" / "mug-01-front.jpg"
-    ran = cli("tag", "gone.jpg", "id:nobody", "", picture, "-k", 1)
+    ran = cli("tag", "gone.jpg", "id:nobody", " ", picture, "-k", 1)
     assert (ran.code, len(ran.out.splitlines())) == (0, 1)
     first, second, third = ran.err.splitlines()
     assert first == "skipped gone.jpg: there is no such file"  # words are no way out

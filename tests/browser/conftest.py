@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 COUNT = 84
+_PATIENCE = 15_000
+"""Milliseconds; a search beside other tests may take some seconds where processors are slow."""
 CHROMIUM = Path("/usr/bin/chromium")
 _FLAGS = (
     "--no-sandbox",
@@ -162,6 +164,7 @@ def browser() -> Iterator["Browser"]:
     api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     if not CHROMIUM.exists():
         pytest.skip(f"there is no {CHROMIUM}")
+    api.expect.set_options(timeout=_PATIENCE)
     with api.sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=list(_FLAGS))
         yield chromium
@@ -188,7 +191,7 @@ def open_page(browser: "Browser", site: Site) -> Iterator[OpenPage]:
             look |= {"viewport": {"width": 1280, "height": 860}}
         base = url or site.url
         context = browser.new_context(**look)
-        context.set_default_timeout(8000)
+        context.set_default_timeout(_PATIENCE)
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: _met(str(error), trouble))

@@ -111,12 +111,13 @@ def _show(
     what: str, term: "Term", index: "ImageIndex", result: "SearchResult", sheet: Path
 ) -> None:
     from visavis.pages.sheet import search_sheet, write_sheet
+    from visavis.store.text.titles import titles_in
 
     for match in result.matches:
         terminal.echo(
             f"{match.score:.3f}  {match.record.id}  {match.record.fields.get('title', '')}"
         )
-    drawn = search_sheet([term], result, index.get)
+    drawn = search_sheet([term], result, index.get, titles_in(index.store))
     paths = [sheet.with_suffix(suffix) for suffix in (".png", ".html")]
     for path in paths:
         write_sheet(path, drawn)

@@ -18,7 +18,7 @@ import typer.main
 from visavis import __version__
 from visavis.cli import terminal
 from visavis.cli.lazy import LazyCommands, LazyGroup, Place
-from visavis.errors import VisavisError
+from visavis.errors import UsageError, VisavisError
 
 USAGE = 2
 INTERRUPTED = 130
@@ -157,8 +157,6 @@ def run(arguments: list[str]) -> int:
 
 def _refuse_empty(arguments: Sequence[str]) -> None:
     """Raise UsageError for an argument of nothing: as the name of a folder it would be this one."""
-    from visavis.errors import UsageError
-
     for before, argument in zip(("", *arguments), arguments, strict=False):
         option = before if argument == "" else argument.removesuffix("=")
         if argument == "" or (argument.endswith("=") and _OPTION.fullmatch(option)):

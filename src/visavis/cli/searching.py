@@ -354,6 +354,8 @@ def _write_sheet(
     allow_private: bool,
 ) -> None:
     from visavis.pages.sheet import search_sheet, write_sheet
+    from visavis.store.text.titles import titles_in
 
-    write_sheet(path, search_sheet(terms, result, index.get, allow_private=allow_private))
+    titles = titles_in(index.store)
+    write_sheet(path, search_sheet(terms, result, index.get, titles, allow_private=allow_private))
     terminal.tell(f"wrote {path}")

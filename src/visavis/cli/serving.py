@@ -239,10 +239,13 @@ def _run(chosen: "ServerOptions", port: int) -> None:
     """Listen first, so that a port that is taken is reported before anything is loaded."""
     from visavis.image_index import ImageIndex
     from visavis.server import running
+    from visavis.server.edge.keys import check_keys
     from visavis.server.options import check_exposure
     from visavis.watching.places import watched
 
     check_exposure(chosen)
+    if chosen.key_file is not None:
+        check_keys(chosen.key_file)
     with ImageIndex.open(chosen.index, device=chosen.device, files=chosen.files) as index:
         try:
             index.embedder(threads=1)  # a missing index or model is an exit code, no traceback

@@ -29,7 +29,6 @@ from visavis.sources.tables import open_table
 from visavis.types import ImageRecord
 
 _COLUMNS = ("query", "id", "kind")
-_GRADES = frozenset(("relevance", "relevant", "rel", "grade", "gain", "judgement", "judgment"))
 _KINDS = {"positive": "positives", "junk": "junk"}
 _NONE: frozenset[str] = frozenset()
 _SHOWN = 3  # ids named in a message
@@ -211,11 +210,11 @@ def _from_table(path: Path) -> dict[str, Mapping[str, list[str]]]:
                 f"{path}: no column is named {name!r}; ground truth has the columns query, id and, "
                 "if need be, kind"
             )
-    graded = [name for name in table.columns if name.lower() in _GRADES]
-    if graded:  # every row would count as a right answer
+    others = [name for name in table.columns if name and name not in _COLUMNS]
+    if others:  # a grade, whatever it is called: a row graded 0 would count as a right answer
         raise SourceError(
-            f"{path}: the column {graded[0]!r} is not read; leave out rows that are no answer, and "
-            "the column, and write positive or junk into a column named kind where there are both"
+            f"{path}: the column {others[0]!r} is not read; leave it out, and rows that are no "
+            "answer; what is neither right nor wrong has junk in a column named kind"
         )
     answers: dict[str, Mapping[str, list[str]]] = {}
     for row in table.rows(_COLUMNS):

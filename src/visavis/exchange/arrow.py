@@ -26,7 +26,7 @@ from visavis.exchange.layout import (
 )
 from visavis.exchange.projection import NEIGHBORS, X, Y, projection
 from visavis.exchange.reading import Found, Names, Rough, sound, vector_rows
-from visavis.sources.values import listed
+from visavis.sources.values import column_values
 from visavis.store.base import Rows, VectorStore
 from visavis.types import Filter, Match, SearchResult
 
@@ -183,8 +183,8 @@ def reading(path: Path | str, names: Names, opened: BinaryIO | None = None) -> F
     def parts() -> Iterator[Rough]:
         with sound(path, "Parquet"):
             for batch in file.iter_batches(_READ_ROWS):
-                columns = {name: listed(batch.column(name)) for name in others if name != id}
-                ids = listed(batch.column(id))
+                columns = {name: column_values(batch.column(name)) for name in others if name != id}
+                ids = column_values(batch.column(id))
                 more = {name: batch.column(name).to_pylist() for name in beside}
                 vectors = vector_rows(_vectors(batch.column(vector)), len(ids))
                 yield Rough(ids, columns, vectors, more)

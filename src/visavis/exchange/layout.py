@@ -13,6 +13,7 @@ from visavis.errors import StoreError, UsageError
 from visavis.exchange.projection import NEIGHBORS, Projection, X, Y
 from visavis.filters import as_number, described
 from visavis.flows.query.hints import hint
+from visavis.sources.cells import EXACT, LARGEST
 from visavis.store.base import ModelFacts, Rows, VectorStore
 from visavis.types import Fields, FieldValue, Filter, ImageRecord
 
@@ -40,8 +41,6 @@ SIGNATURE, THUMBNAIL, LISTED, FIELDS = "signature", "thumbnail", "listed", "fiel
 _TAKEN = {ID, VECTOR, IMAGE_IDS, FEATURES, LABELS, NOTE, *FACTS, X, Y, NEIGHBORS}
 _TAKEN |= {SIGNATURE, THUMBNAIL, LISTED, FIELDS}
 _USUAL = ("label", "labels", "class", "category")
-_LARGEST = 2**63
-_EXACT = 2**53
 """Up to here, floats have all whole numbers."""
 DIGEST = 64
 """Letters of a SHA-256; an imported record whose file nobody read has fewer."""
@@ -162,7 +161,7 @@ def changed() -> StoreError:
 
 def rounded_as_float(value: object) -> bool:
     """Whether a value is a whole number that is too large to be kept as a float."""
-    return isinstance(value, int) and abs(value) > _EXACT
+    return isinstance(value, int) and abs(value) > EXACT
 
 
 class _Seen:
@@ -179,7 +178,7 @@ class _Seen:
         self.longest = max(self.longest, len(str(value)))
         self.large |= rounded_as_float(value)
         kind: type = type(value)
-        self.kinds.add(float if kind is int and not -_LARGEST <= value < _LARGEST else kind)  # type: ignore[operator]
+        self.kinds.add(float if kind is int and not -LARGEST <= value < LARGEST else kind)  # type: ignore[operator]
 
     def kind(self) -> ColumnKind:
         if str in self.kinds:
@@ -250,8 +249,8 @@ def _free(name: str, names: set[str]) -> str:
 def as_fields(values: Fields, note: Note) -> dict[str, FieldValue]:
     """The fields that an export's columns came from, as near as these can say.
 
-    Where a field had both, texts that are written as numbers are are numbers then, and truths are
-    texts; whole numbers among others are floats.
+    Where a field had both, texts that look as its numbers were written are numbers then, and truths
+    are texts; whole numbers among others are floats.
     """
     fields: dict[str, FieldValue] = {}
     for name, value in values.items():
@@ -259,9 +258,10 @@ def as_fields(values: Fields, note: Note) -> dict[str, FieldValue]:
         if field is None:
             continue
         if kind == "mixed":
-            number = as_number(value)  # 007 and 1e3 are no numbers that were written as texts
-            same = number is not None and str(value) in (str(number), str(float(number)))
-            value = number if number is not None and same else value
+            number = as_number(value)
+            # 007 and 1e3 are no numbers that were written as texts.
+            if number is not None and str(value) in (str(number), str(float(number))):
+                value = number
         elif kind in ("whole", "truth") and not isinstance(value, str):
             value = bool(value) if kind == "truth" else int(value)
         fields[field] = value

@@ -8,7 +8,6 @@ import numpy as np
 
 from visavis.images.files import local_path
 from visavis.sources.web.fetch import is_url
-from visavis.store.text.titles import title_fields
 from visavis.types import (
     RGB,
     Box,
@@ -132,25 +131,16 @@ def term_card(term: Term, pixels: RGB | None) -> Card:
             return Card(None, "", detail, good=good, words="a vector")
 
 
-def titles_of(matches: Sequence[Match]) -> tuple[str, ...]:
-    """The fields that are the titles of what was found; see `match_card`."""
-    return title_fields([match.record.fields for match in matches])
-
-
 def match_card(
-    match: Match,
-    pixels: RGB | None,
-    good: bool | None = None,
-    titles: Sequence[str] | None = None,
+    match: Match, pixels: RGB | None, titles: Sequence[str] = (), good: bool | None = None
 ) -> Card:
     """An answer: its title (or id), what stands behind it, and why it is there or what it is.
 
     That is what found it, or its first two short fields. The title is the first of the fields
-    `titles` that it has; None: what its own fields are called decides.
+    `titles` that it has.
     """
     record = match.record
-    named = titles_of([match]) if titles is None else titles
-    title = next((name for name in named if record.fields.get(name)), "")
+    title = next((name for name in titles if record.fields.get(name)), "")
     caption = str(record.fields[title]) if title else record.id
     shown = [
         _field_text(name, value)

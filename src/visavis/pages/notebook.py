@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from visavis.pages.cards import Card, match_card, summary, titles_of
+from visavis.pages.cards import Card, match_card, summary
 from visavis.pages.pictures import read_picture
 from visavis.pages.render import render
 from visavis.sources.web.fetch import is_url
+from visavis.store.text.titles import title_fields
 from visavis.types import Match, SearchResult
 
 MOST = 24
@@ -16,7 +17,7 @@ MOST = 24
 def result_html(result: SearchResult) -> str:
     """A piece of HTML that holds its pictures; those on the web are loaded by the browser."""
     count = len(result.matches)
-    titles = titles_of(result.matches)
+    titles = title_fields([match.record.fields for match in result.matches])
     which = f"the first {MOST} of {count:,} matches · " if count > MOST else ""
     return render(
         "result.html",
@@ -29,6 +30,6 @@ def result_html(result: SearchResult) -> str:
 def _card(match: Match, titles: Sequence[str]) -> Card:
     uri = match.record.uri
     if is_url(uri):
-        return replace(match_card(match, None, titles=titles), src=uri)
-    card = match_card(match, read_picture(uri), titles=titles)
+        return replace(match_card(match, None, titles), src=uri)
+    card = match_card(match, read_picture(uri), titles)
     return replace(card, uri="")  # browsers open no file from there

@@ -1,6 +1,6 @@
 """The queries that a report shows as pictures: the worst answered and the best."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from visavis.errors import ImageError
@@ -12,10 +12,12 @@ from visavis.metrics import average_precision
 from visavis.pages.cards import Card, Row, match_card
 from visavis.pages.pictures import read_picture
 from visavis.pages.report import Rows
+from visavis.store.text.titles import title_fields
 from visavis.types import RGB, ImageRecord, Match
 
 ROWS = 5
 ANSWERS = 8
+_SAMPLED = 200  # records that tell what their titles are
 
 _LONGEST = 12
 """Characters of an id that fit below a small picture."""
@@ -30,8 +32,12 @@ def picture_rows(task: Task, run: Run) -> Rows:
     queries = {record.id: record for record in task.queries}
     gallery = {record.id: record for record in task.gallery.records}
 
+    titles = title_fields([record.fields for record in task.gallery.records[:_SAMPLED]])
+
     def rows(answers: list[QueryAnswer]) -> list[Row]:
-        return [_row(answer, queries[answer.question.id], gallery, task) for answer in answers]
+        return [
+            _row(answer, queries[answer.question.id], gallery, titles, task) for answer in answers
+        ]
 
     return Rows(rows(worst), rows([answer for answer in best if answer not in worst]))
 
@@ -54,7 +60,11 @@ def _different(answers: Iterable[QueryAnswer]) -> list[QueryAnswer]:
 
 
 def _row(
-    answer: QueryAnswer, query: ImageRecord, gallery: dict[str, ImageRecord], task: Task
+    answer: QueryAnswer,
+    query: ImageRecord,
+    gallery: dict[str, ImageRecord],
+    titles: Sequence[str],
+    task: Task,
 ) -> Row:
     question = answer.question
     heading = f"{question.group}: " if question.group else ""
@@ -69,7 +79,7 @@ def _row(
     matches = []
     for id, score, right in answer.top[:ANSWERS]:
         record = gallery[id]
-        card = match_card(Match(record, score), read_picture(record.uri), right)
+        card = match_card(Match(record, score), read_picture(record.uri), titles, right)
         if field in record.fields:  # what makes it right or wrong says more than its id
             card = replace(card, caption=str(record.fields[field]))
         elif card.caption == record.id:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from visavis.disk import check_place, write_named
 from visavis.errors import UsageError
-from visavis.pages.cards import Row, Sheet, match_card, summary, term_card, titles_of, verdict
+from visavis.pages.cards import Row, Sheet, match_card, summary, term_card, verdict
 from visavis.pages.pictures import read_picture, read_term
 from visavis.types import ClassTerm, ColourTerm, ImageRecord, SearchResult, Term, TextTerm
 
@@ -48,14 +48,17 @@ def search_sheet(
     terms: Sequence[Term],
     result: SearchResult,
     get: Callable[[str], ImageRecord],
+    titles: Sequence[str] = (),
     *,
     allow_private: bool = False,
 ) -> Sheet:
-    """The sheet of one search, for which pictures are read; `get` returns a record by its id."""
+    """The sheet of one search, for which pictures are read.
+
+    `get` returns a record by its id; `titles` are the fields that may be one's title.
+    """
     query = [term_card(term, read_term(term, get, allow_private=allow_private)) for term in terms]
     read = partial(read_picture, allow_private=allow_private)
-    titles = titles_of(result.matches)
-    matches = [match_card(match, read(match.record.uri), titles=titles) for match in result.matches]
+    matches = [match_card(match, read(match.record.uri), titles) for match in result.matches]
     row = Row(query, matches, result.reason)
     in_words = all(isinstance(term, TextTerm | ClassTerm) for term in terms)
     in_colour = all(isinstance(term, ColourTerm) for term in terms)

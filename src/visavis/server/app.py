@@ -40,8 +40,8 @@ _LOOK_EVERY = 2.0  # seconds between two looks at what a burst left
 def create_app(options: ServerOptions) -> FastAPI:
     """An application over the index that the options name; opened at start, closed at the end.
 
-    Raises UsageError when the options show the index to the network by accident, or the key file
-    is not understood. While the index is away, requests are refused with the reason.
+    Raises UsageError when the options show the index to the network by accident. While the index is
+    away, requests are refused with the reason.
     """
     check_exposure(options)
     keys = KeyFile(options.key_file) if options.key_file else None

@@ -4,14 +4,11 @@ import threading
 import time
 from collections.abc import Collection
 from dataclasses import dataclass
-from itertools import islice
 
 from visavis.image_index import ImageIndex
 from visavis.store.capabilities import has_facets
-from visavis.store.text.titles import title_fields
-from visavis.types import FieldValue, ImageRecord
+from visavis.store.text.titles import titles_in
 
-_SAMPLED = 200
 _STALE_FACTOR = 20.0  # choosing may take a twentieth of the time while an index is being written
 
 
@@ -47,16 +44,9 @@ class KnownTitles:
             chosen = chosen if recent else None
         if chosen is None:
             started = time.monotonic()
-            sample = (
-                browse.sample(_SAMPLED, seed=0) if browse else islice(store.records(), _SAMPLED)
-            )
-            fields = title_fields([self._shown(record) for record in sample])
+            fields = titles_in(store, self._hidden)
             ended = time.monotonic()
             chosen = _ChosenTitles(fields, state, ended, ended - started)
             with self._guard:
                 self._chosen = chosen
         return chosen.fields
-
-    def _shown(self, record: ImageRecord) -> dict[str, FieldValue]:
-        fields = record.fields.items()
-        return {name: value for name, value in fields if name not in self._hidden}

@@ -200,7 +200,7 @@ def read_anywhere(uri: str, fetcher: Fetcher) -> bytes:
 
 
 def read_to_show(uri: str, fetcher: Fetcher) -> bytes:
-    """The same to be looked at: of a URL that may not be asked now, what was downloaded before."""
+    """What `read_anywhere` does; of a URL that may not be asked now, what was downloaded before."""
     try:
         return read_anywhere(uri, fetcher)
     except FetchError:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol
 from visavis.errors import ExtraMissingError, SourceError
 from visavis.sources.cells import Column, Reader, preferred_style
 from visavis.sources.endings import CATALOGUE_SUFFIXES
-from visavis.sources.values import TypedColumns, listed
+from visavis.sources.values import TypedColumns, column_values
 from visavis.types import FieldValue
 
 _SAMPLE = 1000  # rows of a JSON Lines file that are looked at to learn its columns
@@ -317,7 +317,7 @@ class _ParquetTable:
         number, typed = 0, TypedColumns(self._path.name, text_columns)
         with _readable(self._path), self._open(self._path) as file:
             for batch in file.iter_batches(batch_size=1024):
-                for values in zip(*map(listed, batch.columns), strict=True):
+                for values in zip(*map(column_values, batch.columns), strict=True):
                     number += 1
                     found = dict(zip(batch.schema.names, values, strict=True))
                     yield Row(number, typed.fields(_trimmed(found)))

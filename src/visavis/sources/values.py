@@ -140,24 +140,24 @@ def _text(value: str) -> str:
 # ----- columns of Arrow
 
 
-def listed(column: Any) -> list[Any]:
-    """The values of a column.
+def column_values(column: Any) -> list[Any]:
+    """The values of a column of Arrow, as a list.
 
     Nanoseconds are cut to microseconds, and times in a zone that this machine does not know are in
     UTC. What Python cannot hold, such as a year beyond 9999, is the text that Arrow makes of it.
     """
     arrow = import_module("pyarrow")
-    kind = _held(arrow, column.type)
+    kind = _readable(arrow, column.type)
     if kind != column.type:
         column = column.cast(kind, safe=False)
     try:
         values: list[Any] = column.to_pylist()
     except (ValueError, OverflowError):
-        values = [_value(arrow, scalar) for scalar in column]
+        values = [_scalar(arrow, scalar) for scalar in column]
     return values
 
 
-def _held(arrow: Any, kind: Any) -> Any:
+def _readable(arrow: Any, kind: Any) -> Any:
     """The nearest type whose values Python has."""
     types = arrow.types
     if types.is_timestamp(kind):
@@ -167,9 +167,9 @@ def _held(arrow: Any, kind: Any) -> Any:
     if types.is_duration(kind):
         return arrow.duration(_unit(kind))
     if types.is_list(kind):
-        return arrow.list_(_held(arrow, kind.value_type))
+        return arrow.list_(_readable(arrow, kind.value_type))
     if types.is_struct(kind):
-        return arrow.struct([(part.name, _held(arrow, part.type)) for part in kind])
+        return arrow.struct([(part.name, _readable(arrow, part.type)) for part in kind])
     return kind
 
 
@@ -188,7 +188,7 @@ def _zone(arrow: Any, name: str | None) -> str | None:
     return name
 
 
-def _value(arrow: Any, scalar: Any) -> Any:
+def _scalar(arrow: Any, scalar: Any) -> Any:
     try:
         return scalar.as_py()
     except UnicodeDecodeError:

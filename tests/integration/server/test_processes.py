@@ -214,6 +214,30 @@ def test_a_worker_that_dies_young_is_replaced_as_well(serve: Serve, drawn_index:
     assert served.get(SIMILAR).status_code == 200
 
 
+def test_a_worker_that_dies_after_the_last_key_was_taken_back_is_replaced(
+    serve: Serve, drawn_index: Path, keys: KeyFile
+) -> None:
+    served = serve(drawn_index, "--workers", "2", "--api-key-file", str(keys.path))
+    keys.path.write_text("# taken back\n")
+    [*old] = _workers(served)
+    for pid in old:
+        os.kill(pid, signal.SIGKILL)
+    _until_replaced(served, old)
+    assert served.get("/healthz").status_code == 200
+    young = _workers(served)
+    assert served.get(SIMILAR).status_code == 401
+    assert _workers(served) == young  # none of them dies of it
+
+
+def test_a_server_without_a_key_to_begin_with_is_refused(drawn_index: Path, tmp_path: Path) -> None:
+    (tmp_path / "keys").touch()
+    done = _command(
+        "serve", "--index", drawn_index, "--port", 0, "--api-key-file", tmp_path / "keys"
+    )
+    assert done.returncode == 2
+    assert "there is no key in it" in done.stderr
+
+
 def test_no_worker_outlives_its_supervisor(serve: Serve, drawn_index: Path) -> None:
     served = serve(drawn_index, "--workers", "2")
     workers = _workers(served)

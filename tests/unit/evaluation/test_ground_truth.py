@@ -164,7 +164,7 @@ def test_wrong_ground_truth_is_refused_before_anything_is_scored(
         ("t.csv", "query,answer\n", "no column is named 'id'"),
         ("t.csv", "query,id,kind\na1,a2,maybe\n", "row 2"),
         ("t.csv", "query,id\na1,\n", "row 2"),
-        ("t.csv", "query,id,Relevance\na1,a2,0\n", "the column 'Relevance' is not read; leave out"),
+        ("t.csv", "query,id,score\na1,a2,0\n", "the column 'score' is not read; leave it out"),
         ("t.txt", "a1 a2", "one of these kinds: .json, .csv"),
     ],
 )

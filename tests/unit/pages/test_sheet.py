@@ -26,6 +26,7 @@ from visavis.pages.text import fit_text, text_width, wrap_text
 from visavis.pages.tiles import small_pictures
 from visavis.sources.web.downloads import Downloads
 from visavis.sources.web.fetch import default_cache
+from visavis.store.text.titles import title_fields
 from visavis.types import (
     RGB,
     FieldValue,
@@ -100,7 +101,7 @@ def sheet(photos: str) -> Sheet:
     green = record("a.png", photos, title="A green one", category="lamp", price=12.5)
     matches = (Match(green, 0.91234), Match(record("b.png", photos), -0.25))
     result = SearchResult(matches, 1200, "classic", 1.26)
-    return search_sheet((ImageTerm(f"{photos}/me.png"),), result, record)
+    return search_sheet((ImageTerm(f"{photos}/me.png"),), result, record, ["title"])
 
 
 def test_a_png_sheet_shows_the_query_and_its_matches(tmp_path: Path, sheet: Sheet) -> None:
@@ -319,7 +320,7 @@ def test_a_match_card_shows_the_title_and_two_short_fields() -> None:
     fields: dict[str, FieldValue] = {
         "story": "x" * 80, "title": "Teal mug", "colour": "teal", "sold": True, "price": 9,
     }  # fmt: skip
-    card = match_card(Match(record("m.jpg", "/photos", **fields), 0.5), None)
+    card = match_card(Match(record("m.jpg", "/photos", **fields), 0.5), None, ("name", "title"))
     assert (card.caption, card.detail) == ("Teal mug", "teal · sold yes")
     assert card.whole == "Teal mug (m.jpg)"  # the id is there for who points at the title
     assert match_card(Match(record("n.jpg"), 0.5), None).caption == "n.jpg"
@@ -334,7 +335,8 @@ def test_a_sheet_calls_products_as_their_catalogue_does(photos: str) -> None:
         Match(record(f"{number}.png", photos, **fields), 0.5) for number, fields in enumerate(rows)
     )
     result = SearchResult(matches, 3, "classic", 1.3)
-    [row] = search_sheet([TextTerm("mug")], result, record).rows
+    titles = title_fields(rows)
+    [row] = search_sheet([TextTerm("mug")], result, record, titles).rows
     assert [card.caption for card in row.matches] == [fields["beschreibung"] for fields in rows]
     assert [card.detail for card in row.matches] == ["0 · mugs", "1 · mugs", "2 · mugs"]
 

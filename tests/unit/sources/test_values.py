@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from visavis.sources.values import listed
+from visavis.sources.values import column_values
 
 pa = pytest.importorskip("pyarrow")
 NANOSECONDS = 1_714_557_600_123_456_789  # 2024-05-01T10:00:00.123456789Z
@@ -32,9 +32,9 @@ CUT = datetime.datetime(2024, 5, 1, 10, 0, 0, 123456)
     ids=str,
 )
 def test_values_are_those_that_python_has_or_texts(column: Any, values: list[Any]) -> None:
-    assert listed(column) == values
+    assert column_values(column) == values
 
 
 def test_a_zone_that_nobody_knows_is_utc() -> None:
     column = pa.array([NANOSECONDS // 1000], pa.timestamp("us", "Mars/Olympus"))
-    assert listed(column) == [CUT.replace(tzinfo=datetime.UTC)]
+    assert column_values(column) == [CUT.replace(tzinfo=datetime.UTC)]

@@ -164,10 +164,11 @@ def _write(path: Path, answers: Sequence[_Answer], index: "ImageIndex") -> None:
 
     from visavis.pages.cards import Sheet
     from visavis.pages.sheet import search_sheet, write_sheet
+    from visavis.store.text.titles import titles_in
 
-    rows = []
+    rows, titles = [], titles_in(index.store)
     for answer in answers:
-        drawn = search_sheet(answer.terms, answer.result, index.get).rows[0]
+        drawn = search_sheet(answer.terms, answer.result, index.get, titles).rows[0]
         rows.append(replace(drawn, heading=answer.model))
     models = list(dict.fromkeys(answer.model for answer in answers))
     searched = answers[0].result.total_searched

@@ -54,21 +54,7 @@ class Keys:
 
     @classmethod
     def read(cls, path: Path) -> "Keys":
-        """The keys of a file, of which there is one at least.
-
-        Raises UsageError naming the line that is not understood.
-        """
-        keys = cls.left(path)
-        if not keys.any:
-            raise UsageError(
-                f"{path}: there is no key in it; make one with: visavis serve --new-key NAME "
-                f"--api-key-file {path}"
-            )
-        return keys
-
-    @classmethod
-    def left(cls, path: Path) -> "Keys":
-        """The same of a file in which there may be none by now: all were taken back."""
+        """The keys of a file; there may be none. UsageError names a line that is not understood."""
         try:
             lines = path.read_text(encoding="utf-8").splitlines()
         except (OSError, UnicodeDecodeError) as error:
@@ -81,10 +67,9 @@ class Keys:
         ]
         return cls(keys)
 
-    @property
-    def any(self) -> bool:
-        """Whether there are any."""
-        return bool(self._keys)
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._keys)
 
     def scopes(self, given: str) -> frozenset[str]:
         """What a key allows; nothing when it is unknown. Takes as long whichever key it is."""
@@ -96,14 +81,26 @@ class Keys:
         return found
 
 
+def check_keys(path: Path) -> None:
+    """Raise UsageError for a file of keys that cannot be read, or holds none: nobody could ask."""
+    if not len(Keys.read(path)):
+        raise UsageError(
+            f"{path}: there is no key in it; make one with: visavis serve --new-key NAME "
+            f"--api-key-file {path}"
+        )
+
+
 class KeyFile:
-    """The keys of a file, read again when it has changed. Used from the event loop alone."""
+    """The keys of a file, read again when it has changed. Used from the event loop alone.
+
+    A file without keys is none to complain of: all may be taken back before a worker is replaced.
+    """
 
     def __init__(self, path: Path) -> None:
-        """Raises UsageError as `Keys.read` does."""
         self._path = path
+        self._keys = Keys(())
         self._mark = self._marked()
-        self._keys = Keys.read(path)
+        self._read()
         self._looked = time.monotonic()
 
     def scopes(self, given: str) -> frozenset[str]:
@@ -117,12 +114,12 @@ class KeyFile:
 
     def _read(self) -> None:
         try:
-            self._keys = Keys.left(self._path)
+            self._keys = Keys.read(self._path)
         except UsageError as error:  # it may just be written: the keys of before hold
             _LOG.error("the keys stay as they were: %s", error)
         else:
-            none = "" if self._keys.any else "; there is no key in it any more, and none is taken"
-            _LOG.info("%s: read again%s", self._path, none)
+            none = "" if len(self._keys) else "; there is no key in it, and none is taken"
+            _LOG.info("%s: read%s", self._path, none)
 
     def _marked(self) -> tuple[int, int, int]:
         try:

@@ -6,8 +6,11 @@ each time. One catalogue has one title; an index of several has one for each.
 """
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from itertools import islice
 
+from visavis.store.base import VectorStore
+from visavis.store.capabilities import has_facets
 from visavis.store.text.own import is_text, parted
 from visavis.types import Fields
 
@@ -30,7 +33,22 @@ _WORDS |= {
 _OTHERS = {"file", "brand", "category", "folder", "author", "artist", "user", "colour", "color"}
 _DIFFER = 0.5  # of a field that is called a title
 _NEARLY_ALL = 0.8  # of any other
+_SAMPLED = 200
 _LONGEST = 120  # characters of half of them; more is a description
+
+
+def titles_in(store: VectorStore, hidden: Collection[str] = ()) -> tuple[str, ...]:
+    """The `title_fields` of a store's records, by a sample of them; `hidden` ones are none."""
+    if has_facets(store):
+        sample = store.browse.sample(_SAMPLED, seed=0)
+    else:
+        sample = list(islice(store.records(), _SAMPLED))
+    return title_fields(
+        [
+            {name: value for name, value in record.fields.items() if name not in hidden}
+            for record in sample
+        ]
+    )
 
 
 def title_fields(sample: Sequence[Fields]) -> tuple[str, ...]:

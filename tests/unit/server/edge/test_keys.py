@@ -7,7 +7,7 @@ import pytest
 
 from visavis.errors import UsageError
 from visavis.server.edge import keys as keys_module
-from visavis.server.edge.keys import KeyFile, Keys, new_key
+from visavis.server.edge.keys import KeyFile, Keys, check_keys, new_key
 
 
 def test_a_new_key_opens_its_scopes_and_the_file_does_not_hold_it(tmp_path: Path) -> None:
@@ -45,7 +45,7 @@ def test_a_file_that_is_not_understood_names_the_line(tmp_path: Path, text: str,
     file = tmp_path / "keys"
     file.write_text(text)
     with pytest.raises(UsageError, match=told):
-        Keys.read(file)
+        check_keys(file)
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:

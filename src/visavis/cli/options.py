@@ -145,9 +145,10 @@ def at_most_one(flags: Mapping[str, object]) -> list[str]:
 def check_fields(option: str, names: Iterable[str], fields: Collection[str]) -> None:
     """Raise UsageError for a field that no record has: a wrong name would hide nothing."""
     from visavis.errors import UsageError
+    from visavis.filters import normal
 
     for name in names:
-        if name not in fields:
+        if normal(name) not in fields:
             known = f"there are {', '.join(sorted(fields))}" if fields else "they have no fields"
             raise UsageError(f"{option} {name}: no record has such a field; {known}")
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from visavis.disk import check_place, is_full, new_file
 from visavis.errors import StorageFullError, UsageError
+from visavis.filters import normal
 from visavis.flows.mapping.levels import levels
 from visavis.flows.mapping.making import CollectionMap
 from visavis.images.metadata import GPS
@@ -62,9 +63,10 @@ def map_data(
     Args:
         made: The map.
         side: Of a cell of the tiles, in pixels.
-        hidden: Fields that are left out.
+        hidden: Fields that are left out, however the accents of their names were typed.
         neighbours: Whether each picture's nearest are in it.
     """
+    hidden = frozenset(map(normal, hidden))
     first = np.zeros(len(made), bool)
     first[[region.typical for region in made.regions if not region.fine]] = True
     level = levels(made.positions, first)

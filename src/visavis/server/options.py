@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from visavis.errors import UsageError
+from visavis.filters import normal
 from visavis.images.decode import MAX_PIXELS
 from visavis.images.metadata import GPS
 
@@ -58,7 +59,7 @@ class ServerOptions:
     signed_links: bool = False
     """Whether files in object storage are answered by a link to it, and not passed through."""
     hidden: frozenset[str] = GPS
-    """Fields of the records that are never shown."""
+    """Fields of the records that are never shown; see `hides`."""
     cors_origins: tuple[str, ...] = ()
     """Origins whose pages may use the API."""
     max_upload_bytes: int = 32_000_000
@@ -89,6 +90,8 @@ class ServerOptions:
     """Whether the log has every request, and not refusals alone."""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "hidden", frozenset(map(normal, self.hidden)))
+        object.__setattr__(self, "title", normal(self.title))
         if self.root_path and not _PREFIX.fullmatch(self.root_path):
             raise UsageError(
                 f"--root-path {self.root_path!r}: write it as /images, without a slash at the end"
@@ -109,6 +112,10 @@ class ServerOptions:
                     f"--cors-origin {origin!r}: write scheme and host alone, such as "
                     "https://shop.example"
                 )
+
+    def hides(self, field: str) -> bool:
+        """Whether a field is hidden, however the accents of its name were typed."""
+        return normal(field) in self.hidden
 
     @property
     def client_body_room(self) -> int:

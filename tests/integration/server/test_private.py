@@ -36,6 +36,26 @@ def test_a_hidden_field_is_shown_nowhere(clients: Clients) -> None:
     assert client.post("/v1/search", json=query).status_code == 403
 
 
+def test_a_hidden_field_is_hidden_however_its_accents_are_typed(
+    clients: Clients, fresh_index: Path, keys: KeyFile
+) -> None:
+    one, apart = "caf\u00e9", "cafe\u0301"
+    for hidden in (one, apart):
+        options = {"key_file": keys.path, "hidden": frozenset((hidden,))}
+        client = clients(fresh_index, headers=keys.writer, **options)
+        sent = {"id": "x", "fields": json.dumps({apart: "latte"})}
+        added = client.post("/v1/images", files={"image": ("a.jpg", picture())}, data=sent)
+        assert added.is_success
+        assert "latte" not in client.get("/v1/images/x").text
+        for name in (one, apart):
+            assert client.get("/v1/images", params={"where": f"{name}=latte"}).status_code == 422
+            assert client.get("/v1/images", params={"sort": f"-{name}"}).status_code == 422
+            assert client.delete("/v1/images", params={"where": f"{name}=latte"}).status_code == 422
+            similar = client.get("/v1/images/x/similar", params={"group_by": name})
+            assert similar.status_code == 422
+        assert client.get("/v1/images/x").is_success
+
+
 def test_where_a_picture_was_taken_is_not_served(
     clients: Clients, fresh_index: Path, keys: KeyFile
 ) -> None:

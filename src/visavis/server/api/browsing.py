@@ -10,11 +10,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from visavis import __version__
-from visavis.errors import FilterError, ModelUnknownError, VisavisError
+from visavis.errors import ModelUnknownError, VisavisError
 from visavis.flows.aspects.colours import colours_kept
 from visavis.flows.tagging import split_tags
 from visavis.image_index import ImageIndex
-from visavis.server.api.rendering import answer, record_id, record_shape, visible
+from visavis.server.api.rendering import (
+    answer,
+    check_shown,
+    record_id,
+    record_shape,
+    visible,
+)
 from visavis.server.api.schemas import NoParams, PageParams, RandomParams, WhereParams
 from visavis.server.state import state_of
 from visavis.store.aspects import has_aspects
@@ -26,9 +32,8 @@ async def list_images(request: Request, asked: Annotated[PageParams, Query()]) -
     """Page through the records, in the order they were added."""
     state = state_of(request)
     options = state.options
-    where = visible(asked.where, options.hidden)
-    if asked.sort.removeprefix("-") in options.hidden:
-        raise FilterError(f"no record has a field {asked.sort.removeprefix('-')!r}")
+    where = visible(asked.where, options)
+    check_shown(asked.sort.removeprefix("-"), options)
 
     def work(index: ImageIndex) -> dict[str, Any]:
         page = asked.limit, asked.offset, where, asked.sort
@@ -45,7 +50,7 @@ async def list_images(request: Request, asked: Annotated[PageParams, Query()]) -
 async def random_images(request: Request, asked: Annotated[RandomParams, Query()]) -> Response:
     """Records picked by chance, to begin with."""
     state = state_of(request)
-    where = visible(asked.where, state.options.hidden)
+    where = visible(asked.where, state.options)
     seed = secrets.randbits(62) if asked.seed is None else asked.seed
     options = state.options
 
@@ -79,7 +84,7 @@ async def list_fields(request: Request, asked: Annotated[WhereParams, Query()]) 
     Under filters, each field counts the records that pass those on the other fields.
     """
     state = state_of(request)
-    where = visible(asked.where, state.options.hidden)
+    where = visible(asked.where, state.options)
     facets = await state.with_index(
         request, lambda index: faceted(index.store).browse.facets(where)
     )

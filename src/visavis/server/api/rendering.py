@@ -2,7 +2,7 @@
 
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
@@ -78,14 +78,24 @@ def search_shape(
     return shape
 
 
-def visible(where: Sequence[str], hidden: Collection[str]) -> Filter | None:
+def visible(where: Sequence[str], options: ServerOptions) -> Filter | None:
     """The filter of a request. Raises FilterError, also for hidden fields."""
     found = parse_all(where)
     for condition in found.conditions if found else ():
-        asks_for_place = condition.field == NEARBY and GPS & set(hidden)
-        if condition.field in hidden or asks_for_place:
-            raise FilterError(f"no record has a field {condition.field!r}")
+        check_shown(condition.field, options)
+        if condition.field == NEARBY and GPS & options.hidden:
+            raise _unknown(NEARBY)
     return found
+
+
+def check_shown(field: str | None, options: ServerOptions) -> None:
+    """Raise FilterError for a hidden field, as if no record had it."""
+    if field is not None and options.hides(field):
+        raise _unknown(field)
+
+
+def _unknown(field: str) -> FilterError:
+    return FilterError(f"no record has a field {field!r}")
 
 
 def _shown(record: ImageRecord, options: ServerOptions, titles: Sequence[str]) -> dict[str, Any]:

@@ -14,14 +14,19 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from visavis.embedders.base import Embedder
-from visavis.errors import FilterError
 from visavis.flows.concepts.marks import as_name
 from visavis.flows.relation.reading import reading_at_most
 from visavis.image_index import ImageIndex
 from visavis.images.metadata import GPS
 from visavis.matching.colour.names import said, shades_of
 from visavis.server.api.bodies import read_parameters, read_search
-from visavis.server.api.rendering import answer, record_id, search_shape, visible
+from visavis.server.api.rendering import (
+    answer,
+    check_shown,
+    record_id,
+    search_shape,
+    visible,
+)
 from visavis.server.api.schemas import PictureIn, SearchIn, SimilarParams, TermIn
 from visavis.server.edge.admission import too_large
 from visavis.server.edge.guard import client_of
@@ -65,7 +70,7 @@ async def search(request: Request) -> Response:
     state = state_of(request)
     asked, files = await read_search(request)
     _check_depth(asked, state)
-    where = visible(asked.where, state.options.hidden)
+    where = visible(asked.where, state.options)
     by = _by(asked, state)
     named = asked.terms or [TermIn(upload=n) for n in range(len(files))]
     if not named:
@@ -93,8 +98,7 @@ async def search(request: Request) -> Response:
 
 def _wanted(asked: SearchIn | SimilarParams, state: State) -> _Wanted:
     """Raises FilterError for a hidden field."""
-    if asked.group_by in state.options.hidden:
-        raise FilterError(f"no record has a field {asked.group_by!r}")
+    check_shown(asked.group_by, state.options)
     return _Wanted(
         relation=asked.relation,
         false_match=asked.false_match,
@@ -163,7 +167,7 @@ async def _similar(request: Request, asked: SimilarParams) -> Response:
     state = state_of(request)
     _check_depth(asked, state)
     wanted = record_id(request)
-    where = visible(asked.where, state.options.hidden)
+    where = visible(asked.where, state.options)
 
     def work(index: ImageIndex) -> dict[str, Any]:
         page = asked.limit, asked.offset, asked.min_score

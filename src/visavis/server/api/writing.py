@@ -88,7 +88,7 @@ async def remove_image(request: Request, id: str, _: Annotated[NoParams, Query()
 async def remove_images(request: Request, asked: Annotated[WhereParams, Query()]) -> Response:
     """Remove every record that passes a filter."""
     state = state_of(request)
-    where = visible(asked.where, state.options.hidden)
+    where = visible(asked.where, state.options)
     if where is None:
         raise InvalidError("say which records to remove with where, such as ?where=category=shoes")
 

@@ -22,6 +22,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import BinaryIO
 
 from visavis.errors import UsageError
 
@@ -152,20 +153,41 @@ def _day(text: str | None, where: str) -> date:
 def new_key(path: Path, name: str, scopes: Collection[str], until: str | None = None) -> str:
     """Add a key to a file, which is made if need be, readable by its owner alone.
 
-    Returns the key, which is written nowhere. Raises UsageError for a bad name, scope or day.
+    Returns the key, which is written nowhere. Raises UsageError for a bad name, scope or day, and
+    for a file that holds anything but keys.
     """
-    if not re.fullmatch(r"[\w.@-]+", name):
-        raise UsageError(f"--new-key {name!r}: a name has letters, digits and . _ - @ alone")
+    _check_new(name, scopes, until)
     key = _PREFIX + secrets.token_urlsafe(32)
     digest = hashlib.sha256(key.encode()).hexdigest()
     line = f"{name} {','.join(scope for scope in SCOPES if scope in scopes)} sha256:{digest}"
     line += f" {until}" if until else ""
-    _day(until, "--until")
-    _parsed(line, f"--scope {','.join(scopes)}")
+    if path.exists():
+        Keys.read(path)
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(line + "\n")
+        descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
+        with os.fdopen(descriptor, "a+b") as file:
+            file.write(_line_end(file) + line.encode() + b"\n")
     except OSError as error:
         raise UsageError(f"{path}: the key file cannot be written ({error.strerror})") from error
     return key
+
+
+def _check_new(name: str, scopes: Collection[str], until: str | None) -> None:
+    if not re.fullmatch(r"[\w.@-]+", name):
+        raise UsageError(f"--new-key {name!r}: a name has letters, digits and . _ - @ alone")
+    for scope in scopes:
+        if scope not in SCOPES:
+            raise UsageError(
+                f"--scope {scope!r}: the scopes are {' and '.join(SCOPES)}; a key has both where "
+                "the option is repeated"
+            )
+    if _day(until, "--until") < datetime.now(UTC).date():
+        raise UsageError(f"--until {until}: that day is over (UTC); the key would open nothing")
+
+
+def _line_end(file: BinaryIO) -> bytes:
+    """What a file of lines lacks before another one: editors may leave the last without its end."""
+    if not file.seek(0, os.SEEK_END):
+        return b""
+    file.seek(-1, os.SEEK_END)
+    return b"" if file.read(1) == b"\n" else b"\n"

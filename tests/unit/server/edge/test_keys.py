@@ -64,11 +64,33 @@ def test_bad_names_and_scopes_are_refused_and_nothing_is_written(
     assert not (tmp_path / "keys").exists()
 
 
+def test_a_key_is_added_behind_a_last_line_without_an_end(tmp_path: Path) -> None:
+    file = tmp_path / "keys"
+    first = new_key(file, "first", ["read"])
+    file.write_text(file.read_text().rstrip("\n"))
+    second = new_key(file, "second", ["write"])
+    keys = Keys.read(file)
+    assert keys.scopes(first) == {"read"}
+    assert keys.scopes(second) == {"write"}
+
+
+def test_a_file_that_holds_anything_else_is_left_as_it_is(tmp_path: Path) -> None:
+    file = tmp_path / "notes.txt"
+    file.write_text("bread, milk\n")
+    with pytest.raises(UsageError, match=r"notes\.txt, line 1"):
+        new_key(file, "shop", ["read"])
+    assert file.read_text() == "bread, milk\n"
+
+
 def test_a_key_ends_after_its_last_day(tmp_path: Path) -> None:
     file = tmp_path / "keys"
     today = datetime.now(UTC).date()
-    old = new_key(file, "old", ["read"], str(today - timedelta(days=1)))
+    yesterday = str(today - timedelta(days=1))
+    old = new_key(file, "old", ["read"], str(today))
+    file.write_text(file.read_text().replace(str(today), yesterday))
     last = new_key(file, "last", ["read"], str(today))
+    with pytest.raises(UsageError, match="that day is over"):
+        new_key(file, "late", ["read"], yesterday)
     keys = Keys.read(file)
     assert keys.scopes(old) == frozenset()
     assert keys.scopes(last) == {"read"}

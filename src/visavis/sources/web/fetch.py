@@ -16,6 +16,7 @@ from visavis.errors import FetchError
 from visavis.images.sniff import sniff
 from visavis.sources.web.deadline import Deadline, StoppedError, TooLateError
 from visavis.sources.web.downloads import Downloads
+from visavis.sources.web.unpacking import unpacked
 
 if TYPE_CHECKING:
     import httpx
@@ -272,7 +273,8 @@ class Fetcher:
         if announced.isdigit() and int(announced) > self._max_bytes:
             raise too_large
         body = bytearray()
-        for piece in response.iter_bytes():
+        packed = response.headers.get("content-encoding", "")
+        for piece in unpacked(response.iter_raw(), packed):
             body += piece
             if len(body) > self._max_bytes:
                 raise too_large

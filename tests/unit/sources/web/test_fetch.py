@@ -122,6 +122,12 @@ class Handler(BaseHTTPRequestHandler):
     def on_zip(self, rest: str, seen: int) -> None:
         self.reply(200, gzip.compress(b"x" * 5_000_000), encoding="gzip")
 
+    def on_packed(self, rest: str, seen: int) -> None:
+        self.reply(200, gzip.compress(PICTURE), encoding="gzip")
+
+    def on_twice(self, rest: str, seen: int) -> None:
+        self.reply(200, gzip.compress(gzip.compress(PICTURE)), encoding="gzip, gzip")
+
     def on_page(self, rest: str, seen: int) -> None:
         self.reply(200, b"<html>please log in</html>")
 
@@ -336,6 +342,12 @@ def test_the_size_cap_holds_while_the_answer_arrives(
     with pytest.raises(FetchError, match=r"larger than 0\.1 MB"):
         fetcher.fetch(f"{server.url}/{path}")
     assert server.count(f"/{path}") == 1
+
+
+def test_what_a_server_packed_is_unpacked_once(server: Server, fetcher: Fetcher) -> None:
+    assert fetcher.fetch(f"{server.url}/packed") == PICTURE
+    with pytest.raises(FetchError, match="packed as 'gzip, gzip', which it was not asked for"):
+        fetcher.fetch(f"{server.url}/twice")
 
 
 def test_redirects_are_followed_five_times_and_no_more(server: Server, fetcher: Fetcher) -> None:

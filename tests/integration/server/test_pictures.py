@@ -157,6 +157,23 @@ def test_a_record_with_an_address_leads_there_and_shows_the_kept_copy(
     assert client.get(f"{shape['thumbnail']}&side=640").status_code == 404
 
 
+def test_the_password_in_a_records_address_is_for_the_server_alone(
+    clients: Clients, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    address = "https://ann:se@cret@shop.example/a.png?size=@2"
+    Downloads(default_cache()).put(address, picture(kind="PNG"), {})
+    (tmp_path / "shop.csv").write_text(f"id,image\nmug,{address}\n")
+    with ImageIndex.create(tmp_path / "own.index", "classic") as index:
+        assert index.add(tmp_path / "shop.csv").added == 1
+    client = clients(tmp_path / "own.index")
+    shown = client.get("/v1/images/mug").json()
+    assert shown["uri"] == "https://shop.example/a.png?size=@2"
+    assert client.get(shown["file"]).headers["location"] == shown["uri"]
+    for path in ("/v1/images", "/v1/images/random", "/v1/images/mug/similar", "/v1/duplicates"):
+        assert "cret" not in client.get(path).text
+
+
 def test_head_tells_the_same_without_the_picture(client: TestClient) -> None:
     answer = client.head(FILE)
     assert answer.content == b""

@@ -25,7 +25,7 @@ from visavis.image_index import ImageIndex
 from visavis.images.files import open_file
 from visavis.images.sniff import HEAD_BYTES, Format, sniff
 from visavis.images.stripping import stripped
-from visavis.server.api.rendering import LETTERS, record_id, version_of
+from visavis.server.api.rendering import LETTERS, record_id, version_of, without_login
 from visavis.server.api.schemas import FileParams, ThumbnailParams
 from visavis.server.pool import Job
 from visavis.server.refusals import PictureGoneError, told_reason
@@ -240,7 +240,7 @@ def _file(index: ImageIndex, wanted: str, state: State) -> _File | str | ImageRe
     if is_object(record.uri):
         return record
     if is_url(record.uri):
-        return record.uri
+        return without_login(record.uri)
     return _with_place(index, record, lambda place: _looked_at(place, state))[1]
 
 

@@ -1,6 +1,7 @@
 """Records and answers as the API shows them."""
 
 import json
+import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from typing import Any
@@ -18,6 +19,8 @@ from visavis.types import Filter, ImageRecord, SearchResult
 
 LETTERS = 32
 """How many of a SHA-256 name a version."""
+
+_LOGIN = re.compile(r"^(https?://)[^/?#]*@", re.IGNORECASE)
 
 _OPAQUE = "~"  # in front of a segment that is an id in base64
 _UNNAMED = frozenset(("", ".", "..", "random"))  # no path leads there, or it leads elsewhere
@@ -59,6 +62,15 @@ def record_path(root_path: str, id: str) -> str:
 def version_of(record: ImageRecord) -> str:
     """What a link says besides where: another picture has another link."""
     return record.sha256[:LETTERS]
+
+
+def without_login(url: str) -> str:
+    """A URL for others: without the name and password with which this server downloads from it.
+
+    >>> without_login("https://ann:secret@shop.example/a.jpg?size=@2")
+    'https://shop.example/a.jpg?size=@2'
+    """
+    return _LOGIN.sub(r"\1", url)
 
 
 def record_shape(
@@ -115,5 +127,5 @@ def _title(record: ImageRecord, titles: Sequence[str]) -> dict[str, str]:
 def _links(record: ImageRecord, root_path: str) -> dict[str, Any]:
     path, version = record_path(root_path, record.id), version_of(record)
     file = f"{path}/file?v={version}"
-    uri = record.uri if is_url(record.uri) else file
+    uri = without_login(record.uri) if is_url(record.uri) else file
     return {"uri": uri, "thumbnail": f"{path}/thumbnail?v={version}", "file": file}

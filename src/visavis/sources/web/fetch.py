@@ -16,6 +16,7 @@ from visavis.errors import FetchError
 from visavis.images.sniff import sniff
 from visavis.sources.web.deadline import Deadline, StoppedError, TooLateError
 from visavis.sources.web.downloads import Downloads
+from visavis.sources.web.hosts import Hosts, SilentHostError
 from visavis.sources.web.unpacking import unpacked
 
 if TYPE_CHECKING:
@@ -33,20 +34,6 @@ _HEADERS = {
     "Accept": "image/*,*/*;q=0.5",
     "Accept-Encoding": "identity",  # pictures are packed already
 }
-
-
-@dataclass(slots=True)
-class _Host:
-    """Whose turn it is at a host."""
-
-    turns: threading.Semaphore
-    users: int = 0
-    """Requests that wait or are under way."""
-
-    def enter(self, seconds: float) -> None:
-        """Take a turn. Raises TimeoutError."""
-        if not self.turns.acquire(timeout=seconds):
-            raise TimeoutError
 
 
 def is_url(text: str) -> bool:
@@ -93,9 +80,10 @@ class Fetcher:
 
     Tries again (`retries` times, with growing pauses that respect Retry-After) on 408, 429, 5xx
     and broken connections; asks one host `per_host` things at once; stops at `max_bytes`; follows
-    five redirects; takes at most two minutes for all of that, each time. Only the public internet
-    is reached unless `allow_private`; proxies from the environment are not used, as they would hide
-    where a connection ends.
+    five redirects; takes at most two minutes for all of that, each time. A host that has answered
+    nothing for `patience` seconds is left alone but for one try in so many. Only the public
+    internet is reached unless `allow_private`; proxies from the environment are not used, as they
+    would hide where a connection ends.
 
     What turned out to be a picture is kept in `cache` as long as its server says (max-age), and
     then asked for only if it is another one (ETag, Last-Modified); while the server is out of
@@ -113,6 +101,7 @@ class Fetcher:
         per_host: int = 4,
         retries: int = 3,
         backoff: float = 0.5,
+        patience: float = 60.0,
         keep: bool = True,
         refresh: bool = False,
         for_strangers: bool = False,
@@ -120,15 +109,15 @@ class Fetcher:
         self._cache = cache
         self._allow_private = allow_private
         self._max_bytes = max_bytes
-        self._per_host = per_host
         self._retries = retries
         self._backoff = backoff
         self._keeps = keep
         self._refreshes = refresh
         self._for_strangers = for_strangers
         self._deadline = Deadline()
+        self._patience = patience
+        self._hosts = Hosts(per_host, self._deadline, patience)
         self._lock = threading.Lock()
-        self._hosts: dict[str, _Host] = {}
         self._active = 0  # requests that use the client
         self._made: httpx.Client | None = None
 
@@ -230,20 +219,27 @@ class Fetcher:
         from visavis.sources.web.addresses import PrivateAddressError
 
         try:
-            host = httpx.URL(here).host
+            parsed = httpx.URL(here)
+            host, server = parsed.host, parsed.netloc.decode()
             with (
-                self._turn(host, time_left),
+                self._turn(server, time_left),
                 self._client() as client,
                 client.stream("GET", here, headers=dict(conditions)) as response,
             ):
-                return self._answer(response, url)
+                body = self._body(response, url) if response.status_code == 200 else b""
+                self._hosts.answered(server)
+                return self._answer(response, body, url)
+        except SilentHostError as error:
+            raise _OutOfReachError(url, self._told_silent(server)) from error
         except PrivateAddressError as error:
             raise FetchError(url, self._told_private(host, error)) from error
         except httpcore.TimeoutException as error:
+            self._hosts.was_silent(server)
             raise _Busy(f"the server did not answer within {TIMEOUT:g} seconds") from error
         except (httpcore.NetworkError, httpcore.RemoteProtocolError) as error:
             if "CERTIFICATE_VERIFY_FAILED" in str(error):
                 raise FetchError(url, f"its certificate is not trusted ({error})") from error
+            self._hosts.was_silent(server)
             raise _Busy(f"the connection failed ({error})") from error
         except (
             httpx.HTTPError,  # only httpx itself: our transport raises httpcore's errors
@@ -254,7 +250,7 @@ class Fetcher:
         ) as error:
             raise FetchError(url, f"it cannot be downloaded ({error})") from error
 
-    def _answer(self, response: "httpx.Response", url: str) -> _Answer:
+    def _answer(self, response: "httpx.Response", body: bytes, url: str) -> _Answer:
         status = response.status_code
         if status in _REDIRECTS and "location" in response.headers:
             return _Answer(b"", response.headers, location=response.headers["location"])
@@ -265,7 +261,7 @@ class Fetcher:
             raise _Busy(reason, _retry_after(response.headers.get("retry-after")))
         if status != 200:
             raise FetchError(url, reason)
-        return _Answer(self._body(response, url), response.headers)
+        return _Answer(body, response.headers)
 
     def _body(self, response: "httpx.Response", url: str) -> bytes:
         too_large = FetchError(url, f"it is larger than {self._max_bytes / 1e6:g} MB")
@@ -280,6 +276,12 @@ class Fetcher:
                 raise too_large
         return bytes(body)
 
+    def _told_silent(self, server: str) -> str:
+        return (
+            f"{server} has answered nothing for {self._patience:g} seconds, so the rest of what is "
+            "there is left alone; run this again when it is back"
+        )
+
     def _told_private(self, host: str, error: Exception) -> str:
         reason = f"{host} is not on the public internet"
         if self._for_strangers:  # where names of this network lead is not for them
@@ -288,24 +290,14 @@ class Fetcher:
 
     @contextmanager
     def _turn(self, host: str, time_left: _Time) -> Iterator[None]:
-        """Wait until fewer than `per_host` requests to a host are under way, then take the time."""
-        with self._lock:
-            asked = self._hosts.setdefault(host, _Host(threading.Semaphore(self._per_host)))
-            asked.users += 1
-        try:
-            self._deadline.wait(asked.enter, None, TooLateError())
+        """Take a turn at a host, and then the time for it."""
+        with self._hosts.turn(host):
             started = time.monotonic()
             try:
                 with self._deadline.until(min(time_left.end, started + time_left.network)):
                     yield
             finally:
-                asked.turns.release()
                 time_left.network -= time.monotonic() - started
-        finally:
-            with self._lock:
-                asked.users -= 1
-                if not asked.users:  # a server that runs for months meets many hosts
-                    del self._hosts[host]
 
     @contextmanager
     def _client(self) -> Iterator["httpx.Client"]:

@@ -5,18 +5,30 @@ in files below $PROMETHEUS_MULTIPROC_DIR, which `visavis serve` sets before the 
 any worker answers for all.
 """
 
+import logging
 import os
 import threading
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, values
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from prometheus_client.registry import Collector
 
+_LOG = logging.getLogger("visavis.server")
+
 MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
+
+_ROOM = {
+    "counter": 1 << 20,
+    "histogram": 1 << 20,
+    "gauge_livesum": 1 << 16,
+    "gauge_liveall": 1 << 16,
+}
+"""Bytes of the files in which a process keeps its numbers: all that it can ever count has room."""
 
 _PROCESS = {
     "resident_bytes": "Memory of the process",
@@ -30,6 +42,31 @@ _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5
 def forget_process(pid: int) -> None:
     """Leave out what a worker that died had in hand; what it had counted stays."""
     mark_process_dead(pid)  # type: ignore[no-untyped-call]
+
+
+def _make_room() -> None:
+    """Give the numbers of this process files without holes, where several processes share them.
+
+    prometheus-client maps them into memory, and a process that writes into a hole on a disk that is
+    full is ended by the system. Where there is no room, the numbers stay with this process.
+    """
+    folder = os.environ.get(MULTIPROCESS)
+    if not folder:
+        return
+    made: list[Path] = []
+    try:
+        for kind, size in _ROOM.items():
+            path = Path(folder, f"{kind}_{os.getpid()}.db")
+            if not path.exists():
+                made.append(path)
+                path.write_bytes(bytes(size))
+    except OSError as error:
+        for path in made:
+            with suppress(OSError):
+                path.unlink()
+        del os.environ[MULTIPROCESS]
+        values.ValueClass = values.MutexValue
+        _LOG.warning("%s: /metrics is without the numbers of this worker (%s)", folder, error)
 
 
 class _Sizes(Collector):
@@ -51,6 +88,7 @@ class Metrics:
     """The counters of one application."""
 
     def __init__(self) -> None:
+        _make_room()
         self._registry = CollectorRegistry()
         kept = self._registry
         self.requests = Counter(

@@ -2,6 +2,7 @@
 
 import contextlib
 import gc
+import logging
 import os
 import signal
 import socket
@@ -27,6 +28,8 @@ from visavis.server.metrics import MULTIPROCESS, forget_process
 from visavis.server.options import ServerOptions
 from visavis.server.state import STOPPING
 
+_LOG = logging.getLogger("visavis.server")
+
 BACKLOG = 2048
 """Connections that may wait to be accepted."""
 
@@ -50,7 +53,9 @@ def _serve(options: ServerOptions, listener: socket.socket) -> int:
     if options.workers == 1:
         Server(configured(options)).run(sockets=[listener])
         return 0
-    with tempfile.TemporaryDirectory(prefix="visavis-metrics-") as folder:
+    with tempfile.TemporaryDirectory(
+        prefix="visavis-metrics-", ignore_cleanup_errors=True
+    ) as folder:
         os.environ[MULTIPROCESS] = folder  # before the workers import prometheus_client
         return _Supervisor(options, listener).run()
 
@@ -145,7 +150,22 @@ class _Supervisor:
             forget_process(worker.process.pid)
         if time.monotonic() - worker.begun < _PAUSE:
             return worker
-        return self._started()
+        another = self._started()
+        _LOG.error(
+            "the worker %s ended (%s); %s takes its place",
+            worker.process.pid,
+            _told_end(worker.process.exitcode),
+            another.process.pid,
+        )
+        return another
+
+
+def _told_end(code: int | None) -> str:
+    """How a process ended: what another program or the system did to it has a name."""
+    if code is not None and code < 0:
+        with contextlib.suppress(ValueError):
+            return signal.Signals(-code).name
+    return f"exit code {code}"
 
 
 def _end(processes: list[SpawnProcess]) -> None:

@@ -214,6 +214,43 @@ def test_a_worker_that_dies_young_is_replaced_as_well(serve: Serve, drawn_index:
     assert served.get(SIMILAR).status_code == 200
 
 
+def test_the_log_tells_how_a_worker_ended(serve: Serve, drawn_index: Path) -> None:
+    served = serve(drawn_index, "--workers", "2")
+    victim = _workers(served)[0]
+    os.kill(victim, signal.SIGKILL)
+    _until_replaced(served, [victim])
+    over = time.monotonic() + 20
+    while f"the worker {victim} ended (SIGKILL)" not in served.log.read_text():
+        assert time.monotonic() < over
+        time.sleep(0.05)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="blocks of files are counted as Linux does")
+def test_workers_live_on_where_temporary_files_have_no_room(
+    serve: Serve, drawn_index: Path, tmp_path: Path
+) -> None:
+    """What is mapped into memory lies on the disk whole; with holes a full one ends the process."""
+    served = serve(drawn_index, "--workers", "2", TMPDIR=str(tmp_path))
+    [folder] = tmp_path.glob("visavis-metrics-*")
+    over = time.monotonic() + 20
+    while len(list(folder.glob("*.db"))) < 8:
+        assert time.monotonic() < over
+        time.sleep(0.05)
+    for file in folder.glob("*.db"):
+        status = file.stat()
+        assert status.st_blocks * 512 >= status.st_size > 60_000
+    shutil.rmtree(folder)
+    folder.write_text("a file where the folder was: nothing can be written there")
+    victims = _workers(served)
+    for victim in victims:
+        os.kill(victim, signal.SIGKILL)
+    _until_replaced(served, victims)
+    assert served.get(SIMILAR).status_code == 200
+    assert "visavis_requests_total" in served.get("/metrics").text
+    assert "/metrics is without the numbers of this worker" in served.log.read_text()
+    assert served.stop() == 0
+
+
 def test_a_worker_that_dies_after_the_last_key_was_taken_back_is_replaced(
     serve: Serve, drawn_index: Path, keys: KeyFile
 ) -> None:

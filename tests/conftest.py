@@ -23,7 +23,7 @@ from visavis_fake import FakeEmbedder  # noqa: E402
 
 Draw = Callable[..., Path]
 
-_LOCAL = ("127.", "::1", "localhost")
+_LOCAL = ("127.", "::1", "localhost", "::ffff:127.")
 
 
 @pytest.fixture(autouse=True)

@@ -108,6 +108,10 @@ def _time(record: logging.LogRecord) -> str:
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def _printable(letter: str) -> str:
+    return letter if letter.isprintable() else letter.encode("unicode_escape").decode()
+
+
 class _Text(logging.Formatter):
     """`2026-11-29T15:04:37.123Z WARNING 9f2c… 127.0.0.1 GET /v1/info 401 0.3 ms Unauthorized…`."""
 
@@ -118,7 +122,7 @@ class _Text(logging.Formatter):
             parts += [str(request.status), f"{request.ms:.1f} ms", request.error, request.reason]
         parts.append(record.getMessage())
         line = " ".join(filter(None, parts))
-        line = line.replace("\n", "\\n").replace("\r", "\\r")  # one event is one line
+        line = "".join(map(_printable, line))  # one event is one line, and commands no terminal
         if record.exc_info:
             line += "\n" + self.formatException(record.exc_info)
         return line

@@ -97,7 +97,7 @@ def configured(options: ServerOptions) -> uvicorn.Config:
         access_log=False,
         log_config=None,
         server_header=False,
-        forwarded_allow_ips=os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1"),
+        forwarded_allow_ips=os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1,::1"),
         timeout_graceful_shutdown=GRACE,
     )
 

@@ -88,5 +88,13 @@ def test_what_a_page_elsewhere_has_a_browser_ask_is_refused(clients: Clients) ->
     assert status(Origin="http://127.0.0.1:8000") == 200  # browsers that do not say more
     assert status(Origin=elsewhere) == 403
     assert status(Origin="null") == 403
+    for login in (
+        "Basic dTpw",
+        "Digest username=u",
+        "Negotiate abc",
+        "NTLM abc",
+    ):  # a browser's own
+        assert status(Authorization=login, Origin=elsewhere, Sec_Fetch_Site="cross-site") == 403
+        assert status(Authorization=login) == 200
     found = client.get("/", headers={"Sec-Fetch-Site": "cross-site"})
     assert found.status_code == 200  # a link from elsewhere leads here

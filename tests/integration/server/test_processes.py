@@ -445,6 +445,21 @@ def _large() -> str:
     return base64.b64encode(out.getvalue()).decode()
 
 
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="no socket takes IPv4 and IPv6 here")
+@pytest.mark.parametrize(("host", "proxy"), [("::ffff:127.0.0.1", "127.0.0.1"), ("::1", "::1")])
+def test_a_proxy_is_believed_by_whichever_family_it_comes(
+    serve: Serve, drawn_index: Path, host: str, proxy: str
+) -> None:
+    served = serve(drawn_index, "--host", host, "--public", "--log-requests")
+    told = served.get("/v1/info", headers={"X-Forwarded-For": "203.0.113.7"})
+    assert told.status_code == 200
+    over = time.monotonic() + 20
+    while " 203.0.113.7 GET /v1/info " not in served.log.read_text():
+        assert time.monotonic() < over
+        time.sleep(0.05)
+    assert f" {proxy} GET /readyz " in served.log.read_text()
+
+
 def test_clients_behind_a_proxy_of_this_machine_are_told_apart(
     serve: Serve, drawn_index: Path
 ) -> None:

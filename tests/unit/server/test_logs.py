@@ -55,10 +55,12 @@ def test_what_succeeds_is_written_down_only_where_that_is_wanted(
 
 def test_one_event_is_one_line_whatever_it_says() -> None:
     record = logging.LogRecord("visavis.server", logging.WARNING, "", 0, "%s", ("two",), None)
-    record.request = _refused("StoreError", 503, "gone\nERROR forged")
+    odd = "gone\nERROR forged\x1b[2J\x85\u2028"
+    record.request = _refused("StoreError", 503, odd)
     text = _Text().format(record)
     assert "\n" not in text
     assert text.endswith(
-        "Z WARNING id1 10.0.0.9 GET /v1/info 503 0.2 ms StoreError gone\\nERROR forged two"
+        "Z WARNING id1 10.0.0.9 GET /v1/info 503 0.2 ms "
+        "StoreError gone\\nERROR forged\\x1b[2J\\x85\\u2028 two"
     )
     assert "\n" not in _Json().format(record)

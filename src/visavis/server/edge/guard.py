@@ -33,6 +33,9 @@ ASKING = frozenset(("/v1/search", "/v1/explain", "/v1/subjects", "/v1/tag", "/v1
 _SAFE = frozenset(("GET", "HEAD", "OPTIONS"))
 _OWN_SITE = frozenset(("same-origin", "none"))  # none: somebody at the address bar
 
+_LOGINS = frozenset(("basic", "digest", "negotiate", "ntlm"))
+"""Passwords that a proxy asks for. Browsers send them along, also with what other sites ask for."""
+
 _BURST = 1_000_000  # bytes of a body after which memory is given back
 _PICTURE_COST = 0.1  # a page shows dozens of thumbnails at once; most come from a cache
 
@@ -122,7 +125,7 @@ class Guard:
         origin = headers.get("origin")
         if origin in self._options.cors_origins or "*" in self._options.cors_origins:
             return
-        if "authorization" in headers or "x-api-key" in headers:
+        if _given_key(headers):
             return
         site = headers.get("sec-fetch-site")
         alien = not _is_own(origin, headers) if site is None else site not in _OWN_SITE
@@ -198,6 +201,6 @@ def client_of(scope: Scope) -> str:
 
 def _given_key(headers: Headers) -> str:
     kind, _, key = headers.get("authorization", "").partition(" ")
-    if kind and kind.lower() != "basic":  # a proxy may ask for a password of its own
+    if kind and kind.lower() not in _LOGINS:
         return key.strip() if kind.lower() == "bearer" else kind
     return headers.get("x-api-key", "").strip()

@@ -6,6 +6,7 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 _MOST_HEAD = 65_536  # bytes
+_MAPPED = "::ffff:"  # before the address of a client by IPv4, on a socket that takes both
 
 
 class TimedProtocol(HttpToolsProtocol):
@@ -25,6 +26,8 @@ class TimedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Let the time for its first head run."""
         super().connection_made(transport)
+        if self.client is not None:
+            self.client = self.client[0].removeprefix(_MAPPED), self.client[1]
         self._start_timer()
 
     def connection_lost(self, error: Exception | None) -> None:

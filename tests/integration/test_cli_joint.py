@@ -2,7 +2,6 @@
 
 import importlib.util
 import json
-import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import pytest
 from shop_classifier import write_shop_classifier
 from tests.integration.conftest import Cli
-from tests.integration.trainings import STOPS, check_going_on
+from tests.integration.trainings import KILLED, check_going_on
 from word_files import shop_vectors, write_text
 
 if importlib.util.find_spec("lightning") is None:
@@ -72,11 +71,10 @@ def test_from_labels_to_searches_by_words_that_no_label_has(
     assert "clock" in tags.out, tags.err
 
 
-@pytest.mark.parametrize(("number", "code"), STOPS)
 def test_a_stopped_training_ends_as_an_unbroken_one(
-    number: signal.Signals, code: int, cli: Cli, command: Callable[..., list[str]]
+    cli: Cli, command: Callable[..., list[str]]
 ) -> None:
-    check_going_on(cli, command, number, code, "words.bin")
+    check_going_on(cli, command, *KILLED, "words.bin")
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from labelled import draw_labelled, write_base, write_catalogue
 from tests.integration.conftest import Cli
-from tests.integration.trainings import STOPS, check_going_on, watched
+from tests.integration.trainings import INTERRUPTED, KILLED, check_going_on, watched
 
 if importlib.util.find_spec("lightning") is None:
     pytest.skip("the extra `train` is not installed", allow_module_level=True)
@@ -164,8 +164,7 @@ def test_an_autoencoder_from_a_folder(cli: Cli, pictures: Path, tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    ("recipe", "number", "code"),
-    [*(("triplet", *stop) for stop in STOPS), ("autoencoder", *STOPS[0])],
+    ("recipe", "number", "code"), [("triplet", *INTERRUPTED), ("autoencoder", *KILLED)]
 )
 def test_a_stopped_training_ends_as_an_unbroken_one(
     recipe: str, number: signal.Signals, code: int, cli: Cli, pictures: Path, base: Path

@@ -10,7 +10,8 @@ from pathlib import Path
 from tests.integration.conftest import Cli
 
 EPOCHS = 12
-STOPS = [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130)]
+KILLED = (signal.SIGKILL, -signal.SIGKILL)
+INTERRUPTED = (signal.SIGINT, 130)
 """Ways to stop a training, and how the command ends then."""
 
 

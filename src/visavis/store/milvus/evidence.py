@@ -12,6 +12,7 @@ from visavis.store.milvus.client import Client, Column, Row
 from visavis.store.milvus.where import below, named
 
 _ASKED = 500
+_REMEMBERED = 16_384  # signatures, about 9 MB
 _PART = 60_000  # letters of a note in a row, which takes 65,535
 _CONTENT, _NOTE = "content/", "note/"
 _COLUMNS = (
@@ -23,12 +24,17 @@ _BUILT = ("signature", "BIN_FLAT", "HAMMING", dict[str, int]())
 
 
 class MilvusEvidence:
-    """Reads and keeps signatures and notes. Safe to use from threads."""
+    """Reads and keeps signatures and notes. Safe to use from threads.
+
+    It remembers signatures that were asked for: content always has the same one, and each question
+    asks for those of its first answers.
+    """
 
     def __init__(self, named: Client) -> None:
         """Beside the index of that name."""
         self._client = named.at(f"{named.name}_evidence")
         self._there = False
+        self._remembered: dict[str, bytes] = {}
 
     def make(self) -> None:
         """Make the collection, unless it is there."""
@@ -39,13 +45,21 @@ class MilvusEvidence:
         """The signatures of content with these SHA-256 digests (hex), where there are any."""
         if not hashes or not self._exists():
             return {}
-        found: dict[str, bytes] = {}
-        wanted = list(dict.fromkeys(hashes))
+        known = ((digest, self._remembered.get(digest)) for digest in hashes)
+        found = {digest: signature for digest, signature in known if signature is not None}
+        wanted = list(dict.fromkeys(digest for digest in hashes if digest not in found))
         for start in range(0, len(wanted), _ASKED):
             ids = [_CONTENT + digest for digest in wanted[start : start + _ASKED]]
-            for row in self._client.query(named("id", ids), ["id", "signature"]):
-                found[row["id"].removeprefix(_CONTENT)] = _bytes_of(row)
+            rows = self._client.query(named("id", ids), ["id", "signature"])
+            read = {row["id"].removeprefix(_CONTENT): _bytes_of(row) for row in rows}
+            self._remember(read)
+            found |= read
         return found
+
+    def _remember(self, read: Mapping[str, bytes]) -> None:
+        if len(self._remembered) + len(read) > _REMEMBERED:
+            self._remembered.clear()
+        self._remembered.update(read)
 
     def keep(self, signatures: Mapping[str, bytes]) -> None:
         """Keep signatures of content."""
@@ -54,6 +68,7 @@ class MilvusEvidence:
                 {"id": _CONTENT + digest, "signature": signature, "note": ""}
                 for digest, signature in signatures.items()
             )
+            self._forget(signatures)
 
     def noted(self, name: str) -> bytes | None:
         """What was noted under a name."""
@@ -84,6 +99,11 @@ class MilvusEvidence:
             gone = unknown([row["id"].removeprefix(_CONTENT) for row in rows])
             if gone:
                 self._client.delete(named("id", [_CONTENT + digest for digest in sorted(gone)]))
+                self._forget(gone)
+
+    def _forget(self, hashes: Iterable[str]) -> None:
+        for digest in hashes:
+            self._remembered.pop(digest, None)
 
     def collections(self) -> list[Client]:
         """Its collection, where there is one."""

@@ -28,6 +28,7 @@ def test_a_picture_that_another_app_shares_is_searched_for(
     ready = "navigator.serviceWorker.getRegistration('ui/later/').then((one) => !!one?.active)"
     page.wait_for_function(ready)
     page.goto(f"{site.url}ui/later/share.js")  # where the worker listens, as for the target
+    page.wait_for_function("navigator.serviceWorker.controller?.state === 'activated'")
     leads_to = page.evaluate(
         """async (bytes) => {
           const body = new FormData();

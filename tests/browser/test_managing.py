@@ -59,6 +59,16 @@ def test_visitors_see_nothing_of_it_and_a_key_that_only_reads_is_not_taken(
     expect(page.get_by_role("button", name="Add pictures to the index")).to_be_hidden()
 
 
+def test_a_key_that_cannot_be_tried_is_not_called_wrong(open_page: OpenPage, shop: Shop) -> None:
+    page = open_page("?seed=1", url=shop.url)
+    page.route("**/v1/images", lambda route: route.abort())
+    signed_in(page, shop.owner)
+    expect(page.get_by_role("alert")).to_contain_text("The server does not answer")
+    page.unroute("**/v1/images")
+    page.reload()  # it was kept for the tab
+    expect(page.get_by_role("button", name="Add pictures to the index")).to_be_visible()
+
+
 def test_pictures_are_added_with_fields_and_removed_again(
     open_page: OpenPage, shop: Shop, photo: Path, tmp_path: Path
 ) -> None:

@@ -2,6 +2,7 @@
 
 import { BASE, KEY, key } from "../api.js";
 import { byId } from "../dom.js";
+import { showToast } from "../notice.js";
 
 /** @type {Promise<string|null>|null} of all who wait for a key; they ask once */
 let asking = null;
@@ -31,8 +32,11 @@ function entered(wrong) {
   });
 }
 
-/** @returns {Promise<boolean>} whether the key of this tab writes: a body of no kind is refused to others */
-export async function mayWrite() {
+/** @returns {Promise<boolean>} whether the key of this tab writes, as far as the server answers */
+export const mayWrite = () => writes().catch(() => false);
+
+/** @returns {Promise<boolean>} a body of no kind is refused to keys that only read with another status */
+async function writes() {
   if (!key()) return false;
   const headers = { Authorization: `Bearer ${key()}` };
   return (await fetch(new URL("images", BASE), { method: "POST", headers })).status === 415;
@@ -44,7 +48,12 @@ export async function enterKey() {
     const given = await askForKey(wrong);
     if (!given) return false;
     sessionStorage.setItem(KEY, given);
-    if (await mayWrite()) return true;
+    try {
+      if (await writes()) return true;
+    } catch {
+      showToast("The key could not be tried", "The server does not answer.");
+      return false;
+    }
     sessionStorage.removeItem(KEY);
   }
 }

@@ -80,6 +80,8 @@ def _apart(owner: str, files: _Place) -> Shelf:
         _claim(files, owner, [])
         return Shelf([files])
     cache = cache_home("shelves") / hashlib.sha256(owner.encode()).hexdigest()[:32]
+    with suppress(OSError):  # then thumbnails are made anew each time
+        cache.mkdir(parents=True, exist_ok=True)
     claim = partial(_claim_bucket, files, owner, [])
     return Shelf([cache], UploadBucket(f"{files}/uploads", claim))
 

@@ -71,6 +71,7 @@ class Thumbnails:
 
     def _keep(self, path: Path, data: bytes) -> None:
         with suppress(OSError):  # a disk that is full or read-only: it is made again the next time
+            self._folders[0].mkdir(exist_ok=True)  # not what it lies in: that was moved away
             write_whole(path, data)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from visavis.disk import is_full
-from visavis.errors import StorageFullError
+from visavis.errors import StorageFullError, StoreError
 from visavis.images.files import local_path, path_text
 from visavis.images.sniff import HEAD_BYTES, sniff
 from visavis.types import Entry, FieldValue, ImageRecord
@@ -120,11 +120,12 @@ class UploadFolder:
         """There is nothing to find out: the index's shelf was claimed."""
 
     def write(self, name: str, data: bytes) -> tuple[str, float]:
-        """Write a picture to disk. Raises StorageFullError."""
+        """Write a picture to disk. Raises StorageFullError, StoreError."""
         path = self._folder / name[:2] / name
         making = path.with_name(f".{name}")
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            self._folder.mkdir(exist_ok=True)  # not what it lies in: that was moved away
+            path.parent.mkdir(exist_ok=True)
             with making.open("wb") as file:
                 file.write(data)
                 file.flush()
@@ -138,6 +139,8 @@ class UploadFolder:
                     f"{self._folder}: there is no room for a picture of {len(data):,} bytes "
                     f"({error.strerror}); make room and send it again"
                 ) from error
+            if not self._folder.parent.is_dir():
+                raise StoreError(f"{self._folder.parent}: there is no such folder") from error
             raise
         return path_text(str(path)), path.stat().st_mtime
 

@@ -62,7 +62,8 @@ def build(folder: Path, blocks: Blocks, rows: int, dim: int, old: Ann | None) ->
     """
     name = uuid.uuid4().hex[:12]
     making = folder / f".{name}"
-    making.mkdir(parents=True)
+    folder.mkdir(exist_ok=True)  # not the index's own: that was moved away
+    making.mkdir()
     try:
         Codes.write(making, blocks, rows, dim)
         codes = Codes(making)

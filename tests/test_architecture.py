@@ -276,3 +276,31 @@ def test_what_is_not_needed_is_not_imported(code: str, absent: tuple[str, ...]) 
 def test_every_module_says_what_it_is_for() -> None:
     for name in modules_of_the_core():
         assert importlib.import_module(name).__doc__, f"{name} lacks a docstring"
+
+
+SYSTEM = {"OSError", "FileNotFoundError", "PermissionError", "ConnectionError"}
+
+
+def raw_reasons(tree: ast.AST) -> list[int]:
+    """Lines where a handler of the system's errors puts one into a text as it is."""
+    found = []
+    for handler in ast.walk(tree):
+        if not isinstance(handler, ast.ExceptHandler) or handler.type is None:
+            continue
+        kinds = {node.id for node in ast.walk(handler.type) if isinstance(node, ast.Name)}
+        if not kinds & SYSTEM:
+            continue
+        for part in ast.walk(handler):
+            if (
+                isinstance(part, ast.FormattedValue)
+                and isinstance(part.value, ast.Name)
+                and part.value.id == handler.name
+            ):
+                found.append(part.lineno)
+    return found
+
+
+@pytest.mark.parametrize("path", FILES, ids=module_name)
+def test_messages_say_what_the_system_said_in_words(path: Path) -> None:
+    """`visavis.disk.reason` does, without a number such as [Errno 2] and a second path."""
+    assert not raw_reasons(ast.parse(path.read_text("utf-8")))

@@ -16,6 +16,18 @@ def cache_home(part: str) -> Path:
     return Path(home) / "visavis" / part
 
 
+def reason(error: BaseException) -> str:
+    """Why a file cannot be read or written, for a sentence that names it: no number, no path."""
+    match error:
+        case OSError() if error.strerror:
+            return error.strerror
+        case UnicodeDecodeError():
+            return "it is no text in UTF-8"
+        case RecursionError():
+            return "it is nested too deeply"
+    return " ".join(str(error).split()).rstrip(".") or type(error).__name__
+
+
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file, or another in its place, at once or not at all; its folder is made if need be.
 

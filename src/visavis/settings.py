@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from visavis.disk import reason
 from visavis.errors import UsageError
 
 PROJECT_FILE = "visavis.toml"
@@ -85,7 +86,7 @@ def _from_file(file: Path) -> dict[str, Any]:
     try:
         found = tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(f"{file}: cannot be read ({error})") from error
+        raise UsageError(f"{file}: cannot be read ({reason(error)})") from error
     return {name: _converted(name, value, str(file)) for name, value in found.items()}
 
 

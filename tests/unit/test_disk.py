@@ -1,12 +1,14 @@
 """Files are whole or not there."""
 
 import contextlib
+import json
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from visavis.disk import cache_home, new_folder, write_whole
+from visavis.disk import cache_home, new_folder, reason, write_whole
 
 
 def test_a_file_is_replaced_and_whoever_reads_the_old_one_goes_on(tmp_path: Path) -> None:
@@ -31,6 +33,20 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="folder"):
         write_whole(tmp_path / "folder", b"content")
     assert list(tmp_path.iterdir()) == [tmp_path / "folder"]
+
+
+def test_a_reason_is_in_words_without_a_number_or_a_path(tmp_path: Path) -> None:
+    def of(read: Callable[[], object]) -> str:
+        with pytest.raises((OSError, ValueError, RecursionError)) as caught:
+            read()
+        return reason(caught.value)
+
+    assert of((tmp_path / "none").read_bytes) == "No such file or directory"
+    assert of(lambda: b"\xff".decode()) == "it is no text in UTF-8"
+    assert of(lambda: json.loads("[" * 100_000)) == "it is nested too deeply"
+    assert of(lambda: json.loads("{")).startswith("Expecting property name")
+    assert reason(OSError("two\nlines.")) == "two lines"
+    assert reason(EOFError()) == "EOFError"
 
 
 def test_caches_lie_where_the_user_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

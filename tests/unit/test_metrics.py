@@ -211,6 +211,30 @@ def test_copies_of_one_original_do_not_count_as_independent() -> None:
     assert naive.high - naive.low < (grouped.high - grouped.low) / 2
 
 
+@pytest.mark.parametrize("count", [2, 3, 10, 29])
+def test_of_a_few_groups_the_interval_holds_the_truth_as_often_as_it_says(count: int) -> None:
+    chance = np.random.default_rng(count)
+    groups, held = np.repeat(np.arange(count), 6).tolist(), 0
+    for _ in range(1000):
+        values = (
+            chance.normal(0, 0.01, count)[:, None] + chance.normal(0, 0.01, (count, 6))
+        ).ravel()
+        low, high = metrics.bootstrap_interval(values, groups=groups, span=(-1.0, 1.0))
+        held += low <= 0 <= high
+    assert held == pytest.approx(950, abs=25)
+
+
+def test_the_interval_of_a_few_groups_is_students() -> None:
+    values, groups = np.array([0.1, 0.3, 0.5, 0.4, 0.6, 0.8]), [0, 0, 1, 1, 2, 2]
+    low, high = metrics.bootstrap_interval(values, groups=groups)
+    means = np.array([0.2, 0.45, 0.7])
+    reach = 4.302653 * means.std(ddof=1) / 3**0.5
+    assert (low, high) == pytest.approx((max(0, 0.45 - reach), min(1, 0.45 + reach)), abs=1e-4)
+    assert metrics.bootstrap_interval(values, groups=[0] * 6) == (0, 1)  # one says nothing
+    evened = metrics.bootstrap_interval(np.array([0.0, 1.0] * 2), groups=[0, 0, 1, 1])
+    assert evened == metrics.interval_of_equals(0.5, 2)
+
+
 def test_a_small_steady_gain_is_seen_only_when_queries_are_paired() -> None:
     hard = np.random.default_rng(7).random(100)
     ours, theirs = np.clip(hard + 0.02, 0, 1), hard

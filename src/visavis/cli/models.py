@@ -259,6 +259,7 @@ def _refuse(given: dict[str, Any], why: str) -> None:
 
 
 def _preprocess(text: str) -> "PreprocessSpec":
+    from visavis.disk import reason
     from visavis.embedders.spec import parse_preprocess
     from visavis.errors import UsageError
 
@@ -268,11 +269,11 @@ def _preprocess(text: str) -> "PreprocessSpec":
         try:
             text = Path(text).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(f"{where}: cannot be read ({error})") from error
+            raise UsageError(f"{where}: cannot be read ({reason(error)})") from error
     try:
         shape = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise UsageError(f"{where}: is no JSON ({error})") from error
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{where}: is no JSON ({reason(error)})") from error
     return parse_preprocess(shape, Path(where))
 
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from filelock import FileLock
 
-from visavis.disk import cache_home, new_folder
+from visavis.disk import cache_home, new_folder, reason
 from visavis.embedders.base import Embedder
 from visavis.embedders.combined import CombinedEmbedder, Part, combined
 from visavis.embedders.folder import OnnxEmbedder
@@ -117,7 +117,9 @@ def _packed(part: Part, put: Put | None) -> PackedModel:
             if path.is_file() and path.name not in left_out
         )
     except OSError as error:
-        raise ModelError(f"{model.folder} cannot be read ({error}); add the model again") from error
+        raise ModelError(
+            f"{model.folder} cannot be read ({reason(error)}); add the model again"
+        ) from error
     return PackedModel(str(model.folder), part.weight, files)
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from visavis.disk import reason
 from visavis.embedders.spec import PreprocessSpec, check_preprocess
 from visavis.embedders.spec_values import Three
 from visavis.errors import ModelSpecError
@@ -90,8 +91,8 @@ def _pad_token(tokenizer: Mapping[str, Any]) -> int:
 def _json(path: Path) -> Mapping[str, Any]:
     try:
         shape = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelSpecError(f"{path} cannot be read ({error})") from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise ModelSpecError(f"{path} cannot be read ({reason(error)})") from error
     if not isinstance(shape, Mapping):
         raise ModelSpecError(f"{path} must be a JSON object")
     return shape

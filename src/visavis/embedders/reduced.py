@@ -6,13 +6,15 @@ ECCV 2012; without the whitening, which few pictures make worse.
 """
 
 import hashlib
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.disk import write_whole
+from visavis.disk import reason, write_whole
 from visavis.embedders.base import Embedder, reads_words, unit_rows
 from visavis.errors import IndexDamagedError, UsageError
 from visavis.types import RGB, Vectors
@@ -94,10 +96,10 @@ def as_kept(base: Embedder, folder: Path, fingerprint: str) -> Embedder:
         if axes.shape[1:] != (base.dim,):
             return base  # the model has become another one, which its index will report
         return ReducedEmbedder(base, mean, axes)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error) as error:
         raise IndexDamagedError(
-            f"{path} cannot be read ({error}); restore it from a backup, or make every vector "
-            f"again with: visavis index --rebuild --model {base.ref} --index {folder}"
+            f"{path} cannot be read ({reason(error)}); restore it from a backup, or make every "
+            f"vector again with: visavis index --rebuild --model {base.ref} --index {folder}"
         ) from error
 
 

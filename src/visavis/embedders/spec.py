@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from visavis.disk import reason
 from visavis.embedders import spec_values as values
 from visavis.embedders.spec_values import Section, Three
 from visavis.errors import ModelNotFoundError, ModelSpecError
@@ -149,12 +150,14 @@ def read_spec(folder: Path) -> ModelSpec:
         ) from error
     except (OSError, UnicodeDecodeError) as error:
         raise ModelSpecError(
-            f"{path} cannot be read ({error}); see that it is a text file"
+            f"{path} cannot be read ({reason(error)}); see that it is a text file"
         ) from error
     try:
         shape = json.loads(text)
-    except ValueError as error:
-        raise ModelSpecError(f"{path} is not valid JSON ({error}); correct it there") from error
+    except (ValueError, RecursionError) as error:
+        raise ModelSpecError(
+            f"{path} is not valid JSON ({reason(error)}); correct it there"
+        ) from error
     return parse_spec(shape, path)
 
 

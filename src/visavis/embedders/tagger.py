@@ -17,6 +17,7 @@ from typing import Protocol
 
 import numpy as np
 
+from visavis.disk import reason
 from visavis.embedders.base import ClassSide, Embedder, TextEmbedder, unit_rows
 from visavis.embedders.blocks import reaches, semantic_part
 from visavis.embedders.classes.names import synonyms
@@ -105,7 +106,7 @@ def read_vocabulary(path: Path) -> list[str]:
     try:
         words = _listed(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: the list of words cannot be read ({error})") from error
+        raise UsageError(f"{path}: the list of words cannot be read ({reason(error)})") from error
     if not words:
         raise UsageError(f"{path} names no words; write one on each line")
     return words
@@ -183,7 +184,7 @@ def read_tags(path: Path, words: SemanticWords) -> Tags:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise WordVectorsError(f"{path}: the tags cannot be read ({error})") from error
+        raise WordVectorsError(f"{path}: the tags cannot be read ({reason(error)})") from error
     found: dict[str, tuple[Vectors, float]] = {}
     for number, line in enumerate(lines, 1):
         name, _, least = line.partition("\t")

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from visavis.disk import reason
 from visavis.errors import SourceError, UsageError
 from visavis.evaluation.gallery import Gallery, check_field
 from visavis.filters import as_label
@@ -163,13 +164,13 @@ def read_answers(path: Path) -> dict[str, Mapping[str, list[str]]]:
         kinds = ", ".join((".json", *CATALOGUE_SUFFIXES))
         raise SourceError(f"{path}: ground truth is a file of one of these kinds: {kinds}")
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SourceError(f"{path}: the ground truth cannot be read ({error})") from error
-    return _from_json(path, text)
+        data = path.read_bytes()
+    except OSError as error:
+        raise SourceError(f"{path}: the ground truth cannot be read ({reason(error)})") from error
+    return _from_json(path, data)
 
 
-def _from_json(path: Path, text: str) -> dict[str, Mapping[str, list[str]]]:
+def _from_json(path: Path, data: bytes) -> dict[str, Mapping[str, list[str]]]:
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         shape = dict(pairs)
         if len(shape) < len(pairs):
@@ -179,9 +180,9 @@ def _from_json(path: Path, text: str) -> dict[str, Mapping[str, list[str]]]:
         return shape
 
     try:
-        shape = json.loads(text, object_pairs_hook=unique)
-    except json.JSONDecodeError as error:
-        raise SourceError(f"{path}: it is no JSON ({error})") from error
+        shape = json.loads(data, object_pairs_hook=unique)  # UTF-8, 16 or 32
+    except (ValueError, RecursionError) as error:
+        raise SourceError(f"{path}: it is no JSON ({reason(error)})") from error
     if not isinstance(shape, dict):
         raise SourceError(f'{path}: it should be an object, {{"query": ["positive", …]}}')
     return {query: _lists(path, query, value) for query, value in shape.items()}

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from visavis import __version__
-from visavis.disk import write_named
+from visavis.disk import reason, write_named
 from visavis.errors import UsageError
 from visavis.evaluation.measures import Figures, curves, measure
 from visavis.evaluation.runs import Run, measure_latency, run_all
@@ -100,7 +100,7 @@ def read_report(path: Path) -> Report:
     try:
         shape = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:  # ValueError: no text, no JSON
-        raise UsageError(f"{path}: the report cannot be read ({error})") from error
+        raise UsageError(f"{path}: the report cannot be read ({reason(error)})") from error
     wrong = _misshapen(shape)
     if wrong:
         raise UsageError(

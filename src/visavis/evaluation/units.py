@@ -10,11 +10,7 @@ from collections.abc import Hashable, Sequence
 from typing import Literal, NamedTuple
 
 from visavis.evaluation.ground_truth import Question
-
-FEWEST = 30
-"""Groups that can stand for others; a bootstrap of fewer gives intervals that are too narrow.
-Source: Cameron, Gelbach and Miller, "Bootstrap-based improvements for inference with clustered
-errors", Review of Economics and Statistics 2008 (few: five to thirty)."""
+from visavis.metrics import FEWEST
 
 Unit = Literal["query", "value", "set", "original"]
 _Node = tuple[bool, str]

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from visavis.buckets.address import Address, is_object
 from visavis.buckets.folders import Folder, folder_at
-from visavis.disk import cache_home, write_whole
+from visavis.disk import cache_home, reason, write_whole
 from visavis.errors import StoreError, StoreUnsupportedError
 from visavis.sources.objects.uploads import UploadBucket
 from visavis.sources.shelf import Shelf
@@ -157,7 +157,9 @@ def _claim_bucket(place: str, owner: str, known: Sequence[_Place]) -> None:
     try:
         folder.write(_OWNER, owner.encode("utf-8", "backslashreplace"))
     except OSError as error:
-        raise StoreError(f"{place}: uploaded pictures cannot be kept there ({error})") from error
+        raise StoreError(
+            f"{place}: uploaded pictures cannot be kept there ({reason(error)})"
+        ) from error
 
 
 def _owner(folder: Folder, place: str) -> str:
@@ -166,7 +168,7 @@ def _owner(folder: Folder, place: str) -> str:
     except FileNotFoundError:
         return ""
     except OSError as error:
-        raise StoreError(f"{place}/{_OWNER}: it cannot be read ({error})") from error
+        raise StoreError(f"{place}/{_OWNER}: it cannot be read ({reason(error)})") from error
 
 
 def _claim(folder: Path, owner: str, known: Sequence[_Place]) -> None:

@@ -13,6 +13,15 @@ METRICS: tuple[Metric, ...] = ("cosine", "euclidean", "manhattan", "chi2")
 Precision = Literal["auto", "32", "bf16"]
 
 
+LARGEST_SIDE = 1024
+"""Pixels of the pictures that a network from scratch looks at."""
+
+WIDEST = 65_536
+"""Of a layer of a head."""
+
+_MOST_THREADS = 1024
+
+
 @dataclass(frozen=True, slots=True)
 class NetworkShape:
     """The size of a network; the default takes 0.33 G multiplications at 128 × 128."""
@@ -70,5 +79,7 @@ class LoopSettings:
         ):
             if value < least:
                 raise UsageError(f"{name} must be {least} or more, not {value}")
+        if not 0 <= self.threads <= _MOST_THREADS:
+            raise UsageError(f"--threads is from 0 to {_MOST_THREADS:,}, not {self.threads}")
         if self.seed >= 2**32:
             raise UsageError(f"--seed must be below 4,294,967,296 (2^32), not {self.seed}")

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from queue import Full, Queue
 from urllib.parse import urlsplit
 
+from visavis.disk import reason
 from visavis.errors import UsageError, VisavisError
 from visavis.sources.web.fetch import is_url
 from visavis.sources.web.posting import post
@@ -105,7 +106,7 @@ class Listeners:
                 try:
                     hear(alert)
                 except (VisavisError, OSError) as error:
-                    self._say(f"{alert.record.id}: the alert was not heard: {error}")
+                    self._say(f"{alert.record.id}: the alert was not heard: {reason(error)}")
 
 
 def _run(words: Sequence[str], alert: Alert) -> None:

@@ -177,5 +177,14 @@ def test_a_file_that_is_no_ground_truth_is_refused(
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match=r"none\.json: the ground truth cannot be read"):
+    with pytest.raises(SourceError, match=r"none\.json: .* cannot be read \(No such file or di"):
         read_answers(tmp_path / "none.json")
+
+
+def test_json_of_other_encodings_is_read_and_a_deep_one_refused(tmp_path: Path) -> None:
+    path = tmp_path / "t.json"
+    for encoding in ("utf-8-sig", "utf-16", "utf-32"):
+        path.write_text('{"ä1": ["a2"]}', encoding=encoding)
+        assert read_answers(path) == {"ä1": {"positives": ["a2"], "junk": []}}
+    with pytest.raises(SourceError, match=r"it is no JSON \(it is nested too deeply"):
+        read_answers(write(tmp_path, "deep.json", "[" * 100_000))

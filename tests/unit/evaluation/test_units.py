@@ -10,7 +10,7 @@ from visavis.evaluation.ground_truth import Question
 from visavis.evaluation.measures import measure
 from visavis.evaluation.runs import BINS, QueryAnswer, Run
 from visavis.evaluation.tasks import Task
-from visavis.evaluation.units import FEWEST, Units, by_answers, by_original, by_value
+from visavis.evaluation.units import Units, by_answers, by_original, by_value
 from visavis.types import ImageRecord
 
 NONE = np.zeros(BINS, np.int64)
@@ -25,14 +25,14 @@ def views(objects: int, each: int) -> tuple[Question, ...]:
 
 
 def test_values_are_drawn_whole_where_there_are_enough() -> None:
-    few, many = by_value(views(FEWEST - 1, 2)), by_value(views(FEWEST, 2))
-    assert few == Units("query", FEWEST - 1, None)
-    assert many == Units("value", FEWEST, [n // 2 for n in range(2 * FEWEST)])
+    few, many = by_value(views(metrics.FEWEST - 1, 2)), by_value(views(metrics.FEWEST, 2))
+    assert few == Units("query", metrics.FEWEST - 1, None)
+    assert many == Units("value", metrics.FEWEST, [n // 2 for n in range(2 * metrics.FEWEST)])
 
 
 def test_queries_belong_together_that_right_answers_connect() -> None:
     """b is an answer to a and asks itself; two queries of other pictures share an answer."""
-    asked = [Question(f"lone-{n}", frozenset({f"its-{n}"})) for n in range(FEWEST)]
+    asked = [Question(f"lone-{n}", frozenset({f"its-{n}"})) for n in range(metrics.FEWEST)]
     asked += [
         Question("a", frozenset("b"), itself=True),
         Question("b", frozenset("c"), itself=True),
@@ -40,20 +40,20 @@ def test_queries_belong_together_that_right_answers_connect() -> None:
         Question("y", frozenset("z")),
     ]
     found = by_answers(asked)
-    assert (found.unit, found.groups) == ("set", FEWEST + 2)
+    assert (found.unit, found.groups) == ("set", metrics.FEWEST + 2)
     assert found.numbers is not None
     *alone, a, b, x, y = found.numbers
     assert a == b != x == y
-    assert alone == [*range(FEWEST)]
+    assert alone == [*range(metrics.FEWEST)]
 
 
 def test_a_query_from_elsewhere_is_no_record_that_has_its_id() -> None:
     """The query a is another picture than the record a, which is an answer to b."""
-    asked = [Question(f"lone-{n}", frozenset({f"its-{n}"})) for n in range(FEWEST)]
+    asked = [Question(f"lone-{n}", frozenset({f"its-{n}"})) for n in range(metrics.FEWEST)]
     elsewhere = [Question("a", frozenset("c")), Question("b", frozenset("a"))]
-    assert by_answers([*asked, *elsewhere]) == Units("query", FEWEST + 2, None)
+    assert by_answers([*asked, *elsewhere]) == Units("query", metrics.FEWEST + 2, None)
     inside = [Question("a", frozenset({"a", "c"})), Question("b", frozenset("a"))]
-    assert by_answers([*asked, *inside]).groups == FEWEST + 1  # named among its own
+    assert by_answers([*asked, *inside]).groups == metrics.FEWEST + 1  # named among its own
 
 
 def test_originals_are_always_drawn_whole() -> None:
@@ -63,7 +63,7 @@ def test_originals_are_always_drawn_whole() -> None:
 @pytest.mark.parametrize("kind", ["same", "truth"])
 def test_intervals_and_differences_go_by_objects(kind: str) -> None:
     """Objects are found or not found, with all their views: so many opinions there are."""
-    questions = views(2 * FEWEST, 5)
+    questions = views(2 * metrics.FEWEST, 5)
     right = [int(question.group or 0) % 2 == 0 for question in questions]
     run, task = answered(kind, questions, right)
     found = measure(task, run, [1])

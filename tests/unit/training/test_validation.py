@@ -64,19 +64,29 @@ def test_values_are_those_of_the_pictures_that_ask() -> None:
 @pytest.mark.parametrize("by_label", [True, False])
 def test_a_gain_has_the_interval_of_a_paired_bootstrap(by_label: bool) -> None:
     rng = np.random.default_rng(5)
-    labels = np.repeat(np.arange(12), 5)
-    theirs = unit_rows(rng.normal(size=(60, 8)) + np.eye(12, 8)[labels])
-    ours = unit_rows(theirs + np.eye(12, 8)[labels] * 0.3)
+    labels = np.repeat(np.arange(30), 5)
+    theirs = unit_rows(rng.normal(size=(150, 24)) + np.eye(30, 24)[labels] * 3)
+    ours = unit_rows(theirs + np.eye(30, 24)[labels] * 0.3)
     found = gain_figures(ours, theirs, labels, by_label=by_label)
     mine, other = retrieval_values(ours, labels), retrieval_values(theirs, labels)
     chance = np.random.default_rng(9)
     for name, gain in found.items():
         differences = mine[name] - other[name]
         assert gain["difference"] == pytest.approx(differences.mean())
-        units = differences.reshape(12, 5) if by_label else differences[:, None]
+        units = differences.reshape(30, 5) if by_label else differences[:, None]
         drawn = [units[chance.integers(0, len(units), len(units))].mean() for _ in range(2000)]
         wanted = np.percentile(drawn, [2.5, 97.5])
         assert gain["interval"] == pytest.approx(wanted, abs=0.02)
+
+
+def test_two_labels_that_gained_do_not_say_that_others_will() -> None:
+    rng = np.random.default_rng(5)
+    labels = np.repeat([0, 1], 5)
+    theirs = unit_rows(rng.normal(size=(10, 8)))
+    ours = unit_rows(theirs + np.eye(2, 8)[labels] * [[1.0], [0.3]][0])
+    gain = gain_figures(ours, theirs, labels, by_label=True)["map"]
+    assert gain["difference"] > 0.1
+    assert gain["interval"][0] < 0 < gain["interval"][1]
 
 
 def test_of_many_pictures_a_gain_is_that_of_those_that_are_asked(

@@ -175,7 +175,7 @@ def triplet(
         layers=whole_numbers("--layers", layers),
         pixels=pixels,
         unfreeze=unfreeze,
-        side=size or 128,
+        side=128 if size is None else size,
         p=p,
         k=k,
         rates=Rates((1e-3 if unfreeze else 1e-4) if rate is None else rate),

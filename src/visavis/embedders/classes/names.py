@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.disk import reason
 from visavis.embedders.base import unit_rows
 from visavis.embedders.classes.weights import class_directions
 from visavis.embedders.runtime.network import Network
@@ -159,7 +160,7 @@ def read_labels(path: Path) -> list[str]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise ModelError(f"{path}: the labels cannot be read ({error})") from error
+        raise ModelError(f"{path}: the labels cannot be read ({reason(error)})") from error
     return [line.strip() for line in lines]
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from visavis.disk import reason
 from visavis.embedders.runtime.protobuf import Data, delimited, fields, strings, varint
 from visavis.errors import ModelError
 
@@ -74,7 +75,7 @@ def _read(path: Path, parse: Callable[[Data], T]) -> T:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             return parse(data)
     except (OSError, ValueError, IndexError) as error:  # mmap: an empty file is a ValueError
-        raise ModelError(f"{path} cannot be read as an ONNX model ({error})") from error
+        raise ModelError(f"{path} cannot be read as an ONNX model ({reason(error)})") from error
 
 
 def parse_graph(model: Data) -> Graph:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 
+from visavis.disk import reason
 from visavis.errors import WordVectorsError
 
 Aliases = Mapping[str, tuple[str, ...]]
@@ -28,7 +29,7 @@ def read_aliases(path: Path) -> Aliases:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise WordVectorsError(f"{path}: the aliases cannot be read ({error})") from error
+        raise WordVectorsError(f"{path}: the aliases cannot be read ({reason(error)})") from error
     own = parse_aliases(lines, str(path))
     built_in = built_in_aliases()
     return {word: (*own.get(word, ()), *built_in.get(word, ())) for word in {**built_in, **own}}

@@ -25,6 +25,7 @@ from typing import BinaryIO, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.disk import reason
 from visavis.errors import WordVectorsError
 
 _BLOCK = 2_000  # words that are handed on together
@@ -102,7 +103,7 @@ class WordFile:
                         yield words, vectors
         except (OSError, EOFError, ValueError) as error:
             raise WordVectorsError(
-                f"{self.path}: the word vectors cannot be read ({error})"
+                f"{self.path}: the word vectors cannot be read ({reason(error)})"
             ) from error
         if not count:
             raise WordVectorsError(

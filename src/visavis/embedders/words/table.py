@@ -35,6 +35,7 @@ from typing import Any, BinaryIO, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.disk import reason
 from visavis.embedders.base import unit_rows
 from visavis.errors import WordVectorsError
 from visavis.types import Vectors
@@ -292,7 +293,9 @@ def read_table(path: Path) -> bytes | mmap.mmap:
             data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         return gzip.decompress(data) if data[:2] == _GZIP else data
     except (OSError, ValueError, EOFError, zlib.error) as error:  # an empty file: a ValueError
-        raise WordVectorsError(f"{path}: the table of words cannot be read ({error})") from error
+        raise WordVectorsError(
+            f"{path}: the table of words cannot be read ({reason(error)})"
+        ) from error
 
 
 def _dtype(kind: Kind) -> np.dtype[Any]:

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from visavis.disk import check_place, write_named, write_whole
+from visavis.disk import check_place, reason, write_named, write_whole
 from visavis.errors import UsageError
 from visavis.flows.duplicates.decisions import Outcome
 from visavis.flows.duplicates.found import DuplicateGroup, Link
@@ -100,8 +100,8 @@ class Plan:
             plan = _parsed(shape)
         except OSError as error:
             raise UsageError(f"{path}: the plan cannot be read ({error.strerror})") from error
-        except ValueError as error:
-            raise UsageError(f"{path}: this is no plan of visavis ({error})") from error
+        except (ValueError, RecursionError) as error:
+            raise UsageError(f"{path}: this is no plan of visavis ({reason(error)})") from error
         except (KeyError, TypeError, AttributeError) as error:
             raise UsageError(f"{path}: this is no plan of visavis") from error
         if plan.index != index:

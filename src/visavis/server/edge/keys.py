@@ -24,6 +24,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import BinaryIO
 
+from visavis.disk import reason
 from visavis.errors import UsageError
 
 _LOG = logging.getLogger("visavis.server")
@@ -59,7 +60,7 @@ class Keys:
         try:
             lines = path.read_text(encoding="utf-8").splitlines()
         except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(f"{path}: the key file cannot be read ({error})") from error
+            raise UsageError(f"{path}: the key file cannot be read ({reason(error)})") from error
         named = [(n, line.strip()) for n, line in enumerate(lines, 1)]
         keys = [
             _parsed(line, f"{path}, line {n}")

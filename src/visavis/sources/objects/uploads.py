@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 
 from visavis.buckets.client import Buckets
 from visavis.buckets.folders import BucketFolder
+from visavis.disk import reason
 from visavis.errors import ObjectStorageError, StoreError
 
 _SILENT = 5.0  # seconds: who uploads waits for it
@@ -35,7 +36,9 @@ class UploadBucket:
         try:
             self._folder.write(below, data)
         except OSError as error:
-            raise StoreError(f"{self._place}: a picture cannot be kept ({error})") from error
+            raise StoreError(
+                f"{self._place}: a picture cannot be kept ({reason(error)})"
+            ) from error
         return self._place + below, float(int(time.time()))
 
     def owns(self, uri: str) -> bool:
@@ -49,8 +52,9 @@ class UploadBucket:
             self._folder.remove(uri.removeprefix(self._place))
         except (OSError, ObjectStorageError) as error:
             raise ObjectStorageError(
-                f"{uri}: no record needs it any more, and it cannot be deleted now ({error}); "
-                "delete it there, or, where the index is a folder, with: visavis compact"
+                f"{uri}: no record needs it any more, and it cannot be deleted now "
+                f"({reason(error)}); delete it there, or, where the index is a folder, with: "
+                "visavis compact"
             ) from error
 
     def uris(self) -> Iterable[str]:

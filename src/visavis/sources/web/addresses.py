@@ -14,6 +14,7 @@ from typing import Any
 
 import httpcore
 
+from visavis.disk import reason
 from visavis.sources.web.deadline import Deadline
 from visavis.sources.web.streams import connect
 
@@ -57,7 +58,9 @@ class PublicOnly(httpcore.NetworkBackend):
         try:
             found = _looked_up(host, port, timeout, self._deadline)
         except (OSError, UnicodeError) as error:
-            raise httpcore.ConnectError(f"the host name {host} is not known ({error})") from error
+            raise httpcore.ConnectError(
+                f"the host name {host} is not known ({reason(error)})"
+            ) from error
         addresses = list(dict.fromkeys((int(entry[0]), entry[4]) for entry in found))
         if not self._allow_private:
             for _, address in addresses:

@@ -55,7 +55,7 @@ class Downloads:
             return None
         try:
             validity = Validity(**json.loads(_beside(path).read_text()))
-        except (OSError, ValueError, TypeError):  # none, or not whole
+        except (OSError, ValueError, TypeError, RecursionError):  # none, or not whole
             return data, Validity()
         same = validity.sha256 == hashlib.sha256(data).hexdigest()
         return data, validity if same else Validity()

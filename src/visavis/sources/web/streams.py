@@ -10,6 +10,7 @@ from typing import Any
 
 import httpcore
 
+from visavis.disk import reason
 from visavis.sources.web.deadline import Deadline
 
 _UNDER_WAY = {0, errno.EINPROGRESS, errno.EWOULDBLOCK, getattr(errno, "WSAEWOULDBLOCK", 0)}
@@ -32,7 +33,7 @@ class Stream(httpcore.NetworkStream):
         try:
             return self._deadline.wait(step, timeout, httpcore.ReadTimeout("timed out"))
         except OSError as error:
-            raise httpcore.ReadError(str(error)) from error
+            raise httpcore.ReadError(reason(error)) from error
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """Send all bytes."""
@@ -46,7 +47,7 @@ class Stream(httpcore.NetworkStream):
                 sent = self._deadline.wait(step, timeout, httpcore.WriteTimeout("timed out"))
                 buffer = buffer[sent:]
         except OSError as error:
-            raise httpcore.WriteError(str(error)) from error
+            raise httpcore.WriteError(reason(error)) from error
 
     def close(self) -> None:
         """Close the socket."""
@@ -70,12 +71,12 @@ class Stream(httpcore.NetworkStream):
             )
         except OSError as error:
             self.close()
-            raise httpcore.ConnectError(str(error)) from error
+            raise httpcore.ConnectError(reason(error)) from error
         try:
             self._deadline.wait(step, timeout, httpcore.ConnectTimeout("timed out"))
         except OSError as error:
             wrapped.close()
-            raise httpcore.ConnectError(str(error)) from error
+            raise httpcore.ConnectError(reason(error)) from error
         except BaseException:
             wrapped.close()
             raise
@@ -121,7 +122,7 @@ def connect(
             raise OSError(code, os.strerror(code))
     except OSError as error:
         made.close()
-        raise httpcore.ConnectError(str(error)) from error
+        raise httpcore.ConnectError(reason(error)) from error
     except BaseException:
         made.close()
         raise

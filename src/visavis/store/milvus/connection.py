@@ -8,6 +8,7 @@ import threading
 import time
 from typing import Any
 
+from visavis.disk import reason
 from visavis.errors import (
     ExtraMissingError,
     IndexMissingError,
@@ -70,7 +71,8 @@ def _connected(address: Address) -> Any:
         socket.create_connection((address.host, address.port), _CONNECTING).close()
     except OSError as error:
         raise StoreUnreachableError(
-            f"{address}: no server answers there ({error}); start Milvus, or name another host"
+            f"{address}: no server answers there ({reason(error)}); start Milvus, or name "
+            "another host"
         ) from error
     began, deadline = time.monotonic(), min(address.deadline, _CONNECTING)
     try:

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+from visavis.disk import reason
+
 _LOG_INDEX = 1 << 15  # bytes; on a full disk a shorter one is left, which is of no use
 _LITTLE = 1 << 20  # bytes left on a disk: the files beside may need more
 
@@ -87,7 +89,7 @@ def _copied(path: Path, seen: _Seen) -> OpenedDatabase:
             shutil.copyfile(f"{path}{suffix}", f"{copy}{suffix}")
     except OSError as error:
         private.cleanup()
-        raise sqlite3.OperationalError(f"unable to open a private copy: {error}") from error
+        raise sqlite3.OperationalError(f"unable to open a private copy: {reason(error)}") from error
     return OpenedDatabase(_connected(str(copy), uri=False), path, seen, private)
 
 

@@ -4,12 +4,14 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from visavis.errors import UsageError
-from visavis.training.settings import Rates
+from visavis.training.settings import LARGEST_SIDE, Rates
 
 Variant = Literal["plain", "denoising", "masked"]
 VARIANTS: tuple[Variant, ...] = ("plain", "denoising", "masked")
 Target = Literal["mse", "ssim"]
 TARGETS: tuple[Target, ...] = ("mse", "ssim")
+
+_WIDEST = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +33,15 @@ class AutoencoderSettings:
     draw_epochs: int = 5  # between the drawings
 
     def __post_init__(self) -> None:
-        if not self.widths or min(self.widths) < 1:
-            raise UsageError("--widths wants whole numbers from 1 joined by commas: 32,64,128")
-        step = 2 ** (len(self.widths) + 1)
-        if self.side < step or self.side % step:
+        if not self.widths or not all(1 <= width <= _WIDEST for width in self.widths):
             raise UsageError(
-                f"--size must be a multiple of {step} with {len(self.widths)} widths, not "
-                f"{self.side}"
+                f"--widths wants whole numbers from 1 to {_WIDEST:,} joined by commas: 32,64,128"
+            )
+        step = 2 ** (len(self.widths) + 1)
+        if not step <= self.side <= LARGEST_SIDE or self.side % step:
+            raise UsageError(
+                f"--size must be a multiple of {step} with {len(self.widths)} widths, at most "
+                f"{LARGEST_SIDE:,}, not {self.side}"
             )
         for name, value, known in (
             ("--variant", self.variant, VARIANTS),
@@ -45,8 +49,8 @@ class AutoencoderSettings:
         ):
             if value not in known:
                 raise UsageError(f"{name} is one of {', '.join(known)}, not {value!r}")
-        if self.dim < 1 or self.batch < 2:
-            raise UsageError("--dim must be 1 or more, and --batch 2 or more")
+        if not 1 <= self.dim <= _WIDEST or self.batch < 2:
+            raise UsageError(f"--dim must be from 1 to {_WIDEST:,}, and --batch 2 or more")
         if not 0 <= self.noise <= 10 or not 0 <= self.hidden < 1 or self.patch < 1:
             raise UsageError("noise is from 0 to 10, hidden a share below 1, and patch 1 or more")
         if self.shown < 1 or self.draw_epochs < 1:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from visavis.errors import UsageError
-from visavis.training.settings import Rates
+from visavis.training.settings import WIDEST, Rates
 
 JointLoss = Literal["cosine", "hinge-rank"]
 LOSSES: tuple[JointLoss, ...] = get_args(JointLoss)
@@ -59,8 +59,10 @@ class JointSettings:
 
     def __post_init__(self) -> None:
         self._check_loss()
-        if not self.hidden or any(not 1 <= width <= 65536 for width in self.hidden):
-            raise UsageError("--hidden wants whole numbers from 1 joined by commas: 2000")
+        if not self.hidden or any(not 1 <= width <= WIDEST for width in self.hidden):
+            raise UsageError(
+                f"--hidden wants whole numbers from 1 to {WIDEST:,} joined by commas: 2000"
+            )
         for option, share in (("--caption-weight", self.captions), ("--spread", self.spread)):
             if not 0 <= share <= 1:
                 raise UsageError(f"{option} is from 0 to 1, not {share:g}")

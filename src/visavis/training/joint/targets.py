@@ -101,7 +101,7 @@ def texts(value: str, between: re.Pattern[str] | None = None) -> list[str]:
     if value.lstrip().startswith("["):
         try:
             found = json.loads(value)
-        except ValueError:  # a text that begins with a bracket
+        except (ValueError, RecursionError):  # a text that begins with a bracket
             found = value
     if not isinstance(found, list):
         found = between.split(value) if between else [value]

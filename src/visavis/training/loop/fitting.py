@@ -5,12 +5,14 @@ is started again from it ends with the same numbers as a training that nobody st
 """
 
 import logging
+import os
 import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -22,9 +24,11 @@ from visavis.errors import UsageError
 from visavis.training.data.batches import Batches
 from visavis.training.loop.checkpoints import BEST, Checkpoints, Stopped
 from visavis.training.loop.learner import Learner
-from visavis.training.loop.workplace import LAST
+from visavis.training.loop.workplace import LAST, damaged
 from visavis.training.progress import Tell, silent
 from visavis.training.settings import LoopSettings
+
+_NOT_OURS = (KeyError, TypeError, AttributeError)  # of what another program saved
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,12 @@ def fit(
     batches.rank, batches.world = trainer.global_rank, trainer.world_size
     last = folder / LAST
     start = last if resume and last.is_file() else None
-    state = {} if start is None else _content(start)["callbacks"]["checkpoints"]
+    state = {}
+    if start is not None:
+        found = _content(start, learner)
+        state = found["callbacks"]["checkpoints"]
+        if found["epochs"]:  # then there is a best one, which would be missed at the end
+            _content(folder / BEST, learner)
     batches.load_state_dict({"done": state.get("batches", 0)})
     if not state.get("done") or state["asked"] != asked:
         try:
@@ -85,6 +94,11 @@ class _Ending(EarlyStopping):
 
 def check_device(settings: LoopSettings) -> None:
     """Raise UsageError when there is no such device; before anything is written."""
+    if settings.nodes > 1 and not {"RANK", "NODE_RANK"} & os.environ.keys():
+        raise UsageError(
+            f"--nodes {settings.nodes} waits for other machines, and nobody numbered them; start "
+            "this command by torchrun on each, or leave out --nodes"
+        )
     with _refusing(settings), _quiet():
         Trainer(accelerator=settings.device, devices=settings.devices or "auto", logger=False)
 
@@ -148,8 +162,8 @@ def bfloat16_pays(device: str) -> bool:
 
 def _best(learner: Learner, folder: Path, first: bool) -> FitResult:
     """Load the weights of the best epoch."""
-    rows = _content(folder / LAST)["epochs"]
-    best = _content(folder / BEST)
+    rows = _content(folder / LAST, learner)["epochs"]
+    best = _content(folder / BEST, learner)
     learner.load_state_dict(best["state_dict"])
     learner.eval()
     row = best["epochs"][-1]
@@ -157,8 +171,16 @@ def _best(learner: Learner, folder: Path, first: bool) -> FitResult:
     return FitResult(True, first, row["epoch"], rows, figures)
 
 
-def _content(checkpoint: Path) -> dict[str, Any]:
-    content: dict[str, Any] = torch.load(checkpoint, map_location="cpu", weights_only=True)
+def _content(checkpoint: Path, learner: Learner) -> dict[str, Any]:
+    """What a checkpoint of this learner holds. Raises UsageError for one that is damaged."""
+    try:
+        content: dict[str, Any] = torch.load(checkpoint, map_location="cpu", weights_only=True)
+        weights = {name: value.shape for name, value in content["state_dict"].items()}
+        whole = "checkpoints" in content["callbacks"] and isinstance(content["epochs"], list)
+    except (OSError, RuntimeError, EOFError, UnpicklingError, ValueError, *_NOT_OURS) as error:
+        raise damaged(checkpoint) from error
+    if not whole or weights != {name: v.shape for name, v in learner.state_dict().items()}:
+        raise damaged(checkpoint)
     return content
 
 

@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from visavis.disk import write_whole
 from visavis.embedders.spec import SPEC_FILE
 from visavis.errors import ModelError, UsageError
 
@@ -20,6 +21,14 @@ LAST = "last.ckpt"
 """The checkpoint in it that a training goes on from."""
 
 _BEGUN = "begun.json"
+_OPTIONS = {
+    "base.name": "base",
+    "base.fingerprint": "base",
+    "settings.captions": "caption-weight",
+    "side": "size",
+}
+"""Settings whose options are called otherwise."""
+
 _LONGER = {"--epochs", "--patience"}
 _PACKAGES = ("visavis", "torch", "lightning", "pytorch-metric-learning", "onnx", "numpy")
 
@@ -60,8 +69,10 @@ def begin(out: Path, recipe: Mapping[str, Any], *, resume: bool) -> None:
     if not resume:
         _note(path, shape)
         return
-    before = json.loads(path.read_text(encoding="utf-8"))
-    differing = {name.replace("loop.", "--") for name in _differing(before, shape)}
+    before = _noted(path)
+    differing = {"the recipe"}
+    if before.get("recipe") == shape["recipe"]:
+        differing = {_told(name) for name in _differing(before, shape)}
     if shape["loop"]["epochs"] >= before["loop"]["epochs"]:
         differing -= _LONGER
     if differing:
@@ -75,8 +86,36 @@ def begin(out: Path, recipe: Mapping[str, Any], *, resume: bool) -> None:
 
 
 def _note(path: Path, shape: Mapping[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(shape, indent=1) + "\n", encoding="utf-8")
+    write_whole(path, (json.dumps(shape, indent=1) + "\n").encode())
+
+
+def _noted(path: Path) -> dict[str, Any]:
+    try:
+        shape = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(shape, dict) and isinstance(shape["loop"]["epochs"], int):
+            return shape
+    except (ValueError, KeyError, TypeError, RecursionError):
+        pass  # as of a copy that was broken off
+    out = path.parent.parent
+    raise UsageError(f"{path} is damaged, so no training can go on from there; {_anew(out)}")
+
+
+def damaged(checkpoint: Path) -> UsageError:
+    """What to say of a checkpoint that no training can go on from."""
+    out = checkpoint.parent.parent
+    return UsageError(
+        f"{checkpoint} is damaged, or of another training, so none can go on from it; {_anew(out)}"
+    )
+
+
+def _told(name: str) -> str:
+    """A setting as people chose it: "settings.rates.rate" is --rate."""
+    for part, told in (("data.", "the pictures or labels"), ("words.", "--words")):
+        if name.startswith(part):
+            return told
+    last = name.rpartition(".")[2]
+    option = _OPTIONS.get(name, _OPTIONS.get(last, last.replace("_", "-")))
+    return f"-{option}" if len(option) == 1 else f"--{option}"
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from torch.nn import functional
 from visavis.embedders.spec import PreprocessSpec
 from visavis.errors import UsageError
 from visavis.training.networks.residual import body
-from visavis.training.settings import NetworkShape
+from visavis.training.settings import LARGEST_SIDE, NetworkShape
 
 STEP = 32
 """Sides of pictures are multiples of it."""
@@ -47,8 +47,10 @@ def fresh_base(shape: NetworkShape, side: int, seed: int) -> FreshBase:
 
     Raises UsageError for sides of pictures that it cannot have.
     """
-    if side < STEP or side % STEP:
-        raise UsageError(f"--size must be a multiple of {STEP}, not {side}")
+    if not STEP <= side <= LARGEST_SIDE or side % STEP:
+        raise UsageError(
+            f"--size must be a multiple of {STEP}, at most {LARGEST_SIDE:,}, not {side}"
+        )
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         network = OwnBase(shape)

@@ -6,7 +6,7 @@ from typing import Literal
 
 from visavis.errors import UsageError
 from visavis.training.data.splits import By
-from visavis.training.settings import METRICS, Metric, NetworkShape, Rates
+from visavis.training.settings import METRICS, WIDEST, Metric, NetworkShape, Rates
 
 Loss = Literal["triplet", "multi-similarity", "arcface"]
 LOSSES: tuple[Loss, ...] = ("triplet", "multi-similarity", "arcface")
@@ -66,9 +66,10 @@ class TripletSettings:
 
     def __post_init__(self) -> None:
         inner = self.layers[:-1] or (1,)
-        if not self.layers or min(*inner, self.layers[-1] + 1) < 1 or max(self.layers) > 65536:
+        if not self.layers or min(*inner, self.layers[-1] + 1) < 1 or max(self.layers) > WIDEST:
             raise UsageError(
-                "--layers wants whole numbers from 1 joined by commas, the last may be 0: 512,512,0"
+                f"--layers wants whole numbers from 1 to {WIDEST:,} joined by commas, the last may "
+                "be 0: 512,512,0"
             )
         if self.p < 2 or self.k < 2:
             raise UsageError("a batch needs 2 labels (-p) and 2 pictures of each (-k) at least")

@@ -262,7 +262,7 @@ def test_a_validation_by_one_label_alone_is_an_error(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        ({"side": 36}, "--size must be a multiple of 16 with 3 widths, not 36"),
+        ({"side": 36}, "--size must be a multiple of 16 with 3 widths, at most 1,024, not 36"),
         ({"widths": ()}, "--widths wants whole numbers"),
         ({"variant": "purple"}, "--variant is one of plain, denoising, masked"),
         ({"loss": "l1"}, "--loss is one of mse, ssim"),

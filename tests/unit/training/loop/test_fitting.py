@@ -17,7 +17,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from visavis.errors import ModelError, UsageError
 from visavis.training.data.batches import Batches, shuffled
 from visavis.training.data.samples import Numbers
-from visavis.training.loop.fitting import FitResult, fit, settled
+from visavis.training.loop.fitting import FitResult, check_device, fit, settled
 from visavis.training.loop.learner import Batch, Learner
 from visavis.training.progress import Progress, Tell, silent
 from visavis.training.settings import LoopSettings, Rates
@@ -139,6 +139,32 @@ def test_a_training_that_is_over_is_not_trained_on(tmp_path: Path) -> None:
     assert learner.figures() == {"error": pytest.approx(whole.figures["error"])}
 
 
+@pytest.mark.parametrize("name", ["last.ckpt", "best.ckpt"])
+@pytest.mark.parametrize("damage", ["cut", "empty", "no checkpoint", "no file", "another's"])
+def test_a_damaged_checkpoint_is_named_before_anything_is_trained(
+    name: str, damage: str, tmp_path: Path
+) -> None:
+    run(tmp_path)
+    path = tmp_path / "training" / name
+    match damage:
+        case "cut":
+            path.write_bytes(path.read_bytes()[:500])
+        case "empty":
+            path.write_bytes(b"")
+        case "no checkpoint":
+            torch.save({"a": 1}, path)
+        case "no file" if name == "best.ckpt":
+            path.unlink()
+        case _:
+            content = torch.load(path, weights_only=True)
+            content["state_dict"]["last.bias"] = torch.zeros(2)
+            torch.save(content, path)
+    told: list[Progress] = []
+    with pytest.raises(UsageError, match=rf"{name} is damaged.* delete .*training to begin anew"):
+        run(tmp_path, resume=True, epochs=9, tell=told.append)
+    assert not told
+
+
 def test_it_ends_when_nothing_gets_better_and_a_resumed_one_does_too(tmp_path: Path) -> None:
     errors = [3.0, 2.0, 2.5, 2.4, 2.3, 1.0, 0.5]
     whole, _ = run(tmp_path / "whole", Sums(errors), epochs=7, patience=3)
@@ -190,6 +216,8 @@ def test_a_network_that_gains_nothing_stays_exact() -> None:
     [
         ({"epochs": 0}, "--epochs must be 1 or more, not 0"),
         ({"nodes": 0}, "--nodes must be 1 or more"),
+        ({"threads": -1}, "--threads is from 0 to 1,024, not -1"),
+        ({"threads": 100_000}, "--threads is from 0 to 1,024, not 100000"),
         ({"precision": "64"}, "--precision is one of auto, 32, bf16, not '64'"),
         ({"seed": -1}, "--seed must be 0 or more, not -1"),
         ({"seed": 2**32}, "--seed must be below 4,294,967,296"),
@@ -198,6 +226,12 @@ def test_a_network_that_gains_nothing_stays_exact() -> None:
 def test_settings_that_make_no_sense_are_refused(given: dict[str, Any], told: str) -> None:
     with pytest.raises(UsageError, match=told):
         LoopSettings(**given)
+
+
+def test_machines_that_nobody_numbered_are_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RANK", raising=False)
+    with pytest.raises(UsageError, match=r"--nodes 2 waits for other machines.*torchrun"):
+        check_device(LoopSettings(device="cpu", nodes=2))
 
 
 @pytest.mark.parametrize(

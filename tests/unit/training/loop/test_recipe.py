@@ -91,7 +91,7 @@ def test_a_training_that_failed_says_what_to_delete_and_then_begins_anew(
     lower = replace(head, settings=replace(HEAD, rates=Rates(1e-5)))
     with pytest.raises(UsageError, match=f"go on with --resume, or delete {out}/training to begin"):
         train(lower, out, longer)
-    with pytest.raises(UsageError, match=rf"settings.rates.rate differs\).*delete {out}/training"):
+    with pytest.raises(UsageError, match=rf"--rate differs\).*delete {out}/training"):
         train(lower, out, longer, resume=True)
     for path in (out / "training").iterdir():
         path.unlink()
@@ -99,6 +99,33 @@ def test_a_training_that_failed_says_what_to_delete_and_then_begins_anew(
     assert train(lower, out, longer) is not None
     with pytest.raises(UsageError, match=r"go on with --resume, or name another --out$"):
         train(lower, out, longer)  # there is a model by now
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"loop": 3}', '{"loop": {"epochs": "x"}}'])
+def test_a_damaged_note_of_what_was_begun_is_named(
+    content: str, head: TripletRecipe, tmp_path: Path
+) -> None:
+    out = tmp_path / "mine"
+    begun = out / "training" / "begun.json"
+    begun.parent.mkdir(parents=True)
+    begun.write_text(content)
+    with pytest.raises(UsageError, match=rf"begun.json is damaged.*delete {out}/training to begin"):
+        train(head, out, LOOP, resume=True)
+
+
+def test_what_differs_from_what_was_begun_is_called_as_on_the_command_line(
+    head: TripletRecipe, folder: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "mine"
+    train(head, out, LOOP)
+    other = autoencoder.prepare(open_source(folder), PICTURES, cache=tmp_path / "cache")
+    with pytest.raises(UsageError, match=r"another one \(the recipe differs\)"):
+        train(other, out, LOOP, resume=True)
+    data = replace(head.data, sha256=head.data.sha256[::-1])
+    settings = replace(HEAD, side=64)
+    changed = replace(head, data=data, settings=settings)
+    with pytest.raises(UsageError, match=r"\(--size, --threads, the pictures or labels differ\)"):
+        train(changed, out, replace(LOOP, threads=2), resume=True)
 
 
 def test_a_training_that_fails_in_its_first_epoch_is_in_nobodys_way(

@@ -51,5 +51,5 @@ def test_the_seed_makes_its_weights_and_moves_no_other_chance() -> None:
 
 def test_sides_that_the_network_cannot_halve_are_refused() -> None:
     assert fresh_base(SHAPE, 64, 1).preprocess.size == 64
-    with pytest.raises(UsageError, match="--size must be a multiple of 32, not 50"):
+    with pytest.raises(UsageError, match="--size must be a multiple of 32, at most 1,024, not 50"):
         fresh_base(SHAPE, 50, 1)

@@ -212,7 +212,7 @@ def test_what_was_begun_is_not_written_over_nor_mixed_with_another(
     with pytest.raises(UsageError, match="a training was begun there; go on with --resume"):
         train(made, out, LOOP)
     other = prepared(folder, base, replace(TINY, p=5))
-    with pytest.raises(UsageError, match=r"is another one \(settings.p differs\)"):
+    with pytest.raises(UsageError, match=r"is another one \(-p differs\)"):
         train(other, out, LOOP, resume=True)
     with pytest.raises(UsageError, match="there is a model already"):
         train(made, Path(base), LOOP)

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -95,9 +96,20 @@ def check_place(path: Path, what: str) -> None:
 
 
 def write_named(path: Path, what: str, content: bytes) -> None:
-    """Write a file whose place was named by hand; raises UsageError when it cannot be written."""
+    """Write a file whose place was named by hand; raises UsageError when it cannot be written.
+
+    What a file of that name holds stays until then. Where a link leads is written to.
+    """
+    place = Path(os.path.realpath(path))
     try:
-        path.write_bytes(content)
+        if place.exists() and not (place.is_file() and os.access(place.parent, os.W_OK)):
+            place.write_bytes(content)  # a pipe, or a file that alone may be written to
+            return
+        with new_file(place) as partial:
+            partial.write_bytes(content)
+            if place.exists():
+                shutil.copymode(place, partial)
     except OSError as error:
-        reason = error.strerror or "it failed"
-        raise UsageError(f"cannot write the {what} {path}: {reason}; name another file") from error
+        raise UsageError(
+            f"cannot write the {what} {path}: {reason(error)}; name another file"
+        ) from error

@@ -1,6 +1,7 @@
 """`visavis status`, `remove`, `compact`, `doctor`, `demo`."""
 
 import json
+import shutil
 import sqlite3
 import time
 from collections.abc import Callable
@@ -12,6 +13,7 @@ import pytest
 from PIL import Image
 
 from visavis import __version__
+from visavis.embedders.registry import builtin_folder
 
 Cli = Callable[..., Any]
 
@@ -133,6 +135,27 @@ def test_the_doctor_names_versions_formats_and_the_index(cli: Cli, drawn_index: 
     assert "cpu" in found["devices"].split(", ")
     assert found["index"] == f"{drawn_index}: no errors, 56 records"
     assert "numpy" in cli("doctor").out
+
+
+def test_the_doctor_finds_the_model_of_an_index_gone_or_changed(
+    cli: Cli, photos: Path, tmp_path: Path
+) -> None:
+    model = Path(shutil.copytree(builtin_folder() / "visavis-s", tmp_path / "mine"))
+    assert cli("index", photos, "--model", model).code == 0
+    fit = cli("doctor", "--json")
+    assert {"name": "its model", "value": "visavis-s", "good": True} in json.loads(fit.out)
+    spec = model / "model.json"
+    facts = json.loads(spec.read_text())
+    facts["preprocess"]["interpolation"] = "nearest"
+    spec.write_text(json.dumps(facts))
+    changed = cli("doctor")
+    assert changed.code == 3
+    assert "! its model" in changed.out
+    assert "has changed since it made this index" in changed.out
+    spec.unlink()
+    gone = cli("doctor")
+    assert gone.code == 3
+    assert "that made this index is gone" in gone.out
 
 
 def test_the_doctor_finds_a_damaged_index(cli: Cli, photos: Path) -> None:

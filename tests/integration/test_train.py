@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from labelled import draw_labelled, write_base, write_catalogue
 from tests.integration.conftest import Cli
-from tests.integration.trainings import INTERRUPTED, KILLED, check_going_on, watched
+from tests.integration.trainings import INTERRUPTED, TERMINATED, check_going_on, watched
 
 if importlib.util.find_spec("lightning") is None:
     pytest.skip("the extra `train` is not installed", allow_module_level=True)
@@ -61,7 +61,7 @@ def test_from_labelled_pictures_to_a_measured_index_without_torch(
     assert "epoch 6 of 6: loss" in trained.err
     assert f"use it with --model {mine}" in trained.out
     (gained,) = (line for line in trained.out.splitlines() if line.startswith("gained: "))
-    number = r"[+-]0\.\d{3}"
+    number = r"[+-][01]\.\d{3}"
     assert re.match(
         rf"gained: mAP {number} \({number} … {number}\), recall@1 {number} \({number} … {number}\)",
         gained,
@@ -164,7 +164,7 @@ def test_an_autoencoder_from_a_folder(cli: Cli, pictures: Path, tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    ("recipe", "number", "code"), [("triplet", *INTERRUPTED), ("autoencoder", *KILLED)]
+    ("recipe", "number", "code"), [("triplet", *INTERRUPTED), ("autoencoder", *TERMINATED)]
 )
 def test_a_stopped_training_ends_as_an_unbroken_one(
     recipe: str, number: signal.Signals, code: int, cli: Cli, pictures: Path, base: Path

@@ -12,6 +12,7 @@ from tests.integration.conftest import Cli
 EPOCHS = 12
 KILLED = (signal.SIGKILL, -signal.SIGKILL)
 INTERRUPTED = (signal.SIGINT, 130)
+TERMINATED = (signal.SIGTERM, 130)
 """Ways to stop a training, and how the command ends then."""
 
 

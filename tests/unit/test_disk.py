@@ -2,13 +2,16 @@
 
 import contextlib
 import json
+import os
 import stat
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from visavis.disk import cache_home, new_folder, reason, write_whole
+from visavis.disk import cache_home, new_folder, reason, write_named, write_whole
+from visavis.errors import UsageError
 
 
 def test_a_file_is_replaced_and_whoever_reads_the_old_one_goes_on(tmp_path: Path) -> None:
@@ -70,3 +73,31 @@ def test_a_folder_takes_its_place_when_it_is_whole(tmp_path: Path) -> None:
         raise ZeroDivisionError
     assert (place / "a").read_text() == "new"
     assert list(place.parent.iterdir()) == [place]
+
+
+def test_a_file_that_was_named_keeps_what_it_held_when_there_is_no_room(
+    tiny_disk: Callable[[str], Path],
+) -> None:
+    path = tiny_disk("1m") / "report.json"
+    write_named(path, "report", b"old")
+    with pytest.raises(UsageError, match=r"cannot write the report .*No space left on device"):
+        write_named(path, "report", b"x" * (2 << 20))
+    assert path.read_bytes() == b"old"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_named_file_may_be_a_link_a_pipe_or_for_some_eyes_only(tmp_path: Path) -> None:
+    secret, link, pipe = (tmp_path / name for name in ("secret", "link", "pipe"))
+    secret.write_bytes(b"old")
+    secret.chmod(0o600)
+    link.symlink_to(secret)
+    write_named(link, "report", b"new")
+    assert link.is_symlink()
+    assert secret.read_bytes() == b"new"
+    assert stat.S_IMODE(secret.stat().st_mode) == 0o600
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor(1) as threads:
+        read = threads.submit(pipe.read_bytes)
+        write_named(pipe, "report", b"piped")
+        assert read.result(10) == b"piped"
+    assert pipe.is_fifo()

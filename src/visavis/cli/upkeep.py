@@ -174,7 +174,8 @@ def doctor(index: options.Index = None, json_output: options.Json = False) -> in
     is wrong.
     """
     given = options.settings(index)
-    findings = [*_machine(), *_formats(), _devices(), *_models(), _index_health(given.index)]
+    findings = [*_machine(), *_formats(), _devices(), *_models()]
+    findings += _index_health(given.index)
     if json_output:
         shape = [{"name": f.name, "value": f.value, "good": f.good} for f in findings]
         terminal.echo_json(shape)
@@ -232,13 +233,15 @@ def _models() -> list[_Finding]:
 
     return [
         _Finding(
-            f"model {info.name}", info.problem or f"{info.dim} dimensions", info.problem is None
+            f"model {info.name}",
+            info.problem or (f"{info.dim} dimensions" if info.dim else info.kind),
+            info.problem is None,
         )
         for info in list_models()
     ]
 
 
-def _index_health(index: str) -> _Finding:
+def _index_health(index: str) -> list[_Finding]:
     from visavis.errors import IndexMissingError, VisavisError
     from visavis.store.capabilities import is_local
     from visavis.store.open import open_store
@@ -246,17 +249,32 @@ def _index_health(index: str) -> _Finding:
     try:
         store = open_store(index)
     except IndexMissingError:
-        return _Finding("index", f"none at {index}")
+        return [_Finding("index", f"none at {index}")]
     except VisavisError as error:
-        return _Finding("index", str(error), good=False)
+        return [_Finding("index", str(error), good=False)]
     try:
         if is_local(store):
             store.check()
-        return _Finding("index", f"{index}: no errors, {store.info().records:,} records")
+        health = _Finding("index", f"{index}: no errors, {store.info().records:,} records")
     except VisavisError as error:
-        return _Finding("index", str(error), good=False)
+        return [_Finding("index", str(error), good=False)]
     finally:
         store.close()
+    return [health, _its_model(index)]
+
+
+def _its_model(index: str) -> _Finding:
+    """Whether pictures can be asked of an index, and more be taken in."""
+    from visavis.errors import ModelUnknownError, VisavisError
+    from visavis.image_index import ImageIndex
+
+    try:
+        with ImageIndex.open(index) as opened:
+            return _Finding("its model", opened.embedder().name)
+    except ModelUnknownError as error:  # as was meant by whoever imported its vectors
+        return _Finding("its model", str(error))
+    except VisavisError as error:
+        return _Finding("its model", str(error), good=False)
 
 
 def _print_pairs(lines: list[tuple[str, Any]]) -> None:

@@ -1,13 +1,15 @@
 """What an embedder promises, and how rows are made unit length."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeGuard, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.errors import ClassesUnsupportedError, ModelError
+from visavis.errors import ClassesUnsupportedError, ModelError, VisavisError
 from visavis.types import RGB, Vectors
+
+_ROUNDING = 0.02  # of a length; float16 rounds less
 
 
 @runtime_checkable
@@ -150,10 +152,36 @@ def unit_rows(matrix: NDArray[Any]) -> Vectors:
 
 def embed(embedder: Embedder, pictures: Sequence[RGB]) -> Vectors:
     """Vectors for some pictures. Raises ModelError for those that no model should make."""
-    vectors = np.asarray(embedder.embed_images(pictures))
-    if vectors.shape != (len(pictures), embedder.dim) or not np.isfinite(vectors).all():
+    return _checked(embedder, embedder.embed_images, pictures, "pictures")
+
+
+def embed_words(embedder: TextEmbedder, texts: Sequence[str]) -> Vectors:
+    """The same for texts."""
+    return _checked(embedder, embedder.embed_texts, texts, "texts")
+
+
+def _checked(
+    embedder: Embedder, make: Callable[[Sequence[Any]], Vectors], given: Sequence[Any], what: str
+) -> Vectors:
+    try:
+        vectors = np.asarray(make(given))
+    except Exception as error:
+        if isinstance(error, VisavisError) or type(embedder).__module__.startswith("visavis."):
+            raise
+        raise ModelError(  # of a plug-in anything may come
+            f"the model {embedder.name!r} failed: {type(error).__name__}: {error}"
+        ) from error
+    number = vectors.dtype.kind in "fiu"
+    if vectors.shape != (len(given), embedder.dim) or not number or not np.isfinite(vectors).all():
         raise ModelError(
-            f"the model {embedder.name!r} made no vectors that can be kept: {vectors.shape} for "
-            f"{len(pictures)} pictures and {embedder.dim} dimensions each, all of them to be finite"
+            f"the model {embedder.name!r} made no vectors that can be kept: {vectors.shape} of "
+            f"{vectors.dtype} for {len(given)} {what} and {embedder.dim} dimensions each, all of "
+            "them to be finite numbers"
         )
-    return vectors
+    lengths = np.linalg.norm(vectors.astype(np.float64), axis=1)
+    if (off := np.abs(lengths - 1) > _ROUNDING).any():
+        raise ModelError(
+            f"the model {embedder.name!r} made vectors of the length {lengths[off][0]:.3g}; they "
+            "have to be of length 1, or scores are no cosines: divide each by its length"
+        )
+    return vectors.astype(np.float32, copy=False)

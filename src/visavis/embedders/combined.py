@@ -16,6 +16,8 @@ from visavis.embedders.base import (
     Embedder,
     TextEmbedder,
     class_notes,
+    embed,
+    embed_words,
     good_from,
     text_notes,
     unit_rows,
@@ -79,7 +81,7 @@ class CombinedEmbedder:
     def embed_images(self, images: Sequence[RGB]) -> Vectors:
         """One unit vector for each picture, in order: (n, dim) float32."""
         blocks = [
-            np.float32(share**0.5) * part.embedder.embed_images(images)
+            np.float32(share**0.5) * embed(part.embedder, images)
             for share, part in zip(self._shares, self.parts, strict=True)
         ]
         return unit_rows(np.hstack(blocks))
@@ -93,7 +95,7 @@ class CombinedTextEmbedder(CombinedEmbedder):
         rows = np.zeros((len(texts), self.dim), np.float32)
         for share, part, place in zip(self._shares, self.parts, self.places, strict=True):
             if isinstance(part.embedder, TextEmbedder):
-                found = part.embedder.embed_texts(texts)
+                found = embed_words(part.embedder, texts)
                 # So that each part's scores count by its weight, however far they can reach.
                 scale = share**0.5 / reaches(part.embedder, found)
                 rows[:, place] = scale.astype(np.float32)[:, None] * found

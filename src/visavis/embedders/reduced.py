@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.disk import reason, write_whole
-from visavis.embedders.base import Embedder, reads_words, unit_rows
+from visavis.embedders.base import Embedder, embed, reads_words, unit_rows
 from visavis.errors import IndexDamagedError, UsageError
 from visavis.types import RGB, Vectors
 
@@ -43,7 +43,7 @@ class ReducedEmbedder:
 
     def embed_images(self, images: Sequence[RGB]) -> Vectors:
         """One unit vector for each picture, in order: (n, dim) float32."""
-        return unit_rows((self.base.embed_images(images) - self._mean) @ self._axes.T)
+        return unit_rows((embed(self.base, images) - self._mean) @ self._axes.T)
 
     def write(self, folder: Path) -> None:
         """Keep the map in the folder of an index."""

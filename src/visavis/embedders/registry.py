@@ -31,6 +31,7 @@ DEVICES = ("cpu", "cuda", "coreml", "openvino")
 ENTRY_POINTS = "visavis.embedders"
 """Group of entry points: name → callable(*, threads, device) that returns an `Embedder`."""
 
+_MEMBERS = ("name", "ref", "fingerprint", "dim", "side", "embed_images")
 _LONGEST_NAME = 200  # file systems refuse folder names above 255 bytes
 _WEIGHTED = re.compile(r"(?P<weight>\d+(?:\.\d*)?|\.\d+):(?P<model>.+)", re.DOTALL)
 
@@ -194,13 +195,30 @@ def _load_one(name: str, *, threads: int | None, device: str, models: Path) -> E
 def _from_plug_in(entry: "EntryPoint", threads: int | None, device: str) -> Embedder:
     try:
         make: Callable[..., Embedder] = entry.load()
-        return make(threads=threads, device=device)
+        made = make(threads=threads, device=device)
     except ModelError:
         raise
     except Exception as error:  # another package's code: anything may come out of it
         raise ModelError(
             f"the plug-in {entry.name!r} ({entry.value}) failed: {type(error).__name__}: {error}"
         ) from error
+    if (wrong := _wrong(made, entry.name)) is not None:
+        raise ModelError(f"the plug-in {entry.name!r} ({entry.value}) made no model: {wrong}")
+    return made
+
+
+def _wrong(made: Any, name: str) -> str | None:
+    """What keeps an object from being the model of a plug-in; an index would be of no use later."""
+    lacks = [part for part in _MEMBERS if not hasattr(made, part)]
+    if lacks:
+        return f"it lacks {', '.join(lacks)}"
+    if not isinstance(made.dim, int) or made.dim < 1:
+        return f"its dim is no whole number above 0, but {made.dim!r}"
+    if not isinstance(made.fingerprint, str) or not made.fingerprint:
+        return f"its fingerprint is no text, but {made.fingerprint!r}"
+    if made.ref != name:
+        return f"its ref is {made.ref!r}, which has to be {name!r} to load it again"
+    return None
 
 
 def _split(text: str) -> Iterator[tuple[float, str]]:

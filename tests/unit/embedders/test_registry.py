@@ -151,7 +151,20 @@ def make(*, threads, device):
     return MeanColour()
 def broken(*, threads, device):
     raise RuntimeError("no licence key")
+class Odd(MeanColour):
+    def __init__(self, **members): self.__dict__.update(members)
+def elsewhere(*, threads, device): return Odd(ref="mean")
+def endless(*, threads, device): return Odd(ref="endless", dim=None)
+def unnamed(*, threads, device): return Odd(ref="unnamed", fingerprint=7)
+def nothing(*, threads, device): return object()
 """
+
+ODD = {
+    "elsewhere": "its ref is 'mean', which has to be 'elsewhere' to load it again",
+    "endless": "its dim is no whole number above 0, but None",
+    "unnamed": "its fingerprint is no text, but 7",
+    "nothing": "it lacks name, ref, fingerprint, dim, side, embed_images",
+}
 
 
 def test_another_package_can_bring_an_embedder(
@@ -165,12 +178,17 @@ def test_another_package_can_bring_an_embedder(
     (metadata / "entry_points.txt").write_text(
         "[visavis.embedders]\nmean-colour = mean_colour_plugin:make\n"
         "broken-one = mean_colour_plugin:broken\n"
+        + "".join(f"{name} = mean_colour_plugin:{name}\n" for name in ODD)
     )
     monkeypatch.setattr(sys, "path", [str(site), *sys.path])
     assert load_embedder("mean-colour").dim == 3
     assert {info.name for info in list_models() if info.kind == "plug-in"} == {
         "mean-colour",
         "broken-one",
+        *ODD,
     }
     with pytest.raises(ModelError, match=r"the plug-in 'broken-one' .* no licence key"):
         load_embedder("broken-one")
+    for name, told in ODD.items():
+        with pytest.raises(ModelError, match=f"the plug-in '{name}' .* made no model: {told}"):
+            load_embedder(name)

@@ -263,17 +263,20 @@ def _extra() -> Iterator[None]:
 
 @contextmanager
 def _asking(stop: threading.Event) -> Iterator[None]:
-    """The first Ctrl-C asks the training to stop after its step, the second one ends it at once."""
+    """The first Ctrl-C or SIGTERM asks the training to stop after its step, the second ends it."""
     if threading.current_thread() is not threading.main_thread():
         yield  # only there signals can be caught
         return
 
     def ask(number: int, frame: Any) -> None:
         stop.set()
-        signal.signal(signal.SIGINT, before)
+        signal.signal(number, before[number])
 
-    before = signal.signal(signal.SIGINT, ask)
+    before: dict[int, Any] = {}
+    for one in (signal.SIGINT, signal.SIGTERM):
+        before[one] = signal.signal(one, ask)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

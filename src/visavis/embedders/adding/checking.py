@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from visavis.embedders.base import embed
 from visavis.embedders.folder import OnnxEmbedder
 from visavis.embedders.runtime.checksum import verify
 from visavis.embedders.spec import SPEC_FILE, ModelSpec, TextSpec, read_spec
@@ -60,7 +61,7 @@ def check_model(folder: Path, *, device: str = "cpu", may_be_alike: bool = False
     embedder.open()
     loaded = time.perf_counter()
     pictures = [_rings(spec.preprocess.side), _stripes(spec.preprocess.side)]
-    first, second = embedder.embed_images(pictures)
+    first, second = embed(embedder, pictures)
     similarity = float(first @ second)
     if similarity > 1 - 1e-6 and not may_be_alike:
         raise ModelError(

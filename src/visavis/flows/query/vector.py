@@ -14,6 +14,7 @@ from visavis.embedders.base import (
     class_notes,
     classes_of,
     embed,
+    embed_words,
     good_from,
     reads_words,
     text_notes,
@@ -239,7 +240,7 @@ def _seen(
         vector = np.asarray(embed(model, [pixels])[0], np.float64)
         return _Seen(vector, shown(pixels, sha256))
     if isinstance(term, TextTerm):
-        direction = _reader(model, term).embed_texts([term.text])[0]
+        direction = embed_words(_reader(model, term), [term.text])[0]
     else:
         direction = classes_of(model).directions([term.name])[0]
     return _Seen(np.asarray(direction / np.float64(reach(model, direction))))

@@ -8,6 +8,8 @@ from typing import Any
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
+from visavis.disk import reason
+from visavis.errors import UsageError
 from visavis.training.loop.curves import write_curves
 from visavis.training.loop.learner import Learner
 from visavis.training.loop.workplace import LAST
@@ -126,8 +128,13 @@ class Checkpoints(Checkpoint):
         partial = self._folder / f"{name}.partial"
         try:
             trainer.save_checkpoint(partial)
-        except OSError as error:  # it names a file of Lightning's, or none
-            raise OSError(error.errno, error.strerror or str(error), str(partial)) from error
+        except OSError as error:
+            partial.unlink(missing_ok=True)  # it may have taken the room that is left
+            again = "go on with --resume" if (self._folder / LAST).is_file() else "begin again"
+            raise UsageError(
+                f"{self._folder / name}: the checkpoint cannot be written ({reason(error)}); make "
+                f"room there and {again}, or name another --out"
+            ) from error
         if trainer.is_global_zero:
             partial.replace(self._folder / name)
         trainer.strategy.barrier()

@@ -19,6 +19,7 @@ import torch
 from lightning import Trainer
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback, EarlyStopping
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from visavis.errors import UsageError
 from visavis.training.data.batches import Batches
@@ -79,7 +80,7 @@ def fit(
         try:
             with _quiet():
                 trainer.fit(learner, batches, ckpt_path=start, weights_only=True)
-        except Stopped:
+        except (Stopped, SIGTERMException):  # which would end the process, as if all was well
             return FitResult(False, trainer.is_global_zero)
     return _best(learner, folder, trainer.is_global_zero)
 

@@ -22,10 +22,10 @@ LAST = "last.ckpt"
 
 _BEGUN = "begun.json"
 _OPTIONS = {
-    "base.name": "base",
-    "base.fingerprint": "base",
+    "base": "base",
+    "words": "words",
     "settings.captions": "caption-weight",
-    "side": "size",
+    "settings.side": "size",
 }
 """Settings whose options are called otherwise."""
 
@@ -67,6 +67,7 @@ def begin(out: Path, recipe: Mapping[str, Any], *, resume: bool) -> None:
     path = out / STATE / _BEGUN
     shape = json.loads(json.dumps({k: v for k, v in recipe.items() if k != "versions"}))
     if not resume:
+        check_out(out, resume=False)  # another one may have begun meanwhile
         _note(path, shape)
         return
     before = _noted(path)
@@ -110,11 +111,10 @@ def damaged(checkpoint: Path) -> UsageError:
 
 def _told(name: str) -> str:
     """A setting as people chose it: "settings.rates.rate" is --rate."""
-    for part, told in (("data.", "the pictures or labels"), ("words.", "--words")):
-        if name.startswith(part):
-            return told
-    last = name.rpartition(".")[2]
-    option = _OPTIONS.get(name, _OPTIONS.get(last, last.replace("_", "-")))
+    if name in ("data.source", "data.pictures", "data.sha256"):
+        return "the pictures or labels"
+    part, _, last = name.rpartition(".")
+    option = _OPTIONS.get(name) or _OPTIONS.get(part) or last.replace("_", "-")
     return f"-{option}" if len(option) == 1 else f"--{option}"
 
 

@@ -29,7 +29,9 @@ Ask = Callable[..., SearchResult]
 class Reader(FakeEmbedder):
     """Knows four words, one of them a colour."""
 
-    dim = 4
+    def __init__(self) -> None:
+        super().__init__()
+        self.dim = 4
 
     def text_notes(self, text: str) -> list[str]:
         return [f"{word!r} is not known" for word in text.split() if word not in KNOWN]

@@ -266,7 +266,7 @@ def test_a_validation_by_one_label_alone_is_an_error(tmp_path: Path) -> None:
         ({"widths": ()}, "--widths wants whole numbers"),
         ({"variant": "purple"}, "--variant is one of plain, denoising, masked"),
         ({"loss": "l1"}, "--loss is one of mse, ssim"),
-        ({"dim": 0}, "--dim must be 1 or more"),
+        ({"dim": 0}, "--dim must be from 1 to 4,096"),
         ({"validation": 0.0}, "--validation is a share above 0"),
         ({"noise": float("nan")}, "noise is from 0 to 10"),
         ({"hidden": 1.0}, "hidden a share below 1"),

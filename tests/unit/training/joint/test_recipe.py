@@ -186,7 +186,7 @@ def test_another_training_is_not_gone_on_with(
 ) -> None:
     train(prepared(catalogue, words, base), tmp_path / "mine", LOOP)
     other = prepared(catalogue, words, base, captions=None)
-    with pytest.raises(UsageError, match=r"\(data.captions, data.sha256, words.sha256 differ\)"):
+    with pytest.raises(UsageError, match=r"\(--captions, --words, the pictures or labels differ\)"):
         train(other, tmp_path / "mine", LOOP, resume=True)
 
 

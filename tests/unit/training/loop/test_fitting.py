@@ -3,7 +3,7 @@
 import json
 import math
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -163,6 +163,22 @@ def test_a_damaged_checkpoint_is_named_before_anything_is_trained(
     with pytest.raises(UsageError, match=rf"{name} is damaged.* delete .*training to begin anew"):
         run(tmp_path, resume=True, epochs=9, tell=told.append)
     assert not told
+
+
+def test_a_checkpoint_that_has_no_room_leaves_the_one_before_and_takes_none(
+    tiny_disk: Callable[[str], Path],
+) -> None:
+    folder = tiny_disk("1m")
+    run(folder, epochs=1)
+    before = (folder / "training" / "last.ckpt").read_bytes()
+    (folder / "filling").write_bytes(b"x" * ((1 << 20) - (32 << 10)))
+    told = r"best.ckpt: the checkpoint cannot be written \(No space left.*go on with --resume"
+    with pytest.raises(UsageError, match=told):
+        run(folder, epochs=3, resume=True)
+    assert (folder / "training" / "last.ckpt").read_bytes() == before
+    assert not [*folder.rglob("*.partial")]
+    (folder / "filling").unlink()
+    assert run(folder, epochs=3, resume=True)[0].finished
 
 
 def test_it_ends_when_nothing_gets_better_and_a_resumed_one_does_too(tmp_path: Path) -> None:

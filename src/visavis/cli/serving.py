@@ -262,6 +262,7 @@ def _run(chosen: "ServerOptions", port: int) -> None:
         terminal.tell(f"serving {place} at {url} (stop with Ctrl-C)")
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, _stop)
+        _stop_with_the_terminal()
         if code := running.serve(chosen, listener):
             raise typer.Exit(code)
 
@@ -303,6 +304,13 @@ def _url(chosen: "ServerOptions", listener: "socket.socket") -> str:
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     return f"http://{shown}:{port}{chosen.root_path}/"
+
+
+def _stop_with_the_terminal() -> None:
+    """A terminal that is closed (SIGHUP) is a stop as well, unless that is ignored (`nohup`)."""
+    hang_up = getattr(signal, "SIGHUP", None)  # Windows has none
+    if hang_up is not None and signal.getsignal(hang_up) is signal.SIG_DFL:
+        signal.signal(hang_up, lambda *_: signal.raise_signal(signal.SIGTERM))
 
 
 def _stop(number: int, frame: object) -> None:

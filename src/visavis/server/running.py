@@ -180,7 +180,9 @@ def _end(processes: list[SpawnProcess]) -> None:
 
 def _work(options: ServerOptions, listener: socket.socket, ready: Any) -> None:
     """What a worker process does."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal: the supervisor tells us to stop
+    for name in ("SIGINT", "SIGHUP"):  # of a terminal: the supervisor tells us to stop
+        if (number := getattr(signal, name, None)) is not None:
+            signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=follow_parent, name="visavis-parent", daemon=True).start()
     configure(options)
     Server(configured(options), ready.set).run(sockets=[listener])

@@ -214,6 +214,19 @@ def test_a_worker_that_dies_young_is_replaced_as_well(serve: Serve, drawn_index:
     assert served.get(SIMILAR).status_code == 200
 
 
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="this system has no SIGHUP")
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_terminal_that_is_closed_is_a_stop(
+    serve: Serve, drawn_index: Path, tmp_path: Path, workers: str
+) -> None:
+    served = serve(drawn_index, "--workers", workers, TMPDIR=str(tmp_path))
+    all_of_it = [*_workers(served), served.process.pid] if workers == "2" else [served.process.pid]
+    for pid in all_of_it:
+        os.kill(pid, signal.SIGHUP)
+    assert served.process.wait(20) == 0
+    assert not list(tmp_path.glob("visavis-metrics-*"))
+
+
 def test_the_log_tells_how_a_worker_ended(serve: Serve, drawn_index: Path) -> None:
     served = serve(drawn_index, "--workers", "2")
     victim = _workers(served)[0]

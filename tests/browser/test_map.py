@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,6 +14,7 @@ from tests.browser.conftest import OpenPage, Site
 
 from visavis.image_index import ImageIndex
 from visavis.pages.collection_map import write_map
+from visavis.types import Fields
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -33,7 +35,9 @@ def mapped(index: Path, tmp_path_factory: pytest.TempPathFactory) -> Mapped:
     folder = tmp_path_factory.mktemp("map")
     with ImageIndex.open(index) as opened:
         made = opened.map()
-    write_map(folder / "map.html", made, "A drawn shop", 2)
+    more: Fields = {"code": '=1+"2"', "change": -5}
+    records = tuple(replace(one, fields={**one.fields, **more}) for one in made.records)
+    write_map(folder / "map.html", replace(made, records=records), "A drawn shop", 2)
     return Mapped(f"{folder.as_uri()}/", len(made))
 
 
@@ -112,6 +116,7 @@ def test_a_line_around_pictures_selects_them_and_saves_their_ids(
     assert len(rows) == told > 40
     assert {"id", "projection_x", "projection_y", "category"} <= rows[0].keys()
     assert any(row["title"].startswith("<img src=x") for row in rows)
+    assert (rows[0]["code"], rows[0]["change"]) == ('\'=1+"2"', "-5")  # a spreadsheet computes none
     assert page.title() != "owned"
     page.keyboard.press("Escape")
     expect(panel).to_be_hidden()

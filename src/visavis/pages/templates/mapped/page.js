@@ -384,10 +384,11 @@ class MapPage {
 
   /** @param {number[]} rows */
   #save(rows) {
+    const shown = (text) => (/^[=+\-@\t\r]/.test(text) && !Number.isFinite(Number(text)) ? `'${text}` : text); // a spreadsheet computes none
     const quoted = (text) => (/[",\r\n]|^\s|\s$/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
     const names = ["id", "projection_x", "projection_y", ...this.all.fields.map((field) => field.name)];
     const lines = rows.map((row) => [this.all.ids[row], this.all.x[row].toFixed(5), this.all.y[row].toFixed(5), ...this.all.fields.map((field) => field.text(row))]);
-    const text = [names, ...lines].map((line) => `${line.map(quoted).join(",")}\r\n`).join("");
+    const text = [names, ...lines].map((line) => `${line.map(shown).map(quoted).join(",")}\r\n`).join("");
     const link = el("a", { href: URL.createObjectURL(new Blob([text], { type: "text/csv" })), download: "selection.csv" });
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 10000);

@@ -1,7 +1,8 @@
 """A protocol made ready: what is asked, of which gallery, with what vectors."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,6 +17,7 @@ from visavis.evaluation.copies import EditedSource, chosen_edits, draw_task
 from visavis.evaluation.gallery import Gallery, load_gallery
 from visavis.evaluation.ground_truth import GroundTruth, Question, from_file, same_value
 from visavis.evaluation.units import Units, by_answers, by_original, by_value
+from visavis.filters import alike_note, as_label
 from visavis.flows.ingest import Progress
 from visavis.image_index import ImageIndex
 from visavis.sources.base import Location, as_source
@@ -105,12 +107,28 @@ def same_task(
             f"{truth.left_out:,} records were not asked about: they have no {name!r}, or share it "
             "with nobody"
         )
+    queries.notes += _doubts(truth, queries, gallery, name)
     if all(question.sought >= len(gallery) - question.itself for question in truth.questions):
         queries.notes.append(
             f"all pictures that are searched share one {name!r}: every answer is right, whatever "
             "the model"
         )
     return _task("same", {"field": name}, gallery, queries, truth, options)
+
+
+def _doubts(truth: GroundTruth, queries: _Queries, gallery: Gallery, name: str) -> Iterator[str]:
+    """What may make figures better or worse than they are, in sentences."""
+    values = (r.fields[name] for r in (*queries.records, *gallery.records) if name in r.fields)
+    if note := alike_note(map(as_label, values), name):
+        yield note
+    contents = Counter(record.sha256 for record in gallery.records)
+    asked = {record.id: record.sha256 for record in queries.records}
+    copied = sum(contents[asked[q.id]] > q.itself for q in truth.questions)
+    if copied:
+        yield (
+            f"{copied:,} of {len(truth.questions):,} queries have exact copies under other ids "
+            "among what is searched, which are found at once and count as others do"
+        )
 
 
 def truth_task(

@@ -16,6 +16,7 @@ store turns the outcome into its own language, and finds out which records pass.
 """
 
 from visavis.filters.holding import holds
+from visavis.filters.labels import alike_note
 from visavis.filters.language import Where, as_filter, described, parse, parse_all
 from visavis.filters.moments import Reading, moment
 from visavis.filters.nearby import LATITUDE, LONGITUDE, NEARBY, Circle, distance
@@ -48,6 +49,7 @@ __all__ = [
     "TypedFilter",
     "Value",
     "Where",
+    "alike_note",
     "as_filter",
     "as_label",
     "as_number",

@@ -68,6 +68,23 @@ def test_the_answers_are_those_of_a_search(shop: ImageIndex) -> None:
         assert [match.score for match in found] == pytest.approx(scores, abs=2e-3)
 
 
+def test_values_that_look_like_one_and_copies_under_other_ids_are_noted(
+    index: ImageIndex, tmp_path: Path
+) -> None:
+    path = catalogue(tmp_path / "shop")
+    rows = path.read_text().replace("red-1,shop-red-1.png,red", "red-1,shop-red-1.png,Red")
+    path.write_text(rows + "copy,shop-blue-0.png,blue,first\n")
+    index.add(path)
+    assert same_task(index, "kind", Options()).notes == (
+        "2 of 10 queries have exact copies under other ids among what is searched, which are found "
+        "at once and count as others do",
+    )
+    notes = same_task(index, "hue", Options()).notes
+    assert any("1 records were not asked" in note for note in notes)
+    assert any(note.endswith("blanks alone count as others: 'Red', 'red'") for note in notes)
+    assert any("2 of 9 queries have exact copies" in note for note in notes)
+
+
 def test_a_filter_chooses_queries_and_another_the_gallery(shop: ImageIndex) -> None:
     task = same_task(shop, "hue", Options(("kind=later",), "kind=first"))
     assert len(task.gallery) == 6

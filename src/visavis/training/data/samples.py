@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.errors import SourceError, UsageError
-from visavis.filters import as_label
+from visavis.filters import alike_note, as_label
 from visavis.sources.base import Source
 from visavis.types import Entry, Failure
 
@@ -70,6 +70,8 @@ def named(source: Source, field: str | None, *, optional: bool = False) -> Named
     notes = []
     if without and not optional:
         notes.append(f"{without:,} pictures were left out: they have no {field!r}")
+    alike = alike_note((sample.label for sample in found.values() if sample.label), field or "")
+    notes += [alike] if alike else []
     if twice:
         notes.append(f"{twice:,} ids occur more than once; the last of each counts")
     return NamedSamples(list(found.values()), failed, notes)

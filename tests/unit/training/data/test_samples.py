@@ -31,6 +31,15 @@ def test_pictures_without_a_label_are_left_out_and_told(tmp_path: Path) -> None:
     assert found.notes == ["1 pictures were left out: they have no 'folder'"]
 
 
+def test_labels_that_look_like_one_are_noted(tmp_path: Path) -> None:
+    draw_labelled(tmp_path, labels=3, each=2)
+    (tmp_path / "label-1").rename(tmp_path / "Label-0")
+    assert named(open_source(tmp_path), "folder").notes == [
+        "labels of 'folder' that differ in case, accents or blanks alone count as others: "
+        "'Label-0', 'label-0'"
+    ]
+
+
 def test_missing_files_of_a_catalogue_are_failures(tmp_path: Path) -> None:
     catalogue = write_catalogue(draw_labelled(tmp_path, labels=2, each=2))
     (tmp_path / "label-1" / "1.png").unlink()

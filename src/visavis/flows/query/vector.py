@@ -102,10 +102,17 @@ class QueryVector:
         return (f"few good matches: the best scores {best:.2f}",)
 
 
-def check(query: Query) -> None:
-    """Raise UsageError for a query that makes no sense, whatever it asks for."""
+def _check_page(query: Query) -> None:
+    for name, number in (("limit", query.limit), ("offset", query.offset)):
+        if not hasattr(number, "__index__"):
+            raise UsageError(f"{name} must be a whole number, not {number!r}")
     if query.limit < 0 or query.offset < 0:
         raise UsageError(f"limit and offset cannot be negative ({query.limit}, {query.offset})")
+
+
+def check(query: Query) -> None:
+    """Raise UsageError for a query that makes no sense, whatever it asks for."""
+    _check_page(query)
     least = query.min_score
     if least is not None and least != "auto" and not math.isfinite(least):
         raise UsageError(f"min_score must be a number or auto, not {query.min_score}")

@@ -395,6 +395,16 @@ def test_negative_limits_and_offsets_are_refused(
         ask(RecordTerm("red.png"), **rest)
 
 
+@pytest.mark.parametrize("odd", [2.5, math.nan, "5", None])
+def test_limits_that_are_no_whole_numbers_are_refused(
+    ask: Callable[..., SearchResult], odd: Any
+) -> None:
+    for name in ("limit", "offset"):
+        with pytest.raises(UsageError, match=f"{name} must be a whole number, not"):
+            ask(RecordTerm("red.png"), **{name: odd})
+    assert len(ask(RecordTerm("red.png"), limit=np.int64(2)).matches) == 2
+
+
 def test_a_huge_limit_gives_all_there_is(ask: Callable[..., SearchResult]) -> None:
     assert len(ask(RecordTerm("red.png"), limit=10**12).matches) == 4
     assert len(ask(RecordTerm("red.png"), limit=10**30, offset=3).matches) == 1

@@ -31,7 +31,7 @@ from visavis.flows.query.answer import (
     explain,
     unobserved,
 )
-from visavis.flows.query.terms import Question
+from visavis.flows.query.questions import Question
 from visavis.flows.relation.cuts import Cuts, settle
 from visavis.flows.relation.explaining import Explanation
 from visavis.flows.removing import remove, sweep
@@ -332,9 +332,9 @@ class ImageIndex(Contents):
         """The images most like the query, best first, equal scores by id.
 
         Args:
-            query: A picture (path, bytes of a file, or pixels (height, width, 3) uint8), text as on
-                the command line (`./a.jpg`, `https://…`, `id:ID`, words), a term, several terms, or
-                a whole Query, which then says everything itself.
+            query: A picture (path, bytes of a file, pixels (height, width, 3) uint8, or Pillow's),
+                text as on the command line (`./a.jpg`, `https://…`, `id:ID`, words), a term,
+                several terms, or a whole Query, which then says everything itself.
             where: Filter: `"category=shoes"`, or several expressions that all have to hold.
             allow_private: Whether a query's URL may lie in a private network.
             options: See SearchOptions. Beside a Query, these and `where` are a UsageError.

@@ -201,6 +201,8 @@ def test_every_kind_of_question_is_understood(filled: ImageIndex, album: Path) -
         f"0.3:{path}",
         path.read_bytes(),
         pixels,
+        Image.open(path),
+        ImageTerm(Image.open(path)),
         ImageTerm(path),
         [ImageTerm(path)],
         (ImageTerm(pixels),),

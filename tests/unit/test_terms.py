@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from visavis.errors import ImageUnreadableError, UsageError
+from visavis.flows.query.questions import as_terms
 from visavis.flows.query.terms import (
-    as_terms,
     parse_class,
     parse_picture,
     parse_term,

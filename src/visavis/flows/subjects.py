@@ -7,7 +7,7 @@ from visavis.embedders.parts.looking import PartsEmbedder
 from visavis.errors import UsageError
 from visavis.flows.aspects.base import PARTS, Parts
 from visavis.flows.aspects.keeping import Aspects
-from visavis.flows.query.terms import Question, as_picture
+from visavis.flows.query.questions import Question, as_picture
 from visavis.flows.relation.shown import term_pixels
 from visavis.sources.base import read_anywhere
 from visavis.sources.web.fetch import Fetcher

@@ -19,7 +19,7 @@ from visavis.embedders.base import Embedder
 from visavis.errors import UsageError, VisavisError
 from visavis.flows.ahead import ahead
 from visavis.flows.looking import look_at
-from visavis.flows.query.terms import Question, as_picture
+from visavis.flows.query.questions import Question, as_picture
 from visavis.flows.relation.shown import term_pixels
 from visavis.sources.base import read_anywhere
 from visavis.sources.web.fetch import Fetcher

@@ -87,6 +87,18 @@ def decode(
         return _decode_opened(opened, min_side)
 
 
+def from_pillow(image: Image.Image, uri: str = "the query picture") -> RGB:
+    """A picture that Pillow has opened or made, as `decode` gives that of a file.
+
+    Raises ImageUnreadableError for one without pixels, or whose file turns out to be broken.
+    """
+    try:
+        image.load()
+        return to_array(upright(to_rgb(to_srgb(image)), orientation(image)))
+    except Exception as error:  # of a file that is read only now, anything may come
+        raise ImageUnreadableError(uri, str(error) or type(error).__name__) from error
+
+
 def read_about(file: BinaryIO) -> Fields:
     """What a picture says of itself (see METADATA), read off its header; nothing of no picture."""
     head = file.read(HEAD_BYTES)

@@ -3,9 +3,10 @@
 from collections.abc import Callable
 
 import numpy as np
+from PIL import Image
 
 from visavis.errors import ImageError, ObjectStorageError
-from visavis.images.decode import decode
+from visavis.images.decode import decode, from_pillow
 from visavis.matching.colour.names import shades_of
 from visavis.sources.base import read_to_show
 from visavis.sources.web.fetch import Fetcher
@@ -43,6 +44,8 @@ def read_term(
             return decode(data, "the query picture").pixels
         case ImageTerm(image=np.ndarray() as pixels):
             return pixels
+        case ImageTerm(image=Image.Image() as picture):
+            return from_pillow(picture)
         case ImageTerm():
             return read_picture(str(term.image), allow_private=allow_private)
         case _:

@@ -2,15 +2,19 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from visavis.types.arrays import RGB, Box, Vectors
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ImageTerm:
-    """A picture to look like: a path, the bytes of an image file, or decoded pixels."""
+    """A picture to look like: a path, the bytes of an image file, decoded pixels, or of Pillow."""
 
-    image: str | Path | bytes | RGB
+    image: "str | Path | bytes | RGB | Image.Image"
     box: Box | None = None
     weight: float = 1.0
     sha256: str | None = None

@@ -11,7 +11,7 @@ from PIL import Image, ImageCms, ImageDraw
 
 from visavis.errors import ImageTooLargeError, ImageUnreadableError
 from visavis.images import raw
-from visavis.images.decode import decode
+from visavis.images.decode import decode, from_pillow
 from visavis.types import RGB
 
 
@@ -166,8 +166,10 @@ def test_a_picture_looks_the_same_in_every_colour_space(space: str, format: str)
     if format == "RGBA":
         other.putalpha(254)
         format = "PNG"
-    found = decode(saved(other, format, icc_profile=data, **options), "x").pixels
+    file = saved(other, format, icc_profile=data, **options)
+    found = decode(file, "x").pixels
     assert far(found, wanted) < (4 if options else 2)
+    assert np.array_equal(from_pillow(Image.open(BytesIO(file))), found)
     small = decode(saved(other, format, icc_profile=data, **options), "x", min_side=60).pixels
     assert far(small, np.asarray(plain.resize(small.shape[1::-1], Image.Resampling.BOX))) < 5
 

@@ -23,9 +23,10 @@ from visavis.flows.query.by_words import Looks, asks_text
 from visavis.flows.query.elsewhere import first_asked, looked_for_anywhere
 from visavis.flows.query.hints import hint
 from visavis.flows.query.learned import learned_terms
+from visavis.flows.query.questions import Question, as_picture, as_terms
 from visavis.flows.query.ranking import Judging, as_result, explained, first_page, rank
 from visavis.flows.query.sides import SideReader, has_sides
-from visavis.flows.query.terms import Question, as_picture, as_terms, sign_notes, spelled_out
+from visavis.flows.query.terms import sign_notes, spelled_out
 from visavis.flows.query.vector import (
     QueryVector,
     check,

@@ -8,8 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-import numpy as np
-
 from visavis.buckets.address import is_object
 from visavis.errors import ImageUnreadableError, UsageError
 from visavis.flows.concepts.marks import as_name
@@ -18,7 +16,6 @@ from visavis.matching.colour.names import shades_of
 from visavis.sources.endings import CATALOGUE_SUFFIXES
 from visavis.types import (
     RELATIONS,
-    RGB,
     Box,
     ClassTerm,
     ColourTerm,
@@ -28,8 +25,6 @@ from visavis.types import (
     Relation,
     Term,
     TextTerm,
-    Vectors,
-    VectorTerm,
 )
 
 NOTHING = "nothing to search for; give a picture, id:ID, concept:NAME, or words"
@@ -297,7 +292,7 @@ def _joined(
         term = parse_term(words[0], sign)
         if not isinstance(term, TextTerm):
             return [term]
-        return [replace(one, weight=sign * one.weight) for one in _typed(words[0])]
+        return [replace(one, weight=sign * one.weight) for one in typed_terms(words[0])]
     read = [_one_word(word, sign) for word in words]
     colours = [term for term in read if isinstance(term, ColourTerm)]
     if colours:
@@ -348,31 +343,11 @@ def _in_a_folder(text: str) -> bool:
     return bool(slash and rest.strip()) and "://" not in text and _is_folder(first)
 
 
-_MEANT = "a text, path, bytes, array of uint8 or vector, a term or a list of terms"
-Question = Term | str | Path | bytes | RGB | Vectors | Sequence[Term]
-"""What people ask with: a term or several, a path, a file's bytes, pixels, a vector (dim,) of the
-index's model, or text (see `parse_term`)."""
+def typed_terms(text: str) -> tuple[Term, ...]:
+    """A text as people type it: one term, and the colours that stand among its words.
 
-
-def as_terms(question: Question) -> tuple[Term, ...]:
-    """The terms of a question. Raises as `parse_term` does."""
-    if isinstance(question, Term):
-        return (question,)
-    if isinstance(question, str):
-        return _typed(question)
-    if isinstance(question, np.ndarray):
-        if question.ndim == 1:
-            return (VectorTerm(np.asarray(question, np.float32)),)
-        return (ImageTerm(np.asarray(question)),)
-    if isinstance(question, Path | bytes):
-        return (ImageTerm(question),)
-    if isinstance(question, list | tuple) and all(isinstance(one, Term) for one in question):
-        return tuple(question)
-    raise TypeError(f"a question is {_MEANT}, not {type(question).__name__}")
-
-
-def _typed(text: str) -> tuple[Term, ...]:
-    """A text as people type it: one term, and the colours that stand among its words."""
+    Raises as `parse_term` does.
+    """
     colours = _COLOUR_WORD.findall(text)
     if not colours or _is_file(text) or _said_to_be_words(text):
         return (parse_term(text),)
@@ -382,14 +357,6 @@ def _typed(text: str) -> tuple[Term, ...]:
     rest = " ".join(_COLOUR_WORD.sub(" ", text).split())
     parsed = (parse_term(word, -1.0 if sign else 1.0) for sign, word in colours)
     return (*((parse_term(rest),) if rest else ()), *parsed)
-
-
-def as_picture(question: Question) -> tuple[Term, ...]:
-    """The same of a question that is about one picture or record; raises as `parse_picture` does.
-
-    What is no text is for the caller to judge.
-    """
-    return (parse_picture(question),) if isinstance(question, str) else as_terms(question)
 
 
 def as_relation(text: str) -> Relation:

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from visavis.buckets.address import is_object
 from visavis.errors import ImageError, ImageUnreadableError, UsageError
 from visavis.flows.relation.reading import may_be_read
-from visavis.images.decode import crop, decode
+from visavis.images.decode import crop, decode, from_pillow
 from visavis.images.files import path_text, read_file, stat_file
 from visavis.matching.signature import Signature, signature
 from visavis.types import RGB, Box, ImageRecord, ImageTerm
@@ -73,10 +74,11 @@ def term_picture(
     term: ImageTerm, side: int | None, fetch: Fetch, max_pixels: int
 ) -> tuple[RGB, str | None]:
     """What the term shows (see `term_pixels`), and the SHA-256 of the file that shows just that."""
-    if isinstance(term.image, np.ndarray):
-        pixels, sha256 = _checked(term.image), term.sha256
+    image = from_pillow(term.image) if isinstance(term.image, Image.Image) else term.image
+    if isinstance(image, np.ndarray):
+        pixels, sha256 = _checked(image), term.sha256
     else:
-        data, uri = _bytes(term.image, fetch)
+        data, uri = _bytes(image, fetch)
         if side is not None and term.box is not None:
             side = _side_around(term.box, side)
         pixels = decode(data, uri, min_side=side, max_pixels=max_pixels).pixels

@@ -29,6 +29,7 @@ from visavis.training.loop.workplace import LAST, damaged
 from visavis.training.progress import Tell, silent
 from visavis.training.settings import LoopSettings
 
+_NUMBERED = frozenset(("RANK", "NODE_RANK", "SLURM_PROCID"))  # by torchrun, by hand, by Slurm
 _NOT_OURS = (KeyError, TypeError, AttributeError)  # of what another program saved
 
 
@@ -95,7 +96,7 @@ class _Ending(EarlyStopping):
 
 def check_device(settings: LoopSettings) -> None:
     """Raise UsageError when there is no such device; before anything is written."""
-    if settings.nodes > 1 and not {"RANK", "NODE_RANK"} & os.environ.keys():
+    if settings.nodes > 1 and not _NUMBERED & os.environ.keys():
         raise UsageError(
             f"--nodes {settings.nodes} waits for other machines, and nobody numbered them; start "
             "this command by torchrun on each, or leave out --nodes"

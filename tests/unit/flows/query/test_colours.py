@@ -12,7 +12,7 @@ from visavis.errors import RecordNotFoundError, UsageError
 from visavis.flows.aspects.colours import ASPECT
 from visavis.flows.concepts.lessons import LearnedTerm
 from visavis.flows.query import fused
-from visavis.flows.query.terms import Question
+from visavis.flows.query.questions import Question
 from visavis.store.aspects import has_aspects
 from visavis.types import ColourTerm, Condition, Filter, Query, Term
 

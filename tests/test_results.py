@@ -184,7 +184,7 @@ def test_reports_hold_no_place_of_a_machine() -> None:
         ("search 200,000 × 256 by words among", "{value:.1f} ms | {floor:.1f} ms, the same by id"),
         ("open 400,000 × 300 words", "{value:.0f} ms | |"),
         ("index 1,200 JPEGs", "{value:.0f} a second | {floor:.0f}, all cores"),
-        ("index 20,000 unchanged files", "{value:.0f} ms | {floor:.0f} ms, listing"),
+        ("index 20,000 unchanged files in", "{value:.0f} ms | {floor:.0f} ms, listing"),
         (
             "first picture of the page for a new visitor, thumbnails kept",
             "{value:.0f} ms | {floor:.0f} ms, a bare page",
@@ -211,6 +211,37 @@ def test_the_speeds_on_the_scale_page_are_those_of_the_report(figure: str, shown
     [found] = [f for r in reports for f in r["figures"] if f["what"].startswith(figure)]
     floor = found.get("floor", {}).get("value", 0.0)
     assert shown.format(value=found["value"], floor=floor) in page
+
+
+@pytest.mark.parametrize(
+    ("figure", "shown"),
+    [
+        ("index 400 photos", "as fast as into nothing ({ratio:.2f} ×)"),
+        ("the end of that run", "sealed in {value:.1f} s more"),
+        ("index 20,000 unchanged files again", "{value:,.0f} unchanged files"),
+        (
+            "recall@10 of 50,000 × 256, rows written just now, a tenth",
+            "{value:.3f} of the ten best",
+        ),
+        ("recall@10 of 50,000 × 256, rows written just now, all", "{value:.3f} where all do"),
+        (
+            "what a query of 50,000 × 256 takes longer than in a folder, rows",
+            "{value:.1f} ms longer",
+        ),
+        (
+            "what a query of 50,000 × 256 takes longer than in a folder, in",
+            "{value:.1f} ms in a graph",
+        ),
+        ("of 11,400 records not found", "{value:,.0f} in the worst"),
+    ],
+)
+def test_the_speeds_on_the_page_of_milvus_are_those_of_the_report(figure: str, shown: str) -> None:
+    speed = json.loads((REPOSITORY / "benchmarks" / "speed.json").read_text(encoding="utf-8"))
+    page = (REPOSITORY / "docs" / "how-to" / "milvus.md").read_text(encoding="utf-8")
+    [report] = [r for r in speed["reports"] if r["benchmark"] == "milvus"]
+    [found] = [f for f in report["figures"] if f["what"].startswith(figure)]
+    said = shown.format(value=found["value"], ratio=found.get("ratio"))
+    assert said in page
 
 
 def _timeless(report: dict[str, Any]) -> bool:

@@ -69,6 +69,14 @@ class Worded(NamedTuple):
 OpenPage = Callable[..., "Page"]
 
 
+def wait_until(page: "Page", true: str) -> None:
+    """Wait until an expression is true; Playwright's own way breaks the page's security policy."""
+    deadline = time.monotonic() + 2 * _PATIENCE / 1000
+    while not page.evaluate(true):
+        assert time.monotonic() < deadline, f"in vain: {true}"
+        page.wait_for_timeout(50)
+
+
 @pytest.fixture(scope="session")
 def gallery(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The gallery's folder: 84 products, a panorama, a tower, and a title with HTML in it."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from tests.browser.access import CONTRAST
+from tests.browser.conftest import wait_until
 
 from visavis.pages.cards import Card, Row, Sheet
 from visavis.pages.report import Rows, render_page
@@ -67,7 +68,7 @@ def test_a_page_fits_the_window_and_all_of_it_can_be_seen(
     page.on("requestfailed", lambda request: trouble.append(request.url))
     page.on("console", lambda message: trouble.append(message.text))
     page.goto(file.as_uri())
-    page.wait_for_function("[...document.images].every(image => image.complete)")
+    wait_until(page, "[...document.images].every(image => image.complete)")
     assert page.evaluate("[...document.images].every(image => image.naturalWidth > 0)")
     assert page.evaluate("document.images.length") >= 10
     assert page.evaluate("document.documentElement.scrollWidth") <= width

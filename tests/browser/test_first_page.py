@@ -27,6 +27,14 @@ new PerformanceObserver((list) => {
   }
 }).observe({ type: "layout-shift", buffered: true });
 """
+SLOW_ANSWERS = """
+const ask = window.fetch;
+window.fetch = async (...of) => {
+  const answer = await ask(...of);
+  await new Promise((go) => setTimeout(go, 700));
+  return answer;
+};
+"""
 UI = Path(server.__file__).parent / "ui"
 TOGETHER = 12
 """As many pictures as a large window shows at first; the page asks for them at once."""
@@ -118,16 +126,20 @@ def test_the_page_weighs_less_than_60_kb_before_pictures(open_page: OpenPage) ->
     assert sum(size for _, size in sizes) < 60_000, sizes
 
 
+@pytest.mark.parametrize("slow", [False, True])
 def test_nothing_jumps_while_pictures_load_and_more_pages_come(
-    open_page: OpenPage, site: Site
+    open_page: OpenPage, site: Site, slow: bool
 ) -> None:
+    """Where answers are slow, a visitor is at the end of what is there before more comes."""
     page = open_page()
     page.add_init_script(WATCH_JUMPS)
+    if slow:
+        page.add_init_script(SLOW_ANSWERS)
     page.goto(f"{site.url}?q=id:mug-01-front")
     expect(page.locator(".card img.loaded").first).to_be_visible()
     page.wait_for_timeout(300)
     for _ in range(4):
-        page.mouse.wheel(0, 900)
+        page.mouse.wheel(0, 9000 if slow else 900)
         page.wait_for_timeout(120)
         expect(page.locator("#grid")).to_have_attribute("aria-busy", "false")  # none at the end yet
     assert page.evaluate("jumps") < 0.02, page.evaluate("moved")

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.browser.conftest import OpenPage, Site
+from tests.browser.conftest import OpenPage, Site, wait_until
 
 expect = pytest.importorskip("playwright.sync_api").expect
 
@@ -26,9 +26,9 @@ def test_a_picture_that_another_app_shares_is_searched_for(
     """As the system does it: the file of a form, posted to the address that the manifest names."""
     page = open_page("?seed=1")
     ready = "navigator.serviceWorker.getRegistration('ui/later/').then((one) => !!one?.active)"
-    page.wait_for_function(ready)
+    wait_until(page, ready)
     page.goto(f"{site.url}ui/later/share.js")  # where the worker listens, as for the target
-    page.wait_for_function("navigator.serviceWorker.controller?.state === 'activated'")
+    wait_until(page, "navigator.serviceWorker.controller?.state === 'activated'")
     leads_to = page.evaluate(
         """async (bytes) => {
           const body = new FormData();

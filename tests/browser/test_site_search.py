@@ -14,7 +14,7 @@ import PIL
 import pytest
 from PIL import Image
 from tests.browser.access import CONTRAST, SMALL, UNNAMED
-from tests.browser.conftest import OpenPage
+from tests.browser.conftest import OpenPage, wait_until
 from tests.browser.test_site import LOADED, SHOWN, QuietHandler, heading, titles
 
 from visavis.embedders.base import text_notes
@@ -240,7 +240,7 @@ def test_nothing_is_uploaded_and_it_works_without_a_connection(page: "Page", gal
     page.on("request", lambda request: methods.append(request.method))
     picture = gallery / "images" / "lamp-01-front.jpg"
     before = ask(page, picture)
-    page.wait_for_function(KEPT, timeout=30_000)
+    wait_until(page, KEPT)
     page.context.set_offline(True)
     page.reload()
     page.get_by_text("Choose the picture again").first.wait_for()

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.browser.conftest import OpenPage, Site, serving
+from tests.browser.conftest import OpenPage, Site, serving, wait_until
 
 from visavis.server.edge.keys import new_key
 
@@ -73,11 +73,12 @@ def test_a_picture_that_no_one_can_read_is_refused_in_words_and_the_results_stay
 
 def cut_off(page: "Page") -> None:
     """Take the line away; not while the worker's script comes, as Chromium notes if that fails."""
-    page.wait_for_function(
+    wait_until(
+        page,
         """async () => {
           const found = await navigator.serviceWorker.getRegistration("ui/later/");
           return Boolean(found && (found.installing ?? found.waiting ?? found.active));
-        }"""
+        }""",
     )
     page.context.set_offline(True)
 

@@ -1,6 +1,9 @@
 /** A rectangle on the query picture: drawn, moved and resized with mouse, touch and keys. */
 
 import { el } from "../dom.js";
+import { styled } from "./styles.js";
+
+await styled("box.css");
 
 /** @typedef {import("../state.js").Box} Box */
 

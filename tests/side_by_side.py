@@ -5,8 +5,12 @@ time; it has what the others leave of all processors. Each has its own temporary
 where there is room: many tests only wait for the disk. What the units print is shown one after the
 other, and at the end a line as pytest writes it, of all. Not pytest-xdist: its workers hung once in
 a while as they started.
+
+A few tests that fail are tried once more with nothing beside them, and are named in any case: a
+browser or a server that gets no processor for seconds is no fault of ours, and a fault fails twice.
 """
 
+import json
 import os
 import re
 import shutil
@@ -32,7 +36,8 @@ UNITS = (  # the longest first
 YIELDS = 5  # niceness of the third process: a third of the weight of another
 MEMORY = Path("/dev/shm")
 ROOM = 6e9  # bytes: more than twice what the tests leave there
-NOTHING_TO_RUN = 5  # exit code of pytest
+FAILED, NOTHING_TO_RUN = 1, 5  # exit codes of pytest
+FEW = 5  # failures; more are no bad luck
 
 _COUNT = re.compile(r"(\d+) (failed|passed|skipped|deselected|xfailed|warning|error)s?\b")
 
@@ -45,11 +50,13 @@ def main(arguments: list[str]) -> int:
         try:
             for log in run.logs:
                 run.show(log)
+            codes = [run.code(log) for log in run.logs]
         finally:
             run.stop()
         sys.stdout.write(_total(run.logs, time.monotonic() - began) + "\n")
-    codes = [process.returncode for process in run.started.values()]
-    return max(0 if code == NOTHING_TO_RUN else abs(code) for code in codes)
+        if max(codes) == FAILED:
+            codes = run.again(codes)
+    return max(codes)
 
 
 class Run:
@@ -57,6 +64,7 @@ class Run:
 
     def __init__(self, folder: Path, arguments: list[str]) -> None:
         self._arguments = arguments
+        self._all = [*UNITS, list(WAITING)]
         self._waiting = deque(enumerate(UNITS))
         self._lanes: list[tuple[set[int], subprocess.Popen[bytes] | None]]
         self._lanes = [(cores, None) for cores in _halves()]
@@ -82,6 +90,26 @@ class Run:
                 self.started[log] = _started([*unit, *self._arguments], log, cores)
                 self._lanes[at] = cores, self.started[log]
         time.sleep(0.2)
+
+    def code(self, log: Path) -> int:
+        """How a unit that is done ended: 0, or an exit code of pytest or of a signal."""
+        code = self.started[log].returncode
+        return 0 if code == NOTHING_TO_RUN else abs(code)
+
+    def again(self, codes: list[int]) -> list[int]:
+        """Try what failed once more, where that is little; the codes after that."""
+        logs = [log for log, code in zip(self.logs, codes, strict=True) if code == FAILED]
+        names = [name for log in logs for name in _failed(log)]
+        if len(names) > FEW:
+            return codes
+        sys.stdout.write("\n".join(["tried once more, with nothing beside it:", *names]) + "\n")
+        for at, (log, unit) in enumerate(zip(self.logs, self._all, strict=True)):
+            if codes[at] == FAILED:
+                options = [*self._arguments, "--last-failed", "--last-failed-no-failures=none"]
+                self.started[log] = _started([*unit, *options], log, set())
+                self.show(log)
+                codes[at] = self.code(log)
+        return codes
 
     def stop(self) -> None:
         """End what is still running."""
@@ -119,6 +147,12 @@ def _started(arguments: list[str], log: Path, cores: set[int] | None) -> subproc
     if cores is None and hasattr(os, "setpriority"):
         os.setpriority(os.PRIO_PROCESS, process.pid, YIELDS)
     return process
+
+
+def _failed(log: Path) -> list[str]:
+    """The names of the tests of a unit that failed, as pytest keeps them."""
+    kept = Path(".pytest_cache", log.stem, "v", "cache", "lastfailed")
+    return list(json.loads(kept.read_text())) if kept.exists() else []
 
 
 def _show(output: BinaryIO) -> None:

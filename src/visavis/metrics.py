@@ -34,6 +34,7 @@ _T = (  # 95 % of Student's distribution lie within it, by degrees of freedom fr
     *(2.2010, 2.1788, 2.1604, 2.1448, 2.1314, 2.1199, 2.1098, 2.1009, 2.0930, 2.0860),
     *(2.0796, 2.0739, 2.0687, 2.0639, 2.0595, 2.0555, 2.0518, 2.0484),
 )
+_ROUNDING = 1e-9  # of sums: groups of one mean have rests of a few last bits
 _Z = 1.959964
 """95 % of a normal distribution lie so many standard deviations about its mean."""
 
@@ -296,7 +297,7 @@ def interval_of_few(totals: Floats, sizes: Floats, span: tuple[float, float]) ->
     if count < 2:
         return Interval(*span)
     rests = totals - mean * sizes
-    if not rests.any():
+    if np.abs(rests).max() < _ROUNDING:
         return interval_of_equals(mean, count, span)
     error = float(np.sqrt(count / (count - 1) * np.square(rests).sum()) / sizes.sum())
     reach = _T[count - 2] * error

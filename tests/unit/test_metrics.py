@@ -233,6 +233,9 @@ def test_the_interval_of_a_few_groups_is_students() -> None:
     assert metrics.bootstrap_interval(values, groups=[0] * 6) == (0, 1)  # one says nothing
     evened = metrics.bootstrap_interval(np.array([0.0, 1.0] * 2), groups=[0, 0, 1, 1])
     assert evened == metrics.interval_of_equals(0.5, 2)
+    same = np.array([0.1, 0.2, 0.7, 0.7, 0.2, 0.1])  # as sums these differ in their last bits
+    even = metrics.bootstrap_interval(same, groups=[0, 0, 0, 1, 1, 1])
+    assert even == pytest.approx(metrics.interval_of_equals(1 / 3, 2), abs=1e-9)
 
 
 def test_a_small_steady_gain_is_seen_only_when_queries_are_paired() -> None:

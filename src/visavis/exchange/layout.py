@@ -41,7 +41,6 @@ SIGNATURE, THUMBNAIL, LISTED, FIELDS = "signature", "thumbnail", "listed", "fiel
 _TAKEN = {ID, VECTOR, IMAGE_IDS, FEATURES, LABELS, NOTE, *FACTS, X, Y, NEIGHBORS}
 _TAKEN |= {SIGNATURE, THUMBNAIL, LISTED, FIELDS}
 _USUAL = ("label", "labels", "class", "category")
-"""Up to here, floats have all whole numbers."""
 DIGEST = 64
 """Letters of a SHA-256; an imported record whose file nobody read has fewer."""
 

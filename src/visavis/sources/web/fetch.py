@@ -222,7 +222,7 @@ class Fetcher:
             parsed = httpx.URL(here)
             host, server = parsed.host, parsed.netloc.decode()
             with (
-                self._turn(server, time_left),
+                self._turn(host, server, time_left),
                 self._client() as client,
                 client.stream("GET", here, headers=dict(conditions)) as response,
             ):
@@ -289,9 +289,9 @@ class Fetcher:
         return f"{reason} ({error}); use --allow-private if that is meant"
 
     @contextmanager
-    def _turn(self, host: str, time_left: _Time) -> Iterator[None]:
+    def _turn(self, host: str, server: str, time_left: _Time) -> Iterator[None]:
         """Take a turn at a host, and then the time for it."""
-        with self._hosts.turn(host):
+        with self._hosts.turn(host, server):
             started = time.monotonic()
             try:
                 with self._deadline.until(min(time_left.end, started + time_left.network)):

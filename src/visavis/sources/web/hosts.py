@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from visavis.sources.web.deadline import Deadline, TooLateError
 
 _AT_LEAST = 8  # requests without an answer: fewer may be bad luck
-_REMEMBERED = 10_000  # silent hosts; a server that runs for months meets many
+_REMEMBERED = 10_000  # silent servers; what runs for months meets many
 
 
 class SilentHostError(Exception):
@@ -32,7 +32,7 @@ class _Host:
 
 @dataclass(slots=True)
 class _Silence:
-    """Requests in a row that a host gave no answer to."""
+    """Requests in a row that a server gave no answer to."""
 
     since: float
     requests: int = 0
@@ -43,9 +43,10 @@ class _Silence:
 class Hosts:
     """Lets each host be asked a few things at once. Safe to use from threads.
 
-    A host that has answered none of at least eight requests for `patience` seconds is asked once in
-    so many from then on, until it answers: a catalogue with a hundred thousand URLs of a host that
-    is gone would else take days to fail.
+    Turns are of a host, whatever its ports; silence is of a server (`host` or `host:port`). One
+    that has answered none of at least eight requests for `patience` seconds is asked once in so
+    many from then on, until it answers: a catalogue with a hundred thousand URLs of a host that is
+    gone would else take days to fail.
     """
 
     def __init__(self, at_once: int, deadline: Deadline, patience: float) -> None:
@@ -57,8 +58,8 @@ class Hosts:
         self._silent: dict[str, _Silence] = {}
 
     @contextmanager
-    def turn(self, host: str) -> Iterator[None]:
-        """Wait until fewer than `at_once` requests to a host are under way.
+    def turn(self, host: str, server: str) -> Iterator[None]:
+        """Wait until fewer than `at_once` requests to a host are under way, to ask a server there.
 
         Raises SilentHostError, and what waiting for a `Deadline` does.
         """
@@ -68,7 +69,7 @@ class Hosts:
         try:
             self._deadline.wait(asked.enter, None, TooLateError())
             try:
-                self._check(host)
+                self._check(server)
                 yield
             finally:
                 asked.turns.release()
@@ -78,9 +79,9 @@ class Hosts:
                 if not asked.users:
                     del self._hosts[host]
 
-    def _check(self, host: str) -> None:
+    def _check(self, server: str) -> None:
         with self._lock:
-            silence, now = self._silent.get(host), time.monotonic()
+            silence, now = self._silent.get(server), time.monotonic()
             if silence is None or silence.requests < _AT_LEAST:
                 return
             if now - silence.since < self._patience:
@@ -89,15 +90,15 @@ class Hosts:
                 raise SilentHostError
             silence.asked = now
 
-    def answered(self, host: str) -> None:
-        """Note that a host gave an answer, whatever it was."""
+    def answered(self, server: str) -> None:
+        """Note that a server gave an answer, whatever it was."""
         with self._lock:
-            self._silent.pop(host, None)
+            self._silent.pop(server, None)
 
-    def was_silent(self, host: str) -> None:
+    def was_silent(self, server: str) -> None:
         """Note that a request got no answer."""
         with self._lock:
             if len(self._silent) >= _REMEMBERED:
                 self._silent.clear()
-            silence = self._silent.setdefault(host, _Silence(time.monotonic()))
+            silence = self._silent.setdefault(server, _Silence(time.monotonic()))
             silence.requests += 1

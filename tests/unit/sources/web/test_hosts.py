@@ -9,7 +9,7 @@ from contextlib import suppress
 import pytest
 
 from visavis.errors import FetchError
-from visavis.sources.web.deadline import Deadline
+from visavis.sources.web.deadline import Deadline, TooLateError
 from visavis.sources.web.fetch import Fetcher
 from visavis.sources.web.hosts import Hosts
 
@@ -72,7 +72,7 @@ def test_a_host_that_stays_silent_is_left_alone_but_for_a_try_now_and_then(
     with pytest.raises(FetchError, match="the connection failed"):
         fetcher.fetch(f"{server.url}/try.png")
     assert server.callers == 9
-    for number in range(50):
+    for number in range(10):
         with pytest.raises(FetchError, match=r"has answered nothing for 2 seconds.*run this again"):
             fetcher.fetch(f"{server.url}/{number}.png")
     assert server.callers == 9
@@ -93,7 +93,7 @@ def test_an_answer_in_between_counts_whatever_it_was() -> None:
     hosts.was_silent("a.example")
     time.sleep(0.02)
     for _ in range(3):
-        with hosts.turn("a.example"):
+        with hosts.turn("a.example", "a.example"):
             pass
 
 
@@ -102,5 +102,20 @@ def test_one_host_is_no_reason_to_leave_another_alone() -> None:
     for _ in range(9):
         hosts.was_silent("a.example:8000")
     time.sleep(0.02)
-    with hosts.turn("a.example"), hosts.turn("b.example"), hosts.turn("a.example:8000"):
-        pass  # the last is the try
+    for server in ("a.example", "b.example", "a.example:8000"):  # the last is the try
+        with hosts.turn(server.partition(":")[0], server):
+            pass
+
+
+def test_turns_are_of_a_host_whatever_its_ports() -> None:
+    deadline = Deadline()
+    hosts = Hosts(2, deadline, patience=60)
+    with hosts.turn("a.example", "a.example:1"), hosts.turn("a.example", "a.example:2"):
+        with (
+            deadline.until(time.monotonic() + 0.05),
+            pytest.raises(TooLateError),
+            hosts.turn("a.example", "a.example:3"),
+        ):
+            pass
+        with hosts.turn("b.example", "b.example"):
+            pass

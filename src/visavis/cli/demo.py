@@ -114,9 +114,8 @@ def _show(
     from visavis.store.text.titles import titles_in
 
     for match in result.matches:
-        terminal.echo(
-            f"{match.score:.3f}  {match.record.id}  {match.record.fields.get('title', '')}"
-        )
+        row = [f"{match.score:.3f}", match.record.id, str(match.record.fields.get("title", ""))]
+        terminal.echo("  ".join([*row, f"found by {', '.join(match.why)}"] if match.why else row))
     drawn = search_sheet([term], result, index.get, titles_in(index.store))
     paths = [sheet.with_suffix(suffix) for suffix in (".png", ".html")]
     for path in paths:

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from visavis.errors import IndexLockedError, SourceError, UsageError
+from visavis.errors import IndexLockedError, IndexMissingError, SourceError, UsageError
 from visavis.image_index import ImageIndex
 from visavis.types import IndexReport
 from visavis.watching.watcher import Watcher, WatchOptions
@@ -313,6 +313,31 @@ def test_an_index_inside_what_is_watched_is_left_alone(photos: Path) -> None:
         seen.stop.set()
         thread.join()
     assert len(seen.reports) == 2  # it does not follow its own writing
+
+
+def test_an_index_that_was_replaced_ends_the_watch(photos: Path) -> None:
+    seen = Watched(photos.parent / "seen.index")
+    ended: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            seen.run([photos], EVENTS, [])
+        except BaseException as error:
+            ended.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        until(lambda: bool(seen.reports))
+        seen.index.rename(photos.parent / "old.index")
+        with ImageIndex.create(seen.index, "fake"):
+            until(lambda: bool(ended))
+            draw(photos / "4.png", 4)
+        assert seen.ids() == set()
+    finally:
+        seen.stop.set()
+        thread.join()
+    assert isinstance(ended[0], IndexMissingError), ended
 
 
 @pytest.mark.parametrize("what", ["1.png", "https://example.com/a.jpg", "-"])

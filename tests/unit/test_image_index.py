@@ -295,6 +295,36 @@ def test_compacting_gives_space_back_and_changes_no_answer(index: ImageIndex, dr
     assert after <= size
 
 
+def test_an_index_that_was_deleted_is_not_written_to(
+    filled: ImageIndex, album: Path, draw: Draw
+) -> None:
+    shutil.rmtree(filled.path)
+    draw("album/new.png", (1, 2, 3))
+    writes = (lambda: filled.add(album), lambda: filled.remove("red.png"), filled.compact)
+    for write in writes:
+        with pytest.raises(IndexMissingError, match="deleted, moved or replaced"):
+            write()
+    assert not filled.path.exists()  # a folder that is moved here would land inside of it
+
+
+def test_an_index_that_was_replaced_leaves_the_new_one_alone(
+    filled: ImageIndex, draw: Draw, tmp_path: Path
+) -> None:
+    shutil.copytree(filled.path, tmp_path / "next")
+    new = draw("album/new.png", (1, 2, 3))
+
+    def swap(_: object) -> None:
+        filled.path.rename(tmp_path / "old")
+        (tmp_path / "next").rename(filled.path)
+
+    with pytest.raises(IndexMissingError, match="replaced"):
+        filled.add(new.parent, progress=swap)
+    with pytest.raises(IndexMissingError, match="replaced"):
+        filled.add(new.parent)
+    with ImageIndex.open(filled.path) as there:
+        assert len(there) == 5
+
+
 def test_writing_while_another_writes_is_refused_by_name(filled: ImageIndex, album: Path) -> None:
     with writer_lock(filled.path):
         for write in (

@@ -363,6 +363,10 @@ class Local(VectorStore, Protocol):
         """Check the whole file. Raises IndexDamagedError."""
         ...
 
+    def check_place(self) -> None:
+        """Raise IndexMissingError where the folder is gone, or holds another index by now."""
+        ...
+
 
 def is_local(store: VectorStore) -> TypeGuard[Local]:
     """Whether the store lies in a folder of this machine."""

@@ -106,7 +106,7 @@ def writing_to(store: VectorStore, wait: float) -> Writing:
     if is_local(store):
         from visavis.store.sqlite.lock import WriterLock
 
-        return WriterLock(store.folder, wait)
+        return WriterLock(store.folder, wait, store.check_place)
     lock = threading.RLock()
 
     @contextmanager

@@ -21,10 +21,11 @@ from visavis.sources.base import Source, SourceOptions
 from visavis.sources.endings import may_be_picture
 from visavis.store.capabilities import is_local
 from visavis.store.open import alone
-from visavis.types import IndexReport, merged
+from visavis.types import IndexReport
 from visavis.watching.filesystems import silent
 from visavis.watching.noticing import MOST, Events, Noticed
 from visavis.watching.places import WatchedCatalogue, WatchedFolder, watched
+from visavis.watching.reporting import Reporter
 from visavis.watching.settling import Settling, State, look
 
 _TICK = 0.25  # seconds between two looks at what was noticed
@@ -79,8 +80,7 @@ class Watcher:
     ) -> None:
         self._index = index
         self._options = options
-        self._report = report
-        self._say = say
+        self._reporter = Reporter(report, say)
         known = {row.uri for row in index.store.sources()}
         named = [watched(location, source_options, known) for location in locations]
         self._places = list({place.path: place for place in named}.values())
@@ -91,19 +91,16 @@ class Watcher:
         self._events = Events(self._noticed, self._without_events)
         self._settling = Settling()
         self._stop = threading.Event()
-        self._said: dict[str, str] = {}
-        self._done: list[IndexReport] = []
-        self._moved = 0
         self._silent: str | None = None
         self._at_once = 4 * _AT_ONCE[0]
         self._latest: IndexReport | None = None
         self._written = 0.0
-        self._told = 0.0
 
     def run(self, stop: threading.Event) -> None:
         """Bring the index up to date, and keep it so until `stop` is set.
 
-        Raises IndexLockedError where another process watches one of the places for it.
+        Raises IndexLockedError where another process watches one of the places for it, and
+        IndexMissingError when the index is gone, or is another one by now.
         """
         self._stop = stop
         with suppress(Stopped), self._alone():
@@ -111,14 +108,16 @@ class Watcher:
                 self._listen()
                 for folder in self._folders:
                     self._first(folder)
-                self._tell(always=not self._catalogues)
+                self._reporter.tell(always=not self._catalogues)
                 while not stop.is_set():
                     self._turn()
             finally:
                 self._events.stop()
-                self._tell()
+                self._reporter.tell()
 
     def _turn(self) -> None:
+        if is_local(self._index.store):
+            self._index.store.check_place()
         self._noticed.wait(_TICK if self._settling or self._catalogues else 4 * _TICK)
         self._look_after_folders()
         self._look_without_events()
@@ -129,7 +128,7 @@ class Watcher:
                 catalogue.taken()
                 self._add_later(catalogue.path, catalogue.source)
         self._write()
-        self._tell()
+        self._reporter.tell()
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -178,7 +177,7 @@ class Watcher:
         how = "watched by the system's events"
         if folder.polled is not None:
             how = f"looked at every {self._options.poll or _POLL:g} s ({folder.polled})"
-        self._say_once(folder.path, f"{folder.uri}: {how}")
+        self._reporter.say_once(folder.path, f"{folder.uri}: {how}")
 
     def _look_after_folders(self) -> None:
         """Notice which folders have gone or come back."""
@@ -188,7 +187,7 @@ class Watcher:
                 self._away(folder)
                 changed = True
             elif folder.identity is None and folder.find_again(self._index.store):
-                self._say_once(folder.path, f"{folder.uri}: it is back")
+                self._reporter.say_once(folder.path, f"{folder.uri}: it is back")
                 folder.look_at = 0.0
                 changed = True
         if changed:
@@ -200,7 +199,7 @@ class Watcher:
         """Wait for a folder."""
         folder.identity = None
         self._settling.forget(folder.path)
-        self._say_once(
+        self._reporter.say_once(
             folder.path,
             f"{folder.uri}: nothing is there now (an unplugged disk?); its records stay, and it is "
             "watched again when it is back",
@@ -290,7 +289,7 @@ class Watcher:
         if not self._settling.quiet(now) and now - self._written < _BATCH_EVERY:
             return
         self._written = now
-        self._told = now
+        self._reporter.begin()
         taken = self._settling.take(now)
         files = {path: state for path, state in taken.items() if state and stat.S_ISREG(state[0])}
         others = {path: state for path, state in taken.items() if path not in files}
@@ -300,10 +299,10 @@ class Watcher:
             self._write_part(part)
             self._pace(time.monotonic() - began)
             if not others:  # else it may be that they have moved
-                self._tell(_LINE_EVERY)
-        before = len(self._done)
+                self._reporter.tell(_LINE_EVERY)
+        before = self._reporter.moves
         self._write_part(others)  # all at once: a tenth of them is a tenth of all
-        self._moved += sum(report.moved for report in self._done[before:])
+        self._reporter.were_there(self._reporter.moves - before)
 
     def _pace(self, took: float) -> None:
         """Take more at once where that goes quickly, as with renamed files, and less where not."""
@@ -332,7 +331,7 @@ class Watcher:
                 with self._index.writing():  # first: what is added is looked at under the lock
                     self._add(path, source())
             except (IndexLockedError, StorageFullError) as error:
-                self._say_once(path, f"{error}; trying again")
+                self._reporter.say_once(path, f"{error}; trying again")
                 self._stop.wait(_RETRY)
                 continue
             except SourceError as error:
@@ -348,7 +347,7 @@ class Watcher:
             )
         finally:
             if self._latest is not None:
-                self._done.append(self._latest)
+                self._reporter.done(self._latest)
                 self._note_failed(path, self._latest)
 
     def _progress(self, report: IndexReport) -> None:
@@ -367,34 +366,10 @@ class Watcher:
         if isinstance(error, LargeRemovalError):
             if folder is not None:
                 folder.refused()
-            self._say_once(path, str(error))
+            self._reporter.say_once(path, str(error))
         elif folder is None:
-            self._say_once(path, f"{error}; its records stay as they are")
+            self._reporter.say_once(path, f"{error}; its records stay as they are")
         elif not folder.is_there(self._index.store):
             self._away(folder)
         else:
-            self._say_once(path, str(error))
-
-    # -- what is told ------------------------------------------------------------------------------
-
-    def _tell(self, after: float = 0.0, *, always: bool = False) -> None:
-        """Report what was done since the last time, if that is so many seconds ago."""
-        now = time.monotonic()
-        if not self._done or now - self._told < after:
-            return
-        report = merged(self._done)
-        report.added -= min(report.added, self._moved)  # they were added under their new names
-        self._done, self._told, self._moved = [], now, 0
-        if always or _is_news(report):
-            self._report(report)
-
-    def _say_once(self, about: str, sentence: str) -> None:
-        """Say what has not just been said of the same place."""
-        if self._said.get(about) != sentence:
-            self._said[about] = sentence
-            self._say(sentence)
-
-
-def _is_news(report: IndexReport) -> bool:
-    counts = (report.added, report.moved, report.removed, len(report.failed))
-    return any(counts) or bool(report.notes)
+            self._reporter.say_once(path, str(error))

@@ -106,6 +106,20 @@ def test_serving_goes_on_when_watching_fails(serve: Serve, photos: Path, index: 
     until(lambda: not _lives(child))
 
 
+def test_another_index_in_its_place_is_watched_for(
+    serve: Serve, photos: Path, index: Path, tmp_path: Path
+) -> None:
+    served = serve(index, "--port", "0", "--watch", str(photos))
+    until(lambda: "3 unchanged" in served.log.read_text())
+    with ImageIndex.create(tmp_path / "next", "classic"):
+        pass
+    index.rename(tmp_path / "old")
+    (tmp_path / "next").rename(index)
+    until(lambda: _records(served) == 3)
+    (photos / "new.jpg").write_bytes(picture(mark=9))
+    until(lambda: _records(served) == 4)
+
+
 def test_a_wrong_name_is_an_exit_code(index: Path, tmp_path: Path) -> None:
     line = [sys.executable, "-m", "visavis", "serve", "--index", str(index), "--port", "0"]
     done = subprocess.run(

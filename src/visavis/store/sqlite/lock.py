@@ -6,11 +6,11 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from visavis.errors import IndexLockedError, StoreError
+from visavis.errors import IndexLockedError, IndexMissingError, StoreError
 
 
 @contextmanager
@@ -28,6 +28,8 @@ def named_lock(folder: Path, name: str, wait: float, does: str) -> Iterator[None
     """Hold another lock of the index; `does` says what its holder is doing. As `writer_lock`."""
     from filelock import FileLock, Timeout  # 10 ms that searching can do without
 
+    if not folder.exists():  # else it would be made anew, and keep a folder from being moved here
+        raise IndexMissingError(f"{folder}: the folder of the index is gone; nothing was written")
     lock = FileLock(folder / f"{name}.lock")
     holder = folder / f"{name}.holder"
     try:
@@ -58,9 +60,13 @@ class WriterLock:
     ```
     """
 
-    def __init__(self, folder: Path, wait: float = 10.0) -> None:
+    def __init__(
+        self, folder: Path, wait: float = 10.0, check: Callable[[], None] = lambda: None
+    ) -> None:
+        """`check` raises where it is of no use to write, before and after the wait for others."""
         self._folder = folder
         self._wait = wait
+        self._check = check
         self._holder: int | None = None
 
     @contextmanager
@@ -69,7 +75,9 @@ class WriterLock:
         if self._holder == threading.get_ident():
             yield
             return
+        self._check()
         with writer_lock(self._folder, self._wait):
+            self._check()
             self._holder = threading.get_ident()
             try:
                 yield

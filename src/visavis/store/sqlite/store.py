@@ -337,6 +337,10 @@ class SqliteStore:
         for _ in self._snapshots.blocks():
             pass  # reading them is the check
 
+    def check_place(self) -> None:
+        """Raise IndexMissingError where the folder is gone, or holds another index by now."""
+        self._db.check_place()
+
     @property
     def ready(self) -> bool:
         """Whether the caches were read, so that a search starts at once."""

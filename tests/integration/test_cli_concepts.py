@@ -64,6 +64,23 @@ def test_it_is_said_that_records_keep_the_name_of_a_concept_that_is_removed(
     assert said(capsys, "list", "--where", "concepts~mug")[0] == ""
 
 
+def test_tagging_names_the_concepts_that_it_passes_over(
+    shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said(capsys, "concept", "mark", "concept:mug", "mug-01-front")  # the name as in questions
+    said(capsys, "concept", "mark", "odd", "mug-01-front", "--no")
+    said(capsys, "concept", "mark", "empty", "mug-01-front")
+    said(capsys, "concept", "unmark", "empty", "mug-01-front")
+    out, err = said(capsys, "concept", "tag")
+    assert out.endswith(" records changed\n")
+    mark = "mark some pictures with: visavis concept mark"
+    assert err.splitlines() == [
+        f"note: nothing is marked as 'empty' yet; {mark} 'empty' ID",
+        f"note: nothing is marked as 'odd' yet, only what is not; {mark} 'odd' ID",
+    ]
+    assert "mug" in said(capsys, "list", "--where", "concepts~mug")[0]
+
+
 def test_ids_come_from_standard_input_and_turned_marks_are_said(
     shop: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

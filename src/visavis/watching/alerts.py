@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from visavis.errors import UsageError, VisavisError
-from visavis.flows.concepts.lessons import Lesson
+from visavis.flows.concepts.lessons import TOO_FEW, Lesson
 from visavis.flows.query.terms import parse_term
 from visavis.image_index import ImageIndex
 from visavis.types import ConceptTerm, ImageRecord, Match, Query
@@ -93,8 +93,7 @@ class Alerts:
         if lesson.similar_from is not None:
             self._said.pop(name, None)
         else:
-            sentence = "cannot tell yet what is such; the index has too few records"
-            self._say_once(name, f"concept:{name} {sentence}")
+            self._say_once(name, f"concept:{name} cannot tell yet what is such: {TOO_FEW}")
         return lesson
 
     def _say_once(self, name: str, sentence: str) -> None:

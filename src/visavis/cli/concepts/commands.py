@@ -14,9 +14,17 @@ _SHOWN = 5  # ids whose mark was turned round
 
 app = typer.Typer(help="Teach an index what you mean.", rich_markup_mode=None)
 
+
+def _plain(name: str) -> str:
+    """A name as it was given; `concept:` in front, as in questions, is taken away."""
+    return name.removeprefix("concept:")
+
+
 Name = Annotated[
     str,
-    typer.Argument(metavar="NAME", help="The name of the concept.", show_default=False),
+    typer.Argument(
+        metavar="NAME", help="The name of the concept.", show_default=False, callback=_plain
+    ),
 ]
 Ids = Annotated[
     list[str],
@@ -77,6 +85,7 @@ def unmark(name: Name, ids: Ids, index: options.Index = None) -> None:
 def show(name: Name, index: options.Index = None, json_output: options.Json = False) -> None:
     """Show a concept's marks, and from which score on a record is such."""
     from visavis.errors import UsageError
+    from visavis.flows.concepts.lessons import TOO_FEW
 
     with options.open_index(options.settings(index)) as target:
         concept = target.concept(name)
@@ -100,18 +109,22 @@ def show(name: Name, index: options.Index = None, json_output: options.Json = Fa
         return
     for one, there in zip(marks, here, strict=True):
         terminal.row("yes" if one.good else "no", one.id, *([] if there else ["not here now"]))
-    threshold = "" if similar_from is None else f"; such from a score of {similar_from:.3f} on"
-    terminal.tell(trouble or f"{_counts(summary)}{threshold}")
+    from_on = TOO_FEW if similar_from is None else f"such from a score of {similar_from:.3f} on"
+    terminal.tell(trouble or f"{_counts(summary)}; {from_on}")
 
 
 @app.command()
 def tag(index: options.Index = None) -> None:
     """Write to every record which concepts it is, for --where concepts~NAME.
 
-    They are written to the field concepts; run it again after marking or indexing.
+    They are written to the field concepts; run it again after marking or indexing. What is marked
+    is as marked, whatever its score.
     """
     with options.open_index(options.settings(index)) as target:
         changed = target.concepts.write()
+        troubles = target.concepts.troubles()
+    for trouble in troubles:
+        terminal.tell(f"note: {trouble}")
     terminal.echo(f"{changed} records changed")
 
 

@@ -77,17 +77,33 @@ def cut(learned: Vectors, yes: Vectors, no: Vectors, random: Vectors) -> float |
 
     So far above the mean of records picked by chance (k, dim) that of those that are not such about
     one in a hundred passes, but never above half-way between the marked ones: else many of those
-    picked are such themselves.
+    picked are such themselves. Where nearly all records are marked, it is what parts these best.
     """
-    scores = random.astype(np.float64) @ learned
-    if len(scores) < FEW:
+    such, not_such, scores = (
+        rows.astype(np.float64) @ learned.astype(np.float64) for rows in (yes, no, random)
+    )
+    if len(such) + len(not_such) + len(scores) < FEW or not len(not_such) + len(scores):
         return None
-    marked = float(np.median(no @ learned)) if len(no) else -1.0
-    half_way = (float(np.median(yes @ learned)) + max(float(scores.mean()), marked)) / 2
+    if len(scores) < FEW and len(not_such):
+        return _parting(such, not_such)
+    marked = float(np.median(not_such)) if len(not_such) else -1.0
+    half_way = (float(np.median(such)) + max(float(scores.mean()), marked)) / 2
     others = scores[scores < half_way]
     if len(others) < FEW:
         return half_way
     return min(half_way, float(others.mean() + _DEVIATIONS * others.std()))
+
+
+def _parting(such: _Matrix, others: _Matrix) -> float:
+    """The score with the least share of such (n,) below it and of others (m,) above it, together.
+
+    It lies in the middle between the two that it parts.
+    """
+    starts = np.unique(such)
+    wrong = [float((such < at).mean() + (others >= at).mean()) for at in starts]
+    least = float(starts[int(np.argmin(wrong))])
+    below = np.concatenate([such[such < least], others[others < least]])
+    return (least + float(below.max())) / 2 if len(below) else least
 
 
 def _unit(vector: _Matrix, otherwise: _Matrix, least: float = 1e-9) -> _Matrix:

@@ -27,6 +27,11 @@ _LEARNED_FROM = 2_000  # the latest marks of each kind
 _CHANGED = 0.05  # of the records: with fewer, those picked by chance will do
 _KEPT = 64  # lessons
 
+TOO_FEW = (
+    "there are too few records besides those marked as such to tell from which score on one is"
+)
+"""Said where a lesson has no `similar_from`."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LearnedTerm(VectorTerm):
@@ -43,7 +48,7 @@ class Lesson:
     direction: Vectors
     """(dim,), of unit length."""
     similar_from: float | None
-    """The score from which on a record is such; None: the index has too few records to tell."""
+    """The score from which on a record is such; None: see TOO_FEW."""
     missing: int
     """Marks whose pictures are not in the index now: they count again when these come back."""
     fingerprint: str
@@ -156,12 +161,12 @@ def _vectors(store: VectorStore, marks: Sequence[Mark]) -> list[tuple[Mark, Vect
 
 def _unlearnable(summary: ConceptSummary, missing: int) -> str:
     name = summary.name
+    mark = f"mark some pictures with: visavis concept mark {name!r} ID"
     if summary.yes:
+        many = "its mark" if missing == 1 else f"{missing} marks"
         return (
             f"none of the pictures that are marked as {name!r} is in the index any more "
-            f"({missing} marks); mark others"
+            f"({many} may count again when they come back); {mark}"
         )
-    return (
-        f"nothing is marked as {name!r} yet, only what is not; mark some pictures with: "
-        f"visavis concept mark {name!r} ID"
-    )
+    only = ", only what is not" if summary.no else ""
+    return f"nothing is marked as {name!r} yet{only}; {mark}"

@@ -1,12 +1,15 @@
 """Concepts as a field of the records, to filter by: `concepts~our mugs`.
 
-Like tags, the field is written by us and named by no source; indexing keeps it.
+Like tags, the field is written by us and named by no source; indexing keeps it. What people have
+marked is as they said, whatever its score.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from visavis.errors import UsageError
 from visavis.flows.concepts.lessons import Lesson
+from visavis.flows.concepts.marks import Mark
 from visavis.store.base import Change, Page, VectorStore
 from visavis.store.capabilities import has_evidence
 from visavis.store.fields import CONCEPTS
@@ -17,12 +20,20 @@ _AT_ONCE = 256  # records that are written together
 _PAGE = 1_000  # records that are asked for at a time
 
 
+class Taught(NamedTuple):
+    """A concept that can be told."""
+
+    name: str
+    lesson: Lesson
+    marks: Sequence[Mark]
+
+
 def concepts_written(store: VectorStore) -> bool:
     """Whether the records have a field of concepts that we wrote."""
     return has_evidence(store) and bool(store.evidence.noted(_NOTE))
 
 
-def write_concepts(store: VectorStore, lessons: Iterable[tuple[str, Lesson]]) -> int:
+def write_concepts(store: VectorStore, concepts: Sequence[Taught]) -> int:
     """Give every record the names of the concepts that it is, and take away all others.
 
     Returns how many records have changed; needs the index's lock. Raises UsageError where the
@@ -36,9 +47,14 @@ def write_concepts(store: VectorStore, lessons: Iterable[tuple[str, Lesson]]) ->
     assert has_evidence(store)  # narrows the type: concepts are kept there
     store.evidence.note(_NOTE, b"written")  # first: what a run that was stopped has left is ours
     names: dict[str, list[str]] = {}
-    for name, lesson in lessons:
-        for id in _such(store, lesson):
-            names.setdefault(id, []).append(name)
+    marked = _marked(store, (mark for concept in concepts for mark in concept.marks))
+    for concept in concepts:
+        such = set(_such(store, concept.lesson))
+        for mark in concept.marks:
+            said = marked.get(mark.sha256, {mark.id})  # saved anew: it is known by its id
+            such = such | said if mark.good else such - said
+        for id in such:
+            names.setdefault(id, []).append(concept.name)
     changes = [
         change
         for record in store.records()
@@ -48,6 +64,16 @@ def write_concepts(store: VectorStore, lessons: Iterable[tuple[str, Lesson]]) ->
         store.update(changes[start : start + _AT_ONCE])
     store.settle()
     return len(changes)
+
+
+def _marked(store: VectorStore, marks: Iterable[Mark]) -> dict[str, set[str]]:
+    """The ids of the records that show a marked picture, by its content."""
+    wanted = {mark.sha256 for mark in marks}
+    found: dict[str, set[str]] = {}
+    for record in store.records():
+        if record.sha256 in wanted:
+            found.setdefault(record.sha256, set()).add(record.id)
+    return found
 
 
 def _such(store: VectorStore, lesson: Lesson) -> Iterator[str]:

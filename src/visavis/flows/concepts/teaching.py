@@ -1,12 +1,13 @@
 """Concepts as users hold them: `index.concept(name)` and `index.concepts`."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from visavis.errors import UsageError
-from visavis.flows.concepts.lessons import Lesson, Lessons
+from visavis.flows.concepts.lessons import TOO_FEW, Lesson, Lessons
 from visavis.flows.concepts.marks import ConceptSummary, KeptMarks, Mark, Marked, as_name
-from visavis.flows.concepts.tagging import concepts_written, write_concepts
+from visavis.flows.concepts.tagging import Taught, concepts_written, write_concepts
 from visavis.store.base import VectorStore
 from visavis.store.capabilities import has_evidence
 from visavis.store.fields import CONCEPTS
@@ -113,14 +114,30 @@ class Concepts:
     def write(self) -> int:
         """Write to every record which concepts it is, in the field `concepts`; how many changed.
 
-        Filters find them by `concepts~NAME`. Concepts without a mark that says yes are passed over.
-        Raises UsageError where the records have such a field of their own, StoreUnsupportedError,
-        IndexLockedError.
+        Filters find them by `concepts~NAME`. Records that are marked get what was said of them, the
+        others what their scores say. Concepts of which no picture that is such is in the index are
+        passed over; `troubles` names them. Raises UsageError where the records have such a field of
+        their own, StoreUnsupportedError, IndexLockedError.
         """
         with self._writing():
-            known = [one.name for one in self if one.yes]
-            lessons = [(name, self.lessons.of(name)) for name in known]
-            return write_concepts(self._store, lessons)
+            return write_concepts(self._store, [*self._taught()])
+
+    def troubles(self) -> tuple[str, ...]:
+        """A sentence for each concept by which records that nobody marked cannot be told."""
+        found = []
+        for one in self:
+            try:
+                if self.lessons.of(one.name).similar_from is None:
+                    found.append(f"{one.name}: {TOO_FEW}")
+            except UsageError as error:
+                found.append(str(error))
+        return tuple(found)
+
+    def _taught(self) -> Iterator[Taught]:
+        kept = KeptMarks(self._store)
+        for one in self:
+            with suppress(UsageError):  # see `troubles`
+                yield Taught(one.name, self.lessons.of(one.name), kept.of(one.name))
 
     def __iter__(self) -> Iterator[ConceptSummary]:
         return iter(KeptMarks(self._store).concepts().values())

@@ -7,6 +7,7 @@ from functools import partial
 from typing import NamedTuple
 
 from visavis.embedders.base import Embedder, embed
+from visavis.flows.concepts.lessons import TOO_FEW
 from visavis.flows.query.group_by import FIRST, Block, folded, folds
 from visavis.flows.query.turning import Facing, faced
 from visavis.flows.query.vector import QueryVector, reason_for_nothing
@@ -15,7 +16,7 @@ from visavis.flows.relation.explaining import Explanation, explain
 from visavis.flows.relation.judge import CANDIDATES, Judge, at_least, verdict
 from visavis.flows.relation.shown import record_pixels
 from visavis.store.base import Answer, ModelFacts, Page, VectorStore
-from visavis.types import RGB, Filter, ImageRecord, Match, Query, SearchResult
+from visavis.types import RGB, ConceptTerm, Filter, ImageRecord, Match, Query, SearchResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +247,8 @@ def _reason(
     if not candidates or best is not None or query.limit == 0 or asked_for_scores:
         return reason_for_nothing(query, total)
     nearest = max(match.score for match in candidates)
+    if cut is None and any(isinstance(term, ConceptTerm) for term in query.terms):
+        return TOO_FEW
     if cut is None:
         few = "1 record is" if total == 1 else f"{total} records are"
         return (

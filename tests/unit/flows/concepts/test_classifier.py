@@ -86,7 +86,8 @@ def test_the_cut_lies_above_what_was_picked_by_chance() -> None:
     assert least is not None
     fresh = unit(*map(tuple, chance.standard_normal((5_000, 20))))
     assert 0.001 < float((fresh @ along[0] >= least).mean()) < 0.02
-    assert cut(along[0], along, NONE20, random[:9]) is None
+    assert cut(along[0], along, NONE20, random[:8]) is None
+    assert cut(along[0], random[:20], NONE20, random[:0]) is None  # nothing but such
 
 
 def test_the_cut_is_within_reach_where_half_of_all_are_such() -> None:
@@ -98,6 +99,17 @@ def test_the_cut_is_within_reach_where_half_of_all_are_such() -> None:
     assert least is not None
     assert float((such @ along >= least).mean()) > 0.9
     assert float((others @ along >= least).mean()) < 0.1
+
+
+@pytest.mark.parametrize("left", [0, 3])
+def test_where_hardly_any_is_left_to_pick_the_cut_parts_those_marked(left: int) -> None:
+    """Worked by hand: such from 0.5 on, and others up to 0.3, but for one of each."""
+    scores = {True: (0.1, 0.5, 0.6, 0.7, 0.8, 0.9), False: (0.0, 0.1, 0.2, 0.3, 0.3, 0.65)}
+    yes, no = (unit(*[(at, (1 - at * at) ** 0.5, 0) for at in scores[good]]) for good in scores)
+    along = unit((1, 0, 0))[0]
+    assert cut(along, yes, no, yes[:left]) == pytest.approx((0.3 + 0.5) / 2, abs=1e-6)
+    assert cut(along, yes[:1], no[-1:], no[:0]) is None  # two records
+    assert cut(along, yes[:4], no[:0], no) == pytest.approx((0.55 + 1.55 / 6) / 2, abs=1e-6)
 
 
 @pytest.mark.parametrize("dim", [2, 400], ids=["more rows than dimensions", "fewer"])

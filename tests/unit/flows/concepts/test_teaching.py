@@ -139,6 +139,30 @@ def test_another_process_sees_new_marks_at_once(colours: ImageIndex) -> None:
         assert kinds(other.search("concept:violet", limit=9)) == ["green"] * 9
 
 
+def test_a_concept_still_tells_where_nearly_all_records_are_marked(colours: ImageIndex) -> None:
+    concept = taught(colours).concept("violet")
+    such = [record.id for record in colours if record.id.startswith("violet")]
+    others = [record.id for record in colours if not record.id.startswith("violet")]
+    concept.mark(such[:10])
+    concept.mark(others, good=False)
+    for _ in range(2):  # two violet ones without a mark, then none
+        found = colours.search("concept:violet", limit=48, min_score="auto")
+        assert {match.record.id for match in found.matches} == {*such}
+        concept.mark(such)
+    assert colours.concepts.troubles() == ()
+
+
+def test_of_records_that_are_all_marked_as_such_none_can_be_told(colours: ImageIndex) -> None:
+    colours.concept("any").mark(record.id for record in colours)
+    result = colours.search("concept:any", limit=3)
+    assert result.similar_from is None
+    assert result.reason is not None
+    assert result.reason.startswith("there are too few records besides those marked as such")
+    [trouble] = colours.concepts.troubles()
+    assert trouble == f"any: {result.reason}"
+    assert colours.concepts.write() == 48  # marks say it of all
+
+
 # -- concepts as a field --------------------------------------------------------------------------
 
 
@@ -171,3 +195,39 @@ def test_a_catalogues_own_field_is_not_written_over(index: ImageIndex, draw: Dra
     with pytest.raises(UsageError, match="have a field 'concepts' of their own"):
         index.concepts.write()
     assert [record.fields["concepts"] for record in index.records()] == ["mine", "yours"]
+
+
+def test_what_is_marked_is_tagged_as_marked(
+    colours: ImageIndex, draw: Draw, tmp_path: Path
+) -> None:
+    concept = taught(colours).concept("violet")
+    copy = tmp_path / "photos" / "copy.png"
+    copy.write_bytes((tmp_path / "photos" / "violet-05.png").read_bytes())
+    colours.add(tmp_path / "photos")
+    concept.mark("violet-05.png", good=False)
+    concept.mark("red-00.png")
+    lesson = concept.lesson()
+    assert lesson.similar_from is not None
+    assert float(colours.store.vector("violet-05.png") @ lesson.direction) > lesson.similar_from
+    colours.concepts.write()
+    found = {record.id for record in colours.records("concepts~violet")}
+    assert "red-00.png" in found
+    assert not found & {"violet-05.png", "copy.png"}
+    draw("photos/violet-05.png", (150, 30, 221), mark=5)  # saved anew
+    copy.unlink()
+    colours.add(tmp_path / "photos")
+    colours.concepts.write()
+    assert "violet-05.png" not in {record.id for record in colours.records("concepts~violet")}
+
+
+def test_a_concept_whose_pictures_are_gone_keeps_no_other_from_being_written(
+    colours: ImageIndex,
+) -> None:
+    taught(colours)
+    colours.concept("gone").mark("red-00.png")
+    colours.concept("nothing yet").mark("blue-00.png", good=False)
+    colours.remove("red-00.png")
+    assert colours.concepts.write() >= 10
+    gone, nothing = colours.concepts.troubles()
+    assert gone.startswith("none of the pictures that are marked as 'gone' is in the index")
+    assert nothing.startswith("nothing is marked as 'nothing yet'")

@@ -10,7 +10,7 @@ from visavis.buckets.address import Address, is_object
 from visavis.errors import FetchError, SourceError
 from visavis.images.files import IMAGE_SUFFIXES, read_file
 from visavis.images.sniff import sniff
-from visavis.sources.endings import CATALOGUE_SUFFIXES
+from visavis.sources.endings import ARCHIVES, CATALOGUE_SUFFIXES
 from visavis.sources.folder import MISSING_ADVICE, FolderSource
 from visavis.sources.objects.reading import read_object
 from visavis.sources.objects.source import BucketSource
@@ -233,6 +233,8 @@ def _check_is_picture(path: Path) -> None:
         raise SourceError(f"{path}: it cannot be read ({error.strerror})") from error
     if not known and path.suffix.lower() in _SPREADSHEETS:
         raise SourceError(f"{path}: spreadsheets are not read; save the sheet as CSV (UTF-8)")
+    if not known and path.name.lower().endswith(ARCHIVES):
+        raise SourceError(f"{path}: it is an archive; unpack it into a folder and name that")
     if not known and path.suffix.lower() == ".json":
         raise SourceError(
             f"{path}: catalogues in JSON have an object a line and end in .jsonl; of a list make "

@@ -29,6 +29,10 @@ _NOT_READ = frozenset(
 )
 
 
+ARCHIVES = (".zip", ".7z", ".rar", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".tar.zst")
+"""Files that hold other files, packed."""
+
+
 def may_be_picture(name: str) -> bool:
     """Whether it is worth looking into a file whose name does not end as a picture's does."""
     if _UNFINISHED.search(name):
@@ -43,9 +47,12 @@ class LeftOut:
         self._kinds: Counter[str] = Counter()
 
     def add(self, name: str) -> None:
-        """Count a file, if it is of a kind that people take for a picture."""
+        """Count a file, if it is of a kind that people take for a picture, or may hold some."""
         kind = name.rpartition(".")[2].lower()
-        if kind in _NOT_READ:
+        packed = next((end for end in ARCHIVES if name.lower().endswith(end)), None)
+        if packed is not None:
+            self._kinds[packed[1:]] += 1
+        elif kind in _NOT_READ:
             self._kinds[kind] += 1
 
     def notes(self, place: str) -> list[str]:

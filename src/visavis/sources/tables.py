@@ -1,6 +1,7 @@
 """Rows of CSV, TSV, JSON Lines and Parquet files as text cells and typed fields."""
 
 import codecs
+import contextlib
 import csv
 import json
 import re
@@ -166,13 +167,15 @@ class _CsvTable:
                     lines.clear()
             except csv.Error as error:
                 # Most often a missing quote made one cell of many rows. Going on would lose those
-                # rows and prune their records. (The limit of 131,072 characters a cell is csv's.)
+                # rows and prune their records.
                 raise SourceError(
                     f"{self._path}: the row in lines {start} to {start + len(lines) - 1} cannot be "
-                    f"read as CSV ({error}); look for a missing quote"
+                    f"read as CSV ({error}); {_ADVICE}"
                 ) from error
 
 
+_ADVICE = "look for a missing quote, or for a cell of more than 131,072 characters"
+"""The limit is that of Python's `csv`."""
 _DOUBTFUL = re.compile(r'[^,;|\t"\s] *" *[^,;|\t"\s]|\\"')
 """A quote amid text: a cell may end there that should not."""
 _ESCAPED = re.compile(r'\\(["\\])')
@@ -215,10 +218,9 @@ def _delimiter(lines: Sequence[str]) -> str:
     """The mark that cuts most lines into as many cells as the first one, and into most cells."""
 
     def fit(mark: str) -> tuple[float, int]:
-        try:
-            counts = [len(cells) for cells in csv.reader(lines, delimiter=mark) if cells]
-        except csv.Error:  # reported with its place when the rows are read
-            counts = []
+        counts: list[int] = []
+        with contextlib.suppress(csv.Error):  # reported with its place when the rows are read
+            counts.extend(len(cells) for cells in csv.reader(lines, delimiter=mark) if cells)
         if not counts or counts[0] < 2:
             return 0.0, 0
         return counts.count(counts[0]) / len(counts), counts[0]

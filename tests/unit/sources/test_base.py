@@ -47,6 +47,9 @@ def test_what_is_no_source_is_refused_with_advice(tmp_path: Path) -> None:
         open_source(tmp_path / "notes.txt")
     with pytest.raises(SourceError, match="no such file or folder"):
         open_source(tmp_path / "nothing")
+    (tmp_path / "photos.Tar.gz").write_bytes(b"\x1f\x8b")
+    with pytest.raises(SourceError, match="it is an archive; unpack it"):
+        open_source(tmp_path / "photos.Tar.gz")
     (tmp_path / "shop.XLSX").write_bytes(b"PK\x03\x04")
     with pytest.raises(SourceError, match="save the sheet as CSV"):
         open_source(tmp_path / "shop.XLSX")

@@ -576,6 +576,12 @@ def test_a_catalogue_without_rows_names_nothing(shop: Path, name: str, text: str
     assert list(catalogue(shop, text, name).entries()) == []
 
 
+def test_a_cell_that_is_too_long_among_the_first_rows_is_named(shop: Path) -> None:
+    source = catalogue(shop, 'path,t\nimg/a.jpg,x\nimg/b.jpg,"' + "word, " * 30_000 + '"\n')
+    with pytest.raises(SourceError, match=r"row in lines 3 to 3 .* more than 131,072 characters"):
+        list(source.entries())
+
+
 def test_a_cell_that_swallows_the_file_is_refused_before_anything_is_handed_out(shop: Path) -> None:
     source = catalogue(shop, 'path,t\nimg/a.jpg,x\nimg/b.jpg,"' + "y,z\n" * 50_000)
     with pytest.raises(SourceError, match="missing quote"):

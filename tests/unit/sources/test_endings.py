@@ -43,6 +43,12 @@ def test_kinds_that_are_left_out_are_counted(folder: Path) -> None:
         assert source.notes() == [
             f"{folder}: left out 3 .psd, 1 .svg: visavis reads no files of these kinds"
         ]
-    source = FolderSource(folder, exclude=["*.psd", "*.PSD", "*.svg"])
+    for name in ("a.tar", "photos.zip", "photos.2024.tar.gz", "log.gz"):
+        (folder / name).write_bytes(bytes(60))
+    names(source)
+    [note] = source.notes()
+    counts = note.removeprefix(f"{folder}: left out ").partition(":")[0]
+    assert {*counts.split(", ")} == {"3 .psd", "1 .svg", "1 .tar", "1 .zip", "1 .tar.gz"}
+    source = FolderSource(folder, exclude=["*.psd", "*.PSD", "*.svg", "*.tar*", "*.zip"])
     names(source)
     assert not any("left out" in note for note in source.notes())

@@ -20,7 +20,9 @@ from visavis.types import Vectors
 
 _BLOCK = 512  # samples embedded at once
 _SOLVED = 5_000  # pictures that the regression is solved on, at most
-_RECALL = 10
+_DEPTH, _DEEP = 10, 50
+"""The first answers that are looked at, and the pictures that are searched at least for so many: of
+a dozen pictures, ten are nearly all."""
 
 
 class JointLearner(Learner):
@@ -49,7 +51,8 @@ class JointLearner(Learner):
         seed: int,
     ) -> None:
         super().__init__(settings.rates, seed)
-        self.measure = "map" if targets.names else f"recall@{_RECALL}"
+        self._depth = _DEPTH if len(validation) >= _DEEP else 1
+        self.measure = "map" if targets.names else f"recall@{self._depth}"
         self.network = EmbeddingNetwork(None, None, head, "cosine")
         self.head = head
         self.knows = head.straight is not None
@@ -110,7 +113,10 @@ class JointLearner(Learner):
         return hinge_rank_loss(pictures, words, own, fair, self._settings.margin)
 
     def figures(self) -> dict[str, float]:
-        """mAP of the labels' words, and recall@10 of captions, among the validation's samples."""
+        """mAP of the labels' words, and recall of captions, among the validation's samples.
+
+        That is recall@10, of fewer than fifty samples recall@1.
+        """
         numbers = self._validation
         if not len(numbers):
             return {}
@@ -121,7 +127,7 @@ class JointLearner(Learner):
             found["map"] = word_map(vectors, self._targets.labels.numpy(), own)
         captions = self._targets.captions[torch.from_numpy(numbers)].numpy()
         if captions.any():
-            found[f"recall@{_RECALL}"] = caption_recall(vectors, captions, _RECALL)
+            found[f"recall@{self._depth}"] = caption_recall(vectors, captions, self._depth)
         return found
 
     @torch.no_grad()

@@ -17,10 +17,11 @@ _COLOUR = "#0e7c7b"
 _NAMES = {
     "map": "validation mAP",
     "recall@1": "validation recall@1",
+    "recall@10": "validation recall@10",
     "loss": "training loss",
     "reconstruction": "validation reconstruction error",
 }
-_SHARES = {"map", "recall@1"}
+_SHARES = {"map", "recall@1", "recall@10"}
 _SPAN = 0.1  # that a chart of shares covers at least: less is chance, and should look like it
 
 

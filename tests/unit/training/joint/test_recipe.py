@@ -285,7 +285,17 @@ def test_captions_alone_are_enough(catalogue: Path, words: Path, base: str, tmp_
     assert made.summary.endswith("by searching for them by their captions")
     result = train(made, tmp_path / "mine", LOOP)
     assert result is not None
-    assert result.metrics["validation"].keys() == {"recall@10"}
+    assert result.metrics["validation"].keys() == {"recall@1"}  # ten of so few are nearly all
+
+
+@pytest.mark.parametrize(("count", "depth"), [(49, 1), (50, 10)])
+def test_captions_are_asked_as_deep_as_the_pictures_allow(
+    catalogue: Path, words: Path, base: str, count: int, depth: int
+) -> None:
+    made = prepared(catalogue, words, base, labels=None)
+    learner = replace(made, validation=np.resize(made.validation, count)).learner()
+    assert learner.measure == f"recall@{depth}"
+    assert learner.figures().keys() == {learner.measure}
 
 
 def test_all_may_be_trained_on(catalogue: Path, words: Path, base: str, tmp_path: Path) -> None:

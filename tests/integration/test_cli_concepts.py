@@ -81,6 +81,17 @@ def test_tagging_names_the_concepts_that_it_passes_over(
     assert "mug" in said(capsys, "list", "--where", "concepts~mug")[0]
 
 
+def test_it_is_said_that_the_filter_for_a_concept_passes_another_too(
+    shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, id in (("lamp", "lamp-01-front"), ("Lampe", "mug-01-front"), ("mug", "mug-01-close")):
+        said(capsys, "concept", "mark", name, id)
+    note = "note: concepts~lamp also passes 'Lampe', of which the name is a part\n"
+    assert said(capsys, "concept", "tag")[1] == note
+    passed = said(capsys, "list", "--where", "concepts~lamp")[0]
+    assert "mug-01-front" in passed
+
+
 def test_ids_come_from_standard_input_and_turned_marks_are_said(
     shop: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

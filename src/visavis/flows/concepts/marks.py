@@ -25,7 +25,8 @@ LONGEST_NAME = 100
 """Characters of a concept's name."""
 
 _DIRECTORY = "concepts"  # under which name an index notes the concepts that it has
-_OUT_OF_PLACE = frozenset(",/\\")  # a comma parts tags, slashes part paths and addresses
+_OUT_OF_PLACE = frozenset(",/\\\ufeff\ufffd")
+"""A comma parts tags, slashes part paths and addresses; the others stand for what is no text."""
 _NEAR = 3
 
 
@@ -85,7 +86,7 @@ def as_name(text: str) -> str:
 
 def _may_stand(letter: str) -> bool:
     kind = unicodedata.category(letter)  # Cc: control, Cf: unseen, Cs: half a character
-    return letter not in _OUT_OF_PLACE and kind not in ("Cc", "Cs") and letter != "\ufeff"
+    return letter not in _OUT_OF_PLACE and kind not in ("Cc", "Cs")
 
 
 class KeptMarks:

@@ -215,9 +215,9 @@ def _kept(query: Query, ranking: _Ranking) -> _Ranking:
         return ranking.only(ranking.scores >= least)
     if ranking.alike is None:
         raise UsageError(
-            "min_score auto is for pictures, colours (colour:red) and words, where the model knows "
-            "from which score on answers are good, as it does not of words for colours and of "
-            "mixtures; give a number"
+            "min_score auto is for pictures, concepts, colours (colour:red) and words, where the "
+            "model knows from which score on answers are good, as it does not of words for colours "
+            "and of mixtures; give a number"
         )
     return ranking.only(ranking.alike)
 

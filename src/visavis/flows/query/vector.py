@@ -74,9 +74,9 @@ class QueryVector:
             return min_score
         if self.good_from is None:
             raise UsageError(
-                "min_score auto is for pictures, colours (colour:red) and words alone, where the "
-                "model knows from which score on answers are good, as it does not of words for "
-                "colours and of mixtures; give a number"
+                "min_score auto is for pictures, concepts, colours (colour:red) and words alone, "
+                "where the model knows from which score on answers are good, as it does not of "
+                "words for colours and of mixtures; give a number"
             )
         return self.good_from
 

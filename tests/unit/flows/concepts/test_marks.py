@@ -125,7 +125,7 @@ def test_names_may_be_odd(filled: ImageIndex, text: str, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "  ", "a,b", "a/b", "a\\b", "a\0b", "..", "x" * 101, "\ud800"]
+    "text", ["", "  ", "a,b", "a/b", "a\\b", "a\0b", "..", "x" * 101, "\ud800", "a\ufffd"]
 )
 def test_names_that_could_not_be_told_apart_are_refused(filled: ImageIndex, text: str) -> None:
     with pytest.raises(UsageError, match="a concept's name"):

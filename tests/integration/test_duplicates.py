@@ -387,6 +387,30 @@ def test_one_file_under_two_names_is_never_moved(place: Path) -> None:
             assert not moved & {"03.jpg", "03-hard.jpg", "06.jpg", "06-soft.jpg"}
 
 
+def test_one_file_under_two_names_stays_where_another_copy_is_kept(place: Path) -> None:
+    pictures = place / "pictures"
+    with Image.open(pictures / "03.jpg") as picture:
+        larger = picture.resize((2 * picture.width, 2 * picture.height))
+    larger.save(pictures / "03-large.jpg", quality=95)
+    (pictures / "03-soft.jpg").symlink_to(pictures / "03.jpg")
+    shutil.copy(pictures / "03.jpg", pictures / "03-copy.jpg")
+    shutil.copy(pictures / "03.jpg", pictures / "03-hard.jpg")
+    os.link(pictures / "03-hard.jpg", pictures / "03-harder.jpg")
+    shutil.copy(pictures / "03.jpg", pictures / "03-row.jpg")
+    (place / "rows.csv").write_text("id,image\nrow,pictures/03-row.jpg\n")
+    with ImageIndex.open(place / "pictures.index") as index:
+        index.add(pictures)
+        index.add(place / "rows.csv")
+        plan = index.duplicates.plan(index.duplicates.find(), ["largest"])
+    planned = {file.id: file.action for file in plan.files if original(file.path) == "03"}
+    assert planned == {
+        "03-large.jpg": "keep",
+        "03-copy.jpg": "move",
+        **dict.fromkeys(("03.jpg", "03-soft.jpg", "03-hard.jpg", "03-harder.jpg"), "leave"),
+        **dict.fromkeys(("03-row.jpg", "row"), "leave"),
+    }
+
+
 def test_the_best_by_decision_counts_more_than_rules(command: Cli, place: Path) -> None:
     assert command("--decide", "copies/01-tiny.jpg", "01.jpg", "better").code == 0
     plan = plan_of(command, place, "largest")

@@ -7,6 +7,7 @@ so that nothing is touched that has changed since, and the index that it was mad
 import json
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -236,35 +237,26 @@ def changed(uri: str, size: int, modified: float | None = None) -> str | None:
 
 
 def _sound(files: Sequence[PlannedFile]) -> Iterator[PlannedFile]:
-    """The same, but that no file is moved which is kept, or that a kept link leads to."""
-    needed = {
-        name
-        for file in files
-        if file.action != "move" and not is_remote(file.path)
-        for name in _names(local_path(file.path))
-    }
-    moved: set[str] = set()
-    for file in files:
+    """The same, but that no file is moved which another record has as well, be it by a link."""
+    names = [frozenset() if is_remote(one.path) else _names(local_path(one.path)) for one in files]
+    counts = Counter(name for known in names for name in known)
+    for file, known in zip(files, names, strict=True):
         if file.action == "move":
-            path = local_path(file.path)
             reason = changed(file.path, file.size)
-            if path.is_symlink():
+            if local_path(file.path).is_symlink():
                 reason = "it is a link"
-            elif _names(path) & needed:
+            elif any(counts[name] > 1 for name in known):
                 reason = "it is the very file that another record has, and stays"
-            elif os.path.realpath(path) in moved:
-                continue
             if reason is not None:
                 yield replace(file, action="leave", reason=reason, copy_of=None)
                 continue
-            moved.add(os.path.realpath(path))
         yield file
 
 
-def _names(path: Path) -> set[str]:
-    """What a file is called: its path, the one behind links, and its place on the disk."""
+def _names(path: Path) -> frozenset[str]:
+    """What a file is called: the path behind links, and its place on the disk."""
     names = {os.path.realpath(path)}
     found = stat_file(str(path))
     if not isinstance(found, str):
         names.add(f"{found.st_dev}:{found.st_ino}")
-    return names
+    return frozenset(names)

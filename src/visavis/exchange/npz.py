@@ -19,7 +19,10 @@ from visavis.exchange.reading import Found, Names, Rough, sound
 from visavis.store.base import Rows
 
 LONGEST = 1_000
-"""Letters of a text in .npz: each takes as much room there as the longest of its column."""
+"""Letters of a text in .npz: each takes as much room there as the longest of its column.
+
+Ids are written however long they are: without them, nobody could tell whose the vectors are.
+"""
 
 _PART = 2_000
 _PART_BYTES = 16_000_000
@@ -27,14 +30,18 @@ _PART_BYTES = 16_000_000
 
 def too_long(layout: Layout) -> list[str]:
     """The columns that have no place in .npz."""
-    return [column.name for column in layout.columns if column.longest > LONGEST]
+    return [column.name for column in layout.columns if not _fits(column)]
+
+
+def _fits(column: Column) -> bool:
+    return column.longest <= LONGEST or column.name == ID
 
 
 @contextmanager
 def writing(path: Path, layout: Layout) -> Iterator[Put]:
     """Write .npz; the columns gather in temporary files beside it, as a zip has one open entry."""
     layout = layout.without_gaps()
-    columns = [column for column in layout.columns if column.longest <= LONGEST]
+    columns = [column for column in layout.columns if _fits(column)]
     with ExitStack() as stack:
         files = {
             column.name: stack.enter_context(tempfile.TemporaryFile(dir=path.parent))

@@ -105,6 +105,18 @@ def test_texts_that_npz_has_no_room_for_are_left_out_and_named(
         assert "story" not in arrays
 
 
+def test_npz_keeps_ids_however_long_they_are(kept: ImageIndex, tmp_path: Path) -> None:
+    ids = ["https://example.org/a.jpg?signed=" + "x" * 1500, "short.jpg"]
+    create_store(tmp_path / "long.index", kept.store.model(), 1)
+    with ImageIndex.open(tmp_path / "long.index") as index:
+        source = index.store.source("list", "list")
+        index.store.upsert(source.number, [some_record(id) for id in ids], kept.vectors()[:2])
+        index.export(tmp_path / "out.npz")
+    import_vectors(tmp_path / "out.npz", tmp_path / "back.index", model="some-model")
+    with ImageIndex.open(tmp_path / "back.index") as back:
+        assert [record.id for record in back.records()] == ids
+
+
 def test_csv_is_read_by_the_csv_module(kept: ImageIndex, tmp_path: Path) -> None:
     kept.export(tmp_path / "bare.csv")
     kept.export(tmp_path / "wide.csv", vectors=True)

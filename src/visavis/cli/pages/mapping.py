@@ -89,8 +89,8 @@ def _told(made: "CollectionMap") -> str:
     else:
         how = "as it was kept"
     names = dict.fromkeys(one.name for one in made.regions if one.name and not one.fine)
-    regions = f"\nregions: {', '.join(names)}" if names else ""
-    return f"a map of {len(made):,} pictures, {how}{regions}"
+    regions = f"\nregions: {terminal.one_line(', '.join(names))}" if names else ""
+    return f"a map of {len(made):,} picture{'' if len(made) == 1 else 's'}, {how}{regions}"
 
 
 def _tell_of(written: "WrittenMap") -> None:

@@ -42,8 +42,7 @@ def site(
         str | None,
         typer.Option(
             metavar="FIELD",
-            help="The field under each picture. [default: the one that is a title, else file "
-            "names]",
+            help="The field under each picture. [default: the one that is a title, else ids]",
             show_default=False,
         ),
     ] = None,

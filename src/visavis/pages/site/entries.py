@@ -85,7 +85,7 @@ def entries(index: ImageIndex, where: Where) -> tuple[list[Entry], Vectors]:
 
 
 def captions(chosen: Sequence[Entry], field: str | None) -> list[str]:
-    """What stands under each picture: its title, or else the name of its file."""
+    """What stands under each picture: its title, or else its id without folders and ending."""
     sample = (entry.record.fields for entry in islice(chosen, _SAMPLED))
     shown = [{name: fields[name] for name in fields if name not in _PRIVATE} for fields in sample]
     names = (field,) if field else title_fields(shown)

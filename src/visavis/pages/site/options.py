@@ -29,7 +29,7 @@ class SiteOptions(TypedDict, total=False):
     title: str
     """What stands at the top; if not given, "Pictures"."""
     caption: str
-    """The field under each picture; if not given, the one that is a title, or else file names."""
+    """The field under each picture; if not given, the one that is a title, or else ids."""
     category: str | None
     """The field to browse by; if not given, category, class, label …; None: none."""
     fields: Sequence[str]

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -53,7 +54,13 @@ class Watched:
         self.said: list[str] = []
         self.stop = threading.Event()
 
-    def run(self, locations: list[Path], options: WatchOptions, exclude: list[str]) -> None:
+    def run(
+        self,
+        locations: list[Path],
+        options: WatchOptions,
+        exclude: list[str],
+        allow_private: bool = False,
+    ) -> None:
         with ImageIndex.create(self.index, self.model, lock_seconds=1) as index:
             Watcher(
                 index,
@@ -62,6 +69,7 @@ class Watched:
                 report=self.reports.append,
                 say=self.said.append,
                 exclude=exclude,
+                allow_private=allow_private,
             ).run(self.stop)
 
     def ids(self) -> set[str]:
@@ -94,6 +102,7 @@ def watching(
     options: WatchOptions = EVENTS,
     exclude: tuple[str, ...] = (),
     model: str = "fake",
+    allow_private: bool = False,
 ) -> Iterator[Watched]:
     """A watcher that has brought its index up to date."""
     seen = Watched(locations[0].parent / "seen.index", model)
@@ -101,7 +110,7 @@ def watching(
 
     def run() -> None:
         try:
-            seen.run(list(locations), options, list(exclude))
+            seen.run(list(locations), options, list(exclude), allow_private)
         except BaseException as error:
             trouble.append(error)
 
@@ -270,6 +279,98 @@ def test_a_catalogue_is_watched_as_a_file(photos: Path) -> None:
         other.write_text("\n".join(rows))
         other.rename(table)  # as editors save
         until(lambda: ImageIndex.open(seen.index).get("photos/2.png").fields["price"] == 7)
+
+
+def price_is(seen: Watched, id: str, price: int) -> bool:
+    with ImageIndex.open(seen.index) as index:
+        return id in index and index.get(id).fields["price"] == price
+
+
+def test_a_catalogue_that_is_gone_or_refused_is_told_of_each_time(photos: Path) -> None:
+    table = photos.parent / "all.csv"
+    rows = "image,price\nphotos/1.png,5\nphotos/2.png,7\n"
+    table.write_text(rows)
+    with watching(table) as seen:
+        for turn in (1, 2):
+            table.write_text("image,price\n")
+            until(partial(seen.has_said, "nothing is there now", turn))
+            table.write_text(f"{rows}photos/3.png,{turn}\n")
+            until(partial(price_is, seen, "photos/3.png", turn))
+        table.unlink()
+        seen.says("it is gone")
+        assert len(seen.ids()) == 3
+
+
+class Shop:
+    """A server of pictures that has, at first, none, or does not answer."""
+
+    def __init__(self, picture: bytes) -> None:
+        self.picture = picture
+        self.asked = 0
+        self.status = 404
+        self.silent = threading.Event()
+        self.over = threading.Event()
+        shop = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                shop.asked += 1
+                if shop.silent.is_set():
+                    shop.over.wait()
+                    return
+                self.send_response(shop.status)
+                self.send_header("Content-Length", str(len(shop.picture)))
+                self.end_headers()
+                self.wfile.write(shop.picture)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[Shop]:
+    opened = Shop(draw(tmp_path / "sold.png", 99).read_bytes())
+    thread = threading.Thread(target=opened.server.serve_forever)
+    thread.start()
+    try:
+        yield opened
+    finally:
+        opened.over.set()
+        opened.server.shutdown()
+        opened.server.server_close()
+        thread.join()
+
+
+def test_what_a_server_did_not_have_is_asked_for_again(
+    photos: Path, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("visavis.watching.places.RESCAN", 0.2)
+    monkeypatch.setattr("visavis.watching.places._TIMES", 1)
+    table = photos.parent / "all.csv"
+    table.write_text(f"id,image\nhere,photos/1.png\nthere,{shop.url}/a.png\n")
+    with watching(table, allow_private=True) as seen:
+        seen.has("here")
+        until(lambda: shop.asked > 2)
+        assert seen.total("added") == 1
+        shop.status = 200
+        seen.has("here", "there")
+    assert sum(len(report.failed) for report in seen.reports) == 1  # told of once
+
+
+def test_a_watch_ends_at_once_while_a_server_does_not_answer(photos: Path, shop: Shop) -> None:
+    table = photos.parent / "all.csv"
+    table.write_text("id,image\nhere,photos/1.png\n")
+    with watching(table, allow_private=True) as seen:
+        shop.silent.set()
+        rows = "".join(f"{at},{shop.url}/{at}.png\n" for at in range(9))
+        table.write_text(f"id,image\nhere,photos/1.png\n{rows}")
+        until(lambda: shop.asked > 0)
+        began = time.monotonic()
+    assert time.monotonic() - began < 8  # a server has ten seconds to answer, four times
+    assert [failure for report in seen.reports for failure in report.failed] == []
 
 
 def test_other_runs_get_in_between_batches(photos: Path, tmp_path: Path) -> None:

@@ -14,6 +14,8 @@ _MOUNTS = Path("/proc/self/mountinfo")
 
 
 class _Mount(NamedTuple):
+    number: str
+    """Of the mount: another disk in the same place has another one."""
     point: str
     kind: str
 
@@ -28,11 +30,22 @@ def silent(folder: str, mounts: Path = _MOUNTS) -> str | None:
     known = _mounts(mounts)
     at = [mount for mount in known if _covers(mount.point, folder)]
     own = max(at, key=lambda mount: len(mount.point), default=None)
-    below = [mount for mount in known if mount.point != folder and _covers(folder, mount.point)]
-    for mount in [*([own] if own else []), *below]:
+    for mount in [*([own] if own else []), *_below(folder, known)]:
         if mount.kind in _SILENT or mount.kind.partition(".")[0] == "fuse":
             return mount.kind
     return None
+
+
+def mounted_below(folder: str, mounts: Path = _MOUNTS) -> frozenset[str]:
+    """What tells the file systems that are mounted below a folder from others in their place.
+
+    The system's events of a folder are not those of a disk that is mounted there afterwards.
+    """
+    return frozenset(mount.number for mount in _below(folder, _mounts(mounts)))
+
+
+def _below(folder: str, known: list[_Mount]) -> list[_Mount]:
+    return [mount for mount in known if mount.point != folder and _covers(folder, mount.point)]
 
 
 def _covers(folder: str, path: str) -> bool:
@@ -49,7 +62,7 @@ def _mounts(file: Path) -> list[_Mount]:
         before, _, after = line.partition(" - ")
         fields, kinds = before.split(" "), after.split(" ")
         if len(fields) > 4 and kinds[0]:
-            found.append(_Mount(_unescaped(fields[4]), kinds[0]))
+            found.append(_Mount(fields[0], _unescaped(fields[4]), kinds[0]))
     return found
 
 

@@ -1,5 +1,6 @@
 """What is watched: folders and catalogues, and where they differ from what the index has."""
 
+import math
 import os
 import stat
 from collections import OrderedDict
@@ -15,9 +16,15 @@ from visavis.sources.endings import CATALOGUE_SUFFIXES
 from visavis.sources.folder import MISSING_ADVICE, FolderSource
 from visavis.sources.part import FolderPart
 from visavis.store.base import SourceRow, VectorStore
-from visavis.types import Entry, Failure
-from visavis.watching.settling import QUIET, State, look
+from visavis.types import Entry, Failure, IndexReport
+from visavis.watching.filesystems import mounted_below
+from visavis.watching.settling import GONE_FOR, QUIET, State, look
 
+RESCAN = 900.0
+"""Seconds between two looks at what is announced, should something have been lost."""
+
+_TIMES = 100  # as long as a comparison takes, at least, until it is made again
+_LONGEST = 86_400.0  # seconds between two tries of what a server does not have
 _BLOCK = 512
 _REMEMBERED = 10_000  # files that could not be read
 _Identity = tuple[int, int]
@@ -32,6 +39,8 @@ class WatchedFolder:
         self._exclude = exclude
         self.identity = _identity(self.path)
         """What tells it from another folder in its place; None: it is not there."""
+        self.mounts = mounted_below(self.path)
+        """What is mounted below it; see there."""
         self.polled: str | None = None
         """Why it is looked at again and again, where it is."""
         self.look_at = 0.0
@@ -68,6 +77,11 @@ class WatchedFolder:
         if not self.is_there(store):
             self.identity = None
         return self.identity is not None
+
+    def is_remounted(self) -> bool:
+        """Whether other disks are mounted below it than when this was asked before."""
+        before, self.mounts = self.mounts, mounted_below(self.path)
+        return self.mounts != before
 
     def _has_records(self, store: VectorStore) -> bool:
         return any(
@@ -126,7 +140,10 @@ class WatchedFolder:
 
 
 class WatchedCatalogue:
-    """A catalogue, watched as a file: once it has changed, its rows are compared with the index."""
+    """A catalogue, watched as a file: once it has changed, its rows are compared with the index.
+
+    Some are compared again although it has not: those whose pictures could not be read, by and by.
+    """
 
     def __init__(self, path: str, options: SourceOptions) -> None:
         self.path = os.path.realpath(path)
@@ -135,23 +152,54 @@ class WatchedCatalogue:
         self._indexed: State = None
         self._seen: State = None
         self._since = 0.0
+        self._again_at = math.inf
+        self._pause = RESCAN
+        self._failed: frozenset[tuple[str, str]] = frozenset()
+        self._again = False
 
     def source(self) -> Source:
         """Its rows. Raises SourceError when it is not there or cannot be read."""
         return open_source(self.path, **self._options)
 
     def is_due(self, now: float) -> bool:
-        """Whether it has changed, and no more for a while."""
-        state = look(self.path)
-        if state is None or state == self._indexed:
+        """Whether it has changed, and no more for a while, or is to be compared again."""
+        state = self._look(now)
+        if state is None:
             return False
-        if state != self._seen:
-            self._seen, self._since = state, now
+        if state == self._indexed:
+            return now >= self._again_at
         return now - self._since >= QUIET
+
+    def is_away(self, now: float) -> bool:
+        """Whether it has been gone for longer than it takes to save it."""
+        return self._look(now) is None and now - self._since >= GONE_FOR
+
+    def _look(self, now: float) -> State:
+        state = look(self.path)
+        if state != self._seen or not self._since:
+            self._seen, self._since = state, now
+        return state
 
     def taken(self) -> None:
         """Note that it is about to be compared as it is now."""
-        self._indexed = look(self.path)
+        state = look(self.path)
+        self._again = state == self._indexed
+        self._indexed, self._again_at = state, math.inf
+
+    def compared(self, report: IndexReport, now: float, took: float) -> None:
+        """Note what could not be taken in, to try it again; leaves what is news in the report.
+
+        The pauses grow while nothing changes: a server is not asked for ever for what it has not.
+        """
+        failed = [f for f in report.failed if not f.uri.startswith(f"{self.uri}#")]  # not rows
+        known = frozenset((failure.uri, failure.reason) for failure in failed)
+        self._pause = 2 * self._pause if self._again and known == self._failed else RESCAN
+        if self._again:
+            new = [f for f in report.failed if (f.uri, f.reason) in known - self._failed]
+            report.failed, report.notes = new, []
+        self._failed = known
+        if failed:
+            self._again_at = now + max(min(self._pause, _LONGEST), _TIMES * took)
 
 
 def watched(

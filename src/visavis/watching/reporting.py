@@ -56,6 +56,10 @@ class Reporter:
             self._said[about] = sentence
             self._say(sentence)
 
+    def well(self, about: str) -> None:
+        """Note that all is well: what was said last is said again when it comes to that again."""
+        self._said.pop(about, None)
+
 
 def _is_news(report: IndexReport) -> bool:
     counts = (report.added, report.moved, report.removed, len(report.failed))

@@ -24,9 +24,10 @@ from visavis.store.open import alone
 from visavis.types import IndexReport
 from visavis.watching.filesystems import silent
 from visavis.watching.noticing import MOST, Events, Noticed
-from visavis.watching.places import WatchedCatalogue, WatchedFolder, watched
+from visavis.watching.places import RESCAN, WatchedCatalogue, WatchedFolder, watched
 from visavis.watching.reporting import Reporter
 from visavis.watching.settling import Settling, State, look
+from visavis.watching.stopping import Stopped, closed_by
 
 _TICK = 0.25  # seconds between two looks at what was noticed
 _AT_ONCE = (64, 4096)  # files that are taken in under one lock, at least and at most
@@ -35,7 +36,6 @@ _BREATH = 0.06  # seconds between two locks; who waits for one looks every 0.05
 _LINE_EVERY = 5.0  # seconds after which a long batch is reported in parts
 _BATCH_EVERY = 3.0  # seconds after which a batch is made although it never gets quiet
 _POLL = 2.0  # seconds between two looks at a folder without events, or ten times what one takes
-_RESCAN = 900.0  # and at one with them, should some have been lost, or a hundred times
 _RETRY = 1.0  # seconds before a batch is tried again that another process kept out
 _OVERDUE = 60.0  # and after which a folder is looked at although something in it never rests
 
@@ -48,10 +48,6 @@ class WatchOptions:
     """Look at folders every so many seconds, whatever their file systems send; None: as needed."""
     remove_many: bool = False
     """Whether more than a tenth of a source's records may leave at once."""
-
-
-class Stopped(Exception):
-    """Watching was to end in the middle of a batch; what was committed is kept."""
 
 
 class Watcher:
@@ -94,6 +90,7 @@ class Watcher:
         self._silent: str | None = None
         self._at_once = 4 * _AT_ONCE[0]
         self._latest: IndexReport | None = None
+        self._failures = 0
         self._written = 0.0
 
     def run(self, stop: threading.Event) -> None:
@@ -124,9 +121,7 @@ class Watcher:
         self._take_noticed()
         self._look_around()
         for catalogue in self._catalogues:
-            if catalogue.is_due(time.monotonic()):
-                catalogue.taken()
-                self._add_later(catalogue.path, catalogue.source)
+            self._follow(catalogue)
         self._write()
         self._reporter.tell()
 
@@ -177,7 +172,7 @@ class Watcher:
         how = "watched by the system's events"
         if folder.polled is not None:
             how = f"looked at every {self._options.poll or _POLL:g} s ({folder.polled})"
-        self._reporter.say_once(folder.path, f"{folder.uri}: {how}")
+        self._reporter.say_once(f"{folder.path} how", f"{folder.uri}: {how}")
 
     def _look_after_folders(self) -> None:
         """Notice which folders have gone or come back."""
@@ -188,6 +183,10 @@ class Watcher:
                 changed = True
             elif folder.identity is None and folder.find_again(self._index.store):
                 self._reporter.say_once(folder.path, f"{folder.uri}: it is back")
+                self._reporter.well(f"{folder.path} how")
+                folder.look_at = 0.0
+                changed = True
+            elif folder.is_remounted():
                 folder.look_at = 0.0
                 changed = True
         if changed:
@@ -216,6 +215,19 @@ class Watcher:
         self._add_later(folder.path, folder.source)
         ended = time.monotonic()
         folder.look_at = ended + self._pause(folder, ended - began)
+
+    def _follow(self, catalogue: WatchedCatalogue) -> None:
+        """Compare a catalogue with the index where it is time to."""
+        now = time.monotonic()
+        if catalogue.is_due(now):
+            catalogue.taken()
+            self._add_later(catalogue.path, catalogue.source)
+        elif catalogue.is_away(now):
+            self._reporter.say_once(
+                catalogue.path,
+                f"{catalogue.uri}: it is gone; its records stay, and it is watched again when it "
+                "is back",
+            )
 
     def _take_noticed(self) -> None:
         paths, lost = self._noticed.take()
@@ -277,7 +289,7 @@ class Watcher:
 
     def _pause(self, folder: WatchedFolder, took: float) -> float:
         if folder.polled is None:
-            return max(_RESCAN, 100 * took)
+            return max(RESCAN, 100 * took)  # should some have been lost
         return self._options.poll or max(_POLL, 10 * took)
 
     # -- what is written ---------------------------------------------------------------------------
@@ -336,29 +348,37 @@ class Watcher:
                 continue
             except SourceError as error:
                 self._refused(path, error)
+            else:
+                self._reporter.well(path)
             self._stop.wait(_BREATH)
             return
 
     def _add(self, path: str, source: Source) -> None:
-        self._latest = None
+        self._latest, self._failures, began = None, 0, time.monotonic()
         try:
-            self._latest = self._index.add(
-                source, progress=self._progress, remove_many=self._options.remove_many
-            )
+            with closed_by(self._stop, source):
+                self._latest = self._index.add(
+                    source, progress=self._progress, remove_many=self._options.remove_many
+                )
         finally:
             if self._latest is not None:
+                self._note_failed(path, self._latest, time.monotonic() - began)
                 self._reporter.done(self._latest)
-                self._note_failed(path, self._latest)
 
     def _progress(self, report: IndexReport) -> None:
         self._latest = report
         if self._stop.is_set():
+            del report.failed[self._failures :]  # downloads that were given up for that
             raise Stopped
+        self._failures = len(report.failed)
 
-    def _note_failed(self, path: str, report: IndexReport) -> None:
+    def _note_failed(self, path: str, report: IndexReport, took: float) -> None:
         for folder in self._folders:
             if folder.path == path:
                 folder.failed(failure.uri for failure in report.failed)
+        for catalogue in self._catalogues:
+            if catalogue.path == path:
+                catalogue.compared(report, time.monotonic(), took)
 
     def _refused(self, path: str, error: SourceError) -> None:
         """Go on without what a source refuses."""

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from visavis.watching.filesystems import silent
+from visavis.watching.filesystems import mounted_below, silent
 
 MOUNTS = """\
 22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
@@ -39,3 +39,15 @@ def test_the_nearest_mount_counts_and_those_below(
 
 def test_without_a_list_of_mounts_events_are_trusted(tmp_path: Path) -> None:
     assert silent("/mnt/nas", tmp_path / "nowhere") is None
+
+
+def test_another_disk_in_its_place_is_told_from_the_one_before(tmp_path: Path) -> None:
+    mounts = tmp_path / "mountinfo"
+    mounts.write_text(MOUNTS)
+    before = mounted_below("/mnt", mounts)
+    assert len(before) == 3
+    assert mounted_below("/mnt/nas/fast", mounts) == frozenset()  # it has an identity of its own
+    mounts.write_text(MOUNTS.replace("31 22 0:41", "45 22 0:41"))
+    assert mounted_below("/mnt", mounts) != before
+    mounts.write_text(MOUNTS.replace("32 22 0:42", "46 22 0:42"))
+    assert mounted_below("/mnt", mounts) == before

@@ -145,6 +145,30 @@ def test_the_answers_of_several_models_come_side_by_side(
     assert page.count("fake") >= 2
 
 
+def test_what_one_model_cannot_take_is_an_answer_of_none(
+    cli: Cli, with_white: Path, plug_in: None
+) -> None:
+    paler = with_white / "clock" / "paler.png"
+    Image.new("RGB", (40, 40), (250, 250, 250)).save(paler)
+    two = ("--model", "fake", "--model", "fake-picky")
+    outcome = cli("compare", paler, *two, "--source", with_white, "-k", 50, "--json")
+    assert outcome.code == 0, outcome.err
+    assert "note: 1 picture is left out for all models, as not all could take it" in outcome.err
+    fake, picky = json.loads(outcome.out)
+    found = [{match["id"] for match in answer["results"]} for answer in (fake, picky)]
+    assert found[0] == found[1]
+    assert "mug/white.png" not in found[0]
+    assert fake["total_searched"] == picky["total_searched"] == len(found[0]) + 1  # with itself
+
+
+def test_a_concept_is_nothing_to_compare_models_by(
+    cli: Cli, drawn_index: Path, plug_in: None
+) -> None:
+    outcome = cli("compare", "concept:mugs", *TWO, "--index", drawn_index)
+    assert outcome.code == 2
+    assert "concept:mugs: a concept is known to one index alone" in outcome.err
+
+
 def test_a_catalogue_may_call_its_pictures_as_it_likes(
     cli: Cli, drawn: Path, plug_in: None
 ) -> None:

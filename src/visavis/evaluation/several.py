@@ -25,7 +25,7 @@ def agreed_tasks(
         make: Makes the task of an index.
         options: Of the tasks.
     """
-    gone = _odd([_pictures(index.records()) for index in indexes])
+    gone = unshared(indexes)
     sample = options.sample  # drawn last: samples of unlike pools have little in common
     options = replace(options, sample=None, without=options.without | gone)
     while True:
@@ -37,6 +37,11 @@ def agreed_tasks(
         options = replace(
             options, without=options.without | records, unasked=options.unasked | queries
         )
+
+
+def unshared(indexes: Sequence[ImageIndex]) -> frozenset[str]:
+    """The ids of pictures that are not in all indexes, or are other files in some."""
+    return _odd([_pictures(index.records()) for index in indexes])
 
 
 def _pictures(records: Iterable[ImageRecord]) -> set[_Picture]:

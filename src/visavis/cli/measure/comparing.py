@@ -62,10 +62,11 @@ def compare(
     """Compare what several models find for the same queries.
 
     The pictures are indexed by each model in a place that is gone afterwards; an index that one of
-    the models made is used as it is. The query's own picture, which every model finds, is left out.
+    the models made is used as it is. The query's own picture, which every model finds, is left out,
+    and so is what not all models could take.
     """
     from visavis.errors import UsageError
-    from visavis.flows.query.terms import parse_terms
+    from visavis.evaluation.several import unshared
     from visavis.pages.sheet import check_sheet_path
 
     if len(model or []) < 2:
@@ -76,12 +77,16 @@ def compare(
     if sheet is not None:
         check_sheet_path(Path(sheet))
     given = options.settings(index, device)
-    asked = [(query, parse_terms([query], None, terminal.standard_input)) for query in queries]
+    asked = [(query, _terms(query)) for query in queries]
     with ExitStack() as opened:
         places = [_indexed(name, source, image_column, given, opened) for name in model or []]
         names = _names(model or [], places)
+        gone = unshared(places)
+        if gone:
+            many = "1 picture is" if len(gone) == 1 else f"{len(gone):,} pictures are"
+            terminal.tell(f"note: {many} left out for all models, as not all could take it")
         answers = [
-            _Answer(query, terms, name, _others(place, terms, top))
+            _Answer(query, terms, name, _others(place, terms, top, gone))
             for query, terms in asked
             for name, place in zip(names, places, strict=True)
         ]
@@ -95,8 +100,28 @@ def compare(
         _print(answers)
 
 
-def _others(index: "ImageIndex", terms: "tuple[Term, ...]", top: int) -> "SearchResult":
-    """What is found beside the query's own picture, under whatever names it is there."""
+def _terms(query: str) -> "tuple[Term, ...]":
+    """The terms of a query. Raises UsageError for what only one of the indexes can know."""
+    from visavis.errors import UsageError
+    from visavis.flows.query.terms import parse_terms
+    from visavis.types import ConceptTerm
+
+    terms = parse_terms([query], None, terminal.standard_input)
+    if any(isinstance(term, ConceptTerm) for term in terms):
+        raise UsageError(
+            f"{query}: a concept is known to one index alone; compare models with pictures, "
+            "records (id:ID), colours or words"
+        )
+    return terms
+
+
+def _others(
+    index: "ImageIndex", terms: "tuple[Term, ...]", top: int, gone: frozenset[str]
+) -> "SearchResult":
+    """What is found beside the query's own picture, under whatever names it is there.
+
+    Records with the ids `gone` are passed over, as another index has them not.
+    """
     from dataclasses import replace
 
     from visavis.types import Query, RecordTerm
@@ -106,11 +131,16 @@ def _others(index: "ImageIndex", terms: "tuple[Term, ...]", top: int) -> "Search
     while True:
         asked = Query(terms, limit=limit, by="looks", without=own if len(terms) == 1 else None)
         found = index.search(asked)
-        others = [match for match in found.matches if match.relation != "exact"]
+        shared = [match for match in found.matches if match.record.id not in gone]
+        others = [match for match in shared if match.relation != "exact"]
         if len(others) >= top or len(found.matches) < limit:
-            alone = "nothing is there but the picture itself" if found.matches else found.reason
+            alone = "nothing is there but the picture itself" if shared else found.reason
             reason = found.reason if others else alone
-            return replace(found, matches=tuple(others[:top]), reason=reason)
+            here = sum(id in index for id in gone)
+            searched = found.total_searched - here
+            return replace(
+                found, matches=tuple(others[:top]), reason=reason, total_searched=searched
+            )
         limit += max(limit, 10)
 
 

@@ -1,5 +1,6 @@
 """`visavis serve`: the HTTP API and the page."""
 
+import logging
 import os
 import signal
 from pathlib import Path
@@ -240,9 +241,11 @@ def _run(chosen: "ServerOptions", port: int) -> None:
     from visavis.image_index import ImageIndex
     from visavis.server import running
     from visavis.server.edge.keys import check_keys
+    from visavis.server.logs import configure
     from visavis.server.options import check_exposure
     from visavis.watching.places import watched
 
+    configure(chosen)
     check_exposure(chosen)
     if chosen.key_file is not None:
         check_keys(chosen.key_file)
@@ -250,7 +253,7 @@ def _run(chosen: "ServerOptions", port: int) -> None:
         try:
             index.embedder(threads=1)  # a missing index or model is an exit code, no traceback
         except ModelUnknownError as error:  # what it holds can be looked at all the same
-            terminal.tell(f"note: {error}")
+            _tell(chosen, f"note: {error}")
         _check_fields(chosen, index.store.fields())
         known = {row.uri for row in index.store.sources()}
         for source in chosen.watch:
@@ -259,7 +262,7 @@ def _run(chosen: "ServerOptions", port: int) -> None:
         place = index.store.facts.place  # without a token
     with _listening(chosen.host, port) as listener:
         url = _url(chosen, listener)
-        terminal.tell(f"serving {place} at {url} (stop with Ctrl-C)")
+        _tell(chosen, f"serving {place} at {url} (stop with Ctrl-C)")
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, _stop)
         _stop_with_the_terminal()
@@ -267,11 +270,19 @@ def _run(chosen: "ServerOptions", port: int) -> None:
             raise typer.Exit(code)
 
 
+def _tell(chosen: "ServerOptions", sentence: str) -> None:
+    """Say something before serving begins: to people as it is, to a log of objects as one."""
+    if chosen.log_format == "json":
+        logging.getLogger("visavis.server").info("%s", sentence)
+    else:
+        terminal.tell(sentence)
+
+
 def _check_fields(chosen: "ServerOptions", fields: "Mapping[str, str]") -> None:
     from visavis.images.metadata import GPS
 
     if GPS & chosen.hidden & fields.keys():
-        terminal.tell("note: latitude and longitude are hidden; show them with --show-gps")
+        _tell(chosen, "note: latitude and longitude are hidden; show them with --show-gps")
     options.check_fields("--hide", sorted(chosen.hidden - GPS), fields)
     options.check_fields("--title", [chosen.title] if chosen.title else [], fields)
     if chosen.title and chosen.title in chosen.hidden:

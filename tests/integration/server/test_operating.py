@@ -21,6 +21,9 @@ def test_the_log_tells_who_was_refused_what(serve: Serve, drawn_index: Path, key
     assert line["error"] == "UnauthorizedError"
     assert line["level"] == "WARNING"
     assert "vv_guess" not in served.log.read_text()
+    assert "last day is over" in answer.json()["error"]["message"]
+    lines = [json.loads(line) for line in served.log.read_text().splitlines()]  # all are objects
+    assert "serving" in lines[0]["message"]
     told = served.get("/metrics", headers=keys.reader).text
     assert 'route="/v1/images/{id}",status="401"' in told
 

@@ -147,7 +147,8 @@ class Guard:
         given = _given_key(headers)
         allowed = self._keys.scopes(given) if given and self._keys else frozenset()
         if not allowed:
-            what = "this key is not known" if given else f"this needs a key with the scope {scope}"
+            unknown = "this key is not known, or its last day is over"
+            what = unknown if given else f"this needs a key with the scope {scope}"
             raise UnauthorizedError(
                 f"{what}; send it as the header Authorization: Bearer KEY",
                 WWW_Authenticate="Bearer",

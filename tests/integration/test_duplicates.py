@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
@@ -18,6 +19,7 @@ from PIL import Image, ImageOps
 
 from visavis import ImageIndex
 from visavis.errors import FilterError, UsageError
+from visavis.server.api.request_source import RequestSource
 
 Cli = Callable[..., Any]
 
@@ -409,6 +411,28 @@ def test_one_file_under_two_names_stays_where_another_copy_is_kept(place: Path) 
         **dict.fromkeys(("03.jpg", "03-soft.jpg", "03-hard.jpg", "03-harder.jpg"), "leave"),
         **dict.fromkeys(("03-row.jpg", "row"), "leave"),
     }
+
+
+def test_uploaded_pictures_stay_as_nothing_would_bring_them_back(place: Path) -> None:
+    stream = BytesIO()
+    with Image.open(place / "pictures" / "03.jpg") as picture:
+        picture.resize((160, 120)).save(stream, "JPEG", quality=80)
+    data = stream.getvalue()
+    with ImageIndex.open(place / "pictures.index") as index:
+        entry = index.shelf.uploads.keep(data, "upload", {})
+        index.add(RequestSource([entry], lambda _: data))
+        plan = index.duplicates.plan(index.duplicates.find(), ["largest"])
+        [planned] = [file for file in plan.files if file.id == "upload"]
+        assert planned.action == "leave", plan.files
+        assert "was uploaded" in planned.reason
+        [kept] = [file for file in plan.files if file.group == planned.group][:1]
+        edited = replace(planned, action="move", copy_of=kept.path)
+        replace(plan, files=(replace(kept, action="keep"), edited)).write(place / "plan.json")
+        moved = index.duplicates.apply(place / "plan.json")
+        assert [path for path, _ in moved.skipped] == [entry.uri]
+        index.compact()
+        assert index.get("upload").uri == entry.uri
+    assert Path(entry.uri).read_bytes() == data
 
 
 def test_the_best_by_decision_counts_more_than_rules(command: Cli, place: Path) -> None:

@@ -174,7 +174,8 @@ class Duplicates:
 
     def preview(self, report: DuplicateReport, keep: Sequence[str]) -> Plan:
         """What `plan` makes of a report, to look at: nothing is written, and it applies nowhere."""
-        return make_plan(report.groups, as_rules(keep), self.decisions().outcome(), "", "")
+        decided = self.decisions().outcome()
+        return make_plan(report.groups, as_rules(keep), decided, "", "", self._uploaded())
 
     def plan(self, report: DuplicateReport, keep: Sequence[str]) -> Plan:
         """Which file of each group to keep, by rules; nothing is moved.
@@ -188,7 +189,7 @@ class Duplicates:
         with self._writing():
             identity = self._identity()
         decided = Decisions.kept(self._store).outcome()
-        return make_plan(report.groups, rules, decided, identity, place)
+        return make_plan(report.groups, rules, decided, identity, place, self._uploaded())
 
     def apply(
         self, plan: str | os.PathLike[str], to: str | os.PathLike[str] | None = None
@@ -207,7 +208,8 @@ class Duplicates:
         with self._writing():
             read = Plan.read(plan, self._identity())
             sources = [row.uri for row in self._store.sources() if row.kind == "folder"]
-            moved = apply_plan(read, Path(plan), place, sources, chosen=to is not None)
+            chosen = to is not None
+            moved = apply_plan(read, Path(plan), place, sources, self._uploaded(), chosen=chosen)
             if moved.ids:
                 remove(self._store, shelf, moved.ids, None, None, missing_ok=True)
                 self._store.settle()
@@ -217,6 +219,11 @@ class Duplicates:
         """Put all files back that a plan has set aside; index them again to search them."""
         with self._writing():
             return undo_plan(Plan.read(plan, self._identity()), Path(plan))
+
+    def _uploaded(self) -> Callable[[str], bool]:
+        """What tells the pictures that lie with the index."""
+        shelf = self._shelf()
+        return lambda uri: shelf is not None and shelf.uploads.owns(uri)
 
     def _keep(self, known: ComparedPairs, scan: Scan, *, whole: bool) -> list[str]:
         """Keep what was compared; what is noted where that cannot be."""

@@ -9,14 +9,14 @@ import errno
 import hashlib
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
 from visavis.errors import ImageError, UsageError
-from visavis.flows.duplicates.plan import Plan, PlannedFile
+from visavis.flows.duplicates.plan import UPLOADED, Plan, PlannedFile
 from visavis.images.files import local_path, path_text, read_file
 
 
@@ -35,7 +35,13 @@ class Moved:
 
 
 def apply_plan(
-    plan: Plan, path: Path, folder: Path, sources: Sequence[str], *, chosen: bool
+    plan: Plan,
+    path: Path,
+    folder: Path,
+    sources: Sequence[str],
+    uploaded: Callable[[str], bool],
+    *,
+    chosen: bool,
 ) -> Moved:
     """Move what the plan sets aside to a folder; see `Duplicates.apply`."""
     if plan.moved_to is not None:  # a run that was stopped goes on
@@ -55,7 +61,8 @@ def apply_plan(
         if _is_there(there, file.sha256) and not os.path.lexists(here):
             moved.ids.append(file.id)  # moved by the run that was stopped
             continue
-        reason = checked.why_not(file) or _move(here, there, file.sha256)
+        reason = UPLOADED if uploaded(file.path) else checked.why_not(file)
+        reason = reason or _move(here, there, file.sha256)
         if reason is not None:
             moved.skipped.append((file.path, reason))
             continue

@@ -22,6 +22,10 @@ from visavis.images.files import local_path, stat_file
 from visavis.sources.base import is_remote
 from visavis.types import ImageRecord
 
+UPLOADED = "it was uploaded, and no source would bring it back; visavis remove takes it out"
+"""Why nothing is done with a picture that lies with the index: no source would bring it in again,
+and a file there that no record names is deleted by `visavis compact`."""
+
 Action = Literal["keep", "move", "leave"]
 """Keep it, as the best; move it away; leave it where it is, as nothing says that it may go."""
 
@@ -142,8 +146,12 @@ def make_plan(
     decided: Outcome,
     index: str,
     index_folder: str,
+    uploaded: Callable[[str], bool],
 ) -> Plan:
-    """What rules say of groups; nothing is moved that was not compared with what is kept."""
+    """What rules say of groups; nothing is moved that was not compared with what is kept.
+
+    `uploaded` says of a URI whether it is that of a file that lies with the index.
+    """
     files: list[PlannedFile] = []
     for number, group in enumerate(groups, 1):
         files += _planned(number, group, rules, decided)
@@ -151,7 +159,7 @@ def make_plan(
         index,
         index_folder,
         tuple(rule.name for rule in rules),
-        tuple(_sound(files)),
+        tuple(_sound(files, uploaded)),
         time.strftime("%Y-%m-%dT%H:%M:%S%z"),
     )
 
@@ -236,7 +244,7 @@ def changed(uri: str, size: int, modified: float | None = None) -> str | None:
     return None
 
 
-def _sound(files: Sequence[PlannedFile]) -> Iterator[PlannedFile]:
+def _sound(files: Sequence[PlannedFile], uploaded: Callable[[str], bool]) -> Iterator[PlannedFile]:
     """The same, but that no file is moved which another record has as well, be it by a link."""
     names = [frozenset() if is_remote(one.path) else _names(local_path(one.path)) for one in files]
     counts = Counter(name for known in names for name in known)
@@ -247,6 +255,8 @@ def _sound(files: Sequence[PlannedFile]) -> Iterator[PlannedFile]:
                 reason = "it is a link"
             elif any(counts[name] > 1 for name in known):
                 reason = "it is the very file that another record has, and stays"
+            elif uploaded(file.path):
+                reason = UPLOADED
             if reason is not None:
                 yield replace(file, action="leave", reason=reason, copy_of=None)
                 continue

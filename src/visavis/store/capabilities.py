@@ -268,6 +268,10 @@ class EvidenceKeeping(Protocol):
         """Note something under a name, in place of what was there."""
         ...
 
+    def note_all(self, notes: Mapping[str, bytes]) -> None:
+        """Note several things by their names, all or none where the store has transactions."""
+        ...
+
 
 class WithEvidence(VectorStore, Protocol):
     """A store that keeps evidence beside the vectors."""

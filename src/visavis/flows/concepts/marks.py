@@ -154,8 +154,7 @@ class KeptMarks:
         """Forget a concept with all its marks."""
         left = self.concepts()
         del left[name]
-        self._write_directory(left.values())
-        self._evidence.note(_note(name), b"")
+        self._evidence.note_all({_note(name): b"", _DIRECTORY: _directory(left.values())})
 
     def _keep(self, name: str, marks: Sequence[Mark]) -> ConceptSummary:
         known = self.concepts()
@@ -163,13 +162,13 @@ class KeptMarks:
             raise UsageError(f"an index has {MOST_CONCEPTS} concepts at most; remove one first")
         yes = sum(mark.good for mark in marks)
         summary = ConceptSummary(name, yes, len(marks) - yes, uuid.uuid4().hex[:16])
-        self._evidence.note(_note(name), json.dumps(marks).encode())
-        self._write_directory({**known, name: summary}.values())
+        directory = _directory({**known, name: summary}.values())
+        self._evidence.note_all({_note(name): json.dumps(marks).encode(), _DIRECTORY: directory})
         return summary
 
-    def _write_directory(self, summaries: Iterable[ConceptSummary]) -> None:
-        held = {one.name: (one.yes, one.no, one.version) for one in summaries}
-        self._evidence.note(_DIRECTORY, json.dumps(held).encode())
+
+def _directory(summaries: Iterable[ConceptSummary]) -> bytes:
+    return json.dumps({one.name: (one.yes, one.no, one.version) for one in summaries}).encode()
 
 
 def _by_picture(marks: Sequence[Mark]) -> tuple[dict[str, Mark], dict[str, Mark]]:

@@ -5,7 +5,7 @@ signature, which Milvus keeps as a binary vector of its bits, or a part of a not
 """
 
 import base64
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from visavis.matching.signature import BYTES
 from visavis.store.milvus.client import Client, Column, Row
@@ -83,13 +83,11 @@ class MilvusEvidence:
 
     def note(self, name: str, value: bytes) -> None:
         """Note something under a name, in place of what was there."""
-        text = base64.b64encode(value).decode()
-        parts = [text[at : at + _PART] for at in range(0, len(text), _PART)] or [""]
-        parts[0] = f"{len(parts)}:{parts[0]}"
-        self._write(
-            {"id": f"{_NOTE}{name}/{at:06}", "signature": bytes(BYTES), "note": part}
-            for at, part in enumerate(parts)
-        )
+        self.note_all({name: value})
+
+    def note_all(self, notes: Mapping[str, bytes]) -> None:
+        """Note several things by their names, in one call."""
+        self._write(row for name, value in notes.items() for row in _note_rows(name, value))
 
     def tidy(self, unknown: Callable[[Sequence[str]], set[str]]) -> None:
         """Drop the signatures of content of which `unknown` says that no record has it."""
@@ -122,3 +120,11 @@ def _bytes_of(row: Row) -> bytes:
     """pymilvus gives a binary vector as its bytes, alone or in a list."""
     value = row["signature"]
     return bytes(value[0] if isinstance(value, list) else value)
+
+
+def _note_rows(name: str, value: bytes) -> Iterator[Row]:
+    text = base64.b64encode(value).decode()
+    parts = [text[at : at + _PART] for at in range(0, len(text), _PART)] or [""]
+    parts[0] = f"{len(parts)}:{parts[0]}"
+    for at, part in enumerate(parts):
+        yield {"id": f"{_NOTE}{name}/{at:06}", "signature": bytes(BYTES), "note": part}

@@ -1,8 +1,10 @@
 """Marks as an index keeps them."""
 
 import hashlib
+import sqlite3
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,7 @@ from visavis.errors import (
     RecordNotFoundError,
     StoreUnsupportedError,
     UsageError,
+    VisavisError,
 )
 from visavis.flows.concepts.marks import KeptMarks, Mark, as_name
 from visavis.image_index import ImageIndex
@@ -197,3 +200,23 @@ def test_a_store_without_a_place_for_marks_says_so() -> None:
     store = DictStore("a dict", Kept(ModelFacts("fake", "fake", "f", 3)))
     with pytest.raises(StoreUnsupportedError, match="cannot keep concepts"):
         list(ImageIndex(store).concepts)
+
+
+@pytest.mark.parametrize("note", ["concepts", "concept:red"])
+def test_a_change_that_fails_halfway_changes_nothing(filled: ImageIndex, note: str) -> None:
+    concept = filled.concept("red")
+    concept.mark("red.png")
+    before = concept.marks(), concept.summary()
+    with closing(sqlite3.connect(filled.path / "index.sqlite")) as db, db:
+        db.execute(
+            "CREATE TRIGGER full BEFORE INSERT ON notes WHEN NEW.name = '" + note + "'"
+            " BEGIN SELECT RAISE(ABORT, 'no room'); END"
+        )
+    for change in (
+        lambda: concept.mark("blue.png"),
+        lambda: concept.unmark("red.png"),
+        concept.remove,
+    ):
+        with pytest.raises(VisavisError):
+            change()
+        assert (concept.marks(), concept.summary()) == before

@@ -62,9 +62,13 @@ class Evidence:
 
     def note(self, name: str, value: bytes) -> None:
         """Note something under a name, in place of what was there."""
+        self.note_all({name: value})
+
+    def note_all(self, notes: Mapping[str, bytes]) -> None:
+        """Note several things by their names, all or none."""
         with self._db.writing(records=False) as connection:
             self._make(connection)
-            connection.execute("INSERT OR REPLACE INTO notes VALUES (?, ?)", (name, value))
+            connection.executemany("INSERT OR REPLACE INTO notes VALUES (?, ?)", notes.items())
 
     def sweep(self) -> None:
         """Drop the signatures of content that no record has any more."""

@@ -145,8 +145,9 @@ class UploadFolder:
         return path_text(str(path)), path.stat().st_mtime
 
     def owns(self, uri: str) -> bool:
-        """Whether a file lies here."""
-        return self._folder in local_path(uri).parents
+        """Whether a file lies here, however the way to it is spelled."""
+        path = local_path(uri)
+        return self._folder in path.parents or _real(self._folder) in _real(path).parents
 
     def remove(self, uri: str) -> None:
         """Delete a file."""
@@ -155,3 +156,7 @@ class UploadFolder:
     def uris(self) -> Iterable[str]:
         """All files below."""
         return [path_text(str(path)) for path in self._folder.rglob("*")]
+
+
+def _real(path: Path) -> Path:
+    return Path(os.path.realpath(path))

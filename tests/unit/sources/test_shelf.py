@@ -25,3 +25,15 @@ def test_an_index_that_was_moved_away_is_not_begun_anew_where_it_was(tmp_path: P
     with pytest.raises(StoreError, match=r"shop\.index: there is no such folder"):
         shelf.uploads.keep(data, "mug", {})
     assert not home.exists()
+
+
+def test_uploads_are_known_however_their_folder_is_spelled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "shop.index").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "shop.index")
+    uri = Shelf([tmp_path / "link"]).uploads.keep(picture(), "mug", {}).uri
+    monkeypatch.chdir(tmp_path)
+    for spelled in (Path("shop.index"), Path("link"), tmp_path / "shop.index"):
+        assert Shelf([spelled]).uploads.owns(uri)
+    assert not Shelf([tmp_path / "other.index"]).uploads.owns(uri)

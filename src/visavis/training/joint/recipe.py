@@ -293,6 +293,12 @@ def _divided(
         validation = drawn_apart(np.arange(len(first)), count, chance, contents)
     validation = with_copies(validation, contents)
     train = np.setdiff1d(np.arange(len(first)), validation)
+    if share and not len(validation):
+        raise UsageError(
+            f"no validation is possible: the {len(first)} pictures are exact copies of "
+            f"{len(np.unique(contents))}, and copies stay together; add pictures, or train without "
+            "a validation by --validation 0"
+        )
     if len(train) < 2:
         raise UsageError(
             f"{len(first)} pictures are too few to train on some and validate on others; add "

@@ -17,10 +17,12 @@ from visavis.embedders.adding.conse import class_words
 from visavis.embedders.base import unit_rows
 from visavis.embedders.words.lookup import Words
 from visavis.embedders.words.table import WordTable
+from visavis.store.fields import CONCEPTS, TAGS
 from visavis.training.data.samples import Numbers, Sample
 from visavis.training.joint.words import Turn
 
 _BETWEEN = re.compile(r"\s*[|;]\s*")
+_OURS = re.compile(r"\s*,\s*")  # in what visavis itself writes to records
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,7 +78,8 @@ def phrases_of(
     samples: Sequence[Sample], labels: str | None, captions: str | None, words: Words
 ) -> Phrases:
     """Look up what the fields `labels` and `captions` say of each sample."""
-    own = [_said(sample, labels, _BETWEEN) for sample in samples]
+    between = _OURS if labels in (TAGS, CONCEPTS) else _BETWEEN
+    own = [_said(sample, labels, between) for sample in samples]
     distinct = list(dict.fromkeys(label for said in own for label in said))
     named = dict(zip(distinct, class_words(words, distinct), strict=True))
     looked_up = (

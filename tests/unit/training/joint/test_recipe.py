@@ -241,6 +241,19 @@ def test_exact_copies_are_not_asked_for_after_they_were_trained_on(
     assert len(made.validation) == pytest.approx(0.25 * 72, abs=6)
 
 
+def test_copies_of_one_picture_are_nothing_to_validate_on(
+    catalogue: Path, words: Path, base: str
+) -> None:
+    header, first, *others = catalogue.read_text().splitlines()
+    path = first.split(",", 2)[1]
+    rows = [",".join([*(parts := line.split(",", 2))[:1], path, parts[2]]) for line in others]
+    catalogue.write_text("\n".join([header, first, *rows]) + "\n")
+    with pytest.raises(UsageError, match=r"36 pictures are exact copies of 1, .* --validation 0"):
+        prepared(catalogue, words, base)
+    made = prepared(catalogue, words, base, replace(TINY, validation=0))
+    assert len(made.train) == 36
+
+
 def test_labels_of_few_pictures_are_validated_too(tmp_path: Path, words: Path, base: str) -> None:
     folder = draw_labelled(tmp_path / "pictures", labels=25, each=2)
     path = folder / "catalogue.csv"

@@ -80,6 +80,14 @@ def test_known_words_are_found_and_unknown_labels_named(words: Words) -> None:
     assert part.sha256(words.table) != found.sha256(words.table)
 
 
+@pytest.mark.parametrize("field", ["tags", "concepts"])
+def test_what_visavis_writes_to_records_has_commas_between_labels(words: Words, field: str) -> None:
+    samples = [sample(0, **{field: "dog, cat"}), sample(1, **{field: "grass"})]
+    assert phrases_of(samples, field, None, words).labels == [["dog", "cat"], ["grass"]]
+    whole = phrases_of([sample(0, kind="dog, cat")], "kind", None, words)
+    assert whole.labels == [["dog, cat"]]
+
+
 def test_goals_are_labels_and_captions_by_their_weight(words: Words) -> None:
     turn = Turn(np.zeros(3), np.eye(3))
     found = targets_of(found_of(words), words.table, turn, np.arange(5))

@@ -413,6 +413,19 @@ def test_one_file_under_two_names_stays_where_another_copy_is_kept(place: Path) 
     }
 
 
+def test_a_plan_that_was_carried_out_is_not_written_over(command: Cli, place: Path) -> None:
+    before = bytes_of(place / "pictures")
+    plan_of(command, place, "largest")
+    plan_of(command, place, "largest")  # nothing has moved yet
+    assert command("--apply", place / "plan.json").code in (0, 4)
+    again = command("--keep", "largest", "--plan", place / "plan.json")
+    assert again.code == 2
+    assert "--undo needs it" in again.err
+    assert command("--undo", place / "plan.json").code == 0
+    assert bytes_of(place / "pictures") == before
+    plan_of(command, place, "largest")
+
+
 def test_uploaded_pictures_stay_as_nothing_would_bring_them_back(place: Path) -> None:
     stream = BytesIO()
     with Image.open(place / "pictures" / "03.jpg") as picture:

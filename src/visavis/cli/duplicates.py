@@ -152,14 +152,14 @@ def _refuse_idle_options(
 
 def _check_places(sheet: str | None, plan: str | None, keep: list[str] | None) -> None:
     """Raise UsageError before any work is done."""
-    from visavis.disk import check_place
+    from visavis.flows.duplicates.plan import Plan
     from visavis.flows.duplicates.rules import as_rules
     from visavis.pages.sheet import check_sheet_path
 
     if keep is not None:
         as_rules(keep)
     if plan is not None:
-        check_place(Path(plan), "plan")
+        Plan.check_place(plan)
     if sheet is not None:
         check_sheet_path(Path(sheet))
 

@@ -30,6 +30,7 @@ Action = Literal["keep", "move", "leave"]
 """Keep it, as the best; move it away; leave it where it is, as nothing says that it may go."""
 
 _FORMAT = 1
+_NO_PLAN = (OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +83,23 @@ class Plan:
         """How many bytes the files have that are moved."""
         return sum(file.size for file in self.files if file.action == "move")
 
-    def write(self, path: str | os.PathLike[str]) -> None:
-        """Write it; raises UsageError where it cannot be written."""
+    @staticmethod
+    def check_place(path: str | os.PathLike[str]) -> None:
+        """Raise UsageError where no plan can be written, or one is that is needed to undo it."""
         check_place(Path(path), "plan")
+        try:
+            there = _parsed(json.loads(Path(path).read_bytes())) if Path(path).is_file() else None
+        except _NO_PLAN:
+            return
+        if there is not None and there.moved_to is not None:
+            raise UsageError(
+                f"{path}: this plan was carried out, and --undo needs it to put back what is in "
+                f"{there.moved_to}; name another file, or delete it when you are sure"
+            )
+
+    def write(self, path: str | os.PathLike[str]) -> None:
+        """Write it; raises UsageError where it cannot be written; see `check_place`."""
+        self.check_place(path)
         write_named(Path(path), "plan", self.text())
 
     def write_again(self, path: Path) -> None:

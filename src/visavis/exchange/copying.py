@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from visavis.embedders.reduced import carry_over
 from visavis.errors import RecordNotFoundError, StoreError, UsageError
 from visavis.exchange.taking import Taking, check_model
+from visavis.flows.concepts.carrying import carry_concepts, carry_field
 from visavis.flows.relation.cuts import settle
 from visavis.store.aspects import AspectKeeping, has_aspects
 from visavis.store.base import Rows, SourceRow, Sweep, VectorStore
@@ -66,9 +67,9 @@ def copy_index(
 ) -> Copied:
     """Bring all records of an index into another one, which is made if need be, and compare.
 
-    Sources with their last runs, records with all fields, tags, vectors, signatures and aspects go
-    over, as far as the target can keep them. Compared are how many records each source has, and
-    records picked by chance, with their vectors.
+    Sources with their last runs, records with all fields, tags, vectors, signatures, aspects and
+    concepts go over, as far as the target can keep them. Compared are how many records each source
+    has, and records picked by chance, with their vectors.
 
     Args:
         source: A folder, or the URL of a collection in Milvus; it is read only.
@@ -91,6 +92,7 @@ def copy_index(
             check_model(copy, facts, original.facts.place, "copy them into")
             with writing_to(copy, lock_seconds)():
                 _carry_reduction(original, copy, copied.report)
+                _carry_concepts(original, copy, copied.report)
                 sample = _Copying(original, copy, copied.report, progress).run()
                 settle(copy)
             _compare(original, copy, sample, copied)
@@ -110,6 +112,13 @@ def _carry_reduction(original: VectorStore, copy: VectorStore, report: IndexRepo
             f"{copy.facts.place}: it has no place for what reduces vectors (--reduce); it answers "
             "records and vectors, and no pictures"
         )
+
+
+def _carry_concepts(original: VectorStore, copy: VectorStore, report: IndexReport) -> None:
+    carry_field(original, copy)
+    if left := carry_concepts(original, copy):
+        many = "a concept with its marks stays" if left == 1 else f"{left} concepts with marks stay"
+        report.notes.append(f"{many} behind: {copy.facts.place} has no place for marks")
 
 
 class _Picked(NamedTuple):

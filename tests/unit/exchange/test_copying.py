@@ -136,6 +136,29 @@ def test_evidence_tags_and_aspects_go_over(two_folders: Path, place: Path) -> No
             }
 
 
+def test_concepts_go_over_with_their_marks(two_folders: Path, place: Path, tmp_path: Path) -> None:
+    with ImageIndex.open(two_folders) as index:
+        index.concept("red").mark("a")
+        index.concept("red").mark("b", good=False)
+        index.concept("blue").mark("b")
+        assert index.concepts.write()
+        marks = index.concept("red").marks()
+    assert copy_index(two_folders, place).error() is None
+    with ImageIndex.open(place) as copy:
+        assert [one.name for one in copy.concepts] == ["blue", "red"]
+        assert copy.concept("red").marks() == marks
+        assert copy.get("a").fields["concepts"] == "red"
+        assert copy.concepts.write() == 0  # the field is known as visavis's own
+        copy.concept("red").mark("b")  # and stays so
+    again = copy_index(two_folders, place)
+    assert again.error() is None
+    assert not again.report.notes
+    with ImageIndex.open(place) as copy:
+        assert all(mark.good for mark in copy.concept("red").marks())
+        copy.add(tmp_path / "all.csv", refresh=True)
+        assert copy.get("a").fields["concepts"] == "red"
+
+
 def test_a_copy_of_reduced_vectors_is_asked_with_pictures(
     draw: Draw, place: Path, tmp_path: Path, gallery: Path
 ) -> None:

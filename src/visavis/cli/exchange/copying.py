@@ -19,9 +19,10 @@ def copy(
 ) -> int:
     """Copy an index: to another folder, to Milvus, or back.
 
-    Records go over with their fields, vectors, sources and tags. What the copy has already stays as
-    it is, so copying may be stopped and repeated. At the end both are compared: how many records
-    each source has, and some records with their vectors; where they differ, the exit code is 3.
+    Records go over with their fields, vectors, sources and tags, and concepts with their marks.
+    What the copy has already stays as it is, so copying may be stopped and repeated. At the end
+    both are compared: how many records each source has, and some records with their vectors; where
+    they differ, the exit code is 3.
     """
     from visavis.cli import indexing
     from visavis.cli.progress.loading import LoadProgress

@@ -33,6 +33,12 @@ def concepts_written(store: VectorStore) -> bool:
     return has_evidence(store) and bool(store.evidence.noted(_NOTE))
 
 
+def begin_concepts(store: VectorStore) -> None:
+    """Note that the field of concepts is ours; needs the index's lock."""
+    assert has_evidence(store)  # narrows the type: concepts are kept there
+    store.evidence.note(_NOTE, b"written")
+
+
 def write_concepts(store: VectorStore, concepts: Sequence[Taught]) -> int:
     """Give every record the names of the concepts that it is, and take away all others.
 
@@ -44,8 +50,7 @@ def write_concepts(store: VectorStore, concepts: Sequence[Taught]) -> int:
             f"the records have a field {CONCEPTS!r} of their own; rename that column of the "
             "catalogue to have concepts written to them"
         )
-    assert has_evidence(store)  # narrows the type: concepts are kept there
-    store.evidence.note(_NOTE, b"written")  # first: what a run that was stopped has left is ours
+    begin_concepts(store)  # first: what a run that was stopped has left is ours
     names: dict[str, list[str]] = {}
     marked = _marked(store, (mark for concept in concepts for mark in concept.marks))
     for concept in concepts:

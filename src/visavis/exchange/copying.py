@@ -55,7 +55,10 @@ class Copied:
         """What differs, as an error; None where nothing does."""
         if not self.differences:
             return None
-        return StoreError(f"the copy is not like the original: {'; '.join(self.differences)}")
+        return StoreError(
+            f"the copy is not like the original: {'; '.join(self.differences)}; if one of them was "
+            "written to meanwhile, run the same command again"
+        )
 
 
 def copy_index(

@@ -202,6 +202,7 @@ def test_what_the_copy_lacks_is_a_sentence(two_folders: Path, place: Path, tmp_p
     assert [failure.uri for failure in copied.report.failed] == ["b"]
     assert "all.csv, " in str(copied.error())
     assert f"has 2 records and {place} 1" in str(copied.error())
+    assert "run the same command again" in str(copied.error())
 
 
 def test_what_only_the_copy_has_is_a_sentence(two_folders: Path, place: Path) -> None:

@@ -83,6 +83,7 @@ def test_who_may_not_write_may_search_and_no_more(
         ("POST", "a%2Cb/marks", {"yes": ["mug-01-front"]}, 422, "holds no ','"),
         ("GET", "nothing", None, 404, "no concept is called 'nothing'"),
         ("GET", "%FF", None, 404, "no concept"),
+        ("POST", "%FF/marks", {"yes": ["red"]}, 404, "no concept"),
         ("DELETE", "nothing", None, 404, "no concept is called 'nothing'"),
         ("DELETE", "nothing/marks/mug-01-front", None, 404, "no concept is called 'nothing'"),
     ],

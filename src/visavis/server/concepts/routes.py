@@ -106,10 +106,10 @@ async def _read(request: Request) -> MarksIn:
 def _name(request: Request) -> str:
     """The name in the path, which comes percent-encoded (see edge/outer.py)."""
     segment: str = request.path_params["name"]
-    try:
-        return unquote_to_bytes(segment).decode()
-    except ValueError:
-        raise ConceptNotFoundError(segment) from None
+    name = unquote_to_bytes(segment).decode("utf-8", "replace")
+    if "\ufffd" in name:  # bytes that are no text
+        raise ConceptNotFoundError(name)
+    return name
 
 
 def _summary(one: ConceptSummary) -> dict[str, Any]:

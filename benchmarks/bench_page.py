@@ -1,6 +1,5 @@
 """A visitor with an empty cache: until the first picture of the page, over a bare page's."""
 
-import importlib.util
 import re
 import shutil
 import subprocess
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.bench_serve import serving
+from benchmarks.browser import CHROMIUM, NEEDS, is_there
 from benchmarks.measure import Bound, Figure, Floor, Report, Size, in_turns
 from visavis import ImageIndex
 from visavis.drawn.gallery import write_gallery
@@ -25,8 +25,6 @@ _PICTURES: dict[Size, int] = {"full": 240, "small": 240, "tiny": 8}
 _ROUNDS: dict[Size, int] = {"full": 9, "small": 5, "tiny": 1}
 _SIDE = 320  # of the thumbnails in the grid
 _SECOND = Bound(1000, of="value")
-_CHROMIUM = Path("/usr/bin/chromium")
-_NEEDS = f"left out: it needs the package playwright and {_CHROMIUM}"
 _FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync")
 _BARE = '<!doctype html><title>bare</title><img src="picture.webp" alt="">'
 _WATCH = """
@@ -42,8 +40,8 @@ window.firstPicture = new Promise((done, failed) => {
 def run(size: Size, work: Path) -> Report:
     """Milliseconds from the start of the navigation until a first picture has loaded."""
     report = Report("page", size)
-    if importlib.util.find_spec("playwright") is None or not _CHROMIUM.exists():
-        report.notes.append(_NEEDS)
+    if not is_there():
+        report.notes.append(NEEDS)
         return report
     folder = _index(work, _PICTURES[size])
     # Playwright wants a thread without an event loop, and whoever calls may have one.
@@ -72,7 +70,7 @@ def _rounds(page: str, bare: str, folder: Path, rounds: int) -> list[list[float]
 
     seeds = count(1)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=_CHROMIUM, args=list(_FLAGS))
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(_FLAGS))
 
         def kept() -> float:
             address = f"{page}?seed={next(seeds)}"

@@ -1,15 +1,15 @@
 """What a static site weighs besides its pictures, part by part, and its first answer."""
 
 import hashlib
-import importlib.util
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.browser import NEEDS, is_there
 from benchmarks.measure import Bound, Figure, Report, Size
 from benchmarks.pictures import draw_tiny
-from benchmarks.site_agreement import CHROMIUM, in_browser
+from benchmarks.site_agreement import in_browser
 from visavis import ImageIndex
 from visavis.embedders.base import unit_rows
 from visavis.embedders.folder import fingerprint
@@ -85,10 +85,8 @@ def _weights(site: Path) -> dict[str, float]:
 
 
 def _ask(report: Report, site: Path, pictures: list[Path]) -> None:
-    if importlib.util.find_spec("playwright") is None or not Path(CHROMIUM).exists():
-        report.notes.append(
-            f"first answer left out: it needs the package playwright and {CHROMIUM}"
-        )
+    if not is_there():
+        report.notes.append(f"first answer {NEEDS}")
         return
     # Playwright wants a thread without an event loop, and whoever calls may have one.
     with ThreadPoolExecutor(1) as thread:

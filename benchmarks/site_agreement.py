@@ -24,6 +24,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+from benchmarks.browser import CHROMIUM
 from visavis import ImageIndex
 from visavis.evaluation.report import machine
 from visavis.pages.site.building import build_site
@@ -34,7 +35,6 @@ QUERIES = {"flickr": 40, "clothing": 20, "grocery": 20, "fashion": 10, "pascal":
 """How many pictures of each set are asked with."""
 FIRST = 10
 SEED = 3
-CHROMIUM = "/usr/bin/chromium"
 _ANSWER = """(asked) => location.hash === `#a=${asked}` && document.querySelector(".asked")
   && !document.getElementById("view").hasAttribute("aria-busy")
   ? [...document.querySelectorAll("#view .card")].slice(0, 10)

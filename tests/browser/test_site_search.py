@@ -14,7 +14,7 @@ import PIL
 import pytest
 from PIL import Image
 from tests.browser.access import CONTRAST, SMALL, UNNAMED
-from tests.browser.conftest import OpenPage, wait_until
+from tests.browser.conftest import OpenPage, opening, wait_until
 from tests.browser.test_site import LOADED, SHOWN, QuietHandler, heading, titles
 
 from visavis.embedders.base import text_notes
@@ -28,7 +28,7 @@ from visavis.pages.site.building import build_site
 from visavis.pages.site.entries import key_of
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Browser, Page
 
 TEXTS = (
     "dog",
@@ -84,12 +84,18 @@ def web(folder: Path) -> Iterator[str]:
         server.shutdown()
 
 
-@pytest.fixture
-def page(open_page: OpenPage, web: str) -> "Page":
-    made = open_page("", url=web)
-    made.set_default_timeout(60_000)
-    made.wait_for_selector(SHOWN)
-    return made
+@pytest.fixture(scope="module")
+def page(browser: "Browser", web: str) -> Iterator["Page"]:
+    """One for all tests that only ask: the model is loaded once."""
+    with opening(browser, web) as open:
+        yield opened(open, web)
+
+
+def opened(open: OpenPage, url: str) -> "Page":
+    page = open("", url=url)
+    page.set_default_timeout(60_000)
+    page.wait_for_selector(SHOWN)
+    return page
 
 
 def ask(page: "Page", file: Any) -> list[str]:
@@ -235,7 +241,10 @@ def test_a_page_that_can_search_loads_little_until_it_is_asked(
         assert sum(size for name, size in sizes if not name.endswith(".webp")) < 100_000
 
 
-def test_nothing_is_uploaded_and_it_works_without_a_connection(page: "Page", gallery: Path) -> None:
+def test_nothing_is_uploaded_and_it_works_without_a_connection(
+    open_page: OpenPage, web: str, gallery: Path
+) -> None:
+    page = opened(open_page, web)
     methods: list[str] = []
     page.on("request", lambda request: methods.append(request.method))
     picture = gallery / "images" / "lamp-01-front.jpg"

@@ -7,7 +7,7 @@ labelling and no download. The same seed draws the same pictures.
 
 import csv
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -62,24 +62,32 @@ class DrawnPicture:
     fields: Mapping[str, FieldValue]
 
 
-def draw_gallery(count: int = 240, seed: int = 7, side: int = 320) -> Iterator[DrawnPicture]:
-    """Draw `count` square pictures, the views of a product one after another."""
+def draw_gallery(
+    count: int = 240, seed: int = 7, side: int = 320, *, only: Collection[str] = ()
+) -> Iterator[DrawnPicture]:
+    """Draw `count` square pictures, the views of a product one after another.
+
+    `only` leaves out those of other categories.
+    """
     for number in range(count):
         product, view = divmod(number, VIEWS_PER_PRODUCT)
-        yield _draw(product, view, seed, side)
+        if not only or _CATEGORIES[product % len(_CATEGORIES)].name in only:
+            yield _draw(product, view, seed, side)
 
 
-def write_gallery(folder: Path, count: int = 240, seed: int = 7) -> Path:
+def write_gallery(
+    folder: Path, count: int = 240, seed: int = 7, *, only: Collection[str] = ()
+) -> Path:
     """Write the gallery as JPEG files with `catalogue.csv` beside them; return its path.
 
-    The catalogue names the images relative to itself.
+    The catalogue names the images relative to itself. For the rest see `draw_gallery`.
     """
     (folder / "images").mkdir(parents=True, exist_ok=True)
     catalogue = folder / "catalogue.csv"
     with catalogue.open("w", newline="", encoding="utf-8") as file:
         table = csv.DictWriter(file, CATALOGUE_COLUMNS, extrasaction="ignore")
         table.writeheader()
-        for picture in draw_gallery(count, seed):
+        for picture in draw_gallery(count, seed, only=only):
             image = f"images/{picture.name}.jpg"
             Image.fromarray(picture.pixels).save(folder / image, quality=90)
             table.writerow({"id": picture.name, "image": image, **picture.fields})

@@ -80,7 +80,7 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
                     [*COMMAND, "--index", index, *options], stderr=out, env=os.environ | environ
                 )
             stack.callback(_killed, process)
-            for _ in range(300):
+            for _ in range(1200):  # a minute: other tests may have the processors
                 if found := re.search(r" at (http://\S+?)/? \(stop", log.read_text()):
                     served = Served(process, found[1], log)
                     if served.ready():

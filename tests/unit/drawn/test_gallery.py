@@ -109,6 +109,14 @@ def test_a_product_has_its_colour(gallery: list[DrawnPicture]) -> None:
     assert redness(crimson) > redness(teal) + 20
 
 
+def test_those_of_some_categories_are_as_they_are_among_all() -> None:
+    among = [one for one in draw_gallery(64, side=64) if one.fields["category"] == "T-shirt"]
+    alone = list(draw_gallery(64, side=64, only=["T-shirt"]))
+    assert [one.name for one in alone] == [one.name for one in among]
+    assert len(alone) == 8
+    assert all((a.pixels == b.pixels).all() for a, b in zip(alone, among, strict=True))
+
+
 def test_a_written_gallery_has_a_catalogue_that_names_every_file(tmp_path: Path) -> None:
     catalogue = write_gallery(tmp_path / "shop", 6, seed=3)
     with catalogue.open(newline="", encoding="utf-8") as file:

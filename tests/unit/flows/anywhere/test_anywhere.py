@@ -212,11 +212,11 @@ def test_who_asks_may_allow_less_to_be_read(index: ImageIndex) -> None:
 
 
 def test_products_of_one_shape_are_no_copies_of_one_another(tmp_path: Path) -> None:
-    write_gallery(tmp_path / "shop")
+    write_gallery(tmp_path / "shop", only=["mug"])
     drawn = tmp_path / "shop" / "images"
     with ImageIndex.create(tmp_path / "index", jobs=2) as shop:
         shop.aspects.begin("parts")
-        shop.add([str(path) for path in sorted(drawn.glob("mug-*"))])
+        shop.add([str(path) for path in sorted(drawn.iterdir())])
         result = shop.search(drawn / "mug-01-front.jpg", anywhere=True, limit=64)
         copies = [one for one in result.matches if one.relation in ("exact", "near_duplicate")]
         assert copies

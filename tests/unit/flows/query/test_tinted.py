@@ -9,7 +9,7 @@ from visavis import ImageIndex
 from visavis.drawn.gallery import write_gallery
 from visavis.matching.colour.names import named
 
-KINDS = ("mug", "teapot", "t-shirt")
+KINDS = ("mug", "teapot", "T-shirt")
 TITLES = {"mug-01": "coral", "mug-02": "olive", "mug-03": "plum", "mug-05": "lilac"}
 
 
@@ -17,8 +17,8 @@ TITLES = {"mug-01": "coral", "mug-02": "olive", "mug-03": "plum", "mug-05": "lil
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ImageIndex]:
     """Mugs, teapots and shirts in several colours, which no name and no field says."""
     folder = tmp_path_factory.mktemp("shop")
-    write_gallery(folder)
-    pictures = [path for kind in KINDS for path in sorted((folder / "images").glob(f"{kind}-*"))]
+    write_gallery(folder, only=KINDS)
+    pictures = sorted((folder / "images").iterdir())
     with ImageIndex.create(folder / "index", jobs=2) as index:
         index.add([str(path) for path in pictures])
         yield index

@@ -4,6 +4,7 @@ import logging
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing import get_context
@@ -18,6 +19,7 @@ from visavis.watching.watcher import Watcher, WatchOptions
 
 _LOG = logging.getLogger("visavis.watch")
 _PAUSES = (1.0, 5.0, 30.0, 60.0)  # seconds before it is started again, once, twice, …
+_STEADY = 60.0  # seconds that it has to run until that is forgotten
 _SHOWN = 5  # failures and notes of a batch
 _WAIT = 5.0  # seconds for another writer, before it is said that one is waited for
 
@@ -42,8 +44,9 @@ def watching(options: ServerOptions) -> Iterator[None]:
 
 def _supervise(options: ServerOptions, stopping: threading.Event) -> None:
     """Start the process, and start it again when it has died."""
-    turn = 0
+    pauses = Pauses()
     while not stopping.is_set():
+        began = time.monotonic()
         process = get_context("spawn").Process(target=_watch, args=(options,))
         process.start()
         while process.is_alive() and not stopping.wait(0.2):
@@ -54,12 +57,26 @@ def _supervise(options: ServerOptions, stopping: threading.Event) -> None:
             process.kill()
             process.join()
             return
-        pause = _PAUSES[min(turn, len(_PAUSES) - 1)]
-        turn += 1
+        pause = pauses.after(time.monotonic() - began)
         _LOG.warning(
             "watching has ended (exit code %s); it begins again in %g s", process.exitcode, pause
         )
         stopping.wait(pause)
+
+
+class Pauses:
+    """How long to wait until the process is started again: longer if it dies again and again."""
+
+    def __init__(self) -> None:
+        self._turn = 0
+
+    def after(self, ran: float) -> float:
+        """The seconds to wait, now that it has died after so many."""
+        if ran >= _STEADY:
+            self._turn = 0
+        pause = _PAUSES[min(self._turn, len(_PAUSES) - 1)]
+        self._turn += 1
+        return pause
 
 
 def _watch(options: ServerOptions) -> None:

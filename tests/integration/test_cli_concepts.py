@@ -2,10 +2,12 @@
 
 import io
 import json
+import shutil
 import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from visavis.cli.main import run
 from visavis.image_index import ImageIndex
@@ -79,6 +81,29 @@ def test_tagging_names_the_concepts_that_it_passes_over(
         f"note: nothing is marked as 'odd' yet, only what is not; {mark} 'odd' ID",
     ]
     assert "mug" in said(capsys, "list", "--where", "concepts~mug")[0]
+
+
+def test_an_indexing_run_tells_of_new_pictures_without_concepts_or_tags_them(
+    shop: Path, gallery: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    missing = "note: the new pictures have no concepts yet; --tag-concepts gives them some"
+    said(capsys, "concept", "mark", "mug", "mug-01-front")
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    mug = gallery.parent / "images" / "mug-01-front.jpg"
+    shutil.copy(mug, photos / "again.jpg")
+    assert missing not in said(capsys, "index", str(photos))[1]  # nobody has written any
+    said(capsys, "concept", "tag")
+    Image.open(mug).save(photos / "new.jpg", quality=80)
+    assert missing in said(capsys, "index", str(photos))[1].splitlines()
+    assert "new.jpg" not in said(capsys, "list", "--where", "concepts~mug")[0]
+    _, err = said(capsys, "index", str(photos), "--tag-concepts")
+    assert "note: the concepts of 1 record changed" in err.splitlines()
+    assert "new.jpg" in said(capsys, "list", "--where", "concepts~mug")[0]
+    Image.open(mug).save(photos / "newer.jpg", quality=70)
+    shape = json.loads(said(capsys, "index", str(photos), "--tag-concepts", "--json")[0])
+    assert shape["notes"] == ["the concepts of 1 record changed"]
+    assert said(capsys, "index", "--tag-concepts")[1] == "note: the concepts of 0 records changed\n"
 
 
 def test_it_is_said_that_the_filter_for_a_concept_passes_another_too(

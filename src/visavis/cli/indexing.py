@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 SKIPPED = 4  # exit code with --strict
 _WIDE = 4096  # dimensions; of more, searches have no approximate index
-_SHOWN = 20  # lines of failures and notes on a screen; --json has them all
 
 
 def index(
@@ -98,6 +97,13 @@ def index(
         ),
     ] = None,
     vocabulary: options.Vocabulary = None,
+    tag_concepts: Annotated[
+        bool,
+        typer.Option(
+            "--tag-concepts",
+            help="Write to every record which concepts it is, as `visavis concept tag` does.",
+        ),
+    ] = False,
     parts: options.Parts = None,
     metadata: Annotated[
         bool,
@@ -137,18 +143,22 @@ def index(
     catalogue leaves the index. A broken picture is reported and skipped.
     """
     from visavis.cli.cluster.joining import check_ray_options, index_by_cluster
+    from visavis.cli.concepts.tagging import write_concepts
     from visavis.cli.exchange.sharding import to_shards
     from visavis.cli.progress.indexing import IndexProgress
+    from visavis.cli.progress.reports import show, summary, tell
     from visavis.cli.upkeep import keep_parts
     from visavis.errors import UsageError
     from visavis.types import merged
 
     given = options.settings(index, device, jobs, max_megapixels, model)
-    _check_tasks(bool(sources or rebuild or metadata or parts is not None), tag, vocabulary)
+    tasks = bool(sources or rebuild or metadata or tag_concepts or parts is not None)
+    _check_tasks(tasks, tag, vocabulary)
     others: dict[str, object] = {
         "--index": index,
         "--rebuild": rebuild,
         "--tag": tag is not None,
+        "--tag-concepts": tag_concepts,
         "--yes": yes,
     }
     others |= {"--metadata": metadata, "--reduce": reduce, "--parts": parts is not None}
@@ -210,7 +220,9 @@ def index(
             )
             reports.append(tagged)
         report = merged(reports)
-        _tell_untagged(target, report, tag)
+        if tag_concepts:
+            report.notes += write_concepts(target)
+        _tell_untagged(target, report, tag, tag_concepts)
         progress.stop()
         show(report, target, json_output)
     return SKIPPED if strict and report.failed else 0
@@ -258,8 +270,8 @@ def _check_tasks(others: bool, tag: int | None, vocabulary: str | None) -> None:
 
     if not others and tag is None:
         raise UsageError(
-            "nothing to index; give folders, catalogues or pictures, --rebuild, --tag, --parts or "
-            "--metadata"
+            "nothing to index; give folders, catalogues or pictures, --rebuild, --tag, "
+            "--tag-concepts, --parts or --metadata"
         )
     if vocabulary is not None and not tag:
         raise UsageError("--vocabulary is for --tag N")
@@ -323,9 +335,13 @@ def _vocabulary(file: str | None) -> list[str] | None:
     return read_vocabulary(Path(file))
 
 
-def _tell_untagged(index: "ImageIndex", report: "IndexReport", tag: int | None) -> None:
+def _tell_untagged(
+    index: "ImageIndex", report: "IndexReport", tag: int | None, concepts: bool
+) -> None:
     if tag is None and report.added and index.tagging.made:
         report.notes.append("the new pictures have no tags yet; give them some with --tag N")
+    if not concepts and report.added and index.concepts.made:
+        report.notes.append("the new pictures have no concepts yet; --tag-concepts gives them some")
 
 
 def _warn_of_width(index: "ImageIndex") -> None:
@@ -358,42 +374,3 @@ def _opened(
         else open_source(source, allow_private=allow_private, refresh=refresh, **catalogue)
         for source in sources
     ]
-
-
-def show(report: "IndexReport", index: "ImageIndex", json_output: bool) -> None:
-    """Report what a run did to an index."""
-    tell(report, json_output, summary(index))
-
-
-def summary(index: "ImageIndex") -> str:
-    """What an index holds, in a line."""
-    info = index.info()
-    what = "record" if info.records == 1 else "records"
-    return f"{info.records} {what} in {index.store.facts.place}, model {info.model}"
-
-
-def tell(report: "IndexReport", json_output: bool, last: str) -> None:
-    """Report what a run did; for people, what there is now in the last line."""
-    from visavis.cli.progress.failures import by_reason
-
-    if json_output:
-        terminal.echo_json(report.to_dict())
-        return
-    lines = [f"skipped {failure.uri}: {failure.reason}" for failure in report.failed]
-    if len(lines) > _SHOWN:
-        lines = by_reason(report.failed)
-    lines += [f"note: {note}" for note in report.notes]
-    for line in lines[:_SHOWN]:
-        terminal.tell(line)
-    if len(lines) > _SHOWN:
-        terminal.tell(f"… and {len(lines) - _SHOWN} more; --json lists them all")
-    counts = [
-        f"{getattr(report, name)} {name}" for name in ("added", "unchanged", "moved", "removed")
-    ]
-    counts += [f"{report.tagged} tagged"] if report.tagged else []
-    rate = report.added / report.seconds if report.seconds > 0 else 0.0
-    pace = f" ({rate:.0f} images a second)" if report.added and rate >= 1 else ""
-    terminal.echo(
-        f"{', '.join(counts)}, {len(report.failed)} skipped in {report.seconds:.1f} s{pace}"
-    )
-    terminal.echo(last)

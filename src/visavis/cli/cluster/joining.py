@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from visavis.settings import Settings
     from visavis.types import IndexReport
 
-_NOT_FOR_CLUSTERS = ("--parts", "--rebuild", "--tag", "--metadata")
+_NOT_FOR_CLUSTERS = ("--parts", "--rebuild", "--tag", "--tag-concepts", "--metadata")
 
 DEADLINE = 300.0
 """Seconds until some shard has to be done, where nobody says."""

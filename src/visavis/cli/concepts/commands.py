@@ -1,7 +1,6 @@
 """`visavis concept`: what an index has learned from marks, and the marks."""
 
 import sys
-from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -121,24 +120,13 @@ def tag(index: options.Index = None) -> None:
     They are written to the field concepts; run it again after marking or indexing. What is marked
     is as marked, whatever its score.
     """
+    from visavis.cli.concepts.tagging import notes
+
     with options.open_index(options.settings(index)) as target:
         changed = target.concepts.write()
-        troubles = target.concepts.troubles()
-        names = [one.name for one in target.concepts if one.yes]
-    for trouble in (*troubles, *_parts(names)):
-        terminal.tell(f"note: {trouble}")
+        for note in notes(target):
+            terminal.tell(f"note: {note}")
     terminal.echo(f"{changed} records changed")
-
-
-def _parts(names: Sequence[str]) -> Iterator[str]:
-    """What is to be known of names that are a part of others, as `~` finds these too."""
-    from visavis.filters import folded
-
-    for name in names:
-        for other in names:
-            if other != name and folded(name) in folded(other):
-                yield f"concepts~{name} also passes {other!r}, of which the name is a part"
-                break
 
 
 @app.command()

@@ -24,7 +24,7 @@ def copy(
     both are compared: how many records each source has, and some records with their vectors; where
     they differ, the exit code is 3.
     """
-    from visavis.cli import indexing
+    from visavis.cli.progress import reports
     from visavis.cli.progress.loading import LoadProgress
     from visavis.exchange.copying import copy_index
     from visavis.image_index import ImageIndex
@@ -35,10 +35,10 @@ def copy(
     if not copied.differences:
         alike += ": all as in the original"
     if json_output:
-        indexing.tell(copied.report, json_output, "")
+        reports.tell(copied.report, json_output, "")
     else:
         with ImageIndex.open(target) as made:
-            indexing.show(copied.report, made, json_output)
+            reports.show(copied.report, made, json_output)
         terminal.echo(alike)
     if (error := copied.error()) is not None:
         raise error

@@ -109,7 +109,7 @@ def import_(
     The index is created if needed. Records are found by record (id:ID) and by vector, and by
     picture where visavis has the model. Rows without a valid vector are skipped and counted.
     """
-    from visavis.cli import indexing
+    from visavis.cli.progress import reports
     from visavis.exchange.importing import import_vectors
 
     given = options.settings(index)
@@ -117,5 +117,5 @@ def import_(
         file, given.index, model=model, id_column=id_column, vector_column=vector_column
     )
     with options.open_index(given) as target:
-        indexing.show(report, target, json_output)
+        reports.show(report, target, json_output)
     return SKIPPED if strict and report.failed else 0

@@ -32,7 +32,7 @@ def load(
     damaged, or was made by another model, is named and left out; the others are taken in, and the
     exit code is that of the error (2, or 3 for another model).
     """
-    from visavis.cli import indexing
+    from visavis.cli.progress import reports
     from visavis.cli.progress.loading import LoadProgress
     from visavis.exchange.shards.loading import load_shards
 
@@ -40,7 +40,7 @@ def load(
     with LoadProgress() as progress:
         loaded = load_shards(shards, given.index, progress=progress.update)
     with options.open_index(given) as target:
-        indexing.show(loaded.report, target, json_output)
+        reports.show(loaded.report, target, json_output)
     error = loaded.error()
     if error is not None:
         raise error

@@ -111,6 +111,11 @@ class Concepts:
         """The concept with a name, be there marks of it or not. Raises UsageError for odd names."""
         return Concept(as_name(name), self._store, self._writing, self.lessons)
 
+    @property
+    def made(self) -> bool:
+        """Whether the records have a field of concepts that `write` made."""
+        return concepts_written(self._store)
+
     def write(self) -> int:
         """Write to every record which concepts it is, in the field `concepts`; how many changed.
 

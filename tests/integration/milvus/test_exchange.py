@@ -34,7 +34,7 @@ def test_an_index_goes_to_milvus_and_back(gallery: Path, place: str, tmp_path: P
     with ImageIndex.open(place) as copy:
         copy.store.remove([next(iter(records))])
     error = str(copy_index(place, tmp_path / "back.index").error())
-    assert error.endswith("16; it has records that the original lost since")
+    assert "16; it has records that the original lost since" in error
 
 
 def test_shards_are_loaded_into_milvus_once(gallery: Path, place: str, tmp_path: Path) -> None:

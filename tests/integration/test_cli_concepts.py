@@ -106,6 +106,23 @@ def test_an_indexing_run_tells_of_new_pictures_without_concepts_or_tags_them(
     assert said(capsys, "index", "--tag-concepts")[1] == "note: the concepts of 0 records changed\n"
 
 
+def test_where_nothing_was_taught_that_is_said_and_the_field_stays_the_catalogues(
+    shop: Path, gallery: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    none = "note: there are no concepts yet; make one with: visavis concept mark NAME ID..."
+    assert none in said(capsys, "index", "--tag-concepts")[1].splitlines()
+    assert said(capsys, "concept", "tag") == ("0 records changed\n", f"{none}\n")
+    table = tmp_path / "more.csv"
+    table.write_text(f"id,image,concepts\nmore,{gallery.parent}/images/mug-01-front.jpg,mine\n")
+    said(capsys, "index", str(table))
+    assert "more" in said(capsys, "list", "--where", "concepts=mine")[0]
+    new = tmp_path / "new.jpg"
+    Image.open(gallery.parent / "images" / "mug-01-front.jpg").save(new, quality=80)
+    _, err = said(capsys, "index", str(new), "--tag-concepts", code=2)
+    assert "have a field 'concepts' of their own" in err
+    assert "new.jpg" not in said(capsys, "list")[0]  # said before any work was done
+
+
 def test_it_is_said_that_the_filter_for_a_concept_passes_another_too(
     shop: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

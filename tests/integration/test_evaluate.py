@@ -261,8 +261,31 @@ def test_an_index_that_is_not_there_is_exit_code_3(cli: Cli) -> None:
 @pytest.mark.shared
 @pytest.mark.slow
 @pytest.mark.skipif(not NETWORK.is_dir(), reason="needs shared/data and shared/weights")
-def test_the_known_figure_of_mobilenet_comes_out(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "field", "measure", "known"),
+    [("ukbench", "object_id", "top4_accuracy", 0.977), ("pascal", "label", "precision@10", 0.468)],
+)
+def test_known_figures_of_mobilenet_come_out(
+    tmp_path: Path, name: str, field: str, measure: str, known: float
+) -> None:
     with ImageIndex.create(tmp_path / "an.index", NETWORK) as index:
-        index.add(SHARED / "data" / "ukbench" / "labels.csv", image_column="path")
-        report, _ = evaluate(index, same_task(index, "object_id", Options()))
-    assert report["metrics"]["top4_accuracy"] == pytest.approx(0.977, abs=0.002)
+        index.add(SHARED / "data" / name / "labels.csv", image_column="path")
+        report, _ = evaluate(index, same_task(index, field, Options()))
+    assert report["metrics"][measure] == pytest.approx(known, abs=0.002)
+
+
+@pytest.mark.shared
+@pytest.mark.skipif(not (SHARED / "data").is_dir(), reason="needs shared/data")
+def test_colour_finds_objects_and_not_categories(tmp_path: Path) -> None:
+    found = {}
+    for name, field, measure in (
+        ("ukbench", "object_id", "top4_accuracy"),
+        ("pascal", "label", "precision@10"),
+    ):
+        with ImageIndex.create(tmp_path / name, "classic") as index:
+            index.add(SHARED / "data" / name / "labels.csv", image_column="path")
+            report, _ = evaluate(index, same_task(index, field, Options()))
+        found[name] = report["metrics"][measure]
+    # A plain HSV histogram gets .891 and .094.
+    assert found["ukbench"] > 0.891
+    assert 0.09 < found["pascal"] < 0.2

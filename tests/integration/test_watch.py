@@ -145,27 +145,27 @@ def test_an_index_follows_what_happens_in_a_folder(photos: Path, options: WatchO
     assert ("every 0.3 s" if options is POLLED else "the system's events") in seen.said[0]
 
 
-def test_five_hundred_renames_keep_their_vectors(tmp_path: Path) -> None:
+def test_two_thousand_renames_keep_their_vectors(tmp_path: Path) -> None:
     photos = tmp_path / "photos"
     drawn = [draw(tmp_path / "drawn.png", mark).read_bytes() for mark in range(100)]
     for folder in range(7):
         (photos / f"{folder}").mkdir(parents=True)
-    for mark in range(500):
+    for mark in range(2000):
         (photos / f"{mark % 7}" / f"{mark:04}.png").write_bytes(drawn[mark % 100])
     with watching(photos, model="classic") as seen:
         with ImageIndex.open(seen.index) as index:
             before = {r.id: index.store.vector(r.id).tobytes() for r in index.records()}
-        assert len(before) == 500
+        assert len(before) == 2000
         for folder in range(6):
             for path in sorted((photos / f"{folder}").iterdir()):
                 path.rename(photos / f"{folder}" / f"renamed {path.name}")
         (photos / "6").rename(photos / "six")
-        until(lambda: seen.total("moved") == 500)
+        until(lambda: seen.total("moved") == 2000)
         with ImageIndex.open(seen.index) as index:
             after = {r.id: index.store.vector(r.id).tobytes() for r in index.records()}
     renamed = {_renamed(id): vector for id, vector in before.items()}
     assert after == renamed
-    assert (seen.total("added"), seen.total("removed")) == (500, 0)  # added when it began
+    assert (seen.total("added"), seen.total("removed")) == (2000, 0)  # added when it began
 
 
 def _renamed(id: str) -> str:
@@ -509,19 +509,19 @@ def test_the_command_prints_a_line_a_batch_and_ends_cleanly(
 
 def test_a_watcher_that_is_killed_begins_where_it_was(photos: Path, tmp_path: Path) -> None:
     place = tmp_path / "an.index"
-    for turn in range(2):
+    for turn in range(3):
         with command(photos, "--index", place, "--model", "classic", "--json") as running:
             assert running.stdout is not None
             running.stdout.readline()
-            for mark in range(60):
+            for mark in range(100):
                 draw(photos / f"{turn} {mark}.png", 1000 * (turn + 1) + mark)
-            time.sleep(0.3 + 0.7 * turn)
+            time.sleep(0.3 + 0.5 * turn)
             running.send_signal(signal.SIGKILL)
     with command(photos, "--index", place) as running:
         assert running.stdout is not None
         running.stdout.readline()
         with ImageIndex.open(place) as index:
-            assert len(index) == 123
+            assert len(index) == 303
             index.compact()
         (photos / "1.png").unlink()
         assert "1 removed" in running.stdout.readline()

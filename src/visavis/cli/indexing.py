@@ -204,8 +204,7 @@ def index(
     with target, IndexProgress(sources or [], exclude or [], **columns) as progress:
         reports = []
         words = _vocabulary(vocabulary)
-        if tag and not rebuild:
-            target.tagging.check(words)
+        _check_tagging(target, bool(tag) and not rebuild, words, tag_concepts)
         reports += keep_parts(target, parts, allow_private, progress.keeping)
         if rebuild:
             reports.append(
@@ -335,12 +334,22 @@ def _vocabulary(file: str | None) -> list[str] | None:
     return read_vocabulary(Path(file))
 
 
+def _check_tagging(
+    index: "ImageIndex", tags: bool, words: list[str] | None, concepts: bool
+) -> None:
+    """Raise, before any work is done, what tagging would raise after it."""
+    if tags:
+        index.tagging.check(words)
+    if concepts:
+        index.concepts.check()
+
+
 def _tell_untagged(
     index: "ImageIndex", report: "IndexReport", tag: int | None, concepts: bool
 ) -> None:
     if tag is None and report.added and index.tagging.made:
         report.notes.append("the new pictures have no tags yet; give them some with --tag N")
-    if not concepts and report.added and index.concepts.made:
+    if not concepts and report.added and index.concepts.made and len(index.concepts):
         report.notes.append("the new pictures have no concepts yet; --tag-concepts gives them some")
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from visavis.cli import options, terminal
+from visavis.cli.concepts.tagging import NONE_YET, notes
 
 if TYPE_CHECKING:
     from visavis.flows.concepts.marks import ConceptSummary, Mark
@@ -51,7 +52,7 @@ def list_(index: options.Index = None, json_output: options.Json = False) -> Non
         terminal.echo_json({"concepts": shapes})
         return
     if not found:
-        terminal.tell("there are no concepts yet; make one with: visavis concept mark NAME ID...")
+        terminal.tell(NONE_YET)
     for one in found:
         terminal.row(one.name, f"{one.yes} yes", f"{one.no} no")
 
@@ -120,8 +121,6 @@ def tag(index: options.Index = None) -> None:
     They are written to the field concepts; run it again after marking or indexing. What is marked
     is as marked, whatever its score.
     """
-    from visavis.cli.concepts.tagging import notes
-
     with options.open_index(options.settings(index)) as target:
         changed = target.concepts.write()
         for note in notes(target):

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from visavis.image_index import ImageIndex
 
+NONE_YET = "there are no concepts yet; make one with: visavis concept mark NAME ID..."
+
 
 def write_concepts(index: "ImageIndex") -> list[str]:
     """Write them; what is to be told of that."""
@@ -18,6 +20,8 @@ def write_concepts(index: "ImageIndex") -> list[str]:
 
 def notes(index: "ImageIndex") -> Iterator[str]:
     """What is to be known of concepts that were written."""
+    if not len(index.concepts):
+        yield NONE_YET
     yield from index.concepts.troubles()
     yield from _parts([one.name for one in index.concepts if one.yes])
 

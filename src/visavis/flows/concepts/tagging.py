@@ -39,17 +39,24 @@ def begin_concepts(store: VectorStore) -> None:
     store.evidence.note(_NOTE, b"written")
 
 
-def write_concepts(store: VectorStore, concepts: Sequence[Taught]) -> int:
-    """Give every record the names of the concepts that it is, and take away all others.
-
-    Returns how many records have changed; needs the index's lock. Raises UsageError where the
-    records have a field of that name from their catalogue.
-    """
+def check_field(store: VectorStore) -> None:
+    """Raise UsageError where the records have a field of concepts from their catalogue."""
     if CONCEPTS in store.fields() and not concepts_written(store):
         raise UsageError(
             f"the records have a field {CONCEPTS!r} of their own; rename that column of the "
             "catalogue to have concepts written to them"
         )
+
+
+def write_concepts(store: VectorStore, concepts: Sequence[Taught]) -> int:
+    """Give every record the names of the concepts that it is, and take away all others.
+
+    Returns how many records have changed; needs the index's lock. Raises UsageError as
+    `check_field`.
+    """
+    check_field(store)
+    if not concepts and not concepts_written(store):
+        return 0  # and the field stays free for a catalogue
     begin_concepts(store)  # first: what a run that was stopped has left is ours
     names: dict[str, list[str]] = {}
     marked = _marked(store, (mark for concept in concepts for mark in concept.marks))
@@ -57,7 +64,10 @@ def write_concepts(store: VectorStore, concepts: Sequence[Taught]) -> int:
         such = set(_such(store, concept.lesson))
         for mark in concept.marks:
             said = marked.get(mark.sha256, {mark.id})  # saved anew: it is known by its id
-            such = such | said if mark.good else such - said
+            if mark.good:
+                such |= said
+            else:
+                such -= said
         for id in such:
             names.setdefault(id, []).append(concept.name)
     changes = [

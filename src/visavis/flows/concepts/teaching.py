@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from visavis.errors import UsageError
 from visavis.flows.concepts.lessons import TOO_FEW, Lesson, Lessons
 from visavis.flows.concepts.marks import ConceptSummary, KeptMarks, Mark, Marked, as_name
-from visavis.flows.concepts.tagging import Taught, concepts_written, write_concepts
+from visavis.flows.concepts.tagging import Taught, check_field, concepts_written, write_concepts
 from visavis.store.base import VectorStore
 from visavis.store.capabilities import has_evidence
 from visavis.store.fields import CONCEPTS
@@ -115,6 +115,11 @@ class Concepts:
     def made(self) -> bool:
         """Whether the records have a field of concepts that `write` made."""
         return concepts_written(self._store)
+
+    def check(self) -> None:
+        """Raise what `write` would for an index that cannot have them, before any work is done."""
+        KeptMarks(self._store)
+        check_field(self._store)
 
     def write(self) -> int:
         """Write to every record which concepts it is, in the field `concepts`; how many changed.

@@ -141,12 +141,22 @@ def _started(arguments: list[str], log: Path, cores: set[int] | None) -> subproc
             [sys.executable, "-m", "pytest", *own, *arguments],
             stdout=output,
             stderr=subprocess.STDOUT,
+            env=_environ(),
         )
     if cores:
         os.sched_setaffinity(process.pid, cores)  # at once: before it starts threads
     if cores is None and hasattr(os, "setpriority"):
         os.setpriority(os.PRIO_PROCESS, process.pid, YIELDS)
     return process
+
+
+def _environ() -> dict[str, str]:
+    """As it is, but Python keeps bytecode: hundreds of servers and commands are started.
+
+    Each would else compile what it imports of the package, half a second of a processor for a
+    server. Images of containers often forbid it, to stay small.
+    """
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 def _failed(log: Path) -> list[str]:

@@ -24,6 +24,7 @@ from visavis.errors import (
     UsageError,
 )
 from visavis.images import raw
+from visavis.images.deep import loaded
 from visavis.images.effort import MEMORY, bytes_for_each_pixel
 from visavis.images.frames import show, sizes
 from visavis.images.jxl import jxl_size
@@ -252,10 +253,10 @@ def _decode_opened(opened: _OpenedImage, min_side: int | None) -> Picture:
         image, note = _jpeg(opened, min_side)
         min_side = None  # it is as small as it gets by now
     else:
-        image, note = opened.image, ""
-        image.load()
+        image, note = loaded(opened.image, lambda: _opener(opened.name)(BytesIO(opened.data))), ""
         width, height = image.size  # only now: loading a TIFF may turn it upright
-    turn = orientation(image)  # after load: a PNG may keep its EXIF behind the pixels
+    # After loading: a PNG may keep its EXIF behind the pixels.
+    turn = orientation(image if opened.name == "JPEG" else opened.image)
     if opened.name == "JXL" and not getattr(image, "jpeg", False):
         turn = 1  # its reader has turned it
     turn = opened.turn if turn == 1 else turn
@@ -269,7 +270,7 @@ def _decode_opened(opened: _OpenedImage, min_side: int | None) -> Picture:
 def _jpeg(opened: _OpenedImage, min_side: int | None) -> tuple[Image.Image, str]:
     """A JPEG's pixels, and a word on them where the file lacks its end."""
 
-    def loaded(image: ImageFile.ImageFile) -> Image.Image:
+    def pixels(image: ImageFile.ImageFile) -> Image.Image:
         if min_side is not None:  # decodes at 1/2, 1/4 or 1/8, never below min_side
             image.draft(None, (min_side, min_side))
         image.load()
@@ -279,12 +280,12 @@ def _jpeg(opened: _OpenedImage, min_side: int | None) -> tuple[Image.Image, str]
     try:
         if there is not None:
             raise OSError("the file is truncated: zeros are all that follows")
-        return loaded(opened.image), ""
+        return pixels(opened.image), ""
     except OSError as error:
         if "truncated" not in str(error):
             raise
         data = opened.data if there is None else there
-        image = without_end(data, lambda part: loaded(_opener("JPEG")(BytesIO(part))))
+        image = without_end(data, lambda part: pixels(_opener("JPEG")(BytesIO(part))))
         if image is None:
             raise
         return image, "the file lacks its end; what there is was taken"

@@ -5,6 +5,7 @@ from typing import BinaryIO
 
 from PIL import Image
 
+from visavis.images.deep import has_deep_colours
 from visavis.images.sniff import HEAD_BYTES, Format, sniff
 
 MEMORY: dict[Format, int] = {
@@ -21,7 +22,7 @@ MEMORY: dict[Format, int] = {
 """Peak bytes for each pixel, measured with `min_side` at 40 megapixels: what the readers hold of
 their own (three canvases with WebP), Pillow's four bytes, and a margin."""
 
-# Of pictures that are made RGB before they are made smaller: see pixels.py.
+# Of pictures that are made RGB before they are made smaller: see pixels.py and deep.py.
 _DEEP, _CLEAR, _PAIRED, _MOVING = 20, 14, 8, 19
 
 A_PIXEL = 25e-9
@@ -38,7 +39,8 @@ _MOST_PARTS = 500  # of a header: profiles come in pieces of 64 kB
 
 def bytes_for_each_pixel(image: Image.Image, name: Format) -> int:
     """The bytes of memory that decoding takes at its peak, for each pixel of an opened picture."""
-    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+    deep = image.mode in ("I", "F") or image.mode.startswith("I;16")
+    if deep or has_deep_colours(image):
         most = _DEEP
     elif image.mode in ("LA", "RGBA", "La", "RGBa"):
         most = _PAIRED

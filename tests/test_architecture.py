@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from functools import cache
 from itertools import chain
 from pathlib import Path
 
@@ -70,6 +71,9 @@ def module_name(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
+MODULES = {module_name(path) for path in FILES}
+
+
 def part(module: str) -> str:
     """'visavis.store.sqlite.store' → 'store'; '' for the package itself."""
     return [*module.split("."), ""][1]
@@ -82,13 +86,47 @@ def layer(name: str) -> int:
     raise AssertionError(f"{name} is on no layer: extend LAYERS and docs/design.md")
 
 
+@cache
+def parsed(path: Path) -> ast.Module:
+    """What a file says; not to be changed."""
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+class Imports(ast.NodeVisitor):
+    """The import statements of a file, and those among them that only type checkers see."""
+
+    def __init__(self, path: Path) -> None:
+        self.all: list[ast.Import | ast.ImportFrom] = []
+        self.for_checkers: set[ast.Import | ast.ImportFrom] = set()
+        self.visit(parsed(path))
+
+    def visit(self, node: ast.AST) -> None:
+        if not isinstance(node, ast.expr):  # most nodes are, and none imports anything
+            super().visit(node)
+
+    def visit_If(self, node: ast.If) -> None:
+        before = len(self.all)
+        self.generic_visit(node)
+        if isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            self.for_checkers.update(self.all[before:])
+
+    def visit_Import(self, node: ast.Import) -> None:
+        self.all.append(node)
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
+        self.all.append(node)
+
+
+imports = cache(Imports)
+
+
 def imported(path: Path) -> set[str]:
     """Every module that a file names, also inside functions."""
     found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in imports(path).all:
         if isinstance(node, ast.Import):
             found |= {name.name for name in node.names}
-        elif isinstance(node, ast.ImportFrom):
+        else:
             assert node.level == 0, f"{path}: relative import"
             if node.module == "visavis":
                 found |= {f"visavis.{name.name}" for name in node.names}
@@ -139,18 +177,11 @@ def test_only_declared_packages_are_imported() -> None:
 
 def run_imports(path: Path) -> set[str]:
     """Every module of ours that a file imports when it runs, also late, inside functions."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    for_checkers = {
-        inner
-        for node in ast.walk(tree)
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
-        for inner in ast.walk(node)
-    }
     found: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node not in for_checkers:
+    for node in imports(path).all:
+        if isinstance(node, ast.ImportFrom) and node not in imports(path).for_checkers:
             found |= {f"{node.module}.{name.name}" for name in node.names} | {str(node.module)}
-    return found & {module_name(file) for file in FILES} - {"visavis", module_name(path)}
+    return found & MODULES - {"visavis", module_name(path)}
 
 
 def circles(needs: dict[str, set[str]]) -> set[str]:
@@ -303,4 +334,4 @@ def raw_reasons(tree: ast.AST) -> list[int]:
 @pytest.mark.parametrize("path", FILES, ids=module_name)
 def test_messages_say_what_the_system_said_in_words(path: Path) -> None:
     """`visavis.disk.reason` does, without a number such as [Errno 2] and a second path."""
-    assert not raw_reasons(ast.parse(path.read_text("utf-8")))
+    assert not raw_reasons(parsed(path))

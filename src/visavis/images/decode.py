@@ -28,7 +28,12 @@ from visavis.images.deep import loaded
 from visavis.images.effort import MEMORY, bytes_for_each_pixel
 from visavis.images.frames import show, sizes
 from visavis.images.jxl import jxl_size
-from visavis.images.mending import without_end, without_zeros
+from visavis.images.mending import (
+    with_fewer_chunks,
+    with_last_rows,
+    without_end,
+    without_zeros,
+)
 from visavis.images.metadata import about, about_boxes
 from visavis.images.pixels import orientation, shrink, to_array, to_rgb, upright
 from visavis.images.profiles import to_srgb
@@ -43,6 +48,8 @@ _MOST_SCANS = 200  # a progressive JPEG has ten; each scan goes over the whole p
 
 _SKIMMED = 10
 """So many times more pixels a JPEG may have that is decoded smaller: they take time, not memory."""
+
+_NO_END = "the file lacks its end; what there is was taken"
 
 _LOOKED_AT = 4  # times less than what is shown does a frame take that is only looked at
 
@@ -71,8 +78,8 @@ def decode(
     The content says the format; of a camera raw file it is the preview. The pixels are sRGB
     and upright, on white where the picture is transparent, or on black where white would hide it;
     of an animation it is the first frame that shows something. With `min_side` a large picture may
-    come smaller, but never with a shorter side below `min_side`. A JPEG that lacks its last part is
-    taken, with a note.
+    come smaller, but never with a shorter side below `min_side`. A JPEG or PNG that lacks its last
+    part is taken, with a note.
 
     Raises ImageUnreadableError (empty, truncated, no picture), ImageFormatError (a format that
     this installation cannot decode), ImageTooLargeError (more than `max_pixels`, by the
@@ -174,7 +181,7 @@ def _opened(
                 raise ImageUnreadableError(
                     uri, f"the JPEG file has more than {_MOST_SCANS} scans, each to be decoded anew"
                 )
-            with _opener(name)(BytesIO(data)) as image:
+            with _open(name, data) as image:
                 skimmed = name == "JPEG" and min_side and not image.info.get("progressive")
                 factor = _reduction(image.size, min_side or 1) ** 2 if skimmed else 1
                 _check_size(image.size, uri, max_pixels * min(factor, _SKIMMED))
@@ -189,6 +196,8 @@ def _opened(
     except MemoryError as error:
         raise ImageUnreadableError(uri, "there is not enough memory to decode it") from error
     except Exception as error:
+        if (reason := _of_a_kind_not_read(data, error)) is not None:
+            raise ImageFormatError(uri, reason) from error
         # Decoders meet hostile bytes with almost any exception: OSError, SyntaxError, ValueError,
         # struct.error, zlib.error, IndexError, KeyError, AttributeError, ZeroDivisionError …
         raise ImageUnreadableError(uri, _what_is_wrong(name, error)) from error
@@ -253,7 +262,7 @@ def _decode_opened(opened: _OpenedImage, min_side: int | None) -> Picture:
         image, note = _jpeg(opened, min_side)
         min_side = None  # it is as small as it gets by now
     else:
-        image, note = loaded(opened.image, lambda: _opener(opened.name)(BytesIO(opened.data))), ""
+        image, note = _pixels(opened)
         width, height = image.size  # only now: loading a TIFF may turn it upright
     # After loading: a PNG may keep its EXIF behind the pixels.
     turn = orientation(image if opened.name == "JPEG" else opened.image)
@@ -265,6 +274,20 @@ def _decode_opened(opened: _OpenedImage, min_side: int | None) -> Picture:
     # Shrunk at once where the mode allows it, to hold less memory, and otherwise as RGB.
     plain = shrink(to_rgb(to_srgb(shrink(image, min_side))), min_side)
     return Picture(to_array(upright(plain, turn)), width, height, note)
+
+
+def _pixels(opened: _OpenedImage) -> tuple[Image.Image, str]:
+    """The pixels of what is no JPEG, and a word on them where the file lacks its end."""
+    try:
+        return loaded(opened.image, lambda: _open(opened.name, opened.data)), ""
+    except (OSError, SyntaxError, ValueError) as error:
+        if opened.name != "PNG":
+            raise
+        cut = isinstance(error, OSError) and "truncated" in str(error)
+        mended = with_last_rows(opened.data) if cut else next(with_fewer_chunks(opened.data), b"")
+        if not mended:
+            raise
+        return loaded(_open("PNG", mended), lambda: _open("PNG", mended)), _NO_END if cut else ""
 
 
 def _jpeg(opened: _OpenedImage, min_side: int | None) -> tuple[Image.Image, str]:
@@ -288,7 +311,7 @@ def _jpeg(opened: _OpenedImage, min_side: int | None) -> tuple[Image.Image, str]
         image = without_end(data, lambda part: pixels(_opener("JPEG")(BytesIO(part))))
         if image is None:
             raise
-        return image, "the file lacks its end; what there is was taken"
+        return image, _NO_END
 
 
 def _reduction(size: tuple[int, int], min_side: int) -> int:
@@ -305,6 +328,17 @@ def _previewed(data: bytes, uri: str) -> bytes:
     return found
 
 
+def _of_a_kind_not_read(data: bytes, error: Exception) -> str | None:
+    """What a file is that is whole, but of a kind that the reader of its format does not know."""
+    if data.startswith(b"MM\0+"):
+        return "it is a BigTIFF with the high byte first, which visavis cannot read; convert it"
+    if isinstance(error, SyntaxError) and "unknown pixel mode" in str(error):
+        return (
+            "its pixels are of a kind that visavis cannot read, such as float colours; convert them"
+        )
+    return None
+
+
 def _what_is_wrong(name: Format, error: Exception) -> str:
     if isinstance(error, Image.DecompressionBombError):  # GIF, TIFF and WebP readers have a limit
         return f"the {name} reader takes no picture of that many pixels; convert it to JPEG or PNG"
@@ -312,6 +346,17 @@ def _what_is_wrong(name: Format, error: Exception) -> str:
     if "truncated" in message.lower() or isinstance(error, EOFError):
         return f"the {name} file is truncated; fetch or copy it again"
     return f"the {name} file is damaged ({message[:200] or type(error).__name__})"
+
+
+def _open(name: Format, data: bytes) -> ImageFile.ImageFile:
+    """A file whose header was read; of a PNG, chunks without which it can do may be broken."""
+    try:
+        return _opener(name)(BytesIO(data))
+    except Exception:  # as in `_opened`
+        for plainer in with_fewer_chunks(data) if name == "PNG" else ():
+            with suppress(Exception):
+                return _opener(name)(BytesIO(plainer))
+        raise
 
 
 @functools.cache

@@ -124,13 +124,16 @@ def _add_handlers(app: FastAPI, options: ServerOptions) -> None:
 
     async def other(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # as above
-        names = {404: "NotFoundError", 405: "MethodNotAllowedError"}
-        response = json_error(
-            names.get(error.status_code, "HttpError"), str(error.detail), error.status_code
-        )
+        status, path = error.status_code, request.scope["path"][:100]
+        known = {
+            404: ("NotFoundError", f"there is nothing at {path}"),
+            405: ("MethodNotAllowedError", f"{path} does not take {request.method[:20]}"),
+        }
+        kind, message = known.get(status, ("HttpError", str(error.detail)))
+        response = json_error(kind, message, status)
         for name, value in (error.headers or {}).items():
             response.headers[name] = value
-        if error.status_code == 405:
+        if status == 405:
             response.headers["Allow"] = ", ".join(sorted(methods_at(request.scope)))
         return response
 

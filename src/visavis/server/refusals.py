@@ -99,6 +99,12 @@ class MediaTypeError(Refusal):
     http_status = 415
 
 
+class NoSuchPartError(Refusal):
+    """A part of a file is asked for that it does not have."""
+
+    http_status = 416
+
+
 class InvalidError(Refusal):
     """The request is understood and makes no sense."""
 

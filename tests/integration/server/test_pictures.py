@@ -52,6 +52,17 @@ def test_a_part_of_a_file_can_be_asked_for(client: TestClient, drawn: Path) -> N
     assert answer.content == (drawn / "images" / "mug-01-front.jpg").read_bytes()[10:20]
 
 
+def test_a_part_that_a_file_does_not_have_is_an_error_like_others(client: TestClient) -> None:
+    path = "/v1/images/mug-01-front/file"
+    size = len(client.get(path).content)
+    answer = client.get(path, headers={"Range": f"bytes={size}-"})
+    assert answer.status_code == 416
+    assert answer.headers["content-range"] == f"bytes */{size}"
+    error = answer.json()["error"]
+    assert (error["type"], error["status"]) == ("NoSuchPartError", 416)
+    assert f"{size} bytes" in error["message"]
+
+
 @pytest.mark.parametrize("path", [FILE, THUMBNAIL])
 def test_what_the_browser_has_is_not_sent_again(client: TestClient, path: str) -> None:
     etag = client.get(path).headers["etag"]

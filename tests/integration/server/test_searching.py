@@ -202,6 +202,48 @@ def test_a_question_that_makes_no_sense_is_422_and_says_why(
     assert told in error["message"]
 
 
+def test_base64_is_read_as_tools_write_it(client: TestClient, mug: bytes) -> None:
+    def found(text: str) -> str:
+        answer = client.post("/v1/search", json={"terms": [{"image": text}], "limit": 1})
+        return str(answer.json()["results"][0]["id"])
+
+    plain = found(_base64(mug))
+    assert found(base64.encodebytes(mug).decode()) == plain  # 76 letters a line
+    assert found(base64.encodebytes(mug).decode().replace("\n", "\r\n")) == plain
+    assert found(base64.urlsafe_b64encode(mug).decode()) == plain
+
+
+def test_a_byte_order_mark_before_the_json_does_no_harm(client: TestClient) -> None:
+    body = b'\xef\xbb\xbf{"terms": [{"id": "mug-01-front"}], "limit": 1}'
+    answer = client.post("/v1/search", content=body, headers={"Content-Type": "application/json"})
+    assert answer.json()["results"][0]["id"] == "mug-01-front"
+
+
+@pytest.mark.parametrize(
+    ("least", "told"),
+    [
+        ("90", "min_score: Input should be a valid number or 'auto'"),
+        (None, ""),
+        ([1], "min_score: Input should be a valid number or 'auto'"),
+    ],
+)
+def test_a_least_score_of_no_kind_is_told_in_one_sentence(
+    client: TestClient, least: object, told: str
+) -> None:
+    query = {"terms": [{"id": "mug-01-front"}], "min_score": least}
+    answer = client.post("/v1/search", json=query)
+    assert answer.json().get("error", {"message": ""})["message"] == told
+
+
+def test_a_path_or_method_that_is_not_there_is_named(client: TestClient) -> None:
+    for path in ("/v1/image", "/v1/images/a/b/c", "/v1/search/"):
+        answer = client.get(path)
+        assert answer.status_code == 404
+        assert answer.json()["error"]["message"] == f"there is nothing at {path}"
+    refused = client.get("/v1/search")
+    assert refused.json()["error"]["message"] == "/v1/search does not take GET"
+
+
 def test_numbers_that_are_none_are_refused(client: TestClient) -> None:
     headers = {"Content-Type": "application/json"}
     for number in ("NaN", "Infinity", "1e999"):

@@ -218,3 +218,33 @@ def test_a_record_that_gets_another_picture_keeps_its_fields_also_those_that_are
     _add(writer, picture(), id="sign", fields="{}")
     with ImageIndex.open(fresh_index) as index:
         assert index.get("sign").fields == {}
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ('{"a": null}', "a: Input should be a valid boolean, a valid integer, "),
+        ('{"a": [1]}', "a: Input should be a valid boolean, a valid integer, "),
+        ('{"bool": {}}', "bool: Input should be a valid boolean, a valid integer, "),
+        ('{"a": NaN}', "a: Input should be a finite number"),
+        (f'{{"a": "{"x" * 100_001}"}}', "a: String should have at most 100000 characters"),
+    ],
+)
+def test_a_field_of_no_kind_is_told_in_one_sentence(
+    writer: TestClient, fields: str, told: str
+) -> None:
+    files = {"image": ("x.png", picture())}
+    answer = writer.post("/v1/images", files=files, data={"fields": fields})
+    assert answer.status_code == 422
+    message = answer.json()["error"]["message"]
+    assert message.startswith(told)
+    assert "function" not in message
+    assert ";" not in message
+
+
+def test_an_id_that_is_no_base64_is_none(writer: TestClient) -> None:
+    _add(writer, picture(), id="..")
+    assert writer.get("/v1/images/~Li4").status_code == 200
+    for key in ("~L!i4", "~Li4%3D%3D%3D%3Dx", "~%20Li4"):
+        assert writer.delete(f"/v1/images/{key}").status_code == 404
+    assert writer.get("/v1/images/~Li4").status_code == 200

@@ -142,7 +142,8 @@ def reason_for_nothing(query: Query, total: int) -> str:
     if query.limit == 0:
         return "the limit is 0"
     if query.offset == 0 and query.min_score is not None and query.min_score != "auto":
-        return f"nothing above min_score {query.min_score:g}"
+        beyond = "; scores are at most 1" if query.min_score > 1 else ""
+        return f"nothing above min_score {query.min_score:g}{beyond}"
     return f"no more matches at offset {query.offset}"
 
 

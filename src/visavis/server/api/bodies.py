@@ -1,6 +1,7 @@
 """Bodies of requests taken apart: JSON, multipart, lines of JSON."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any, TypeVar
@@ -26,6 +27,11 @@ LINES = "application/x-ndjson"
 _CHARSETS = frozenset(("utf-8", "utf8", "us-ascii"))
 _MOST_TEXTS = 8
 _MOST_MARKS = 50_000  # commas and colons, of which the longest filters and texts have half as many
+
+_KIND_OF_UNION = re.compile(r"bool|int|float|str|constrained-\w+|(?:literal|function-\w+)\[.*\]")
+"""How pydantic names the kinds that a value may have, behind the value's place."""
+_WRONG_KIND = re.compile(r"_type$|_parsing$|^literal_error$")
+_MARK = b"\xef\xbb\xbf"  # of UTF-8, as Windows writes it in front of texts
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -166,8 +172,9 @@ def _text(data: bytes, name: str) -> str:
 
 def parsed(model: type[M], text: str | bytes) -> M:
     """A shape from JSON. Raises InvalidError that names what is wrong and where."""
+    data = text.encode() if isinstance(text, str) else text
     try:
-        return model.model_validate_json(text)
+        return model.model_validate_json(data.removeprefix(_MARK))
     except ValidationError as error:
         raise InvalidError(described(error.errors(include_url=False))) from error
     except (ValueError, json.JSONDecodeError) as error:
@@ -176,9 +183,23 @@ def parsed(model: type[M], text: str | bytes) -> M:
 
 def described(errors: Sequence[Any]) -> str:
     """Validation errors in one sentence: where, and what."""
+    places: dict[tuple[Any, ...], list[Any]] = {}
+    for error in errors:
+        *place, last = error["loc"] or ("",)
+        one_of_several = isinstance(last, str) and _KIND_OF_UNION.fullmatch(last) is not None
+        places.setdefault(tuple(place if one_of_several else error["loc"]), []).append(error)
     parts = []
-    for error in errors[:5]:
-        place = ".".join(str(part) for part in error["loc"])
-        message = str(error["msg"]).removeprefix("Value error, ")
+    for loc, found in list(places.items())[:5]:
+        place, message = ".".join(str(part) for part in loc), _message(found)
         parts.append(f"{place[:200]}: {message}" if place else message)
     return "; ".join(parts)
+
+
+def _message(errors: Sequence[Any]) -> str:
+    """What is wrong with one value, which may be of several kinds and is of none of them."""
+    of_its_kind = [error for error in errors if not _WRONG_KIND.search(error["type"])]
+    texts = [str(error["msg"]).removeprefix("Value error, ") for error in of_its_kind or errors]
+    if of_its_kind or len(texts) == 1:
+        return texts[0]
+    kinds = [text.removeprefix("Input should be ") for text in texts]
+    return f"Input should be {', '.join(kinds[:-1])} or {kinds[-1]}"

@@ -17,7 +17,7 @@ from fastapi import Query
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import FileResponse, RedirectResponse, Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from visavis.buckets.address import Address, is_object
 from visavis.errors import ImageError, ImageUnreadableError
@@ -28,7 +28,7 @@ from visavis.images.stripping import stripped
 from visavis.server.api.rendering import LETTERS, record_id, version_of, without_login
 from visavis.server.api.schemas import FileParams, ThumbnailParams
 from visavis.server.pool import Job
-from visavis.server.refusals import PictureGoneError, told_reason
+from visavis.server.refusals import NoSuchPartError, PictureGoneError, told_reason
 from visavis.server.state import State, state_of
 from visavis.sources.objects.reading import read_object
 from visavis.sources.web.fetch import is_url
@@ -221,8 +221,18 @@ class _Sent(FileResponse):
         if asked is not None and not _is_range(asked):  # RFC 9110, 14.2: it may be ignored
             heads = [(name, value) for name, value in scope["headers"] if name != b"range"]
             scope = {**scope, "headers": heads}
+
+        async def told(message: Message) -> None:
+            if message.get("status") == 416:
+                size = os.fstat(self._file.fileno()).st_size
+                raise NoSuchPartError(
+                    f"the picture has {size} bytes, and no such part as {asked}",
+                    Content_Range=f"bytes */{size}",
+                )
+            await send(message)
+
         with self._file:
-            await super().__call__(scope, receive, send)
+            await super().__call__(scope, receive, told)
 
 
 def _is_range(asked: str) -> bool:

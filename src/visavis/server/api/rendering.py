@@ -2,7 +2,7 @@
 
 import json
 import re
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes
@@ -41,7 +41,8 @@ def record_id(request: Request) -> str:
     segment: str = request.path_params["id"]
     try:
         if segment.startswith(_OPAQUE):
-            return urlsafe_b64decode(segment[1:] + "==").decode()
+            key = segment[1:].rstrip("=")
+            return b64decode(key + "=" * (-len(key) % 4), b"-_", validate=True).decode()
         return unquote_to_bytes(segment).decode()
     except ValueError:
         raise RecordNotFoundError(segment) from None

@@ -46,6 +46,7 @@ from visavis.types import (
     TextTerm,
 )
 
+_FOR_URLS = str.maketrans("-_", "+/")  # the alphabet of base64 that may stand in URLs
 _PICTURES = ImageTerm | RecordTerm | ConceptTerm
 
 READ_FOR_ANYONE = 16_000_000
@@ -242,11 +243,11 @@ def _looked_at(term: TermIn, files: Sequence[bytes], fetched: dict[str, bytes]) 
 
 
 def from_base64(text: str) -> bytes:
-    """The bytes of a picture in JSON. Raises InvalidError."""
+    """The bytes of a picture in JSON, in either alphabet, in lines or not. Raises InvalidError."""
     if text.startswith("data:"):  # as a page's FileReader gives it
         text = text.partition(",")[2]
     try:
-        return base64.b64decode(text, validate=True)
+        return base64.b64decode("".join(text.split()).translate(_FOR_URLS), validate=True)
     except (binascii.Error, ValueError) as error:
         raise InvalidError(f"image is not base64 ({error})") from error
 

@@ -367,7 +367,8 @@ def test_an_unknown_record_is_named(ask: Callable[..., SearchResult]) -> None:
     [
         ({"limit": 0}, "the limit is 0"),
         ({"offset": 4}, "no more matches at offset 4"),
-        ({"min_score": 1.01}, "nothing above min_score 1.01"),
+        ({"min_score": 1.01}, "nothing above min_score 1.01; scores are at most 1"),
+        ({"min_score": 90}, "nothing above min_score 90; scores are at most 1"),
         ({"where": parse_all(["width>1000"])}, "no record passes the filter width>1000"),
     ],
 )

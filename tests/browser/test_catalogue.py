@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,6 +10,7 @@ from tests.browser.conftest import OpenPage, serving
 
 from visavis.drawn.gallery import write_gallery
 from visavis.image_index import ImageIndex
+from visavis.pages.site.building import build_site
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -17,24 +19,32 @@ expect = pytest.importorskip("playwright.sync_api").expect
 
 ARABIC = "قميص أزرق من القطن"
 LONG = "Word " * 400
-NAMES = "productDisplayName,gender,baseColour,priceEUR,ProductURL,id,path"
+NAMES = "productDisplayName,gender,baseColour,priceEUR,ProductURL,sizes,id,path"
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a server of twelve products; no column has a name that we chose."""
+def products(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An index of twelve products; no column has a name that we chose."""
     folder = tmp_path_factory.mktemp("shop")
     write_gallery(folder, 12)
     rows = []
     for n, path in enumerate(sorted((folder / "images").glob("*.jpg"))[:12]):
         title = {3: ARABIC, 4: LONG}.get(n, f"Blue shirt number {n} of Acme")
         kind = "Women,Navy Blue" if n < 4 else "Men,Red"
-        rows.append(f"{title},{kind},{10 + n * 7 % 12},https://shop.example/p/{n},15{n:02},{path}")
+        of = f"{10 + n * 7 % 12},https://shop.example/p/{n}"
+        sizes = '"[""S"", ""M""]"' if n % 3 else '"[""M"", ""L""]"'
+        rows.append(f"{title},{kind},{of},{sizes},15{n:02},{path}")
     catalogue = folder / "own.csv"
     catalogue.write_text("\n".join([NAMES, *rows]), encoding="utf-8")
     with ImageIndex.create(folder / "own.index", "classic") as index:
         assert index.add(catalogue).added == 12
-    with serving(folder / "own.index") as url:
+    return folder / "own.index"
+
+
+@pytest.fixture(scope="module")
+def shop(products: Path) -> Iterator[str]:
+    """The address of a server of them."""
+    with serving(products) as url:
         yield url
 
 
@@ -52,7 +62,8 @@ def test_cards_show_names_prices_and_what_the_catalogue_names_first(
     expect(card.locator(".title")).to_have_text("Blue shirt number 5 of Acme")
     expect(card.locator(".detail")).to_have_text("Price EUR 21 · Men · Red")
     groups = page.locator("#fields summary span:first-child").all_text_contents()
-    assert groups == ["Gender", "Base colour", "Price EUR", "Product display name", "Product URL"]
+    assert groups[:4] == ["Gender", "Base colour", "Price EUR", "Sizes"]
+    assert groups[4:] == ["Product display name", "Product URL"]
 
 
 def test_details_have_labels_links_and_the_buttons_in_sight_under_any_title(
@@ -94,6 +105,32 @@ def test_counts_follow_the_filters_and_what_leads_nowhere_is_not_offered(
     expect(colours.locator(".check")).to_have_text([re.compile("Blue4")])
     page.get_by_role("button", name="Remove the filter Gender: Women").click()
     expect(colours.locator(".check")).to_have_count(2)
+
+
+def test_each_item_of_a_list_is_offered_and_lists_are_shown_without_marks(
+    open_page: OpenPage, shop: str
+) -> None:
+    page = open_page("?seed=1", url=shop)
+    sizes = page.get_by_role("group", name="Sizes").locator(".check")
+    expect(sizes).to_have_text([re.compile("^M12"), re.compile("^S8"), re.compile("^L4")])
+    page.get_by_role("checkbox", name=re.compile("^L")).check()
+    expect(page.locator(".card")).to_have_count(4)
+    page.goto(f"{shop}?show=1505")
+    expect(page.get_by_role("dialog").locator("dd", has_text="S, M")).to_have_count(1)
+
+
+def test_a_site_offers_each_item_of_a_list(
+    open_page: OpenPage, products: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "site"
+    with ImageIndex.open(products) as opened:
+        build_site(opened, out, fields=["sizes", "gender"])
+    page = open_page("index.html#f.sizes=L&f.gender=Women", url=f"{out.as_uri()}/")
+    cards = page.locator("#view .card")
+    expect(cards).to_have_count(2)  # those with L are 0, 3, 6, 9, and women's 0 to 3
+    cards.first.click()
+    page.locator(".facts").get_by_role("link", name="M", exact=True).click()
+    expect(page.locator("#view :is(h1, h2)").first).to_have_text("M: 12 pictures")
 
 
 def test_results_are_ordered_by_a_field_with_and_without_a_question(

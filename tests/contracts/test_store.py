@@ -14,7 +14,7 @@ from visavis.errors import RecordNotFoundError, StoreError
 from visavis.filters import parse_all
 from visavis.store.base import Answer, Change, Gone, SourceRun, VectorStore
 from visavis.store.fields import as_text
-from visavis.types import ImageRecord
+from visavis.types import Fields, ImageRecord
 
 # -- records ---------------------------------------------------------------------------------------
 
@@ -145,6 +145,33 @@ def test_records_come_in_the_order_they_were_added(store: VectorStore, filled: B
     assert [record.id for record in store.records()] == list(filled.records)
     even = [id for id, record in filled.records.items() if record.fields["colour"] == "red"]
     assert [record.id for record in store.records(where("colour=red"))] == even
+
+
+def test_a_filter_takes_each_item_of_a_list_for_a_value(store: VectorStore, source: int) -> None:
+    fields: list[Fields] = [
+        {"tags": "dog, tea cup", "sizes": "[38, 39]"},
+        {"tags": "dog house", "sizes": 40},
+        {"tags": '["dog","Hund, groß"]', "sizes": "[]"},
+        {"title": "[dog], [cat]"},
+    ]
+    records = [some_record(str(at), one) for at, one in enumerate(fields)]
+    store.upsert(source, records, clustered(4, DIM))
+    for expression, ids in {
+        "tags=dog": ["0", "2"],
+        "tags!=dog": ["1", "3"],
+        "tags=cup": [],
+        "tags=tea cup,dog house": ["0", "1"],
+        'tags="Hund, groß"': ["2"],
+        'tags="dog, tea cup"': ["0"],  # the whole is a value, too
+        "tags~dog": ["0", "1", "2"],
+        "sizes=38": ["0"],
+        "sizes>=39": ["0", "1"],
+        "sizes=10..38,40": ["0", "1"],
+        'sizes=""': ["2", "3"],
+        "title=dog": [],
+    }.items():
+        found = sorted(record.id for record in store.records(where(expression)))
+        assert (expression, found) == (expression, ids)
 
 
 def test_rows_are_records_with_their_vectors(store: VectorStore, filled: Brute) -> None:

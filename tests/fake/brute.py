@@ -1,9 +1,11 @@
 """A store that cannot be wrong: a dict, and one numpy product. Stores are compared with it."""
 
 import hashlib
+import json
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -124,8 +126,27 @@ def _holds(condition: TypedCondition, held: FieldValue | None) -> bool:
         return condition.empty != condition.negated
     if condition.containing is not None:
         return _contains(held, condition.containing)
+    each = [held, *_items(condition.field, held)] if condition.several else [held]
+    return condition.negated != any(_is(one, condition) for one in each)
+
+
+def _is(held: FieldValue, condition: TypedCondition) -> bool:
     equal = any(isinstance(v, str) == isinstance(held, str) and v == held for v in condition.any_of)
-    return condition.negated != (equal or any(_within(held, span) for span in condition.spans))
+    return equal or any(_within(held, span) for span in condition.spans)
+
+
+def _items(name: str, held: FieldValue) -> list[FieldValue]:
+    """The items of a JSON list, or what stands between the commas of tags."""
+    if not isinstance(held, str):
+        return []
+    found = None
+    with suppress(ValueError):
+        found = json.loads(held) if re.fullmatch(r"\[.*\]", held, re.DOTALL) else None
+    if found is not None and not any(isinstance(one, list | dict) for one in found):
+        texts = [one for one in found if isinstance(one, str) and one]
+        others = [one for one in found if isinstance(one, int | float)]
+        return [*(unicodedata.normalize("NFC", one) for one in texts), *others]
+    return [part.strip() for part in held.split(",") if part.strip()] if name == "tags" else []
 
 
 def _within(held: Any, span: Span) -> bool:

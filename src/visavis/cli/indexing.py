@@ -92,7 +92,7 @@ def index(
             "--tag",
             min=0,
             metavar="N",
-            help="Give every record up to N tags in the field tags, for --where tags~dog; 0 "
+            help="Give every record up to N tags in the field tags, for --where tags=dog; 0 "
             "removes them.",
         ),
     ] = None,

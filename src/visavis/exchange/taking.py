@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from visavis.errors import IndexIncompatibleError, UsageError
+from visavis.filters import TAGS
 from visavis.matching.signature import BYTES
 from visavis.store.base import KnownRecord, ModelFacts, SourceRow, VectorStore
 from visavis.store.capabilities import has_evidence, has_tags
-from visavis.store.fields import TAGS, as_text
+from visavis.store.fields import as_text
 from visavis.types import Failure, ImageRecord, Vectors
 
 _NEAR = 2e-3  # by which the numbers of a vector may differ that was made twice, and kept in float16

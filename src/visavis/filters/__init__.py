@@ -7,6 +7,8 @@
 
 `nearby=48.8584,2.2945,500m` passes records at most so far from a place, by latitude and longitude.
 
+A field of lists, such as `tags`, has each of their items: tags=dog passes "dog, beach".
+
 A value that holds a comma, or looks like something else than it is, is quoted: `brand="A, B"`.
 Besides the catalogue's own fields there are `id`, `width`, `height`, `size` (bytes) and `modified`
 (seconds since the epoch).
@@ -15,9 +17,10 @@ Besides the catalogue's own fields there are `id`, `width`, `height`, `size` (by
 store turns the outcome into its own language, and finds out which records pass.
 """
 
-from visavis.filters.holding import holds
+from visavis.filters.holding import has_one, holds
 from visavis.filters.labels import alike_note
 from visavis.filters.language import Where, as_filter, described, parse, parse_all
+from visavis.filters.lists import CONCEPTS, PARTED, TAGS, counted_apart, items_of
 from visavis.filters.moments import Reading, moment
 from visavis.filters.nearby import LATITUDE, LONGITUDE, NEARBY, Circle, distance
 from visavis.filters.typed import (
@@ -39,9 +42,12 @@ from visavis.filters.typed import (
 
 __all__ = [
     "ATTRIBUTES",
+    "CONCEPTS",
     "LATITUDE",
     "LONGITUDE",
     "NEARBY",
+    "PARTED",
+    "TAGS",
     "Circle",
     "Reading",
     "Span",
@@ -54,11 +60,14 @@ __all__ = [
     "as_label",
     "as_number",
     "check_field",
+    "counted_apart",
     "described",
     "distance",
     "folded",
+    "has_one",
     "holds",
     "is_date",
+    "items_of",
     "kinds_of",
     "moment",
     "normal",

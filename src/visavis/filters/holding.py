@@ -1,11 +1,13 @@
 """Whether a filter holds for a record: for stores whose server cannot say."""
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
+from visavis.filters.lists import items_of
 from visavis.filters.moments import moment
 from visavis.filters.nearby import LATITUDE, LONGITUDE, Circle, distance
-from visavis.filters.typed import ATTRIBUTES, Span, TypedCondition, TypedFilter, folded
+from visavis.filters.typed import ATTRIBUTES, Span, TypedCondition, TypedFilter, Value, folded
 from visavis.types import FieldValue, ImageRecord
 
 _DATE = re.compile("[0-9]{4}-[0-9]{2}")
@@ -35,12 +37,15 @@ def _holds(condition: TypedCondition, record: ImageRecord) -> bool:
         return condition.negated != condition.empty
     if condition.containing is not None:
         return _contains(held, condition.containing)
-    found = any(_same(held, value) for value in condition.any_of)
-    return condition.negated != (found or any(_within(held, span) for span in condition.spans))
+    items = items_of(name, held) if condition.several else None
+    found = has_one([held, *(items or ())], frozenset(condition.any_of), condition.spans)
+    return condition.negated != found
 
 
-def _same(held: FieldValue, value: FieldValue) -> bool:
-    return isinstance(held, str) == isinstance(value, str) and held == value
+def has_one(held: Sequence[FieldValue], any_of: frozenset[Value], spans: Sequence[Span]) -> bool:
+    """Whether one of the values that a field holds is, or lies within, what is looked for."""
+    # A text is never equal to a number, and 1 is 1.0 is true.
+    return not any_of.isdisjoint(held) or any(_within(one, span) for span in spans for one in held)
 
 
 def _within(held: Any, span: Span) -> bool:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from visavis.errors import FilterError
 from visavis.filters.language import DATE, OPERATORS, described, spelled
+from visavis.filters.lists import items_of
 from visavis.filters.moments import Reading, has_time, has_zone, moment, prefix
 from visavis.filters.nearby import NEARBY, Circle, circle
 from visavis.types import Condition, Fields, FieldValue, Filter, Kind, Range
@@ -63,6 +64,8 @@ class TypedCondition:
     field: str
     own: bool
     """Whether it is a field of the records, and not one of ATTRIBUTES."""
+    several: bool = False
+    """Whether texts of the field may be lists, any item of which may be what is looked for."""
     any_of: tuple[Value, ...] = ()
     spans: tuple[Span, ...] = ()
     containing: str | None = None
@@ -91,10 +94,12 @@ def resolve(where: Filter, kinds: Mapping[str, Kind]) -> TypedFilter:
     return TypedFilter(tuple(_resolved(condition, kinds) for condition in where.conditions))
 
 
-def kind_of(value: FieldValue) -> Kind:
-    """The kind of a single value."""
+def kind_of(name: str, value: FieldValue) -> Kind:
+    """The kind of a single value of a field."""
     if not isinstance(value, str):
         return "number"
+    if items_of(name, value) is not None:
+        return "list"
     return "date" if value[:1].isdigit() and _ISO.fullmatch(value) else "text"
 
 
@@ -104,16 +109,18 @@ def kinds_of(fields: Iterable[Fields]) -> dict[str, Kind]:
     for named in fields:
         for name, value in named.items():
             known = kinds.get(name)
-            if known != "mixed":
-                kind = kind_of(value)
+            if known != "list":
+                kind = kind_of(name, value)
                 kinds[name] = kind if known is None else widened(known, kind)
     return kinds
 
 
 def widened(one: Kind, other: Kind) -> Kind:
-    """The kind of a field that has values of two kinds."""
+    """The kind of a field that has values of two kinds; with some lists, it is one of lists."""
     if one == other:
         return one
+    if "list" in (one, other):
+        return "list"
     return "text" if {one, other} == {"date", "text"} else "mixed"
 
 
@@ -160,7 +167,7 @@ def _resolved(condition: Condition, kinds: Mapping[str, Kind]) -> TypedCondition
     asked = _Asked(condition, check_field(name, kinds))
     if name == "modified" and name not in kinds:
         asked.refuse_years()
-    typed = partial(TypedCondition, name, name in kinds)
+    typed = partial(TypedCondition, name, name in kinds, asked.kind == "list")
     if operator in ("=", "!="):
         meant = [form for value in values for form in asked.forms(value)]
         return typed(
@@ -258,7 +265,7 @@ class _Asked(NamedTuple):
         if isinstance(value, Range):
             return [self._between(value)]
         if value == "":
-            return [""]
+            return ["", "[]"] if self.kind == "list" else [""]
         text, number = normal(str(value)), as_number(value)
         if number is None and text.lower() in ("true", "false"):
             number = int(text.lower() == "true")
@@ -314,7 +321,7 @@ class _Asked(NamedTuple):
     ) -> Span:
         """Values in between: dates where the end is one, and no text that merely sorts there."""
         end = low if high is None else high
-        mixes = self.kind in ("text", "mixed") and not self.condition.quoted
+        mixes = self.kind in ("text", "mixed", "list") and not self.condition.quoted
         dates = mixes and isinstance(end, str) and bool(_as_date(end.removesuffix(_TO_ITS_END)))
         span = Span(low, high, with_low, with_high, dates)
         return _timed(span) if dates or self.kind == "date" else span
@@ -328,7 +335,7 @@ class _Asked(NamedTuple):
             return text
         if self.kind == "date":
             return self._date(value)
-        if number is not None and self.kind == "mixed":
+        if number is not None and self.kind in ("mixed", "list"):
             return number
         if number is None and (_as_date(text) or not _LIKE_A_NUMBER.match(text)):
             return text

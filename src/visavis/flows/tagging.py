@@ -46,7 +46,7 @@ class Tagging:
 
     ```python
     index.tagging.of("query.jpg", limit=5)  # Tag(name="dog", score=0.61), …
-    index.tagging.write(5)  # then search with where="tags~dog"
+    index.tagging.write(5)  # then search with where="tags=dog"
     ```
     """
 
@@ -246,15 +246,6 @@ class Tagging:
         )
         found = tagger.of_images([one.picture.pixels for one in looked], count) if looked else []
         return [one.item for one in looked], [_joined(tagger, tags) for tags in found], failed
-
-
-def split_tags(text: str) -> list[str]:
-    """The tags in a record's field.
-
-    >>> split_tags("mug, tea cup")
-    ['mug', 'tea cup']
-    """
-    return [tag for tag in text.split(", ") if tag]
 
 
 def _joined(tagger: "Tagger", tags: Sequence[Tag]) -> str:

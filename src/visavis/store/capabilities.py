@@ -38,13 +38,16 @@ class Facet:
 
     name: str
     type: str
-    """text, number, date or mixed."""
+    """text, number, date, mixed or list."""
     count: int = 0
     """Records that have it."""
     distinct: int = 0
-    """Different values."""
+    """Different values; of lists, different items."""
     values: tuple[tuple[FieldValue, int], ...] | None = None
-    """The commonest values with their counts; None when nearly all differ."""
+    """The commonest values with their counts; None when nearly all differ.
+
+    Of lists their items: a record counts for each of its own.
+    """
     min: float | None = None
     max: float | None = None
     """The least and the greatest number; None when there are no numbers."""

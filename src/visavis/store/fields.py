@@ -4,16 +4,9 @@ import json
 import math
 from collections.abc import Iterable, Mapping
 
-from visavis.filters import normal
+from visavis.filters import CONCEPTS, TAGS, normal
 from visavis.images.metadata import METADATA
 from visavis.types import Fields, FieldValue
-
-TAGS = "tags"
-"""The field of tags that visavis itself writes to records: `tags~dog` filters by it."""
-
-CONCEPTS = "concepts"
-"""The field of concepts that visavis writes to records: `concepts~mugs` filters by it."""
-
 
 _written = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 

@@ -27,9 +27,9 @@ Fields = Mapping[str, FieldValue]
 
 Operator = Literal["=", "!=", "<", "<=", ">", ">=", "~"]
 
-Kind = Literal["text", "number", "date", "mixed"]
+Kind = Literal["text", "number", "date", "mixed", "list"]
 """What a field is in all records that have it. Dates are texts such as 2024-05-01, true and false
-are numbers; mixed is texts and numbers."""
+are numbers; mixed is texts and numbers; of a list, some records have several values."""
 
 
 class Entry(NamedTuple):

@@ -130,7 +130,7 @@ def test_records_get_tags_to_filter_by(kind: str, request: pytest.FixtureRequest
         assert kinds[id].removeprefix("T-").lower() in tags.lower()
     found = index.search("id:mug-01-front", where="tags~MUG", limit=16)
     assert {kinds[match.record.id] for match in found.matches} == {"mug"}
-    assert index.info().fields["tags"] == "text"
+    assert index.info().fields["tags"] == "list"
 
 
 def test_improbable_classes_are_no_tags(by_class: ImageIndex) -> None:

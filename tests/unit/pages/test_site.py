@@ -339,6 +339,15 @@ def test_dates_are_chosen_by_year_and_texts_that_all_differ_not_at_all() -> None
     assert facet("sold", "number", [True, False, True]).values == [("no", 1), ("yes", 2)]
 
 
+def test_of_lists_each_item_is_chosen_and_a_nought_ends_those_of_a_picture() -> None:
+    tags = facet("tags", "list", ["dog, beach", None, "dog", ""])
+    assert tags.values == [("dog", 2), ("beach", 1)]
+    assert tags.codes.tolist() == [1, 2, 0, 0, 1, 0, 0]
+    sizes = facet("sizes", "list", ["[38, 39]", 39])
+    assert sizes.values == [("39", 2), ("38", 1)]
+    assert facet("note", "list", [f'["note {at}"]' for at in range(501)]).values == []
+
+
 # -- what searching needs --------------------------------------------------------------------------
 
 

@@ -116,7 +116,7 @@ def show(name: Name, index: options.Index = None, json_output: options.Json = Fa
 
 @app.command()
 def tag(index: options.Index = None) -> None:
-    """Write to every record which concepts it is, for --where concepts~NAME.
+    """Write to every record which concepts it is, for --where concepts=NAME.
 
     They are written to the field concepts; run it again after marking or indexing. What is marked
     is as marked, whatever its score.

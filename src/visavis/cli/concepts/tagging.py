@@ -1,6 +1,6 @@
 """Writing to every record which concepts it is: `visavis concept tag`, `index --tag-concepts`."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -23,15 +23,3 @@ def notes(index: "ImageIndex") -> Iterator[str]:
     if not len(index.concepts):
         yield NONE_YET
     yield from index.concepts.troubles()
-    yield from _parts([one.name for one in index.concepts if one.yes])
-
-
-def _parts(names: Sequence[str]) -> Iterator[str]:
-    """What is to be known of names that are a part of others, as `~` finds these too."""
-    from visavis.filters import folded
-
-    for name in names:
-        for other in names:
-            if other != name and folded(name) in folded(other):
-                yield f"concepts~{name} also passes {other!r}, of which the name is a part"
-                break

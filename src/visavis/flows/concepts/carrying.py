@@ -1,10 +1,10 @@
 """Concepts of one index into a copy of it."""
 
+from visavis.filters import CONCEPTS
 from visavis.flows.concepts.marks import KeptMarks
 from visavis.flows.concepts.tagging import begin_concepts, concepts_written
 from visavis.store.base import VectorStore
 from visavis.store.capabilities import has_evidence
-from visavis.store.fields import CONCEPTS
 
 
 def carry_field(original: VectorStore, copy: VectorStore) -> None:

@@ -1,4 +1,4 @@
-"""Concepts as a field of the records, to filter by: `concepts~our mugs`.
+"""Concepts as a field of the records, to filter by: `concepts=our mugs`.
 
 Like tags, the field is written by us and named by no source; indexing keeps it. What people have
 marked is as they said, whatever its score.
@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from visavis.errors import UsageError
+from visavis.filters import CONCEPTS
 from visavis.flows.concepts.lessons import Lesson
 from visavis.flows.concepts.marks import Mark
 from visavis.store.base import Change, Page, VectorStore
 from visavis.store.capabilities import has_evidence
-from visavis.store.fields import CONCEPTS
 from visavis.types import ImageRecord
 
 _NOTE = "concept tags"

@@ -5,12 +5,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from visavis.errors import UsageError
+from visavis.filters import CONCEPTS
 from visavis.flows.concepts.lessons import TOO_FEW, Lesson, Lessons
 from visavis.flows.concepts.marks import ConceptSummary, KeptMarks, Mark, Marked, as_name
 from visavis.flows.concepts.tagging import Taught, check_field, concepts_written, write_concepts
 from visavis.store.base import VectorStore
 from visavis.store.capabilities import has_evidence
-from visavis.store.fields import CONCEPTS
 from visavis.store.open import Writing
 from visavis.types import Condition, Filter
 
@@ -82,11 +82,10 @@ class Concept:
 
     def is_written(self) -> bool:
         """Whether some record names it in its field `concepts`, as `Concepts.write` leaves them."""
-        if not concepts_written(self._store):
+        if not concepts_written(self._store) or CONCEPTS not in self._store.fields():
             return False
-        where = Filter((Condition(CONCEPTS, "~", (self.name,), quoted=True),))
-        found = self._store.records(where)
-        return any(self.name in str(one.fields.get(CONCEPTS)).split(", ") for one in found)
+        where = Filter((Condition(CONCEPTS, "=", (self.name,), quoted=True),))
+        return self._store.count(where) > 0
 
     def remove(self) -> None:
         """Forget the concept with all its marks. Raises ConceptNotFoundError.
@@ -124,7 +123,7 @@ class Concepts:
     def write(self) -> int:
         """Write to every record which concepts it is, in the field `concepts`; how many changed.
 
-        Filters find them by `concepts~NAME`. Records that are marked get what was said of them, the
+        Filters find them by `concepts=NAME`. Records that are marked get what was said of them, the
         others what their scores say. Concepts of which no picture that is such is in the index are
         passed over; `troubles` names them. Raises UsageError where the records have such a field of
         their own, StoreUnsupportedError, IndexLockedError.

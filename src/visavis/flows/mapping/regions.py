@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.filters import PARTED, counted_apart
 from visavis.flows.mapping.layout import Positions
-from visavis.flows.tagging import split_tags
-from visavis.store.fields import TAGS
 from visavis.types import Fields, Vectors
 
 Words = Callable[[Vectors], Sequence[Sequence[str]]]
@@ -172,11 +171,10 @@ def _values(fields: Sequence[Fields]) -> _Values:
         for name, value in mine.items():
             if isinstance(value, str) and value.strip():
                 having[name] += 1
-                parts = split_tags(value) if name == TAGS else [value]
-                for part in parts:
-                    found.setdefault((name, part), []).append(row)
+                for part in counted_apart(name, value):
+                    found.setdefault((name, str(part)), []).append(row)
     distinct = Counter(name for name, _ in found)
-    kept = {name for name in having if distinct[name] * 2 <= having[name] or name == TAGS}
+    kept = {name for name in having if distinct[name] * 2 <= having[name] or name in PARTED}
     return {key: np.array(rows) for key, rows in found.items() if key[0] in kept and len(rows) > 1}
 
 

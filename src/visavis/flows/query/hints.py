@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from visavis.errors import StoreUnsupportedError
-from visavis.filters import folded, is_date
+from visavis.filters import counted_apart, folded, is_date
 from visavis.store.base import VectorStore
 from visavis.store.capabilities import faceted, has_facets
 from visavis.types import Condition, Filter, Range
@@ -24,7 +24,8 @@ def hint(where: Filter, store: VectorStore) -> str:
         return ""
     kinds = store.fields()
     for condition in where.conditions:
-        if kinds.get(condition.field) not in ("text", "mixed") or condition.operator in ("!=", "~"):
+        kind = kinds.get(condition.field)
+        if kind not in ("text", "mixed", "list") or condition.operator in ("!=", "~"):
             continue
         if store.count(Filter((condition,))):
             continue
@@ -50,7 +51,8 @@ def _meant(condition: Condition, store: VectorStore) -> str:
         held = faceted(store).browse.values(condition.field, _VALUES)
     except StoreUnsupportedError:  # too many records for that store
         return ""
-    names = {folded(str(value)): str(value) for value, _ in held}
+    items = (item for value, _ in held for item in counted_apart(condition.field, value))
+    names = {folded(str(item)): str(item) for item in items}
     for value in condition.values[:_TRIED]:
         text = str(value)[:_LONGEST]
         parts = [part.strip() for part in re.split(r"[|;]", text)]

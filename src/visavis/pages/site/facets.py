@@ -2,11 +2,12 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.filters import counted_apart
 from visavis.types import FieldValue, Kind
 
 _MOST_VALUES = 500
@@ -25,7 +26,11 @@ class Facet:
     values: list[tuple[str, int]]
     """What can be chosen, and how many pictures have it; () where the field is only shown."""
     codes: NDArray[np.unsignedinteger]
-    """(n,): the value of each picture, counted from 1; 0: it has none."""
+    """(n,): the value of each picture, counted from 1; 0: it has none.
+
+    Of lists all values of the first picture, a 0, those of the second, a 0, and so on.
+    """
+    lists: bool = False
 
 
 def text_of(value: FieldValue) -> str:
@@ -35,6 +40,8 @@ def text_of(value: FieldValue) -> str:
 
 def facet(name: str, kind: Kind, values: Sequence[FieldValue | None]) -> Facet:
     """What can be chosen of a field, by the values that the pictures have."""
+    if kind == "list":
+        return _of_lists(name, values)
     texts = ["" if value is None else text_of(value) for value in values]
     different = len(set(filter(None, texts)))
     if kind == "number" and different > _MOST_NUMBERS:
@@ -44,10 +51,28 @@ def facet(name: str, kind: Kind, values: Sequence[FieldValue | None]) -> Facet:
     counted = Counter(filter(None, texts))
     if len(counted) > _MOST_VALUES:
         return Facet(name, [], np.zeros(len(texts), np.uint8))
-    listed = sorted(counted.items(), key=lambda one: (-one[1], one[0]))
+    listed = _commonest_first(counted)
     if kind in ("number", "date"):
         listed = sorted(counted.items(), key=lambda one: _as_number(one[0]))
     return _coded(name, listed, texts)
+
+
+def _of_lists(name: str, values: Sequence[FieldValue | None]) -> Facet:
+    """What can be chosen of lists: each of their items."""
+    each = [
+        [text_of(item) for item in counted_apart(name, value)] if value is not None else []
+        for value in values
+    ]
+    counted = Counter(text for texts in each for text in texts if text)
+    if len(counted) > _MOST_VALUES:
+        return Facet(name, [], np.zeros(len(each), np.uint8), lists=True)
+    listed = _commonest_first(counted)
+    flat = [text for texts in each for text in (*filter(None, texts), "")]
+    return replace(_coded(name, listed, flat), lists=True)
+
+
+def _commonest_first(counted: Counter[str]) -> list[tuple[str, int]]:
+    return sorted(counted.items(), key=lambda one: (-one[1], one[0]))
 
 
 def _as_number(text: str) -> tuple[float, str]:

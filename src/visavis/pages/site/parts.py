@@ -3,7 +3,7 @@
     site        what the page has to know at once (`manifest`)
     r0, r1, …   of SIZE neighbouring pictures: keys, captions, shapes
     n0, n1, …   of the same: fields, and the numbers and scores of the nearest pictures
-    f0, f1, …   of one field: the code of each picture's value (facets.py)
+    f0, f1, …   of one field: the code of each picture's value, or those of its list (facets.py)
     titles      all captions, to look for words in
 
 Numbers stand in base64, little-endian, as they are a third of what they are in JSON. A part is
@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.filters import counted_apart
 from visavis.pages.site.entries import Entry, Near
 from visavis.pages.site.facets import Facet, text_of
 
@@ -73,7 +74,11 @@ def manifest(contents: Contents) -> dict[str, Any]:
         "near": contents.near.numbers.shape[1],
         "category": contents.category,
         "fields": [
-            {"name": facet.name, "values": [list(value) for value in facet.values]}
+            {
+                "name": facet.name,
+                "values": [list(value) for value in facet.values],
+                "lists": facet.lists,
+            }
             for facet in contents.facets
         ],
         "search": contents.search,
@@ -127,6 +132,8 @@ def _value(entry: Entry, facet: Facet, number: int) -> str | int | None:
     value = entry.record.fields.get(facet.name)
     if value is None:
         return None
+    if facet.lists:
+        return ", ".join(map(text_of, counted_apart(facet.name, value)))[:_LONGEST] or None
     text, code = text_of(value), int(facet.codes[number])
     return code if code and facet.values[code - 1][0] == text else text[:_LONGEST]
 

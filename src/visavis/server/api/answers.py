@@ -206,7 +206,7 @@ class FieldOut(BaseModel):
     """A field of the records."""
 
     name: str
-    type: str = Field(description="text, number, date or mixed")
+    type: str = Field(description="text, number, date, mixed or list")
     count: int
     distinct: int = Field(
         description="Different values; under filters, of a field without a list, at most so many."

@@ -11,8 +11,8 @@ from starlette.responses import Response
 
 from visavis import __version__
 from visavis.errors import ModelUnknownError, VisavisError
+from visavis.filters import TAGS, items_of
 from visavis.flows.aspects.colours import colours_kept
-from visavis.flows.tagging import split_tags
 from visavis.image_index import ImageIndex
 from visavis.server.api.rendering import (
     answer,
@@ -25,7 +25,6 @@ from visavis.server.api.schemas import NoParams, PageParams, RandomParams, Where
 from visavis.server.state import state_of
 from visavis.store.aspects import has_aspects
 from visavis.store.capabilities import Facet, faceted
-from visavis.store.fields import TAGS
 
 
 async def list_images(request: Request, asked: Annotated[PageParams, Query()]) -> Response:
@@ -73,7 +72,7 @@ async def get_image(request: Request, id: str, _: Annotated[NoParams, Query()]) 
         shape = record_shape(record, state.options, state.titles.of(index))
         shows_tags = index.tagging.made and TAGS not in state.options.hidden
         found = record.fields.get(TAGS) if shows_tags else None
-        return shape if found is None else shape | {"tags": split_tags(str(found))}
+        return shape if found is None else shape | {"tags": items_of(TAGS, found) or ()}
 
     return answer(await state.with_index(request, work))
 

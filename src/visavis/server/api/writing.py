@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from visavis.errors import FetchError, ImageError, ImageUnreadableError
+from visavis.filters import CONCEPTS, TAGS
 from visavis.flows.concepts.tagging import concepts_written
 from visavis.image_index import ImageIndex
 from visavis.images.decode import decode, read_about
@@ -32,7 +33,6 @@ from visavis.server.pool import Job
 from visavis.server.refusals import ForbiddenError, InvalidError, MediaTypeError, told_reason
 from visavis.server.state import State, state_of
 from visavis.sources.base import is_remote
-from visavis.store.fields import CONCEPTS, TAGS
 from visavis.types import Entry, Failure, Fields, FieldValue, ImageRecord, IndexReport
 
 _MOST_LINES = 1_000

@@ -38,8 +38,19 @@ export function labelOf(name) {
 /** @param {string} name @returns {string} with its words apart, to look at its last one */
 const apart = (name) => labelOf(name).toLowerCase();
 
-/** @param {any} value @returns {string} */
-export const valueText = (value) => (typeof value === "boolean" ? (value ? "yes" : "no") : String(value));
+/** @param {any} value @returns {string} as people read it: a list without the marks of JSON */
+export function valueText(value) {
+  if (typeof value === "boolean") return value ? "yes" : "no";
+  if (/^\[.*\]$/s.test(value)) {
+    try {
+      const items = JSON.parse(value);
+      if (!items.some((/** @type {any} */ one) => typeof one === "object")) return items.join(", ");
+    } catch {
+      // a text in brackets
+    }
+  }
+  return String(value);
+}
 
 /** @param {ImageRecord} record @returns {string} its price, and its first short fields; or the folder it is in */
 export function detailOf(record) {
@@ -53,7 +64,7 @@ export function detailOf(record) {
   const prices = short.filter(([name]) => PRICE.test(apart(name)));
   return [...prices, ...short.filter((one) => !prices.includes(one))]
     .slice(0, DETAILS)
-    .map(([name, value]) => (typeof value === "string" ? value : `${labelOf(name)} ${valueText(value)}`))
+    .map(([name, value]) => (typeof value === "string" ? valueText(value) : `${labelOf(name)} ${valueText(value)}`))
     .join(" · ");
 }
 

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
+from visavis.filters import counted_apart
 from visavis.store.capabilities import Facet, Period
 from visavis.types import FieldValue, Kind
 
@@ -20,7 +21,7 @@ def counted(
 
     It lists its values or does not, as that of the `whole` index does, so that nothing jumps.
     """
-    counts = Counter(values)
+    counts = Counter(item for value in values for item in counted_apart(name, value))
     figures = [value for value in counts if not isinstance(value, str)]
     facet = Facet(
         name,
@@ -34,7 +35,7 @@ def counted(
     form = whole or facet
     if form.by or (whole is None and kind == "date" and len(counts) > _FEW):
         return _by_period(facet, [str(value) for value in values], form.by)
-    many = len(counts) > _FEW and 2 * len(counts) > len(values)
+    many = len(counts) > _FEW and 2 * len(counts) > counts.total()
     if many if whole is None else whole.values is None:
         return facet
     listed = sorted(counts.items(), key=lambda one: (-one[1], isinstance(one[0], str), one[0]))

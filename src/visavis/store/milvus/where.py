@@ -1,8 +1,8 @@
 """Filters, resolved by visavis.filters, as expressions of Milvus.
 
-What Milvus 2.3 cannot express (text within text, dates among other texts, times in zones) is
-checked on this side: the expression then passes more than the filter, and `rest` is what is left to
-check.
+What Milvus 2.3 cannot express (text within text, items of lists, dates among other texts, times in
+zones) is checked on this side: the expression then passes more than the filter, and `rest` is what
+is left to check.
 """
 
 import sys
@@ -39,10 +39,11 @@ def compile_filter(where: TypedFilter | None, layout: Layout) -> Expression:
             rest.append(condition)
             parts.append(_band(condition.around))
             continue
-        exact = condition.containing is None and not any(map(_is_beyond, condition.spans))
+        whole = condition.containing is None and not condition.several
+        exact = whole and not any(map(_is_beyond, condition.spans))
         if not exact:
             rest.append(condition)
-        if exact or (not condition.negated and condition.containing is None):
+        if exact or (not condition.negated and whole):
             parts.append(_compiled(_widened(condition), layout))
     return Expression(both(*parts), TypedFilter(tuple(rest)) if rest else None)
 

@@ -4,11 +4,13 @@ One connection a thread. Writers are kept apart by the index's lock (see lock.py
 database is only ever a checkpoint or a reader's snapshot, and SQLite's own wait is enough.
 """
 
+import json
 import os
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 
 from visavis.errors import (
@@ -20,7 +22,7 @@ from visavis.errors import (
     StoreError,
     UsageError,
 )
-from visavis.filters import Reading, distance, folded, moment
+from visavis.filters import Reading, Span, Value, distance, folded, has_one, items_of, moment
 from visavis.store.sqlite.opening import OpenedDatabase, has_space, open_file
 from visavis.store.stopping import go_on, unstoppable
 from visavis.types import FieldValue
@@ -113,6 +115,7 @@ class Database:
         )
         opened.create_function("folded", 1, _folded, deterministic=True)
         opened.create_function("distance", 4, _distance, deterministic=True)
+        opened.create_function("has_item", 3, _has_item, deterministic=True)
         opened.create_function("moment", 2, _moment, deterministic=True)
         opened.set_progress_handler(_stopped, _STEPS)
         self._local.held = _Owned(file)
@@ -300,6 +303,17 @@ def _stopped() -> bool:
 
 def _folded(value: object) -> str | None:
     return None if value is None else folded(str(value))
+
+
+def _has_item(value: FieldValue | None, field: str, asked: str) -> bool:
+    """Whether a list has an item that is, or lies within, what is asked for."""
+    return has_one(items_of(field, value) or (), *_asked(asked))
+
+
+@lru_cache(maxsize=16)
+def _asked(text: str) -> tuple[frozenset[Value], list[Span]]:
+    any_of, spans = json.loads(text)
+    return frozenset(any_of), [Span(*span) for span in spans]
 
 
 def _moment(value: FieldValue | None, reading: Reading) -> FieldValue | None:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.errors import IndexDamagedError
+from visavis.filters import PARTED
 from visavis.types import FieldValue, ImageRecord, Kind, Vectors
 
 RECORD_COLUMNS = (
@@ -46,7 +47,10 @@ def stored_uri(uri: str, id: str, folder: str, prefix: str) -> str | None:
 
 def kinds(connection: sqlite3.Connection) -> dict[str, Kind]:
     """The names of the fields that some record has had, with their kinds."""
-    return dict(connection.execute("SELECT name, type FROM fields"))
+    known: dict[str, Kind] = dict(connection.execute("SELECT name, type FROM fields"))
+    # Indexes that were made before there were lists call these texts.
+    lists: dict[str, Kind] = {name: "list" for name in PARTED if known.get(name) == "text"}
+    return known | lists
 
 
 def damaged_vectors() -> IndexDamagedError:

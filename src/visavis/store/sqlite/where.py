@@ -1,5 +1,6 @@
 """Filters, resolved by visavis.filters, as SQL over the `records` table."""
 
+import json
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
@@ -7,6 +8,7 @@ from typing import Any, NamedTuple
 from visavis.filters import (
     LATITUDE,
     LONGITUDE,
+    PARTED,
     Circle,
     Reading,
     Span,
@@ -70,6 +72,10 @@ def _compiled(condition: TypedCondition) -> tuple[str, list[FieldValue]]:
         sql, values = _within(expression, kind, spans)
         parts.append(sql)
         parameters += values
+    if condition.several and condition.containing is None:
+        sql, asked = _has_item(expression, condition)
+        parts.append(sql)
+        parameters += asked
     if condition.containing is not None:
         sql, needles = _contains(expression, condition.containing)
         parts, parameters = [sql], [*needles]
@@ -79,6 +85,20 @@ def _compiled(condition: TypedCondition) -> tuple[str, list[FieldValue]]:
         beside = f"{expression} IS NOT NULL AND " if condition.empty else beside
         return beside + sql, parameters
     return (beside + sql if condition.empty else sql), parameters
+
+
+def _has_item(expression: str, condition: TypedCondition) -> tuple[str, list[FieldValue]]:
+    """Whether an item of a list is what is looked for; an index on the field leads to JSON's."""
+    begins = "1" if condition.field in PARTED else f"{expression} >= '[' AND {expression} < '\\'"
+    has, values = "1", list[FieldValue]()
+    texts = [value for value in condition.any_of if isinstance(value, str)]
+    if len(texts) == len(condition.any_of) and not condition.spans:
+        # Most records are passed over in a twentieth of the time. JSON may escape any letter.
+        has = " OR ".join([*[f"instr({expression}, ?)"] * len(texts), f"instr({expression}, '\\')"])
+        values += texts
+    asked = json.dumps([condition.any_of, condition.spans])
+    sql = f"({begins} AND ({has}) AND has_item({expression}, ?, ?))"
+    return sql, [*values, condition.field, asked]
 
 
 def _around(place: Circle) -> tuple[str, list[FieldValue]]:

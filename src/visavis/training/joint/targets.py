@@ -17,12 +17,11 @@ from visavis.embedders.adding.conse import class_words
 from visavis.embedders.base import unit_rows
 from visavis.embedders.words.lookup import Words
 from visavis.embedders.words.table import WordTable
-from visavis.store.fields import CONCEPTS, TAGS
+from visavis.filters import items_of
 from visavis.training.data.samples import Numbers, Sample
 from visavis.training.joint.words import Turn
 
 _BETWEEN = re.compile(r"\s*[|;]\s*")
-_OURS = re.compile(r"\s*,\s*")  # in what visavis itself writes to records
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,8 +77,7 @@ def phrases_of(
     samples: Sequence[Sample], labels: str | None, captions: str | None, words: Words
 ) -> Phrases:
     """Look up what the fields `labels` and `captions` say of each sample."""
-    between = _OURS if labels in (TAGS, CONCEPTS) else _BETWEEN
-    own = [_said(sample, labels, between) for sample in samples]
+    own = [_said(sample, labels, _BETWEEN) for sample in samples]
     distinct = list(dict.fromkeys(label for said in own for label in said))
     named = dict(zip(distinct, class_words(words, distinct), strict=True))
     looked_up = (
@@ -92,28 +90,24 @@ def phrases_of(
     )
 
 
-def texts(value: str, between: re.Pattern[str] | None = None) -> list[str]:
-    """The texts in a cell: a JSON list of them, or one, or several with a mark between them.
+def texts(field: str, value: str, between: re.Pattern[str] | None = None) -> list[str]:
+    """The texts in a cell: those of a list, or one, or several with a mark between them.
 
-    >>> texts('["A dog.", "A dog on grass."]')
+    >>> texts("caption", '["A dog.", "A dog on grass."]')
     ['A dog.', 'A dog on grass.']
-    >>> texts("dog | grass; sky", re.compile(r"[|;]"))
+    >>> texts("kind", "dog | grass; sky", re.compile(r"[|;]"))
     ['dog', 'grass', 'sky']
     """
-    found: object = value
-    if value.lstrip().startswith("["):
-        try:
-            found = json.loads(value)
-        except (ValueError, RecursionError):  # a text that begins with a bracket
-            found = value
-    if not isinstance(found, list):
+    found: Sequence[object] | None = items_of(field, value.strip())
+    if found is None:
         found = between.split(value) if between else [value]
-    return list(dict.fromkeys(text for one in found if one and (text := str(one).strip())))
+    return list(dict.fromkeys(text for one in found if (text := str(one).strip())))
 
 
 def _said(sample: Sample, field: str | None, between: re.Pattern[str] | None) -> list[str]:
-    value = None if field is None else sample.entry.fields.get(field)
-    return [] if value is None else texts(str(value), between)
+    if field is None or (value := sample.entry.fields.get(field)) is None:
+        return []
+    return texts(field, str(value), between)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -174,16 +174,16 @@ def test_records_are_tagged_with_the_concepts_that_they_are(
     colours.concept("reddish").mark(["blue-03.png", "green-03.png"], good=False)
     colours.concept("nothing yet").mark("blue-00.png", good=False)
     assert colours.concepts.write() >= 20
-    violet = {record.id for record in colours.records("concepts~violet")}
+    violet = {record.id for record in colours.records("concepts=violet")}
     such = colours.search("concept:violet", limit=48, min_score="auto").matches
     assert violet == {match.record.id for match in such}
     assert "red-00.png" in {record.id for record in colours.records("concepts=reddish")}
     assert colours.concepts.write() == 0  # a second run changes nothing
     colours.add(tmp_path / "photos")  # nor does indexing again take them away
-    assert {record.id for record in colours.records("concepts~violet")} == violet
+    assert {record.id for record in colours.records("concepts=violet")} == violet
     colours.concept("violet").remove()
     assert colours.concepts.write() == len(violet)
-    assert not list(colours.records("concepts~violet"))
+    assert not list(colours.records("concepts=violet"))
 
 
 def test_a_catalogues_own_field_is_not_written_over(index: ImageIndex, draw: Draw) -> None:
@@ -210,14 +210,14 @@ def test_what_is_marked_is_tagged_as_marked(
     assert lesson.similar_from is not None
     assert float(colours.store.vector("violet-05.png") @ lesson.direction) > lesson.similar_from
     colours.concepts.write()
-    found = {record.id for record in colours.records("concepts~violet")}
+    found = {record.id for record in colours.records("concepts=violet")}
     assert "red-00.png" in found
     assert not found & {"violet-05.png", "copy.png"}
     draw("photos/violet-05.png", (150, 30, 221), mark=5)  # saved anew
     copy.unlink()
     colours.add(tmp_path / "photos")
     colours.concepts.write()
-    assert "violet-05.png" not in {record.id for record in colours.records("concepts~violet")}
+    assert "violet-05.png" not in {record.id for record in colours.records("concepts=violet")}
 
 
 def test_a_concept_whose_pictures_are_gone_keeps_no_other_from_being_written(

@@ -47,7 +47,8 @@ def store(tmp_path: Path) -> Iterator[SqliteStore]:
         (["day=2024-01..2024-06"], "; no day is a date such as 2024-05-31"),
         (["price<50", "category=Lamp"], "; did you mean category=lamp?"),
         (["colour=white"], "; colour~white finds it in longer values, such as 'red, white'"),
-        (["tags=tea"], """; tags~tea finds it in longer values, such as '["tea","for two"]'"""),
+        (["tags=Tea"], "; did you mean tags=tea?"),
+        (["tags=two"], "; tags~two finds it in longer values, such as 'for two'"),
         (["tags=Cat"], "; tags~Cat finds it in longer values, such as 'dog; cat'"),
         (["category=boat,Mug"], "; did you mean category=mug?"),
         (["category=boat,car,bus,Mug"], ""),  # the first three: a question may have hundreds

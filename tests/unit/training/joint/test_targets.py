@@ -50,11 +50,11 @@ def test_several_labels_are_a_list_or_have_a_mark_between_them(
 ) -> None:
     import re
 
-    assert texts(value, re.compile(r"\s*[|;]\s*")) == found
+    assert texts("kind", value, re.compile(r"\s*[|;]\s*")) == found
 
 
 def test_a_caption_is_a_sentence_whatever_marks_it_has() -> None:
-    assert texts("A dog; it sleeps.") == ["A dog; it sleeps."]
+    assert texts("caption", "A dog; it sleeps.") == ["A dog; it sleeps."]
 
 
 def found_of(words: Words) -> Phrases:

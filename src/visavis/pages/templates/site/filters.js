@@ -35,14 +35,23 @@ async function passing(chosen) {
     const field = site.fields.findIndex((/** @type {any} */ one) => one.name === name);
     const code = field < 0 ? -1 : site.fields[field].values.findIndex((/** @type {any} */ one) => one[0] === value) + 1;
     if (code < 1) return [];
-    const codes = await codesOf(field);
-    if (numbers) numbers = numbers.filter((number) => codes[number] === code);
-    else {
-      numbers = [];
-      for (let number = 0; number < codes.length; number++) if (codes[number] === code) numbers.push(number);
-    }
+    const having = numbersWith(code, await codesOf(field), site.fields[field].lists);
+    numbers = numbers ? numbers.filter((number) => having.has(number)) : [...having];
   }
   return numbers;
+}
+
+/**
+ * The numbers of the pictures that have a value, in their order. Of lists, a 0 ends the codes of each picture.
+ * @param {number} code @param {ArrayLike<number>} codes @param {boolean} lists @returns {Set<number>}
+ */
+function numbersWith(code, codes, lists) {
+  const having = new Set();
+  for (let at = 0, number = 0; at < codes.length; at++) {
+    if (codes[at] === code) having.add(number);
+    if (!lists || codes[at] === 0) number++;
+  }
+  return having;
 }
 
 const PILLS = 16;

@@ -109,7 +109,7 @@ async function pictureView(now) {
   const number = await numberOf(now.p ?? "");
   if (number < 0) return [notice("This picture is not here any more", "It may have left the collection since the link was made.", el("a", { class: "tool", href: "#", text: "Show others" }))];
   const [picture, { fields, near }] = await Promise.all([pictureAt(number), detailsAt(number)]);
-  const facts = fields.flatMap((value, at) => (value === null ? [] : [el("dt", { text: labelOf(site.fields[at].name) }), el("dd", { dir: "auto" }, valueLink(at, value))]));
+  const facts = fields.flatMap((value, at) => (value === null ? [] : [el("dt", { text: labelOf(site.fields[at].name) }), el("dd", { dir: "auto" }, ...valueLinks(at, value))]));
   const large = el("div", { class: "large" }, tile(picture, true));
   large.style.setProperty("--ratio", String(picture.ratio));
   large.querySelector("img").alt = picture.title;
@@ -121,6 +121,12 @@ async function pictureView(now) {
 
 /** @param {string} text */
 const heading2 = (text) => el("div", { class: "tools" }, el("h2", { text }));
+
+/** A value, or those of a list with commas between. @param {number} at @param {string} value */
+function valueLinks(at, value) {
+  if (!site.fields[at].lists) return [valueLink(at, value)];
+  return value.split(", ").flatMap((item, place) => (place ? [", ", valueLink(at, item)] : [valueLink(at, item)]));
+}
 
 /** A value, as a link to all that have it where one can choose it. @param {number} at @param {string} value */
 function valueLink(at, value) {

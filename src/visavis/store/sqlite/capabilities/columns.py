@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.filters import counted_apart
 from visavis.store.capabilities import Facet, Period
 from visavis.store.nearest.ranking import Numbers
 from visavis.store.sqlite.where import field_expression
@@ -46,22 +47,25 @@ class Column(NamedTuple):
     """Of each record: which of the values; 0 where they are not listed; -1: it has none."""
     figures: NDArray[np.float64] | None = None
     """The numbers where values are not listed; NaN where there is none."""
+    rows: NDArray[np.int32] | None = None
+    """Where records have several values: which of the records each code is of, in their order."""
 
     def of(self, passing: Passing) -> Facet:
         """The facet of some of the records.
 
         A field is a list or is none whatever the filter, so that nothing jumps.
         """
-        codes = self.codes[passing]
+        codes = self.codes[passing if self.rows is None else passing[self.rows]]
         codes = codes[codes >= 0]
+        having = len(codes) if self.rows is None else _different(self.rows[passing[self.rows]])
         if self.facet.values is not None:
             counts = np.bincount(codes, minlength=len(self.values))
-            return _listed(self.facet, self.values, counts)
+            return _listed(self.facet, self.values, counts, having)
         figures = np.empty(0) if self.figures is None else self.figures[passing]
         figures = figures[~np.isnan(figures)]
         return replace(
             self.facet,
-            count=len(codes),
+            count=having,
             distinct=min(self.facet.distinct, len(codes)),  # to count titles would cost the most
             min=float(figures.min()) if len(figures) else None,
             max=float(figures.max()) if len(figures) else None,
@@ -76,7 +80,7 @@ def read_columns(
     columns: list[Column] = []
     for start in range(0, max(1, len(fields)), _AT_ONCE):
         part = fields[start : start + _AT_ONCE]
-        numbers, reading = [], [_Reading(facet) for facet in part]
+        numbers, reading = [], [_READINGS.get(facet.type, _Reading)(facet) for facet in part]
         named = "".join(f", {field_expression(facet.name)}" for facet in part)
         found = connection.execute(f"SELECT number{named} FROM records ORDER BY number")
         while block := list(islice(found, _BLOCK)):
@@ -170,14 +174,9 @@ class _Reading:
         return self._listed_column(replace(self._facet, by=by))
 
     def _listed_column(self, facet: Facet) -> Column:
-        met, codes = self._places.values_met(), self._joined()
-        order = sorted(range(len(met)), key=lambda at: (isinstance(met[at], str), met[at]))
-        places = np.full(len(met) + 1, -1, np.int32)
-        places[order] = np.arange(len(met))
-        codes = places[codes]
-        values = [met[at] for at in order]
+        values, codes = _in_order(self._places.values_met(), self._joined())
         counts = np.bincount(codes[codes >= 0], minlength=len(values))
-        return Column(_listed(facet, values, counts), values, codes)
+        return Column(_listed(facet, values, counts, int(counts.sum())), values, codes)
 
     def _unlisted(self) -> Column:
         met, codes = self._places.values_met(), self._joined()
@@ -194,6 +193,63 @@ class _Reading:
         return Column(facet, (), codes, figures if ends else None)
 
 
+class _ReadingLists:
+    """A field of lists while its values are read."""
+
+    def __init__(self, facet: Facet) -> None:
+        self._facet = facet
+        self._places = _Places()
+        self._met: dict[FieldValue, Codes] = {}  # of values that were met before
+        self._codes: list[Codes] = [np.empty(0, np.int32)]
+        self._rows: list[NDArray[np.int32]] = [np.empty(0, np.int32)]
+        self._read = 0
+
+    def add(self, block: Sequence[FieldValue | None]) -> None:
+        """The values of some more records."""
+        if len(self._met) > _TOLD_APART:
+            self._met.clear()
+        codes = [self._codes_of(value) for value in block]
+        rows = np.arange(self._read, self._read + len(block), dtype=np.int32)
+        self._rows.append(np.repeat(rows, list(map(len, codes))))
+        self._codes.append(np.concatenate(codes))
+        self._read += len(block)
+
+    def _codes_of(self, value: FieldValue | None) -> Codes:
+        if value is None:
+            return self._codes[0]
+        if value not in self._met:
+            items = counted_apart(self._facet.name, value)
+            self._met[value] = np.array([self._places[item] for item in items], np.int32)
+        return self._met[value]
+
+    def column(self) -> Column:
+        """What was read."""
+        codes, rows = np.concatenate(self._codes), np.concatenate(self._rows)
+        values, codes = _in_order(self._places.values_met(), codes)
+        having = _different(rows)
+        if len(values) > max(_FEW, min(_TOLD_APART, len(codes) // 2)):
+            facet = replace(self._facet, count=having, distinct=len(values))
+            return Column(facet, (), np.zeros_like(codes), rows=rows)
+        counts = np.bincount(codes, minlength=len(values))
+        return Column(_listed(self._facet, values, counts, having), values, codes, rows=rows)
+
+
+_READINGS: dict[str, type[_Reading | _ReadingLists]] = {"list": _ReadingLists}
+
+
+def _in_order(met: Sequence[FieldValue], codes: Codes) -> tuple[list[FieldValue], Codes]:
+    """Values that were met, numbers before texts, and the codes as their places in that order."""
+    order = sorted(range(len(met)), key=lambda at: (isinstance(met[at], str), met[at]))
+    places = np.full(len(met) + 1, -1, np.int32)
+    places[order] = np.arange(len(met))
+    return [met[at] for at in order], places[codes]
+
+
+def _different(rows: NDArray[np.int32]) -> int:
+    """How many different ones there are in an order."""
+    return int(np.count_nonzero(np.diff(rows, prepend=-1)))
+
+
 def _hash(value: FieldValue) -> int:
     return hash(value) ^ ((value == -1) << 62)  # to Python, -1 and -2 have one hash
 
@@ -202,7 +258,9 @@ def _ends(numbers: Sequence[int | float]) -> list[int | float]:
     return [min(numbers), max(numbers)] if numbers else []
 
 
-def _listed(of: Facet, values: Sequence[FieldValue], counts: NDArray[np.int64]) -> Facet:
+def _listed(
+    of: Facet, values: Sequence[FieldValue], counts: NDArray[np.int64], having: int
+) -> Facet:
     """A facet whose values are named, the commonest first and equally common ones in order.
 
     Of dates the latest years, months or days.
@@ -214,7 +272,7 @@ def _listed(of: Facet, values: Sequence[FieldValue], counts: NDArray[np.int64]) 
     return Facet(
         of.name,
         of.type,
-        int(counts.sum()),
+        having,
         len(had),
         tuple((values[at], int(counts[at])) for at in best.tolist()),
         min(figures, default=None),

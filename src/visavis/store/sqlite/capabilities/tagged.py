@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Sequence
 
 from visavis.errors import UsageError
+from visavis.filters import TAGS
 from visavis.store.capabilities import Untagged
-from visavis.store.fields import TAGS, as_text
+from visavis.store.fields import as_text
 from visavis.store.sqlite import edits, rows
 from visavis.store.sqlite.database import Database
 from visavis.store.sqlite.text import table as text_table

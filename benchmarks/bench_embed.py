@@ -9,6 +9,7 @@ import numpy as np
 from benchmarks.measure import Bound, Figure, Floor, Report, Size, cpu_seconds, in_turns
 from benchmarks.models import MOBILENET, NO_MOBILENET
 from visavis.embedders.registry import model_info
+from visavis.embedders.runtime.engine import engine
 from visavis.embedders.spec import read_spec
 
 _PICTURES = {"full": 64, "small": 32, "tiny": 8}
@@ -45,7 +46,7 @@ def _dot_products() -> str:
 
 
 def _network(folder: Path, together: int, count: int) -> Callable[[], float]:
-    import onnxruntime as ort
+    ort = engine()
 
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1

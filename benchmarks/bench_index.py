@@ -16,6 +16,7 @@ from benchmarks.measure import Bound, Figure, Floor, Report, Size, cpu_seconds, 
 from benchmarks.models import MOBILENET, NO_MOBILENET
 from benchmarks.pictures import HEIGHT, WIDTH, draw_photos, files
 from visavis import ImageIndex
+from visavis.embedders.runtime.engine import engine
 
 SIDE = 224
 _BATCH = 2  # the fastest a picture on one core, of 1, 2, 4, 8, 16
@@ -109,7 +110,7 @@ def _inference(photos: Path) -> float:
 
 
 def _session() -> Any:
-    import onnxruntime
+    onnxruntime = engine()
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1

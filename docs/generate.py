@@ -198,6 +198,7 @@ The library reads none of these: there, everything is an argument.
 | `RAY_AUTH_MODE` | Ray's own: `token` where a cluster wants one. |
 | `RAY_AUTH_TOKEN`, `RAY_AUTH_TOKEN_PATH` | Ray's own: the token, or a file with it. |
 | `RAY_USAGE_STATS_ENABLED` | Ray's own; visavis always sets it to 0. |
+| `ORT_DISABLE_TELEMETRY` | ONNX Runtime's own; visavis always sets it to 1. |
 | `FORWARDED_ALLOW_IPS` | Proxies whose `X-Forwarded-For` is trusted. [default: `127.0.0.1,::1`] |
 """
 

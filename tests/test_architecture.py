@@ -309,6 +309,19 @@ def test_every_module_says_what_it_is_for() -> None:
         assert importlib.import_module(name).__doc__, f"{name} lacks a docstring"
 
 
+def test_onnx_runtime_is_imported_where_it_is_told_to_report_nothing() -> None:
+    own = [*FILES, *REPOSITORY.glob("recipes/**/*.py"), *REPOSITORY.glob("benchmarks/**/*.py")]
+    found = []
+    for path in own:
+        there = imports(path)
+        for node in there.all:
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            if "onnxruntime" in names and node not in there.for_checkers:
+                found.append(path.name)
+    assert found == ["engine.py"]
+
+
 SYSTEM = {"OSError", "FileNotFoundError", "PermissionError", "ConnectionError"}
 
 

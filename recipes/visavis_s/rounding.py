@@ -9,11 +9,11 @@ from collections.abc import Sequence
 
 import numpy as np
 import onnx
-import onnxruntime
 from numpy.typing import NDArray
 from PIL.Image import Image as Picture
 from recipes.visavis_s.pictures import batches
 
+from visavis.embedders.runtime.engine import engine
 from visavis.errors import ModelError
 
 SAME = 0.99
@@ -28,6 +28,7 @@ Floats = NDArray[np.float32]
 
 def vectors(model: onnx.ModelProto, pictures: Sequence[Picture], *, fused: bool = True) -> Floats:
     """(n, dim): the `embedding` of pictures; without `fused` every node is computed by itself."""
+    onnxruntime = engine()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.log_severity_level = 1, 4
     if not fused:

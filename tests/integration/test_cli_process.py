@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from visavis.image_index import ImageIndex
 
@@ -55,6 +56,17 @@ def on_terminal(environment: dict[str, str], *arguments: str | Path) -> bytes:
         os.close(ours)
     assert process.returncode == 0, shown
     return shown
+
+
+def test_nothing_is_noted_of_the_machine_for_others(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
+    Image.new("RGB", (40, 30), "red").save(tmp_path / "red.png")
+    index = tmp_path / "i"
+    made = run({**kept, "HOME": str(home)}, "index", tmp_path / "red.png", "--index", index)
+    assert made.returncode == 0, made.stderr
+    assert not [path for path in home.rglob("*") if "onnx" in path.name or "Micro" in path.name]
 
 
 def records() -> int:

@@ -220,11 +220,10 @@ def _extra(there: bool, extra: str) -> str:
 
 
 def _devices() -> _Finding:
-    import onnxruntime
-
+    from visavis.embedders.runtime.engine import engine
     from visavis.embedders.runtime.network import PROVIDERS
 
-    there = onnxruntime.get_available_providers()
+    there = engine().get_available_providers()
     return _Finding("devices", ", ".join(name for name, of in PROVIDERS.items() if of in there))
 
 

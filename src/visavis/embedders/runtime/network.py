@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.embedders.runtime.engine import engine
 from visavis.embedders.runtime.graph import output_suffix, read_graph, read_outputs
 from visavis.embedders.runtime.graph_edit import constants_alone
 from visavis.embedders.runtime.preprocess import Preprocess
@@ -138,7 +139,7 @@ def tensor_shapes(path: Path) -> dict[str, tuple[int | str, ...]]:
 
     A side that depends on the picture is a name, or "?". ModelError as `Network`.
     """
-    import onnxruntime
+    onnxruntime = engine()
 
     graph = read_graph(path)
     every = dict.fromkeys(name for node in graph.nodes for name in node.outputs if name)
@@ -165,7 +166,7 @@ def read_constants(path: Path, names: Sequence[str]) -> list[NDArray[np.float32]
 
     Raises ModelSpecError for a tensor that is not there, or that depends on the picture.
     """
-    import onnxruntime
+    onnxruntime = engine()
 
     try:
         model = constants_alone(path.read_bytes(), names)
@@ -195,7 +196,7 @@ def open_model(model: str | bytes, path: Path, threads: int | None, device: str)
     Raises ModelError as `Network` does.
     """
     provider = _provider(device)
-    import onnxruntime
+    onnxruntime = engine()
 
     options = _options(threads)
     if isinstance(model, bytes):
@@ -215,7 +216,7 @@ def open_model(model: str | bytes, path: Path, threads: int | None, device: str)
 
 
 def _options(threads: int | None) -> Any:
-    import onnxruntime
+    onnxruntime = engine()
 
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
@@ -241,7 +242,7 @@ def _with_output(path: Path, output: str) -> bytes:
 
 
 def _provider(device: str) -> str:
-    import onnxruntime
+    onnxruntime = engine()
 
     offered = onnxruntime.get_available_providers()
     there = [name for name, provider in PROVIDERS.items() if provider in offered]

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from visavis.disk import write_whole
+from visavis.embedders.runtime.engine import engine
 from visavis.embedders.spec import SPEC_FILE, ModelSpec
 
 if TYPE_CHECKING:
@@ -64,8 +65,7 @@ def traced(
 
 def session(model: onnx.ModelProto) -> "InferenceSession":
     """The graph, ready to be run beside torch."""
-    import onnxruntime
-
+    onnxruntime = engine()
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     options.intra_op_num_threads = 1

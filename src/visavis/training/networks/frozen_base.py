@@ -13,6 +13,7 @@ from torch.nn import functional
 from visavis.embedders.base import Embedder, embed
 from visavis.embedders.folder import OnnxEmbedder
 from visavis.embedders.registry import list_models, load_embedder
+from visavis.embedders.runtime.engine import engine
 from visavis.embedders.runtime.network import PROVIDERS
 from visavis.embedders.runtime.pooling import GEM_POWER
 from visavis.embedders.runtime.preprocess import Preprocess
@@ -105,9 +106,7 @@ def chosen_base(model: str | None, source: Source, device: str = "cpu") -> Froze
 
 def _runtime(device: str) -> str:
     """ONNX Runtime's name for a device of torch; the CPU where it has none of the kind."""
-    from onnxruntime import get_available_providers
-
-    there = get_available_providers()
+    there = engine().get_available_providers()
     fits = {"cuda": torch.cuda.is_available(), "coreml": torch.backends.mps.is_available()}
     asked = {"cuda": "cuda", "gpu": "cuda", "mps": "coreml"}.get(device, device)
     chosen = [name for name, fit in fits.items() if fit and PROVIDERS[name] in there]

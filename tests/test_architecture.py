@@ -296,6 +296,8 @@ def test_the_core_imports_without_any_extra() -> None:
             "from visavis import ImageIndex",
             ("onnxruntime", "faiss", "httpx", "pyarrow", "rich", "typer", "fastapi", "jinja2"),
         ),
+        # Serves nothing itself where there are several workers.
+        ("import visavis.server.running", ("fastapi", "pydantic", "typer")),
     ],
 )
 def test_what_is_not_needed_is_not_imported(code: str, absent: tuple[str, ...]) -> None:

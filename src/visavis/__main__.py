@@ -1,6 +1,7 @@
 """`python -m visavis` is the `visavis` command."""
 
-from visavis.cli.main import main
-
 if __name__ == "__main__":
+    # Not above: each worker of a server runs this file anew, under another name.
+    from visavis.cli.main import main
+
     main()

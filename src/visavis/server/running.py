@@ -19,7 +19,6 @@ from typing import Any, NamedTuple
 import uvicorn
 from uvicorn.config import STARTUP_FAILURE
 
-from visavis.server.app import create_app
 from visavis.server.beside.parent import GRACE, follow_parent
 from visavis.server.beside.watching import watching
 from visavis.server.edge.protocol import TimedProtocol
@@ -84,6 +83,10 @@ class Server(uvicorn.Server):
 
 def configured(options: ServerOptions) -> uvicorn.Config:
     """How uvicorn serves."""
+    # Here, for the process that looks after several workers, and serves nothing itself: what the
+    # application needs is a half of what it would import.
+    from visavis.server.app import create_app
+
     protocol: Any = partial(TimedProtocol, head_seconds=options.head_seconds)  # called as the class
     return uvicorn.Config(
         partial(create_app, options),

@@ -5,8 +5,9 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from unicodedata import normalize
 
 from visavis.errors import UsageError
 
@@ -113,3 +114,42 @@ def write_named(path: Path, what: str, content: bytes) -> None:
         raise UsageError(
             f"cannot write the {what} {path}: {reason(error)}; name another file"
         ) from error
+
+
+class Spelling:
+    """Finds files by names that are spelled otherwise, in capitals or in the letters of accents.
+
+    Some systems take no notice of either, and lists that were written there lead nowhere elsewhere.
+    Each folder is looked through once.
+    """
+
+    def __init__(self) -> None:
+        self._folders: dict[str, dict[str, str]] = {}
+
+    def find(self, path: str) -> str | None:
+        """The one file that a path means which leads nowhere; None where none or several do."""
+        found, *parts = Path(path).parts
+        for part in parts:
+            there = os.path.join(found, part)  # noqa: PTH118 - names need not be UTF-8
+            if not os.path.lexists(there):
+                name = self._names(found).get(_spelled_alike(part))
+                if not name:
+                    return None
+                there = os.path.join(found, name)  # noqa: PTH118
+            found = there
+        return found
+
+    def _names(self, folder: str) -> dict[str, str]:
+        """The names in a folder; an empty text where two are spelled alike."""
+        if folder not in self._folders:
+            names: dict[str, str] = {}
+            with suppress(OSError):
+                for name in os.listdir(folder):  # noqa: PTH208
+                    plain = _spelled_alike(name)
+                    names[plain] = "" if plain in names else name
+            self._folders[folder] = names
+        return self._folders[folder]
+
+
+def _spelled_alike(name: str) -> str:
+    return name.lower() if name.isascii() else normalize("NFC", name).casefold()

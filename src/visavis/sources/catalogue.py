@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from visavis.buckets.address import Address, is_object
 from visavis.buckets.client import READERS
+from visavis.disk import Spelling
 from visavis.errors import SourceError, UsageError
 from visavis.images.files import path_text, read_file, stat_file
 from visavis.sources.objects.reading import read_object
@@ -61,6 +62,7 @@ class CatalogueSource:
         self._text_columns = {self._image_column, self._id_column or self._image_column}
         self._fetcher = Fetcher(allow_private=allow_private, refresh=refresh, cache=cache)
         self._readers: int | None = None
+        self._spelling, self._misspelled, self._such_as = Spelling(), 0, ""
 
     @property
     def readers(self) -> int:
@@ -74,12 +76,20 @@ class CatalogueSource:
 
     def entries(self) -> Iterator[Entry | Failure]:
         """The rows as images; files are looked up, URLs are not."""
+        self._spelling, self._misspelled = Spelling(), 0
         for row in self._table.rows(self._text_columns):
             yield self._entry(row)
 
     def notes(self) -> Sequence[str]:
-        """How the columns were read that can be read in several ways."""
-        return self._table.notes
+        """How the columns were read that can be read in several ways, and odd paths."""
+        if not self._misspelled:
+            return self._table.notes
+        paths = f"{self._misspelled} paths are" if self._misspelled > 1 else "a path is"
+        note = (
+            f"{self._path.name}: {paths} spelled otherwise than the file (capitals, accents), such "
+            f"as {self._such_as}; the file was taken"
+        )
+        return [*self._table.notes, note]
 
     def read(self, entry: Entry) -> bytes:
         """The bytes of an image; raises ImageUnreadableError or FetchError."""
@@ -117,6 +127,10 @@ class CatalogueSource:
             reason = f"{cell} is a URL of a kind that visavis cannot read"
             return Failure(here, reason, (str(id),))
         status = stat_file(path)
+        if isinstance(status, str) and (other := self._spelling.find(path)) not in (None, path):
+            path, status = other, stat_file(other)
+            self._such_as = cell if not self._misspelled else self._such_as
+            self._misspelled += 1
         if isinstance(status, str):
             reason = f"{status} (row {row.number} of {self._path.name})"
             return Failure(path_text(path), reason, (str(id),))

@@ -273,6 +273,39 @@ def test_a_file_with_a_backslash_in_its_name_comes_first(shop: Path) -> None:
     assert found.size == 3
 
 
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("IMG/A.JPG", "a.jpg"),
+        ("Img\\a.Jpg", "a.jpg"),
+        ("img/caf\u00e9.jpg", "cafe\u0301.jpg"),
+        ("img/cafe\u0301.jpg", "caf\u00e9.jpg"),
+        ("IMG/STRASSE.jpg", "stra\u00dfe.jpg"),
+    ],
+)
+def test_paths_may_be_spelled_as_other_systems_do(shop: Path, path: str, name: str) -> None:
+    (shop / "img" / name).write_bytes(b"meant")
+    source = catalogue(shop, f"id,image\n1,{path}\n2,img/b.jpg\n")
+    assert [Path(entry.uri) for entry in images(source)] == [
+        shop / "img" / name,
+        shop / "img" / "b.jpg",
+    ]
+    [note] = source.notes()
+    assert f"such as {path}" in note
+    assert source.notes() == [note]
+
+
+def test_a_name_that_two_files_may_mean_is_missing(shop: Path) -> None:
+    (shop / "img" / "D.jpg").write_bytes(b"one")
+    (shop / "img" / "d.JPG").write_bytes(b"other")
+    source = catalogue(shop, "id,image\n1,img/d.jpg\n2,img/D.jpg\n3,img/e.jpg\n4,x/a.jpg\n")
+    assert [entry.id for entry in images(source)] == ["2"]
+    assert [failure.reason for failure in failures(source)] == [
+        f"there is no such file (row {row} of shop.csv)" for row in (2, 4, 5)
+    ]
+    assert not source.notes()
+
+
 def test_broken_utf16_is_refused(shop: Path) -> None:
     (shop / "shop.csv").write_bytes("id,image\n1,a\n".encode("utf-16")[:-1])
     with pytest.raises(SourceError, match="not valid UTF-16"):

@@ -112,13 +112,18 @@ class ObjectStorageError(SourceError):
     http_status = 503
 
 
+_LONGEST = 1000  # letters of a name in a message
+
+
 class ImageError(VisavisError):
     """A picture that cannot be used; `uri` says which, `reason` why."""
 
     http_status = 422
 
     def __init__(self, uri: str, reason: str) -> None:
-        super().__init__(f"{uri}: {reason}")
+        long = len(uri) > _LONGEST  # such as a picture in base64, which is no name
+        shown = f"{uri[: _LONGEST // 2]}…{uri[-_LONGEST // 2 :]}" if long else uri
+        super().__init__(f"{shown}: {reason}")
         self.uri = uri
         self.reason = reason
 

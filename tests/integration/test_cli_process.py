@@ -189,6 +189,16 @@ def test_where_the_input_is_closed_nothing_came(
     assert b"Traceback" not in done.stderr
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has it")
+def test_where_nobody_can_be_told_the_exit_code_says_how_it_ended(
+    environment: dict[str, str], photos: Path
+) -> None:
+    for command, code in (("search", 2), (f"search id:a --index {photos}.no", 3), ("list x", 2)):
+        script = f"{' '.join(VISAVIS)} {command} >/dev/full 2>&1"
+        done = subprocess.run(["sh", "-c", script], env=environment, check=False)
+        assert done.returncode == code
+
+
 def test_a_closed_pipe_while_indexing_is_no_error(
     environment: dict[str, str], photos: Path
 ) -> None:

@@ -287,3 +287,12 @@ def test_where_a_picture_is_wanted_no_error_offers_words(
 def test_what_is_no_question_is_told(question: Any) -> None:
     with pytest.raises(TypeError, match="a question is a text, path, bytes"):
         as_terms(question)
+
+
+def test_a_picture_in_base64_is_not_repeated_in_the_error() -> None:
+    text = "data:image/png;base64," + "iVBOR" * 9000
+    with pytest.raises(ImageUnreadableError, match="and file URLs alone") as wrong:
+        parse_picture(text)
+    assert text[:100] in str(wrong.value)
+    assert len(str(wrong.value)) < 1200
+    assert wrong.value.uri == text

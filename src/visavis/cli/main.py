@@ -229,5 +229,8 @@ def _names(arguments: Sequence[str]) -> Iterator[str]:
 
 
 def _tell(sentence: str, code: int) -> int:
-    terminal.tell(sentence)
+    try:
+        terminal.tell(sentence)
+    except OSError:  # nobody can be told, and the code still says how it ended
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
     return code

@@ -20,6 +20,7 @@ from visavis.types import Entry, Failure, Fields, FieldValue
 IMAGE_COLUMNS = ("image", "path", "file", "filename", "image_path", "image_url", "url")
 """Columns that are taken for the images' names when none is given, the first that exists."""
 
+_LONGEST = 200  # letters of a cell in a message: some hold a picture in base64
 _SAMPLE = 1000  # rows that decide whether this is a catalogue of URLs
 
 
@@ -124,7 +125,8 @@ class CatalogueSource:
             return Entry(str(id), cell, -1, 0.0, values)
         path = self._local(cell)
         if path is None:
-            reason = f"{cell} is a URL of a kind that visavis cannot read"
+            shown = cell if len(cell) <= _LONGEST else f"{cell[:_LONGEST]}…"
+            reason = f"{shown} is a URL of a kind that visavis cannot read"
             return Failure(here, reason, (str(id),))
         status = stat_file(path)
         if isinstance(status, str) and (other := self._spelling.find(path)) not in (None, path):

@@ -57,6 +57,8 @@ def create_store(place: Place, model: ModelFacts, wait: float) -> None:
     folder = _folder(place)
     if folder.is_file():
         raise UsageError(f"{folder}: an index is a folder, and this is a file; name another place")
+    if folder.is_symlink() and not folder.exists():
+        raise UsageError(f"{folder}: it is a link that leads nowhere; name another place")
     folder.mkdir(parents=True, exist_ok=True)
     with writer_lock(folder, wait):
         SqliteStore.create(folder, model).close()

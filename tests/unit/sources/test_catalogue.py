@@ -295,6 +295,13 @@ def test_paths_may_be_spelled_as_other_systems_do(shop: Path, path: str, name: s
     assert source.notes() == [note]
 
 
+def test_a_picture_in_a_cell_is_not_repeated_in_its_failure(shop: Path) -> None:
+    cell = "data:image/png;base64://" + "iVBOR" * 9000
+    [failure] = failures(catalogue(shop, f'id,image\n1,"{cell}"\n'))
+    assert "URL of a kind that visavis cannot read" in failure.reason
+    assert len(failure.reason) < 300
+
+
 def test_a_name_that_two_files_may_mean_is_missing(shop: Path) -> None:
     (shop / "img" / "D.jpg").write_bytes(b"one")
     (shop / "img" / "d.JPG").write_bytes(b"other")

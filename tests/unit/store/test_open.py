@@ -76,6 +76,12 @@ def test_a_file_is_no_place_for_an_index(tmp_path: Path) -> None:
         create_store(tmp_path / "a.jpg", MODEL, wait=1)
 
 
+def test_a_link_that_leads_nowhere_is_no_place_for_an_index(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "unplugged" / "disk")
+    with pytest.raises(UsageError, match="it is a link that leads nowhere"):
+        create_store(tmp_path / "link", MODEL, wait=1)
+
+
 def test_an_index_without_a_name_is_not_the_working_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

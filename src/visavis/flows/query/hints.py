@@ -29,11 +29,17 @@ def hint(where: Filter, store: VectorStore) -> str:
             continue
         if store.count(Filter((condition,))):
             continue
+        no_dates = f"; no {condition.field} is a date such as 2024-05-31"
         if _asks_dates(condition):
-            return f"; no {condition.field} is a date such as 2024-05-31"
+            return no_dates
         if condition.operator == "=":
-            return _meant(condition, store)
+            meant = _meant(condition, store)
+            return meant or (no_dates if kind == "text" and _is_a_date(condition) else "")
     return ""
+
+
+def _is_a_date(condition: Condition) -> bool:
+    return not condition.quoted and any(is_date(str(value)) for value in condition.values)
 
 
 def _asks_dates(condition: Condition) -> bool:

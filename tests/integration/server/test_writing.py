@@ -224,7 +224,8 @@ def test_a_record_that_gets_another_picture_keeps_its_fields_also_those_that_are
     ("fields", "told"),
     [
         ('{"a": null}', "a: Input should be a valid boolean, a valid integer, "),
-        ('{"a": [1]}', "a: Input should be a valid boolean, a valid integer, "),
+        ('{"a": [[1]]}', "a: a list of a field holds texts, numbers, true and false"),
+        ('{"a": [1e999]}', "a: a list of a field holds texts, numbers, true and false"),
         ('{"bool": {}}', "bool: Input should be a valid boolean, a valid integer, "),
         ('{"a": NaN}', "a: Input should be a finite number"),
         (f'{{"a": "{"x" * 100_001}"}}', "a: String should have at most 100000 characters"),
@@ -240,6 +241,20 @@ def test_a_field_of_no_kind_is_told_in_one_sentence(
     assert message.startswith(told)
     assert "function" not in message
     assert ";" not in message
+
+
+def test_a_list_is_several_values(writer: TestClient) -> None:
+    _add(
+        writer,
+        picture(),
+        id="sign",
+        fields='{"tags": ["Hund, gro\u00df", "dog"], "sizes": [3, 4.5]}',
+    )
+    fields = writer.get("/v1/images/sign").json()["fields"]
+    assert fields == {"tags": '["Hund, gro\u00df","dog"]', "sizes": "[3,4.5]"}
+    for where in ("tags=dog", "sizes>4"):
+        found = writer.get("/v1/images", params={"where": where}).json()["records"]
+        assert [record["id"] for record in found] == ["sign"]
 
 
 def test_an_id_that_is_no_base64_is_none(writer: TestClient) -> None:

@@ -1,11 +1,15 @@
 """The shapes of the HTTP API: everything that goes in. What comes out is in answers.py."""
 
+import json
+from math import isfinite
+from numbers import Real
 from typing import Annotated, Literal, Self
 
 from pydantic import (
     AfterValidator,
     AliasChoices,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     RootModel,
@@ -83,11 +87,20 @@ def _as_in_catalogues(value: int) -> int | str:
     return value if -LARGEST <= value < LARGEST else str(value)
 
 
-_Whole = Annotated[int, AfterValidator(_as_in_catalogues)]
+def _list_as_text(value: object) -> object:
+    """A list becomes its JSON, as of catalogues: filters look at the items."""
+    if not isinstance(value, list):
+        return value
+    if not all(isinstance(one, str) or (isinstance(one, Real) and isfinite(one)) for one in value):
+        raise ValueError("a list of a field holds texts, numbers, true and false")
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
+
+_Whole = Annotated[int, AfterValidator(_as_in_catalogues)]
+_One = bool | _Whole | Number | Annotated[str, Field(max_length=100_000)]
 FieldValues = dict[
     Annotated[str, Field(min_length=1, max_length=200)],
-    bool | _Whole | Number | Annotated[str, Field(max_length=100_000)],
+    Annotated[_One, BeforeValidator(_list_as_text, json_schema_input_type=_One | list[_One])],
 ]
 
 

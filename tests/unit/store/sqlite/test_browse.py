@@ -1,7 +1,9 @@
 """Pages, random picks, fields and counts, against plain Python over the same records."""
 
+import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,32 +17,54 @@ from visavis.filters import parse_all
 from visavis.store.base import ModelFacts
 from visavis.store.nearest.sizes import Sizes
 from visavis.store.sqlite.store import SqliteStore
-from visavis.types import Fields, Vectors
+from visavis.types import Fields, ImageRecord, Vectors
 
 DIM = 16
 COUNT = 3_000
+BEGUN = 2_500
+"""Of these, before the quick searches are made ready."""
 
 Filled = tuple[SqliteStore, Vectors]
 
 
-@pytest.fixture(params=["in memory", "with caches"])
-def filled(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Filled]:
-    """A store of clustered vectors, some of them removed again."""
+@pytest.fixture(scope="module", params=["in memory", "with caches"])
+def begun(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, Sizes]:
+    """The folder of a store of the first clustered vectors, and its sizes. Not to be changed."""
     small = Sizes(exact_floats=DIM * 100, pending_floats=DIM * 10**6)
     sizes = small if request.param == "with caches" else Sizes()
-    store = SqliteStore.create(tmp_path / "i", ModelFacts("m", "m", "f", DIM), sizes)
+    folder = tmp_path_factory.mktemp("begun") / "i"
+    store = SqliteStore.create(folder, ModelFacts("m", "m", "f", DIM), sizes)
     source = store.source("list", "list").number
-    vectors = clustered(COUNT, DIM, seed=3)
-    records = [
-        some_record(f"r{n}", {"shelf": n % 7, "kind": f"k{n % 3}", "title": f"t {n}"})
-        for n in range(COUNT)
-    ]
-    store.upsert(source, records[:2500], vectors[:2500])
+    store.upsert(source, _records(range(BEGUN)), _vectors()[:BEGUN])
     store.settle()
-    store.upsert(source, records[2500:], vectors[2500:])
-    store.remove([f"r{n}" for n in range(0, COUNT, 10)])
-    yield store, vectors
     store.close()
+    return folder, sizes
+
+
+@pytest.fixture
+def filled(begun: tuple[Path, Sizes], tmp_path: Path) -> Iterator[Filled]:
+    """A store of clustered vectors, the last of them new, and some removed again."""
+    folder, sizes = begun
+    store = SqliteStore(Path(shutil.copytree(folder, tmp_path / "i")), sizes)
+    source = store.source("list", "list").number
+    store.upsert(source, _records(range(BEGUN, COUNT)), _vectors()[BEGUN:])
+    store.remove([f"r{n}" for n in range(0, COUNT, 10)])
+    yield store, _vectors()
+    store.close()
+
+
+@cache
+def _vectors() -> Vectors:
+    return clustered(COUNT, DIM, seed=3)
+
+
+def _records(numbers: Iterable[int]) -> list[ImageRecord]:
+    return [
+        some_record(f"r{n}", {"shelf": n % 7, "kind": f"k{n % 3}", "title": f"t {n}"})
+        for n in numbers
+    ]
 
 
 def _left() -> list[int]:

@@ -1,10 +1,11 @@
 """What all tests share: a home of their own, no network, drawn pictures, a simple embedder."""
 
+import gc
 import os
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -116,3 +117,15 @@ def index(tmp_path: Path, plug_in: None) -> Iterator[ImageIndex]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Drive the browser last: its event loop stays with the thread that all tests share."""
     items.sort(key=lambda item: "browser" in item.path.parts)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Thousands of tests and torch come to stay: no search for circles need look at them."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.enable()

@@ -253,7 +253,7 @@ def test_a_list_is_several_values(writer: TestClient) -> None:
     fields = writer.get("/v1/images/sign").json()["fields"]
     assert fields == {"tags": '["Hund, gro\u00df","dog"]', "sizes": "[3,4.5]"}
     for where in ("tags=dog", "sizes>4"):
-        found = writer.get("/v1/images", params={"where": where}).json()["records"]
+        found = writer.get("/v1/images", params={"where": where}).json()["images"]
         assert [record["id"] for record in found] == ["sign"]
 
 

@@ -82,6 +82,14 @@ def test_a_source_is_removed_with_its_records(cli: Cli, photos: Path) -> None:
     assert json.loads(cli("status", "--json").out)["sources"] == []
 
 
+def test_a_source_may_be_named_by_its_url(cli: Cli, photos: Path) -> None:
+    url = photos.as_uri()
+    assert cli("index", url).out.startswith("8 added")
+    assert cli("index", photos).out.startswith("0 added, 8 unchanged")
+    assert cli("watch", f"{url}-gone").err.count("there is no such file or folder") == 1
+    assert cli("remove", "--source", url).out == "removed 8 records\n"
+
+
 def test_an_unknown_id_is_refused_and_a_sources_path_is_recognised(cli: Cli, photos: Path) -> None:
     cli("index", photos)
     ran = cli("remove", "mug.jpg", "mug-01-front.jpg")

@@ -65,11 +65,14 @@ def have(
 def _term(file: str, allow_private: bool) -> "ImageTerm":
     """The picture to ask with, once for all that is asked: a URL is fetched one time."""
     from visavis.sources.base import at_url, is_remote
+    from visavis.sources.paths import local_name
     from visavis.types import ImageTerm
 
     if file == "-":
         return ImageTerm(terminal.standard_input())
-    return ImageTerm(at_url(file, allow_private=allow_private) if is_remote(file) else file)
+    return ImageTerm(
+        at_url(file, allow_private=allow_private) if is_remote(file) else local_name(file)
+    )
 
 
 def _had(

@@ -7,6 +7,7 @@ from contextlib import suppress
 from visavis.buckets.address import is_object
 from visavis.errors import RecordNotFoundError, UsageError
 from visavis.images.files import path_text
+from visavis.sources.paths import local_name
 from visavis.sources.shelf import Shelf
 from visavis.store.base import VectorStore
 from visavis.types import Filter
@@ -105,5 +106,6 @@ def _spellings(source: str) -> tuple[str, ...]:
     """What a source may be called: as it is written, or the path that it means from here."""
     if is_object(source):
         return (source, source.rstrip("/"))
-    paths = (os.path.abspath(source), os.path.realpath(source))  # noqa: PTH100 - keeps links
+    path = local_name(source)
+    paths = (os.path.abspath(path), os.path.realpath(path))  # noqa: PTH100 - keeps links
     return (source, *map(path_text, paths))

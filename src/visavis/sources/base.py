@@ -14,7 +14,7 @@ from visavis.sources.endings import ARCHIVES, CATALOGUE_SUFFIXES
 from visavis.sources.folder import MISSING_ADVICE, FolderSource
 from visavis.sources.objects.reading import read_object
 from visavis.sources.objects.source import BucketSource
-from visavis.sources.paths import PathList
+from visavis.sources.paths import PathList, local_name
 from visavis.sources.web.fetch import Fetcher, fetched, is_url
 from visavis.types import Entry, Failure, only_known
 
@@ -121,7 +121,7 @@ def open_source(location: str | Path, **options: Unpack[SourceOptions]) -> Sourc
     if isinstance(location, str) and is_url(location):
         _refuse_far_catalogue(location, re.split("[?#]", location)[0], "have URLs")
         return PathList([location], **web)
-    path = Path(location)
+    path = Path(local_name(location) if isinstance(location, str) else location)
     if path.is_file() and path.suffix.lower() in CATALOGUE_SUFFIXES:
         from visavis.sources.catalogue import CatalogueSource  # searching starts without
 

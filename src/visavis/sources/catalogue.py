@@ -5,7 +5,6 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from visavis.buckets.address import Address, is_object
 from visavis.buckets.client import READERS
@@ -13,6 +12,7 @@ from visavis.disk import Spelling
 from visavis.errors import SourceError, UsageError
 from visavis.images.files import path_text, read_file, stat_file
 from visavis.sources.objects.reading import read_object
+from visavis.sources.paths import local_name
 from visavis.sources.tables import Row, open_table
 from visavis.sources.web.fetch import Fetcher, is_url
 from visavis.types import Entry, Failure, Fields, FieldValue
@@ -140,11 +140,9 @@ class CatalogueSource:
 
     def _local(self, cell: str) -> str | None:
         """The absolute path that a cell means; None for a URL that is no file's."""
-        if "://" in cell:
-            parts = urlsplit(cell)
-            if parts.scheme.lower() != "file" or parts.netloc not in ("", "localhost"):
-                return None
-            cell = _local_path(parts.path)
+        given, cell = cell, local_name(cell)
+        if cell == given and "://" in cell:
+            return None
         path = os.path.normpath(os.path.join(self._path.parent, cell))  # noqa: PTH118
         if "\\" in cell and os.sep == "/" and not os.path.lexists(path):
             return self._local(cell.replace("\\", "/"))  # as Windows writes paths
@@ -192,12 +190,3 @@ def _named(name: str, columns: tuple[str, ...]) -> str | None:
 
 def _plain(name: str) -> str:
     return re.sub(r"[\s_-]+", "_", name.strip().casefold())
-
-
-def _local_path(path: str) -> str:
-    """What the path of a file: URL means on this system."""
-    if os.name != "nt":
-        return unquote(path)
-    from urllib.request import url2pathname  # HTTP, TLS and mail: 10 ms of every start
-
-    return url2pathname(path)

@@ -7,6 +7,7 @@ from functools import lru_cache
 from io import BufferedReader, TextIOWrapper
 from pathlib import Path, PurePath
 from typing import TextIO
+from urllib.parse import unquote, urlsplit
 
 from visavis.buckets.address import is_object
 from visavis.buckets.client import READERS
@@ -90,6 +91,24 @@ class PathList:
         self._fetcher.close()
 
 
+def local_name(text: str) -> str:
+    """The path that a file: URL of this machine names; what is none of these, as it is.
+
+    >>> local_name("file:///photos/a%20b.jpg"), local_name("a%20b.jpg"), local_name("file://nas/a")
+    ('/photos/a b.jpg', 'a%20b.jpg', 'file://nas/a')
+    """
+    if text[:7].lower() != "file://":
+        return text
+    parts = urlsplit(text)
+    if parts.netloc not in ("", "localhost"):
+        return text
+    if os.name != "nt":
+        return unquote(parts.path, errors="surrogateescape")
+    from urllib.request import url2pathname  # HTTP, TLS and mail: 10 ms of every start
+
+    return url2pathname(parts.path)
+
+
 @lru_cache(1024)
 def _real(folder: str) -> str:
     return os.path.realpath(folder)
@@ -100,7 +119,7 @@ def _entry(text: str) -> Entry | Failure:
         return Failure(text, str(stat_file(text)))
     if is_url(text) or is_object(text):
         return Entry(text, text, -1, 0.0, {})
-    folder, name = os.path.split(os.path.abspath(text))  # noqa: PTH100 - no a/../b
+    folder, name = os.path.split(os.path.abspath(local_name(text)))  # noqa: PTH100 - no a/../b
     path = os.path.join(_real(folder), name)  # noqa: PTH118 - one file, one id, by whatever link
     status = stat_file(path)
     uri = path_text(path)

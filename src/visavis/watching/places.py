@@ -15,6 +15,7 @@ from visavis.sources.base import Source, SourceOptions, is_remote, open_source
 from visavis.sources.endings import CATALOGUE_SUFFIXES
 from visavis.sources.folder import MISSING_ADVICE, FolderSource
 from visavis.sources.part import FolderPart
+from visavis.sources.paths import local_name
 from visavis.store.base import SourceRow, VectorStore
 from visavis.types import Entry, Failure, IndexReport
 from visavis.watching.filesystems import mounted_below
@@ -209,7 +210,7 @@ def watched(
 
     Raises SourceError where nothing is, UsageError for what cannot be watched.
     """
-    path = os.path.realpath(location)
+    path = os.path.realpath(local_name(location))
     catalogue = path.lower().endswith(CATALOGUE_SUFFIXES)
     if is_remote(location) or location == "-" or (os.path.isfile(path) and not catalogue):  # noqa: PTH113
         raise UsageError(

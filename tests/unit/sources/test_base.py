@@ -180,6 +180,20 @@ def test_a_pipe_that_begins_with_lines_is_split_at_nuls_as_well() -> None:
     ]
 
 
+def test_file_urls_are_read_as_the_paths_that_they_name(tmp_path: Path) -> None:
+    folder = tmp_path / "my photos"
+    folder.mkdir()
+    (folder / "ü 100%.jpg").write_bytes(b"x")
+    url = folder.as_uri()
+    assert open_source(url).uri == folder.as_posix()
+    for source in (open_source(f"{url}/%C3%BC%20100%25.jpg"), PathList([f"{url}/ü%20100%25.jpg"])):
+        [entry] = source.entries()
+        assert isinstance(entry, Entry)
+        assert entry.uri == (folder / "ü 100%.jpg").as_posix()
+    with pytest.raises(SourceError, match="there is no such file"):
+        open_source("file://other-machine/photos")
+
+
 def test_a_name_with_a_nul_is_reported() -> None:
     [failure] = PathList(["x/a\0x/b.jpg"]).entries()
     assert isinstance(failure, Failure)

@@ -1,5 +1,6 @@
 """A picture looked for in parts of others, and others in parts of it."""
 
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -144,14 +145,25 @@ def test_a_question_that_finds_nothing_reads_few_files(
     assert 0 < len(read["parts"]) <= 5 + WARPED  # of these some again, by their local features
 
 
+@pytest.fixture(scope="module")
+def skies(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, RGB]:
+    """An index, with parts, of forty; and one more, as dark above and as bright below as they."""
+    place, chance = tmp_path_factory.mktemp("skies"), np.random.default_rng(1)
+    for number in range(40):
+        Image.fromarray(_sky(chance)).save(place / f"{number}.png")
+    with ImageIndex.create(place / "index", jobs=2) as made:
+        made.aspects.begin("parts")
+        made.add(place)
+    return place / "index", _sky(chance)
+
+
 @pytest.mark.parametrize("signed", [True, False], ids=["signatures", "an older index"])
 def test_of_many_that_are_alike_by_their_signatures_few_files_are_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, signed: bool
+    skies: tuple[Path, RGB], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, signed: bool
 ) -> None:
-    """Skies: as dark above and as bright below as the question, and none of them the same."""
-    chance = np.random.default_rng(1)
-    for number in range(40):
-        Image.fromarray(_sky(chance)).save(tmp_path / f"{number}.png")
+    """None of the skies is the one that is asked with."""
+    folder, asked = skies
+    shutil.copytree(folder, tmp_path / "index")
     read: list[str] = []
 
     module: Any = elsewhere
@@ -160,16 +172,13 @@ def test_of_many_that_are_alike_by_their_signatures_few_files_are_read(
         read.append(record.id)
         return real(record, *more)
 
-    with ImageIndex.create(tmp_path / "index", jobs=2) as skies:
-        skies.aspects.begin("parts")
-        skies.add(tmp_path)
     if not signed:
         with closing(sqlite3.connect(tmp_path / "index" / "index.sqlite")) as database:
             database.execute("DELETE FROM signatures")
             database.commit()
-    with ImageIndex.open(tmp_path / "index") as skies:
+    with ImageIndex.open(tmp_path / "index") as index:
         monkeypatch.setattr(elsewhere, "record_pixels", pixels)
-        result = skies.search(_sky(chance), anywhere=True)
+        result = index.search(asked, anywhere=True)
     assert not any(match.verified for match in result.matches)
     # Looks at parts, at windows, and as the picture may hang.
     few = verifying.MISSES + 2 * verifying.FURTHER_MISSES

@@ -2,10 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 from importlib import import_module
+from math import isfinite
 from typing import Any, NamedTuple
 
 import typer.core
 import typer.main
+
+from visavis.errors import UsageError
 
 
 class Place(NamedTuple):
@@ -42,10 +45,26 @@ def _command(name: str, found: Any) -> Any:
     if isinstance(found, typer.Typer):
         group = typer.main.get_group(found)
         group.name = name
+        for command in group.commands.values():
+            _want_numbers(command)
         return group
     alone = typer.Typer(add_completion=False, rich_markup_mode=None)
     alone.command(name)(found)
-    return typer.main.get_command(alone)
+    return _want_numbers(typer.main.get_command(alone))
+
+
+def _want_numbers(command: Any) -> Any:
+    """A command whose options refuse nan and inf, which Typer takes for numbers in any range."""
+    for option in command.params:
+        if option.type.name.startswith("float") and option.callback is None:
+            option.callback = _finite
+    return command
+
+
+def _finite(context: Any, option: Any, value: Any) -> Any:
+    if isinstance(value, float) and not isfinite(value):
+        raise UsageError(f"{option.opts[0]} must be a number, not {value}")
+    return value
 
 
 class LazyGroup(typer.core.TyperGroup):

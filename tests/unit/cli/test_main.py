@@ -65,3 +65,19 @@ def test_whoever_mistypes_an_option_is_led_to_the_help_of_that_command(
 ) -> None:
     assert main.run(arguments) == 2
     assert capsys.readouterr().err.endswith(f"; see: {help_of} --help\n")
+
+
+def test_no_option_takes_what_is_no_number_for_one(capsys: pytest.CaptureFixture[str]) -> None:
+    tried = 0
+    for name, command in main.whole_command().commands.items():
+        below = getattr(command, "commands", {})
+        for path, one in [(f"{name} {sub}", it) for sub, it in below.items()] or [(name, command)]:
+            for option in one.params:
+                if not option.type.name.startswith("float"):
+                    continue
+                flag = option.opts[0]
+                for value in ("nan", "inf", "1e999"):
+                    tried += 1
+                    assert main.run([*path.split(), f"{flag}={value}"]) == 2, (path, flag)
+                    assert f"{flag} must be a number, not" in capsys.readouterr().err
+    assert tried > 30

@@ -17,7 +17,7 @@ from visavis.evaluation.copies import EditedSource, chosen_edits, draw_task
 from visavis.evaluation.gallery import Gallery, load_gallery
 from visavis.evaluation.ground_truth import GroundTruth, Question, from_file, same_value
 from visavis.evaluation.units import Units, by_answers, by_original, by_value
-from visavis.filters import alike_note, as_label
+from visavis.filters import alike_note, as_label, list_note
 from visavis.flows.ingest import Progress
 from visavis.image_index import ImageIndex
 from visavis.sources.base import Location, as_source
@@ -118,9 +118,9 @@ def same_task(
 
 def _doubts(truth: GroundTruth, queries: _Queries, gallery: Gallery, name: str) -> Iterator[str]:
     """What may make figures better or worse than they are, in sentences."""
-    values = (r.fields[name] for r in (*queries.records, *gallery.records) if name in r.fields)
-    if note := alike_note(map(as_label, values), name):
-        yield note
+    records = (*queries.records, *gallery.records)
+    values = {as_label(r.fields[name]) for r in records if name in r.fields}
+    yield from filter(None, (alike_note(values, name), list_note(values, name)))
     contents = Counter(record.sha256 for record in gallery.records)
     asked = {record.id: record.sha256 for record in queries.records}
     copied = sum(contents[asked[q.id]] > q.itself for q in truth.questions)

@@ -18,7 +18,7 @@ store turns the outcome into its own language, and finds out which records pass.
 """
 
 from visavis.filters.holding import has_one, holds
-from visavis.filters.labels import alike_note
+from visavis.filters.labels import alike_note, list_note
 from visavis.filters.language import Where, as_filter, described, parse, parse_all
 from visavis.filters.lists import CONCEPTS, PARTED, TAGS, counted_apart, items_of
 from visavis.filters.moments import Reading, moment
@@ -69,6 +69,7 @@ __all__ = [
     "is_date",
     "items_of",
     "kinds_of",
+    "list_note",
     "moment",
     "normal",
     "parse",

@@ -111,7 +111,7 @@ def joint(
     )
     check_base(base)
     with common.opened() as pictures:
-        known = named(pictures, said.field)
+        known = named(pictures, said.field, lists=True)
         from visavis.training.joint.recipe import prepare  # only now: torch takes seconds
 
         ready = partial(prepare, known=known, device=common.device)

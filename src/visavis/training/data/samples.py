@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.errors import SourceError, UsageError
-from visavis.filters import alike_note, as_label
+from visavis.filters import alike_note, as_label, list_note
 from visavis.sources.base import Source
 from visavis.types import Entry, Failure
 
@@ -35,13 +35,15 @@ class NamedSamples(NamedTuple):
     notes: list[str]
 
 
-def named(source: Source, field: str | None, *, optional: bool = False) -> NamedSamples:
+def named(
+    source: Source, field: str | None, *, optional: bool = False, lists: bool = False
+) -> NamedSamples:
     """The pictures of a source with their labels, in its order; no picture is opened.
 
     A picture without a value of the field is reported and left out or, if `optional`, kept
-    with an empty label. Of an id that occurs twice the last one counts. An id or a label with a NUL
-    character is a failure. Raises SourceError when there is no picture, UsageError when none has
-    the field.
+    with an empty label. `lists` says that a list will be taken for several labels. Of an id that
+    occurs twice the last one counts. An id or a label with a NUL character is a failure. Raises
+    SourceError when there is no picture, UsageError when none has the field.
     """
     found: dict[str, Sample] = {}
     failed: list[Failure] = []
@@ -70,8 +72,9 @@ def named(source: Source, field: str | None, *, optional: bool = False) -> Named
     notes = []
     if without and not optional:
         notes.append(f"{without:,} pictures were left out: they have no {field!r}")
-    alike = alike_note((sample.label for sample in found.values() if sample.label), field or "")
-    notes += [alike] if alike else []
+    labels = {sample.label for sample in found.values() if sample.label}
+    of_lists = None if lists else list_note(labels, field or "")
+    notes += filter(None, (alike_note(labels, field or ""), of_lists))
     if twice:
         notes.append(f"{twice:,} ids occur more than once; the last of each counts")
     return NamedSamples(list(found.values()), failed, notes)

@@ -192,7 +192,7 @@ def prepare(
     table = open_words(said.words)
     aliases = None if said.aliases is None else read_aliases(said.aliases)
     words = Words(table, aliases)
-    known = known or named(source, said.field)
+    known = known or named(source, said.field, lists=True)
     phrases = phrases_of(known.samples, said.labels, said.captions, words)
     _check(phrases, known.samples, said)
     usable = [known.samples[number] for number in np.flatnonzero(phrases.usable).tolist()]

@@ -40,6 +40,15 @@ def test_labels_that_look_like_one_are_noted(tmp_path: Path) -> None:
     ]
 
 
+def test_labels_that_are_lists_are_noted_where_each_is_taken_for_one(tmp_path: Path) -> None:
+    catalogue = write_catalogue(draw_labelled(tmp_path, labels=2, each=2))
+    text = catalogue.read_text().replace(",label-0\n", ',"[""dog"", ""beach""]"\n', 1)
+    catalogue.write_text(text)
+    [note] = named(open_source(catalogue), "label").notes
+    assert 'such as \'["dog", "beach"]\'; each such combination is one label' in note
+    assert named(open_source(catalogue), "label", lists=True).notes == []
+
+
 def test_missing_files_of_a_catalogue_are_failures(tmp_path: Path) -> None:
     catalogue = write_catalogue(draw_labelled(tmp_path, labels=2, each=2))
     (tmp_path / "label-1" / "1.png").unlink()

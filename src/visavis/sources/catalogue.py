@@ -59,6 +59,11 @@ class CatalogueSource:
         self._table = open_table(self._path)
         columns = self._table.columns
         self._image_column = self._find_image_column(image_column, columns)
+        if self._image_column in self._table.of_bytes:
+            raise SourceError(
+                f"{self.uri}: the column {self._image_column!r} holds pictures themselves, and not "
+                "their names; write them to files, and index the folder or name the files there"
+            )
         self._id_column = self._find_id_column(id_column, columns)
         self._text_columns = {self._image_column, self._id_column or self._image_column}
         self._fetcher = Fetcher(allow_private=allow_private, refresh=refresh, cache=cache)

@@ -16,6 +16,7 @@ from visavis.sources.endings import CATALOGUE_SUFFIXES
 from visavis.sources.values import TypedColumns, column_values
 from visavis.types import FieldValue
 
+_BYTES = re.compile(r"(\w+_)?binary|struct<bytes: (large_)?binary")  # types of files themselves
 _SAMPLE = 1000  # rows of a JSON Lines file that are looked at to learn its columns
 
 
@@ -33,6 +34,7 @@ class Table(Protocol):
     """A file of rows with named columns; `rows` starts over each time it is called."""
 
     columns: tuple[str, ...]
+    of_bytes: frozenset[str]  # columns that hold files themselves, and not their names
 
     @property
     def notes(self) -> Sequence[str]:
@@ -67,6 +69,8 @@ def open_table(path: Path) -> Table:
 
 class _CsvTable:
     """A first pass finds what all cells of a column have in common, a second one hands out rows."""
+
+    of_bytes: frozenset[str] = frozenset()
 
     def __init__(self, path: Path, delimiter: str | None) -> None:
         self._path = path
@@ -252,6 +256,8 @@ class _BadLine(NamedTuple):
 
 
 class _JsonLinesTable:
+    of_bytes: frozenset[str] = frozenset()
+
     def __init__(self, path: Path) -> None:
         self._path = path
         self.notes: list[str] = []
@@ -312,8 +318,10 @@ class _ParquetTable:
         self._open: Callable[[Path], Any] = pyarrow.parquet.ParquetFile
         with _readable(path), self._open(path) as file:
             names: list[str] = file.schema_arrow.names
+            held = [it.name.strip() for it in file.schema_arrow if _BYTES.match(str(it.type))]
         _check_columns(names, path)
         self.columns = tuple(_trimmed(dict.fromkeys(names)))
+        self.of_bytes = frozenset(held)
 
     def rows(self, text_columns: Collection[str]) -> Iterator[Row]:
         number, typed = 0, TypedColumns(self._path.name, text_columns)

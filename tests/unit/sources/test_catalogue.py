@@ -302,6 +302,14 @@ def test_a_picture_in_a_cell_is_not_repeated_in_its_failure(shop: Path) -> None:
     assert len(failure.reason) < 300
 
 
+@pytest.mark.parametrize("nested", [False, True])
+def test_pictures_within_parquet_are_said_to_be_that(shop: Path, nested: bool) -> None:
+    cell: Any = {"bytes": b"\xff\xd8", "path": None} if nested else b"\xff\xd8"
+    path = written(shop, "parquet", [{"image": cell, "label": 1}])
+    with pytest.raises(SourceError, match="'image' holds pictures themselves"):
+        CatalogueSource(path)
+
+
 def test_a_name_that_two_files_may_mean_is_missing(shop: Path) -> None:
     (shop / "img" / "D.jpg").write_bytes(b"one")
     (shop / "img" / "d.JPG").write_bytes(b"other")

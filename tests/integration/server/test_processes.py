@@ -40,7 +40,15 @@ def _workers(served: Served) -> list[int]:
     """The processes that serve (and Python's own resource tracker, which nobody needs)."""
     listed = Path(f"/proc/{served.process.pid}/task/{served.process.pid}/children")
     pids = [int(pid) for pid in listed.read_text().split()]
-    return [pid for pid in pids if "spawn_main" in Path(f"/proc/{pid}/cmdline").read_text()]
+    return [pid for pid in pids if "spawn_main" in _started_as(pid)]
+
+
+def _started_as(pid: int) -> str:
+    """The command line of a process; nothing of one that has just ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except FileNotFoundError:
+        return ""
 
 
 def test_a_missing_index_is_exit_code_3_and_a_sentence(tmp_path: Path) -> None:

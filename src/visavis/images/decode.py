@@ -333,9 +333,7 @@ def _of_a_kind_not_read(data: bytes, error: Exception) -> str | None:
     if data.startswith(b"MM\0+"):
         return "it is a BigTIFF with the high byte first, which visavis cannot read; convert it"
     if isinstance(error, SyntaxError) and "unknown pixel mode" in str(error):
-        return (
-            "its pixels are of a kind that visavis cannot read, such as float colours; convert them"
-        )
+        return "it has pixels that visavis cannot read, such as float colours; convert it"
     return None
 
 

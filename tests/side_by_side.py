@@ -1,10 +1,10 @@
 """Runs all tests, in two processes on a half of the processors each: `make test`.
 
-Whichever is done takes the next of the units below. A third one waits for servers for most of its
-time; it has what the others leave of all processors. Each has its own temporary folder, in memory
-where there is room: many tests only wait for the disk. What the units print is shown one after the
-other, and at the end a line as pytest writes it, of all. Not pytest-xdist: its workers hung once in
-a while as they started.
+Whichever is done takes the next of the units below. A third one has what these leave of all
+processors: it begins with what waits for servers for most of its time. Each has its own temporary
+folder, in memory where there is room: many tests only wait for the disk. What the units print is
+shown one after the other, and at the end a line as pytest writes it, of all. Not pytest-xdist: its
+workers hung once in a while as they started.
 
 A few tests that fail are tried once more with nothing beside them, and are named in any case: a
 browser or a server that gets no processor for seconds is no fault of ours, and a fault fails twice.
@@ -28,8 +28,9 @@ ALONE = ("tests/browser", "tests/integration", "tests/unit", "tests/test_docs.py
 UNITS = (  # the longest first
     ["tests/browser"],
     ["tests/integration", *(f"--ignore={path}" for path in APART)],
-    ["tests/unit", "src"],
     ["tests/integration/server"],
+    ["tests/unit", "--ignore=tests/unit/training"],
+    ["tests/unit/training", "src"],
     ["tests", *(f"--ignore={path}" for path in ALONE)],
     ["tests/test_docs.py"],
 )
@@ -66,11 +67,11 @@ class Run:
         self._arguments = arguments
         self._all = [*UNITS, list(WAITING)]
         self._waiting = deque(enumerate(UNITS))
-        self._lanes: list[tuple[set[int], subprocess.Popen[bytes] | None]]
-        self._lanes = [(cores, None) for cores in _halves()]
         self.logs = [folder / f"{at}.log" for at in range(len(UNITS) + 1)]
         last = self.logs[-1]
         self.started = {last: _started([*WAITING, *arguments], last, None)}
+        self._lanes: list[tuple[set[int] | None, subprocess.Popen[bytes] | None]]
+        self._lanes = [*((cores, None) for cores in _halves()), (None, self.started[last])]
 
     def show(self, log: Path) -> None:
         """Show what a unit prints until it is done; the others go on meanwhile."""

@@ -68,6 +68,20 @@ def test_a_field_that_holds_an_operator_is_quoted_and_the_error_says_so() -> Non
         resolve(bare, kinds)
 
 
+def test_what_is_asked_of_lists_is_bounded() -> None:
+    kinds = kinds_of([{"tags": "a, b", "price": 1}])
+    ranges = "=" + ",".join(f"{at}..{at}" for at in range(9))
+    for bounded in ([f"tags{ranges}"], ["tags=a"] * 9):
+        where = parse_all(bounded)
+        assert where is not None
+        with pytest.raises(FilterError, match="at most 8 conditions on fields of lists"):
+            resolve(where, kinds)
+    for fits in ([f"price{ranges}"], ["tags~a"] * 9, ["tags=" + "a," * 300 + "a"] * 8):
+        where = parse_all(fits)
+        assert where is not None
+        resolve(where, kinds)
+
+
 def test_a_filter_is_told_as_it_was_written() -> None:
     assert described(parse_all(["brand=a,b", "price<50"])) == "brand=a,b and price<50"
     assert described(parse_all(['brand!="",a'])) == 'brand!="",a'

@@ -27,6 +27,7 @@ ATTRIBUTES: Mapping[str, Kind] = {
 """What every record can be filtered on, unless there is a field of that name."""
 
 _LONGEST_NEEDLE = 1000
+_MOST_OF_LISTS = 8  # conditions and ranges: each of these takes microseconds a record
 _WHOLE = re.compile(r"[+-]?[0-9]{1,300}")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _ISO = re.compile(DATE)
@@ -91,7 +92,14 @@ def resolve(where: Filter, kinds: Mapping[str, Kind]) -> TypedFilter:
     Raises FilterError for a field that no record has, and for a comparison that the field's kind
     rules out, such as numbers with a text.
     """
-    return TypedFilter(tuple(_resolved(condition, kinds) for condition in where.conditions))
+    conditions = tuple(_resolved(condition, kinds) for condition in where.conditions)
+    within = [one for one in conditions if one.several and one.containing is None]
+    if max(len(within), *(len(one.spans) for one in within), 0) > _MOST_OF_LISTS:
+        raise FilterError(
+            f"a filter takes at most {_MOST_OF_LISTS} conditions on fields of lists, such as "
+            f"{within[0].field!r}, and as many ranges in each: their items are looked at one by one"
+        )
+    return TypedFilter(conditions)
 
 
 def kind_of(name: str, value: FieldValue) -> Kind:

@@ -20,6 +20,7 @@ from visavis.types import FieldValue
 
 _DATES = "[0-9][0-9][0-9][0-9]-[0-9][0-9]*"
 _TIMES = f"{_DATES[:-1]}-[0-9][0-9][T ]*"
+_LOOKED_FOR = 4  # texts that are looked for before a list is read; many cost more than reading it
 _PLAIN_NAME = re.compile(r"[\w .:/-]+")
 
 
@@ -92,7 +93,7 @@ def _has_item(expression: str, condition: TypedCondition) -> tuple[str, list[Fie
     begins = "1" if condition.field in PARTED else f"{expression} >= '[' AND {expression} < '\\'"
     has, values = "1", list[FieldValue]()
     texts = [value for value in condition.any_of if isinstance(value, str)]
-    if len(texts) == len(condition.any_of) and not condition.spans:
+    if len(texts) == len(condition.any_of) <= _LOOKED_FOR and not condition.spans:
         # Most records are passed over in a twentieth of the time. JSON may escape any letter.
         has = " OR ".join([*[f"instr({expression}, ?)"] * len(texts), f"instr({expression}, '\\')"])
         values += texts

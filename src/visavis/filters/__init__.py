@@ -7,7 +7,7 @@
 
 `nearby=48.8584,2.2945,500m` passes records at most so far from a place, by latitude and longitude.
 
-A field of lists, such as `tags`, has each of their items: tags=dog passes "dog, beach".
+Of a list each item is a value: `tags=dog` passes a record whose tags are "dog, beach".
 
 A value that holds a comma, or looks like something else than it is, is quoted: `brand="A, B"`.
 Besides the catalogue's own fields there are `id`, `width`, `height`, `size` (bytes) and `modified`
@@ -20,7 +20,7 @@ store turns the outcome into its own language, and finds out which records pass.
 from visavis.filters.holding import has_one, holds
 from visavis.filters.labels import alike_note, list_note
 from visavis.filters.language import Where, as_filter, described, parse, parse_all
-from visavis.filters.lists import CONCEPTS, PARTED, TAGS, counted_apart, items_of
+from visavis.filters.lists import COMMA_SEPARATED, CONCEPTS, TAGS, items_of, values_of
 from visavis.filters.moments import Reading, moment
 from visavis.filters.nearby import LATITUDE, LONGITUDE, NEARBY, Circle, distance
 from visavis.filters.typed import (
@@ -42,11 +42,11 @@ from visavis.filters.typed import (
 
 __all__ = [
     "ATTRIBUTES",
+    "COMMA_SEPARATED",
     "CONCEPTS",
     "LATITUDE",
     "LONGITUDE",
     "NEARBY",
-    "PARTED",
     "TAGS",
     "Circle",
     "Reading",
@@ -60,7 +60,6 @@ __all__ = [
     "as_label",
     "as_number",
     "check_field",
-    "counted_apart",
     "described",
     "distance",
     "folded",
@@ -75,5 +74,6 @@ __all__ = [
     "parse",
     "parse_all",
     "resolve",
+    "values_of",
     "widened",
 ]

@@ -17,11 +17,13 @@ TAGS = "tags"
 CONCEPTS = "concepts"
 """The field of concepts that visavis writes to records: `concepts=mugs` filters by it."""
 
-PARTED = frozenset((TAGS, CONCEPTS))
+COMMA_SEPARATED = frozenset((TAGS, CONCEPTS))
 """Fields in which commas part the values, whoever has written them."""
 
 Item = int | float | str
 
+_SHORT = 200  # letters of a list that is worth remembering
+_LARGEST = 2**63  # whole numbers from there on are texts, as elsewhere in catalogues
 _COMMA = re.compile(r"\s*,\s*")
 
 
@@ -36,14 +38,15 @@ def items_of(name: str, value: object) -> tuple[Item, ...] | None:
     """
     if not isinstance(value, str):
         return None
-    if value[:1] == "[" and value[-1:] == "]" and (found := _json_list(value)) is not None:
-        return found
-    if name not in PARTED:
+    if value[:1] == "[" and value[-1:] == "]":
+        read = _kept_list if len(value) <= _SHORT else _json_list
+        if (found := read(value)) is not None:
+            return found
+    if name not in COMMA_SEPARATED:
         return None
     return tuple(dict.fromkeys(part for part in _COMMA.split(value.strip()) if part))
 
 
-@lru_cache(maxsize=4096)  # sizes and the like: few lists, of many records
 def _json_list(text: str) -> tuple[Item, ...] | None:
     try:
         found = json.loads(text)
@@ -55,6 +58,9 @@ def _json_list(text: str) -> tuple[Item, ...] | None:
     return tuple(dict.fromkeys(one for one in items if one is not None))
 
 
+_kept_list = lru_cache(maxsize=4096)(_json_list)  # sizes and the like: few lists, of many records
+
+
 def _item(value: object) -> Item | None:
     """An item as stores keep a value of a field; nothing for what is none."""
     if isinstance(value, str):
@@ -62,10 +68,12 @@ def _item(value: object) -> Item | None:
         return text or None
     if isinstance(value, float):
         return value if math.isfinite(value) else None
-    return int(value) if isinstance(value, int) else None  # true and false are 1 and 0
+    if not isinstance(value, int):
+        return None
+    return int(value) if abs(value) < _LARGEST else str(value)  # true and false are 1 and 0
 
 
-def counted_apart(name: str, value: Item) -> Sequence[Item]:
-    """What a record with this value is counted under."""
+def values_of(name: str, value: Item) -> Sequence[Item]:
+    """The values that a field's value comes to: the items of a list, else itself alone."""
     items = items_of(name, value)
     return (value,) if items is None else items

@@ -36,6 +36,7 @@ def _records() -> list[ImageRecord]:
             "title": f"lamp {at}",
             "taken": f"20{at % 20:02}-05-01",
             "new": bool(at % 2),
+            "tags": ("dog", "dog, sea", "sea, sky, dog")[at % 3 if at % 5 else 0],
         }
         kept = {name: value for name, value in fields.items() if random.random() < 0.8}
         found.append(some_record(f"r{at:03}", kept))
@@ -59,11 +60,13 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[MilvusStore
 
 def test_facets_and_values_are_those_of_a_folder(both: tuple[MilvusStore, VectorStore]) -> None:
     mine, other = (faceted(store).browse for store in both)
-    for chosen in (None, where("colour=red"), where("price<10", "new=true")):
+    for chosen in (None, where("colour=red"), where("price<10", "new=true"), where("tags=sea")):
         expected = {facet.name: facet for facet in other.facets(chosen)}
         assert {facet.name: facet for facet in mine.facets(chosen)} == expected
         values = ["red", "Blue", "nobody"]
         assert mine.counts("colour", values, chosen) == other.counts("colour", values, chosen)
+        tags = ["dog", "dog, sea", "sky"]  # groups are of whole values
+        assert mine.counts("tags", tags, chosen) == other.counts("tags", tags, chosen)
     for name in ("colour", "price", "title"):
         assert mine.values(name, 20) == other.values(name, 20)
 

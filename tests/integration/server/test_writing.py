@@ -244,15 +244,13 @@ def test_a_field_of_no_kind_is_told_in_one_sentence(
 
 
 def test_a_list_is_several_values(writer: TestClient) -> None:
-    _add(
-        writer,
-        picture(),
-        id="sign",
-        fields='{"tags": ["Hund, gro\u00df", "dog"], "sizes": [3, 4.5]}',
-    )
+    huge = "9" * 400
+    sent = f'{{"tags": ["Hund, gro\u00df", "dog"], "sizes": [3, 4.5], "odd": [{huge}]}}'
+    _add(writer, picture(), id="sign", fields=sent)
     fields = writer.get("/v1/images/sign").json()["fields"]
-    assert fields == {"tags": '["Hund, gro\u00df","dog"]', "sizes": "[3,4.5]"}
-    for where in ("tags=dog", "sizes>4"):
+    odd = f"[{huge}]"
+    assert fields == {"tags": '["Hund, gro\u00df","dog"]', "sizes": "[3,4.5]", "odd": odd}
+    for where in ("tags=dog", "sizes>4", f"odd={huge}"):
         found = writer.get("/v1/images", params={"where": where}).json()["images"]
         assert [record["id"] for record in found] == ["sign"]
 

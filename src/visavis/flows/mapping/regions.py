@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.filters import PARTED, counted_apart
+from visavis.filters import COMMA_SEPARATED, values_of
 from visavis.flows.mapping.layout import Positions
 from visavis.types import Fields, Vectors
 
@@ -171,10 +171,11 @@ def _values(fields: Sequence[Fields]) -> _Values:
         for name, value in mine.items():
             if isinstance(value, str) and value.strip():
                 having[name] += 1
-                for part in counted_apart(name, value):
+                for part in values_of(name, value):
                     found.setdefault((name, str(part)), []).append(row)
     distinct = Counter(name for name, _ in found)
-    kept = {name for name in having if distinct[name] * 2 <= having[name] or name in PARTED}
+    repeated = {name for name in having if distinct[name] * 2 <= having[name]}
+    kept = repeated | COMMA_SEPARATED
     return {key: np.array(rows) for key, rows in found.items() if key[0] in kept and len(rows) > 1}
 
 

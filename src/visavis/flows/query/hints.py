@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from visavis.errors import StoreUnsupportedError
-from visavis.filters import counted_apart, folded, is_date
+from visavis.filters import folded, is_date, values_of
 from visavis.store.base import VectorStore
 from visavis.store.capabilities import faceted, has_facets
 from visavis.types import Condition, Filter, Range
@@ -57,7 +57,7 @@ def _meant(condition: Condition, store: VectorStore) -> str:
         held = faceted(store).browse.values(condition.field, _VALUES)
     except StoreUnsupportedError:  # too many records for that store
         return ""
-    items = (item for value, _ in held for item in counted_apart(condition.field, value))
+    items = (item for value, _ in held for item in values_of(condition.field, value))
     names = {folded(str(item)): str(item) for item in items}
     for value in condition.values[:_TRIED]:
         text = str(value)[:_LONGEST]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.filters import counted_apart
+from visavis.filters import values_of
 from visavis.types import FieldValue, Kind
 
 _MOST_VALUES = 500
@@ -60,7 +60,7 @@ def facet(name: str, kind: Kind, values: Sequence[FieldValue | None]) -> Facet:
 def _of_lists(name: str, values: Sequence[FieldValue | None]) -> Facet:
     """What can be chosen of lists: each of their items."""
     each = [
-        [text_of(item) for item in counted_apart(name, value)] if value is not None else []
+        [text_of(item) for item in values_of(name, value)] if value is not None else []
         for value in values
     ]
     counted = Counter(text for texts in each for text in texts if text)

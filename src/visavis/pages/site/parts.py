@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.filters import counted_apart
+from visavis.filters import values_of
 from visavis.pages.site.entries import Entry, Near
 from visavis.pages.site.facets import Facet, text_of
 
@@ -133,7 +133,7 @@ def _value(entry: Entry, facet: Facet, number: int) -> str | int | None:
     if value is None:
         return None
     if facet.lists:
-        return ", ".join(map(text_of, counted_apart(facet.name, value)))[:_LONGEST] or None
+        return ", ".join(map(text_of, values_of(facet.name, value)))[:_LONGEST] or None
     text, code = text_of(value), int(facet.codes[number])
     return code if code and facet.values[code - 1][0] == text else text[:_LONGEST]
 

@@ -203,6 +203,11 @@ class MilvusBrowse:
         check_field(name, self._kept.now().kinds)
         conditions = where.conditions if where is not None else ()
         client, found = self._kept.client(), {}
+        if self._kept.now().kinds.get(name) == "list":  # whose items equal a value as well
+            same = Condition(name, "=", tuple(values))
+            passing = searching.passing(client, self._compiled(Filter((*conditions, same))), ())
+            counts = Counter(_values([record_of(row) for rows in passing for row in rows], name))
+            return {value: counts[value] for value in values if counts[value]}
         for value in values:
             same = Condition(name, "=", (value,), quoted=isinstance(value, str))
             expression = self._compiled(Filter((*conditions, same)))

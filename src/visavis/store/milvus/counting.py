@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from visavis.filters import counted_apart
+from visavis.filters import values_of
 from visavis.store.capabilities import Facet, Period
 from visavis.types import FieldValue, Kind
 
@@ -21,7 +21,7 @@ def counted(
 
     It lists its values or does not, as that of the `whole` index does, so that nothing jumps.
     """
-    counts = Counter(item for value in values for item in counted_apart(name, value))
+    counts = Counter(item for value in values for item in values_of(name, value))
     figures = [value for value in counts if not isinstance(value, str)]
     facet = Facet(
         name,

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.errors import IndexDamagedError
-from visavis.filters import PARTED
 from visavis.types import FieldValue, ImageRecord, Kind, Vectors
 
 RECORD_COLUMNS = (
@@ -47,10 +46,7 @@ def stored_uri(uri: str, id: str, folder: str, prefix: str) -> str | None:
 
 def kinds(connection: sqlite3.Connection) -> dict[str, Kind]:
     """The names of the fields that some record has had, with their kinds."""
-    known: dict[str, Kind] = dict(connection.execute("SELECT name, type FROM fields"))
-    # Indexes that were made before there were lists call these texts.
-    lists: dict[str, Kind] = {name: "list" for name in PARTED if known.get(name) == "text"}
-    return known | lists
+    return dict(connection.execute("SELECT name, type FROM fields"))
 
 
 def damaged_vectors() -> IndexDamagedError:

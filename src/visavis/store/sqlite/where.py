@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from visavis.filters import (
+    COMMA_SEPARATED,
     LATITUDE,
     LONGITUDE,
-    PARTED,
     Circle,
     Reading,
     Span,
@@ -90,7 +90,9 @@ def _compiled(condition: TypedCondition) -> tuple[str, list[FieldValue]]:
 
 def _has_item(expression: str, condition: TypedCondition) -> tuple[str, list[FieldValue]]:
     """Whether an item of a list is what is looked for; an index on the field leads to JSON's."""
-    begins = "1" if condition.field in PARTED else f"{expression} >= '[' AND {expression} < '\\'"
+    begins = f"{expression} >= '[' AND {expression} < '\\'"
+    if condition.field in COMMA_SEPARATED:
+        begins = "1"
     has, values = "1", list[FieldValue]()
     texts = [value for value in condition.any_of if isinstance(value, str)]
     if len(texts) == len(condition.any_of) <= _LOOKED_FOR and not condition.spans:

@@ -81,6 +81,7 @@ def test_lists_of_very_many_items_are_counted_and_not_listed(
     store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(columns, "_TOLD_APART", 30)
+    monkeypatch.setattr(columns, "_BLOCK", 16)
     rows: list[dict[str, FieldValue]] = [
         {"words": json.dumps([f"w{at % 40}", f"w{(at + 1) % 40}"])} for at in range(200)
     ]

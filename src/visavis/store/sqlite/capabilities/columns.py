@@ -6,7 +6,7 @@ are kept, so that a million captions take no more memory than a million numbers.
 """
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import NamedTuple
@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.filters import counted_apart
+from visavis.filters import values_of
 from visavis.store.capabilities import Facet, Period
 from visavis.store.nearest.ranking import Numbers
 from visavis.store.sqlite.where import field_expression
@@ -138,7 +138,7 @@ class _Reading:
     def _add_untold(self, block: Sequence[FieldValue | None]) -> None:
         has = np.fromiter((value is not None for value in block), bool, len(block))
         self._codes.append(np.where(has, 0, -1).astype(np.int32))
-        self._hashes.append(np.array([_hash(v) for v in block if v is not None], np.int64))
+        self._hashes.append(_hashes(v for v in block if v is not None))
         figures = [value if isinstance(value, int | float) else np.nan for value in block]
         self._figures.append(np.array(figures, np.float64))
         self._ends = _ends([*self._ends, *(v for v in block if isinstance(v, int | float))])
@@ -183,8 +183,7 @@ class _Reading:
         apart = sum(map(len, self._codes)) - sum(map(len, self._figures))
         known = np.array([v if isinstance(v, int | float) else np.nan for v in met] + [np.nan])
         figures = np.concatenate([known[codes[:apart]], *self._figures])
-        hashes = np.array([_hash(value) for value in met], np.int64)
-        distinct = len(np.unique(np.concatenate([hashes, *self._hashes])))
+        distinct = len(np.unique(np.concatenate([_hashes(met), *self._hashes])))
         ends = _ends([*self._ends, *(v for v in met if isinstance(v, int | float))])
         codes = np.minimum(codes, 0)
         count = int(np.count_nonzero(codes == 0))
@@ -202,34 +201,52 @@ class _ReadingLists:
         self._met: dict[FieldValue, Codes] = {}  # of values that were met before
         self._codes: list[Codes] = [np.empty(0, np.int32)]
         self._rows: list[NDArray[np.int32]] = [np.empty(0, np.int32)]
+        self._hashes: list[NDArray[np.int64]] = []  # of all items, once there are too many
         self._read = 0
 
     def add(self, block: Sequence[FieldValue | None]) -> None:
         """The values of some more records."""
+        lengths = self._add_untold(block) if self._hashes else self._add_told(block)
+        rows = np.arange(self._read, self._read + len(block), dtype=np.int32)
+        self._rows.append(np.repeat(rows, lengths))
+        self._read += len(block)
+
+    def _add_told(self, block: Sequence[FieldValue | None]) -> list[int]:
+        codes = [self._codes_of(value) for value in block]
+        self._codes.append(np.concatenate(codes))
         if len(self._met) > _TOLD_APART:
             self._met.clear()
-        codes = [self._codes_of(value) for value in block]
-        rows = np.arange(self._read, self._read + len(block), dtype=np.int32)
-        self._rows.append(np.repeat(rows, list(map(len, codes))))
-        self._codes.append(np.concatenate(codes))
-        self._read += len(block)
+        if len(self._places) > _TOLD_APART:
+            self._hashes.append(_hashes(self._places.values_met()))
+            self._places = _Places()
+        return list(map(len, codes))
 
     def _codes_of(self, value: FieldValue | None) -> Codes:
         if value is None:
             return self._codes[0]
         if value not in self._met:
-            items = counted_apart(self._facet.name, value)
-            self._met[value] = np.array([self._places[item] for item in items], np.int32)
+            places = [self._places[item] for item in self._items(value)]
+            self._met[value] = np.array(places, np.int32)
         return self._met[value]
+
+    def _add_untold(self, block: Sequence[FieldValue | None]) -> list[int]:
+        items = [self._items(value) for value in block]
+        self._hashes.append(_hashes(item for some in items for item in some))
+        self._codes.append(np.zeros(len(self._hashes[-1]), np.int32))
+        return list(map(len, items))
+
+    def _items(self, value: FieldValue | None) -> Sequence[FieldValue]:
+        return () if value is None else values_of(self._facet.name, value)
 
     def column(self) -> Column:
         """What was read."""
         codes, rows = np.concatenate(self._codes), np.concatenate(self._rows)
-        values, codes = _in_order(self._places.values_met(), codes)
-        having = _different(rows)
-        if len(values) > max(_FEW, min(_TOLD_APART, len(codes) // 2)):
-            facet = replace(self._facet, count=having, distinct=len(values))
+        met, having = self._places.values_met(), _different(rows)
+        if self._hashes or len(met) > max(_FEW, len(codes) // 2):
+            distinct = len(np.unique(np.concatenate([*self._hashes, _hashes(met)])))
+            facet = replace(self._facet, count=having, distinct=distinct)
             return Column(facet, (), np.zeros_like(codes), rows=rows)
+        values, codes = _in_order(met, codes)
         counts = np.bincount(codes, minlength=len(values))
         return Column(_listed(self._facet, values, counts, having), values, codes, rows=rows)
 
@@ -252,6 +269,10 @@ def _different(rows: NDArray[np.int32]) -> int:
 
 def _hash(value: FieldValue) -> int:
     return hash(value) ^ ((value == -1) << 62)  # to Python, -1 and -2 have one hash
+
+
+def _hashes(values: Iterable[FieldValue]) -> NDArray[np.int64]:
+    return np.array([_hash(value) for value in values], np.int64)
 
 
 def _ends(numbers: Sequence[int | float]) -> list[int | float]:

@@ -86,15 +86,12 @@ def _as_in_catalogues(value: int) -> int | str:
     return value if -LARGEST <= value < LARGEST else str(value)
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, float) and isfinite(value)
-
-
 def _list_as_text(value: object) -> object:
     """A list becomes its JSON, as of catalogues: filters look at the items."""
     if not isinstance(value, list):
         return value
-    if not all(isinstance(one, str | int) or _is_number(one) for one in value):
+    endless = any(isinstance(one, float) and not isfinite(one) for one in value)
+    if endless or not all(isinstance(one, str | int | float) for one in value):
         raise ValueError("a list of a field holds texts, numbers, true and false")
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 

@@ -34,7 +34,7 @@ from visavis.server.refusals import error_response, json_error
 from visavis.server.state import STOPPING, State
 
 _COMPRESS_FROM = 1_000  # bytes
-_LOOK_EVERY = 2.0  # seconds between two looks at what a burst left
+_LOOK_EVERY = 2.0  # seconds between two looks at what a burst left, and at the keys
 
 
 def create_app(options: ServerOptions) -> FastAPI:
@@ -51,7 +51,7 @@ def create_app(options: ServerOptions) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
         state = app.state.visavis = State.opened(options, metrics, memory)
-        upkeep = asyncio.create_task(_keep_up(memory, metrics))
+        upkeep = asyncio.create_task(_keep_up(memory, metrics, keys))
         try:
             await state.warm_up()
             yield {STOPPING: state.stop_waiting}  # see running.py
@@ -78,10 +78,12 @@ def create_app(options: ServerOptions) -> FastAPI:
     return app
 
 
-async def _keep_up(memory: Memory, metrics: Metrics) -> None:
+async def _keep_up(memory: Memory, metrics: Metrics, keys: KeyFile | None) -> None:
     while True:
         metrics.note_process()
         await asyncio.sleep(_LOOK_EVERY)
+        if keys is not None:
+            keys.look()
         await asyncio.to_thread(memory.give_back)
 
 

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
-from served import BASE, Clients, KeyFile, picture
+from served import BASE, Clients, KeyFile, Serve, Served, picture
 from starlette.testclient import TestClient
 
 from visavis.errors import UsageError
@@ -198,6 +198,24 @@ def test_readiness_is_cheap_however_many_ask_and_follows_the_index(
     assert gone.status_code == 503
     assert int(gone.headers["retry-after"]) >= 1
     assert str(fresh_index) not in gone.text
+
+
+def test_a_key_that_was_taken_back_while_nobody_asked_stays_so_in_a_broken_file(
+    serve: Serve, drawn_index: Path, keys: KeyFile
+) -> None:
+    served = serve(drawn_index, "--api-key-file", str(keys.path))
+    keys.path.write_text("# taken back\n")
+    _until_logged(served, "and none is taken")
+    keys.path.write_text("half a li")
+    _until_logged(served, "the keys stay as they were")
+    assert served.get("/v1/info", headers=keys.reader).status_code == 401
+
+
+def _until_logged(served: Served, what: str) -> None:
+    patience = time.monotonic() + 30  # on a slow machine
+    while what not in served.log.read_text():
+        assert time.monotonic() < patience
+        time.sleep(0.02)
 
 
 def test_messages_are_for_those_who_ask_and_not_for_the_command_line(

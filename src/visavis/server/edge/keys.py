@@ -108,11 +108,19 @@ class KeyFile:
     def scopes(self, given: str) -> frozenset[str]:
         """What a key allows."""
         if time.monotonic() - self._looked > _LOOK_EVERY:
-            self._looked = time.monotonic()
-            if (mark := self._marked()) != self._mark:
-                self._mark = mark
-                self._read()
+            self.look()
         return self._keys.scopes(given)
+
+    def look(self) -> None:
+        """Read the file again if it has changed.
+
+        Also to be called while nobody asks: else a worker that nobody asked between two changes
+        would keep what the first took back, where the second broke the file.
+        """
+        self._looked = time.monotonic()
+        if (mark := self._marked()) != self._mark:
+            self._mark = mark
+            self._read()
 
     def _read(self) -> None:
         try:

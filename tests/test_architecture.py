@@ -22,7 +22,7 @@ RECIPES = sorted(REPOSITORY.glob("recipes/**/*.py"))
 """How built-in weights are made: beside the package, and above all of it."""
 LAYERS = [  # a part may import lower layers only, and never its neighbours
     {"types", "errors"},
-    {"images", "matching", "metrics", "filters", "disk"},
+    {"images", "matching", "metrics", "filters", "disk", "processors"},
     {"buckets"},
     {"drawn", "sources", "embedders", "store"},
     {"flows"},

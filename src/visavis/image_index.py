@@ -40,6 +40,7 @@ from visavis.flows.subjects import Subjects
 from visavis.flows.tagging import Tagging
 from visavis.flows.workers.threads import Threads
 from visavis.images.decode import MAX_PIXELS
+from visavis.processors import cores
 from visavis.sources.base import Location, Source, SourceOptions, as_source, at_url, read_anywhere
 from visavis.sources.shelf import Shelf
 from visavis.sources.web.fetch import Fetcher
@@ -77,7 +78,7 @@ class ImageIndex(Contents):
         only_known(options, IndexOptions)
         self._store = store
         self._device = options.get("device", "cpu")
-        self._jobs = options.get("jobs") or os.cpu_count() or 1
+        self._jobs = options.get("jobs") or cores()
         if self._jobs < 1:
             raise UsageError(f"jobs must be 1 or more, not {self._jobs}")
         self._max_pixels = options.get("max_pixels", MAX_PIXELS)
@@ -85,12 +86,9 @@ class ImageIndex(Contents):
         self.writing = writing_to(store, options.get("lock_seconds", 10.0))
         self._model = Binding(store, self._device)
         self._cuts = Cuts(store)
-        self.tagging = Tagging(
-            store, self._model.embedder, self.writing, self._jobs, self._max_pixels
-        )
-        self.aspects = Aspects(
-            store, self._model.embedder, self.writing, self._jobs, self._max_pixels
-        )
+        means = (store, self._model.embedder, self.writing, self._jobs, self._max_pixels)
+        self.tagging = Tagging(*means)
+        self.aspects = Aspects(*means)
         self.subjects = Subjects(store, self.aspects, self._max_pixels)
         self._shelving = Shelving(store, options.get("files"))
         self.concepts = Concepts(store, self.writing)

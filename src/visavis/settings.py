@@ -30,7 +30,7 @@ class Settings:
     model: str = ""
     """Model for a new index; empty: the built-in default."""
     jobs: int = 0
-    """Threads that decode and embed; 0: one per core."""
+    """Threads that decode and embed; 0: one per core that the process may use."""
     device: str = "cpu"
     """Where networks run: cpu, cuda, coreml or openvino."""
     max_megapixels: float = 100.0

@@ -1,13 +1,13 @@
 """`visavis status`, `remove`, `compact`, `doctor`: an index and its surroundings kept well."""
 
 import json
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from visavis.cli import options, terminal
+from visavis.processors import cores
 
 if TYPE_CHECKING:
     from visavis.flows.aspects.keeping import Progress
@@ -194,7 +194,7 @@ def _machine() -> list[_Finding]:
     return [
         _Finding("visavis", __version__),
         _Finding("python", f"{platform.python_version()}, {platform.machine()}"),
-        _Finding("cores", str(os.cpu_count())),
+        _Finding("cores", str(cores())),
         _Finding("libraries", ", ".join(f"{part} {version(part)}" for part in parts)),
     ]
 

@@ -1,7 +1,6 @@
 """The report of an evaluation: one JSON document of what was measured, on what, with what."""
 
 import json
-import os
 import platform
 import time
 from collections.abc import Callable, Sequence
@@ -16,6 +15,7 @@ from visavis.evaluation.measures import Figures, curves, measure
 from visavis.evaluation.runs import Run, measure_latency, run_all
 from visavis.evaluation.tasks import Task, sources
 from visavis.image_index import ImageIndex
+from visavis.processors import cores
 
 Report = dict[str, Any]
 """The JSON shape; see docs/how-to/evaluate.md.
@@ -76,7 +76,7 @@ def machine() -> dict[str, Any]:
     return {
         "system": platform.system(),
         "processor": platform.machine(),
-        "cores": os.cpu_count() or 1,
+        "cores": cores(),
         "python": platform.python_version(),
     }
 

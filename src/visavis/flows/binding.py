@@ -26,6 +26,7 @@ from visavis.errors import (
 from visavis.flows.ahead import ahead
 from visavis.flows.workers.base import Hire
 from visavis.images.decode import decode
+from visavis.processors import cores
 from visavis.sources.base import Source
 from visavis.store.base import IMPORTED, ModelFacts, VectorStore
 from visavis.store.capabilities import is_local, local
@@ -167,7 +168,7 @@ def reduced(
     check_reduction(base, dim)
     named = islice(_named(sources), max(_FEWEST, _A_DIMENSION * dim))
     work = partial(_rows, base=base)
-    batches = ahead(named, work, jobs or os.cpu_count() or 1, "visavis-reduce")
+    batches = ahead(named, work, jobs or cores(), "visavis-reduce")
     found = [row for rows in batches for row in rows]
     made = fit(base, np.array(found, np.float32).reshape(len(found), base.dim), dim)
     made.write(Path(place))

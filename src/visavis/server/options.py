@@ -1,7 +1,6 @@
 """What a server may do and how much of it: one frozen value, fit to be sent to worker processes."""
 
 import ipaddress
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from visavis.errors import UsageError
 from visavis.filters import normal
 from visavis.images.decode import MAX_PIXELS
 from visavis.images.metadata import GPS
+from visavis.processors import cores
 
 _PREFIX = re.compile(r"(/[\w.~-]+)+", re.ASCII)
 
@@ -130,7 +130,7 @@ class ServerOptions:
     @property
     def pool_threads(self) -> int:
         """How many threads this process works with."""
-        return self.threads or max(1, (os.cpu_count() or 1) // self.workers)
+        return self.threads or max(1, cores() // self.workers)
 
     @property
     def private(self) -> bool:

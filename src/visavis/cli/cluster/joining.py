@@ -1,7 +1,6 @@
 """`visavis index --ray`: the same run, by the machines of a cluster."""
 
 import contextlib
-import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from visavis.cli import terminal
 from visavis.errors import UsageError
+from visavis.processors import cores
 
 if TYPE_CHECKING:
     from visavis.cli.progress.indexing import IndexProgress
@@ -113,10 +113,10 @@ def _joined(
     from visavis.cluster.session import joined
     from visavis.cluster.workers import Cluster
 
-    cores, device, seconds = given.jobs or os.cpu_count() or 1, given.device, deadline or DEADLINE
+    jobs, device, seconds = given.jobs or cores(), given.device, deadline or DEADLINE
     with (
         tempfile.TemporaryDirectory(prefix="visavis-log-") as folder,
         kept_from_people(Path(folder) / "ray.log"),
-        joined(where, cores, device) as session,
+        joined(where, jobs, device) as session,
     ):
         yield Cluster(session, device, seconds, allow_private=allow_private, refresh=refresh)

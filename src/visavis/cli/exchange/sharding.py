@@ -1,9 +1,10 @@
 """`visavis index SOURCE --shards DIR`: shards instead of an index."""
 
-import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
+
+from visavis.processors import cores
 
 if TYPE_CHECKING:
     from visavis.cli.progress.indexing import IndexProgress
@@ -63,7 +64,7 @@ def _written(
     place = ShardPlace(shards)
     name = model or first_model(place) or given.model or DEFAULT_MODEL
     embedder = load_embedder(name, threads=1, device=given.device)
-    jobs = given.jobs or os.cpu_count() or 1
+    jobs = given.jobs or cores()
     options = ShardOptions(thumbnails, refresh, jobs, given.max_pixels, hire)
     run = partial(index_to_shards, place=place, embedder=embedder, options=options)
     report, refused = one_by_one(

@@ -1,6 +1,5 @@
 """`visavis map`: the whole collection on one page, those alike near one another."""
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -8,6 +7,7 @@ import typer
 
 from visavis.cli import options, terminal
 from visavis.errors import UsageError
+from visavis.processors import cores
 
 if TYPE_CHECKING:
     from visavis.flows.mapping.making import CollectionMap
@@ -68,7 +68,7 @@ def map_(
     written = None
     if out is not None:
         name = title or f"Map of {Path(given.index).resolve().stem}"
-        jobs = given.jobs or os.cpu_count() or 1
+        jobs = given.jobs or cores()
         hidden = {*(hide or ()), *(() if show_gps else GPS)}
         written = write_map(out, made, name, jobs, hidden=hidden, allow_private=allow_private)
     if json_output:

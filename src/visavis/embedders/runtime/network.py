@@ -4,6 +4,7 @@ ONNX Runtime is imported when the first network is opened, and everything untype
 file.
 """
 
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from visavis.embedders.runtime.graph_edit import constants_alone
 from visavis.embedders.runtime.preprocess import Preprocess
 from visavis.embedders.spec import SPEC_FILE, PreprocessSpec
 from visavis.errors import ModelError, ModelSpecError
+from visavis.processors import cores
 from visavis.types import RGB
 
 PROVIDERS = {
@@ -221,12 +223,17 @@ def _options(threads: int | None) -> Any:
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
     options.log_severity_level = 4  # its errors arrive as exceptions; stderr is ours
-    options.intra_op_num_threads = threads or 0
+    options.intra_op_num_threads = threads or _fewer_cores()
     options.inter_op_num_threads = 1
     # Waiting threads that spin would take the cores from decoding.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.inter_op.allow_spinning", "0")
     return options
+
+
+def _fewer_cores() -> int:
+    """How many we have, where these are fewer than the machine's; 0: as ONNX Runtime likes it."""
+    return cores() if cores() < (os.cpu_count() or 1) else 0
 
 
 def _with_output(path: Path, output: str) -> bytes:

@@ -5,7 +5,6 @@ says where it lies to a few pixels, and whether it is the same picture at all: w
 that the store keeps for many, with the files for the best of these.
 """
 
-import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -42,6 +41,7 @@ from visavis.matching.local import (
     reached,
 )
 from visavis.matching.signature import Signature
+from visavis.processors import cores
 from visavis.store.base import VectorStore
 from visavis.store.capabilities import has_evidence
 from visavis.store.helping import Helpers, helping
@@ -153,7 +153,7 @@ class Looking:
             for way in {one.way for one in proposals}:
                 pixels = hung(self._picture, way)
                 self._sought[side, way] = Sought(pixels, COARSE) if side else Sought(pixels)
-        with helping(os.cpu_count() or 1, "visavis-anywhere") as helpers:
+        with helping(cores(), "visavis-anywhere") as helpers:
             best = self._likeliest(proposals, helpers)
             found = self._read_in_turn(best, helpers)
         found = self._laid_over(found)

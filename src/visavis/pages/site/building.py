@@ -1,7 +1,6 @@
 """From an index to a static site: pictures, what is near to each, and the page over them."""
 
 import hashlib
-import os
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
@@ -27,6 +26,7 @@ from visavis.pages.site.place import (
 from visavis.pages.site.searching import check_model, engine
 from visavis.pages.site.single import write_single
 from visavis.pages.site.writing import picture_name, write_pages
+from visavis.processors import cores
 from visavis.types import Failure, Vectors
 
 
@@ -59,7 +59,7 @@ def build_site(
     place = (checked_file if single else checked)(out, force=options.get("force", False))
     chosen, vectors = entries(index, options.get("where"))
     with (replacing_file if single else replacing)(place) as making:
-        jobs = jobs or os.cpu_count() or 1
+        jobs = jobs or cores()
         work = partial(small_pictures, index, side=plan.side, jobs=jobs, max_pixels=max_pixels)
         shown, digest = _pictures(making, _Shown(chosen, vectors, []), work, progress)
         contents = _contents(index, plan, shown)

@@ -1,7 +1,6 @@
 """A process that watches folders for the index that is served; serving goes on whatever it does."""
 
 import logging
-import os
 import signal
 import threading
 import time
@@ -11,6 +10,7 @@ from multiprocessing import get_context
 
 from visavis.errors import VisavisError
 from visavis.image_index import ImageIndex
+from visavis.processors import cores
 from visavis.server.beside.parent import GRACE, follow_parent
 from visavis.server.logs import configure
 from visavis.server.options import ServerOptions
@@ -90,7 +90,7 @@ def _watch(options: ServerOptions) -> None:
         with ImageIndex.open(
             options.index,
             device=options.device,
-            jobs=max(1, (options.threads or os.cpu_count() or 1) // 2),  # the rest serves
+            jobs=max(1, (options.threads or cores()) // 2),  # the rest serves
             max_pixels=options.max_pixels,
             lock_seconds=_WAIT,
         ) as index:

@@ -11,7 +11,6 @@ Product quantisation: Jégou, Douze, Schmid, 2011. Fast-scan: André, Kermarrec,
 
 import hashlib
 import json
-import os
 import threading
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.processors import cores
 from visavis.types import Vectors
 
 _TARGET_RECALL = 0.98  # of the ten nearest, on a sample of 200 records
@@ -192,7 +192,7 @@ def all_threads() -> None:
     """Let FAISS use every core, for building."""
     import faiss
 
-    faiss.omp_set_num_threads(os.cpu_count() or 1)
+    faiss.omp_set_num_threads(cores())
     _asked.done = False
 
 

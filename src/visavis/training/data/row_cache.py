@@ -7,7 +7,6 @@ again as long as its picture's id, URI, size and time are the same.
 
 import errno
 import hashlib
-import os
 import sqlite3
 import weakref
 from collections.abc import Callable, Iterator, Sequence
@@ -25,6 +24,7 @@ from visavis.embedders.tolerant import tolerant_rows
 from visavis.errors import ImageError
 from visavis.flows.ahead import ahead
 from visavis.images.decode import decode
+from visavis.processors import cores
 from visavis.sources.base import Source
 from visavis.training.data.samples import Numbers, Sample
 from visavis.training.progress import Progress, Tell, silent
@@ -213,7 +213,7 @@ class _MadeRow(NamedTuple):
 
 def _made(samples: Sequence[Sample], source: Source, maker: Maker) -> Iterator[_MadeRow]:
     """Rows of these samples."""
-    jobs = os.cpu_count() or 1
+    jobs = cores()
     workers = max(jobs, source.readers) if source.readers > 4 else jobs  # many: URLs
     work = partial(_make, source=source, maker=maker)
     for made in ahead(samples, work, workers, "visavis-train"):

@@ -4,6 +4,10 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check -q
 
+# What developers need besides is compiled when it is first imported; most of it never is.
+LAZILY := --no-compile
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 
 help:  ## List the chores
@@ -16,12 +20,12 @@ $(VENV)/core: pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/all: $(VENV)/core
-	$(PIP) install -c constraints.txt --group test --group lint --group docs -e .
+	$(PIP) install $(LAZILY) -c constraints.txt --group test --group lint --group docs -e .
 	@touch $@
 
 $(VENV)-milvus/ready:
 	$(PYTHON) -m venv $(VENV)-milvus
-	timeout 300 $(VENV)-milvus/bin/python -m pip --disable-pip-version-check -q install 'milvus==2.3.5' 'setuptools<80'
+	timeout 300 $(VENV)-milvus/bin/python -m pip --disable-pip-version-check -q install $(LAZILY) 'milvus==2.3.5' 'setuptools<80'
 	@touch $@
 
 milvus: $(VENV)-milvus/ready  ## Install the Milvus server that its tests start

@@ -38,6 +38,8 @@ RECOLOURED = 0.3
 """The share of the colour that no edit of a whole photograph explains."""
 TURNED_HUE = 0.25
 """The share of the colour, be it as pale as it may, that turning all hues explains and no edit."""
+WHITE_BALANCE = 64.0
+"""Of 128: the most colour that light gives to white. No light makes a white stripe yellow."""
 NOISE = 1.0
 """Colour differences (of 128) that compression leaves in a cell without colour."""
 ONE_TINT = 0.35
@@ -277,10 +279,16 @@ def _tint_of_ground(picture: _Colours) -> float | None:
 
 
 def _spread(picture: _Colours) -> float:
-    """How far colours are (root mean square) from one tint that depends on brightness alone."""
+    """How far colours are (root mean square) from one tint that depends on brightness alone.
+
+    Of one hue, or from one to another: three flat colours, as of a flag, are no tint, though a
+    curve over brightness meets each of them.
+    """
     known = np.hstack([picture.bright, picture.bright**2 / 255, np.ones_like(picture.bright)])
     fitted, *_ = np.linalg.lstsq(known, picture.colour, rcond=None)
-    return _rms(picture.colour - known @ fitted)
+    tint = known @ fitted
+    beside = np.linalg.svd(tint - tint.mean(axis=0), compute_uv=False)[1] / np.sqrt(len(tint))
+    return max(_rms(picture.colour - tint), float(beside))
 
 
 def _rms(colour: NDArray[np.float32]) -> float:
@@ -322,11 +330,16 @@ def _turned_hue(one: _Colours, other: _Colours) -> float:
 
 def _left_by_edit(one: _Colours, other: _Colours) -> float:
     # other = scale * one + tint * brightness: three unknowns, the scale not below 0.
-    known, wanted = np.hstack([_rows(one.colour)[:, None], _tints(one)]), _rows(other.colour)
-    fitted, *_ = np.linalg.lstsq(known, wanted, rcond=None)
+    own, tints, wanted = _rows(one.colour), _tints(one), _rows(other.colour)
+    fitted, *_ = np.linalg.lstsq(np.hstack([own[:, None], tints]), wanted, rcond=None)
     if fitted[0] < 0:
-        return _left(_tints(one), wanted)
-    return float(((wanted - known @ fitted) ** 2).sum())
+        fitted[0], fitted[1:] = 0, np.linalg.lstsq(tints, wanted, rcond=None)[0]
+    strength = 255 * float(np.linalg.norm(fitted[1:]))
+    if strength > WHITE_BALANCE:
+        fitted[1:] *= WHITE_BALANCE / strength
+        left = wanted - tints @ fitted[1:]
+        fitted[0] = max(0.0, float(own @ left) / max(float(own @ own), 1e-6))
+    return float(((wanted - fitted[0] * own - tints @ fitted[1:]) ** 2).sum())
 
 
 def _left(known: NDArray[np.float32], wanted: NDArray[np.float32]) -> float:

@@ -74,6 +74,27 @@ def test_a_flat_logo_in_black_is_no_copy_of_the_red_one() -> None:
     assert check(grey, red).verdict == "same"
 
 
+def flag(*colours: str) -> RGB:
+    """Three upright stripes."""
+    picture = Image.new("RGB", (450, 300))
+    draw = ImageDraw.Draw(picture)
+    for left, colour in zip((0, 150, 300), colours, strict=True):
+        draw.rectangle((left, 0, left + 149, 299), fill=colour)
+    return np.asarray(picture)
+
+
+def test_three_flat_colours_are_no_tint_of_three_others() -> None:
+    belgian, french = flag("black", "yellow", "red"), flag("blue", "white", "red")
+    irish = flag("green", "white", "orange")
+    for one, other in ((belgian, french), (belgian, irish), (french, irish)):
+        assert check(one, other).verdict == "recoloured"
+        assert check(other, one).verdict == "recoloured"
+    for one in (belgian, french, irish):
+        for edit in ("jpeg", "light", "grey", "sepia"):
+            copy = decode(edited(edit, one, random.Random(1)), "copy").pixels
+            assert check(copy, one).verdict == "same", edit
+
+
 def test_warm_and_cool_light_leave_a_copy() -> None:
     for seed in range(5):
         original = scene(seed)

@@ -219,6 +219,13 @@ def test_rules_settle_most_groups_and_none_wrongly(command: Cli, place: Path) ->
             assert file["copy_of"] in {kept["path"] for kept in plan["files"]}
 
 
+def test_a_place_to_keep_where_no_copy_lies_is_named(command: Cli) -> None:
+    mistyped = command("--keep", "path:Copies/*,largest")
+    assert "none of the copies lies at 'Copies/*,largest'" in mistyped.err
+    assert "give each rule its own --keep" in mistyped.err
+    assert "none of the copies" not in command("--keep", "path:copies/*").err
+
+
 def test_apply_and_undo_leave_the_tree_as_it_was(command: Cli, place: Path) -> None:
     before = bytes_of(place / "pictures")
     plan = plan_of(command, place, "largest", "oldest")

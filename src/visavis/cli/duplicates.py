@@ -124,6 +124,7 @@ def duplicates(
         report = _find(target, relation, within, where, pixels_only)
         made = None if keep is None else target.duplicates.plan(report, keep)
         _show(report, made, json_output, csv_output)
+        _tell_unmet(report, keep)
         if sheet is not None:
             _write_sheet(Path(sheet), report)
         if made is not None and plan is not None:
@@ -291,6 +292,14 @@ def _write_sheet(path: Path, report: "DuplicateReport") -> None:
 
     write_sheet(path, duplicates_sheet(report))
     terminal.tell(f"wrote {path}")
+
+
+def _tell_unmet(report: "DuplicateReport", keep: list[str] | None) -> None:
+    from visavis.flows.duplicates.rules import unmet
+
+    for glob in unmet(keep, (group.records for group in report.groups)) if keep else ():
+        own = "; give each rule its own --keep" if "," in glob else ""
+        terminal.tell(f"note: none of the copies lies at {glob!r}, so path: decided nothing{own}")
 
 
 def _write_plan(plan: "Plan", path: str) -> None:

@@ -1,6 +1,6 @@
 """Rules that say which of several copies to keep. A rule that cannot tell leaves it to the next."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import combinations
@@ -68,12 +68,26 @@ def choose(
     return None
 
 
+def unmet(texts: Sequence[str], groups: Iterable[Sequence[ImageRecord]]) -> list[str]:
+    """The globs of rules under which none of the copies lies: they decide nothing.
+
+    So does a list of rules that begins with one, as a glob may hold commas.
+    """
+    globs = [rule.name.removeprefix("path:") for rule in as_rules(texts) if _is_glob(rule.name)]
+    records = [record for group in groups for record in group] if globs else []
+    return [glob for glob in globs if records and not any(_lies(r, glob) for r in records)]
+
+
 def _parts(text: str) -> list[str]:
-    return [text] if text.startswith("path:") else text.split(",")
+    return [text] if _is_glob(text) else text.split(",")
+
+
+def _is_glob(text: str) -> bool:
+    return text.startswith("path:")
 
 
 def _rule(name: str) -> Rule:
-    if name.startswith("path:") and len(name) > len("path:"):
+    if _is_glob(name) and len(name) > len("path:"):
         glob = name.removeprefix("path:")
         return Rule(name, lambda records, _: _matching(records, glob))
     if name in _RULES:
@@ -82,15 +96,18 @@ def _rule(name: str) -> Rule:
 
 
 def _matching(records: Sequence[ImageRecord], glob: str) -> list[ImageRecord]:
-    """Those whose path or id the glob matches; `*` crosses folders."""
-    found = [
-        record
-        for record in records
-        if fnmatchcase(record.uri, glob)
+    """Those that lie there; all, where none does."""
+    return [record for record in records if _lies(record, glob)] or list(records)
+
+
+def _lies(record: ImageRecord, glob: str) -> bool:
+    """Whether the glob matches its path or id; `*` crosses folders."""
+    below = f"*/{glob}"
+    return (
+        fnmatchcase(record.uri, glob)
         or fnmatchcase(record.id, glob)
-        or fnmatchcase(record.uri, f"*/{glob}")
-    ]
-    return found or list(records)
+        or fnmatchcase(record.uri, below)
+    )
 
 
 def _largest(records: Sequence[ImageRecord], pairs: Pairs) -> list[ImageRecord]:

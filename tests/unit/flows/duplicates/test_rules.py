@@ -3,7 +3,7 @@
 import pytest
 
 from visavis.errors import UsageError
-from visavis.flows.duplicates.rules import Pairs, as_rules, choose
+from visavis.flows.duplicates.rules import Pairs, as_rules, choose, unmet
 from visavis.types import ImageRecord
 
 
@@ -85,6 +85,13 @@ def test_of_the_same_bytes_the_shortest_path_is_kept() -> None:
     kept = choose([deep, flat], as_rules(["largest"]), alike)
     assert kept is not None
     assert kept[0] is flat
+
+
+def test_globs_under_which_no_copy_lies_are_named() -> None:
+    groups = [[record("a.jpg"), record("b.jpg")], [record("c.jpg")]]
+    assert unmet(["path:a*", "largest", "path:*/C.jpg"], groups) == ["*/C.jpg"]
+    assert unmet(["path:a*,largest"], groups) == ["a*,largest"]
+    assert unmet(["path:a*,largest"], []) == []
 
 
 @pytest.mark.parametrize("text", ["biggest", "path:", ""])

@@ -1,5 +1,6 @@
 """Questions of words alone: answered by how pictures look, by the records' own text, or by both."""
 
+import re
 import time
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
@@ -13,6 +14,8 @@ from visavis.store.text.own import MOST_WORDS, Words, words_of
 from visavis.types import Filter, Query, SearchResult, Term, TextTerm
 
 _SHOWN = 200  # characters of a text
+# Not compiled before it is needed. Signs such as (R) and arrows stand for nothing that is asked.
+_EMOJI = "(?:[\u2600-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff][\ufe0e\ufe0f\u200d]*)+"
 _NOT_INDEXED = (
     "the records' own text was not searched, as this index does not hold it yet; the next run of "
     "visavis index or visavis compact adds it"
@@ -82,7 +85,9 @@ def answer(
     found = found._replace(matches=asked.scored(found.matches))
     ignored = [term for term in _unwanted(query) if notes([term])]
     remarks = notes(_not_in_text(ignored, store, readable))
-    if not found.whole:  # else what the model ignored was found in the text
+    if found.whole:  # what the model ignored was found in the text, where text can have it
+        remarks = notes(_emoji(query)) + remarks
+    else:
         remarks = notes(term for term in query.terms if term.weight >= 0) + remarks
         remarks += asked.weak(found.matches) if query.offset == 0 else ()
     remarks += (_NOT_INDEXED,) if not readable else ()
@@ -141,6 +146,8 @@ def _by_text(
 
     found, folding = _paged(query, store, ask)
     notes = _cut(words) + folding
+    for emoji in _emoji(query) if words.groups else ():
+        notes += (f"{emoji.text!r} was ignored: texts are searched for letters and digits alone",)
     if idle := _not_in_text(_unwanted(query), store, readable=True):
         names = ", ".join(repr(term.text[:_SHOWN]) for term in idle)
         notes += (f"no record has {names} in its own text; nothing was left out for it",)
@@ -170,6 +177,13 @@ def _wanted(query: Query) -> str:
     return " ".join(
         term.text for term in query.terms if isinstance(term, TextTerm) and term.weight > 0
     )
+
+
+def _emoji(query: Query) -> list[TextTerm]:
+    """The pictographs among the words that are to be found: no text is searched for them."""
+    wanted = _wanted(query)
+    found = [] if wanted.isascii() else re.findall(_EMOJI, wanted)
+    return [TextTerm(" ".join(dict.fromkeys(found))[:_SHOWN])] if found else []
 
 
 def _unwanted(query: Query) -> list[TextTerm]:

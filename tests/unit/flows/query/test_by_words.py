@@ -84,6 +84,18 @@ def test_what_the_model_passes_over_is_not_told_where_the_text_has_every_word(as
     assert told(found) == [("c", 1.0, ("title",))]
 
 
+def test_emoji_that_no_text_is_searched_for_are_told(
+    ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = "nike shoe \U0001f45f \u2764\ufe0f"
+    (note,) = ask(asked, by="text").notes
+    assert note.startswith("'\U0001f45f \u2764\ufe0f' was ignored")
+    assert ask(asked).notes == (note,)  # the model knows none of these words
+    monkeypatch.setitem(KNOWN, "shoe", (1, 0, 0))
+    assert ask(asked).notes == ("unknown: ['\U0001f45f', '\u2764\ufe0f']",)
+    assert ask("nike\u00ae shoe\u2122", by="text").notes == ()
+
+
 def test_words_that_the_model_does_not_know_are_answered_by_the_text_alone(ask: Ask) -> None:
     assert told(ask("nike")) == [("a", 1.0, ("title",))]
     assert told(ask("shoes", model=FakeEmbedder, where="id=b")) == [("b", 1.0, ("title",))]

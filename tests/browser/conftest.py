@@ -228,8 +228,8 @@ def _checked(asked: str, base: str, trouble: list[str]) -> None:
 
 
 def _met(error: str, trouble: list[str]) -> None:
-    """A page that is left while it fetches what comes later has it break off."""
-    if "dynamically imported module" not in error:
+    """A page that is left, or whose server ends, breaks off what it still fetches."""
+    if not any(what in error for what in ("dynamically imported module", "fetching the script")):
         trouble.append(error)
 
 

@@ -17,9 +17,12 @@ _LEAST_OF_255 = 16  # a float picture that gets no further has light above its w
 _BITS_IN_USE = (8, 10, 12, 14, 16)
 _DIM = 63  # of 255: what is no brighter has at most 14 of its 16 bits in use
 
+_STEPS = {"L;2": 85, "L;4": 17}  # levels of 255 from one grey to the next of a PNG
+
 _ROWS = 64  # that are scaled at a time
 
 _Floats = NDArray[np.float32]
+_Bytes = NDArray[np.uint8]
 
 
 def loaded(image: ImageFile.ImageFile, again: Callable[[], ImageFile.ImageFile]) -> Image.Image:
@@ -27,23 +30,57 @@ def loaded(image: ImageFile.ImageFile, again: Callable[[], ImageFile.ImageFile])
 
     Of colours in 16 bits Pillow keeps the upper eight. Where the upper bits are not in use, as of
     cameras with 10 or 12 bits, the lower ones are read too and all are scaled. It also misreads
-    files without compression that keep the channels apart.
+    files without compression that keep the channels apart, and what is transparent in some others.
     """
     if not has_deep_colours(image):
+        raw = {_raw_mode(tile) for tile in getattr(image, "tile", ())}
         image.load()
-        return image
+        return _seen_through(image, raw)
     upper = image
     if getattr(image, "tag_v2", {}).get(_PLANAR) == _APART:
         upper = _at_page(again(), image.tell())
         _read_in_order(upper, swapped=False)
     upper.load()
-    most = max(_largest(upper))
-    if most > _DIM:
+    most, key = max(_largest(upper)), upper.info.pop("transparency", None)
+    if most > _DIM and key is None:
         return upper
     lower = _at_page(again(), image.tell())
     _read_in_order(lower, swapped=True)
     lower.load()
-    return _brightened(upper, lower, most)
+    shown = upper if most > _DIM else _brightened(upper, lower, most)
+    if key is not None:
+        shown.putalpha(_all_but(key, np.asarray(upper.convert("RGB")), np.asarray(lower)))
+    return shown
+
+
+def _seen_through(image: ImageFile.ImageFile, raw: set[str]) -> Image.Image:
+    """What is transparent, as its file means it; `raw` is how its bytes were taken.
+
+    The one grey that a PNG calls transparent is in the bits of the file, not in eight. Of a BMP,
+    all of which would be transparent, the fourth byte is not in use: so are clipboards saved.
+    """
+    key = image.info.get("transparency")
+    is_bmp = image.format == "BMP" and image.mode == "RGBA"
+    if is_bmp and not any(image.getchannel("A").getextrema()):
+        return image.convert("RGB")
+    if isinstance(key, int) and image.mode in SIXTEEN_BIT_GREYS:
+        alpha = np.where(np.asarray(image) == key, 0, 255).astype(np.uint8)
+        shown = deep_grey(image)
+        shown.info = {name: told for name, told in image.info.items() if name != "transparency"}
+        shown.putalpha(Image.fromarray(alpha))
+        return shown
+    if isinstance(key, int) and (step := _STEPS.get("".join(raw))) is not None:
+        image.info["transparency"] = key * step
+    return image
+
+
+def _all_but(key: tuple[int, ...], upper: _Bytes, lower: _Bytes) -> Image.Image:
+    """Opaque where a colour in 16 bits is another than the one."""
+    same = np.ones(upper.shape[:2], bool)
+    for channel, value in enumerate(key):
+        same &= upper[..., channel] == value >> 8
+        same &= lower[..., channel] == value & 255
+    return Image.fromarray(np.where(same, 0, 255).astype(np.uint8))
 
 
 def _largest(image: Image.Image) -> list[int]:

@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
+from tests.unit.images.test_decode import chunk
 from tests.unit.images.test_decode import png as png_of
 
 from visavis.images.decode import cost, decode
@@ -150,3 +151,40 @@ def test_deep_colours_are_known_to_take_more_memory() -> None:
     deep, plain = colours(), np.rint(colours() * 255).astype(np.uint8)
     sixteen = tiff(np.rint(deep * 65535).astype(np.uint16))
     assert cost(sixteen, "x").memory > 2 * cost(tiff(plain), "x").memory
+
+
+@pytest.mark.parametrize(("depth", "channels"), [(2, 1), (4, 1), (8, 1), (16, 1), (8, 3), (16, 3)])
+def test_the_one_colour_that_a_png_calls_transparent_is_in_the_bits_of_the_file(
+    depth: int, channels: int
+) -> None:
+    """The left half has it, the right half all but it: the last bit tells them apart."""
+    key = 2 ** (depth - 1) + 1
+    values = np.full((8, 16, channels), key)
+    values[:, 8:, -1] -= 1
+    cells = values.reshape(8, -1).astype(">u2" if depth == 16 else np.uint8)
+    if depth < 8:
+        bits = np.unpackbits(cells[..., None], axis=2)[..., -depth:]
+        cells = np.packbits(bits.reshape(8, -1), axis=1)
+    rows = b"".join(b"\0" + row.tobytes() for row in cells)
+    extra = chunk(b"tRNS", struct.pack(f">{channels}H", *[key] * channels))
+    data = png_of(16, 8, depth, 0 if channels == 1 else 2, rows, extra)
+    shown = decode(data, "x").pixels
+    assert (shown[:, :8] == 255).all()
+    assert (shown[:, 8:] < 180).all()
+
+
+def test_a_bmp_all_of_which_would_be_transparent_is_opaque() -> None:
+    """So do programs save what is on Windows' clipboard; half transparent ones stay so."""
+    for alpha, shown in (
+        ((0, 0), ((30, 60, 90), (30, 60, 90))),
+        ((0, 255), ((255,) * 3, (30, 60, 90))),
+    ):
+        pixels = np.full((4, 8, 4), (90, 60, 30, 0), np.uint8)  # blue first
+        pixels[:, :4, 3], pixels[:, 4:, 3] = alpha
+        body = pixels.tobytes()
+        masks = struct.pack("<IIII", 0xFF0000, 0xFF00, 0xFF, 0xFF000000)
+        head = struct.pack("<IiiHHIIiiII", 108, 8, 4, 1, 32, 3, len(body), 0, 0, 0, 0)
+        head += masks + b"BGRs" + bytes(48)
+        data = b"BM" + struct.pack("<IHHI", 14 + len(head) + len(body), 0, 0, 14 + len(head))
+        found = decode(data + head + body, "x").pixels
+        assert (tuple(found[0, 0]), tuple(found[0, 7])) == shown

@@ -354,6 +354,73 @@ def test_the_image_column_is_guessed_in_a_fixed_order_or_given(shop: Path) -> No
     assert images(given)[0].uri == str(shop / "img/b.jpg")
 
 
+@pytest.mark.parametrize(
+    ("cell", "first"),
+    [
+        ("img/a.jpg, img/b.jpg", "img/a.jpg"),
+        ("img/b.jpg;img/a.jpg", "img/b.jpg"),
+        ("img/c.jpg | img/a.jpg", "img/c.jpg"),
+        ("img/a.jpg\nimg/b.jpg", "img/a.jpg"),
+        ('["img/b.jpg", "img/a.jpg"]', "img/b.jpg"),
+        ("https://a.org/1,2.jpg, https://a.org/b.jpg", "https://a.org/1,2.jpg"),
+        ("https://a.org/a.jpg|//cdn.a.org/b.jpg", "https://a.org/a.jpg"),
+        ("https://a.org/a.jpg https://a.org/b.jpg", "https://a.org/a.jpg"),
+        ("s3://shop/a,b.jpg,s3://shop/c.jpg", "s3://shop/a,b.jpg"),
+    ],
+)
+def test_of_several_images_in_a_cell_the_first_is_taken_and_told(
+    shop: Path, cell: str, first: str
+) -> None:
+    path = shop / "shop.jsonl"
+    rows = [{"id": "1", "Images": cell}, {"id": "2", "Images": "img/a.jpg"}]
+    path.write_text("\n".join(map(json.dumps, rows)))
+    source = CatalogueSource(path)
+    uri = first if "://" in first else str(shop / first)
+    assert [entry.uri for entry in images(source)] == [uri, str(shop / "img/a.jpg")]
+    [note] = source.notes()
+    assert note.startswith("shop.jsonl: a cell names several images, such as ")
+    assert "the first was taken" in note
+
+
+@pytest.mark.parametrize(
+    "cell", ["img/lamp, red.jpg", "img/lamp; red", "https://a.org/a.jpg?x=1,2;3|4", '["img/a.jpg"]']
+)
+def test_one_image_is_one_whatever_signs_its_name_has(shop: Path, cell: str) -> None:
+    for name in ("lamp, red.jpg", "lamp; red"):
+        (shop / "img" / name).write_bytes(b"one")
+    source = CatalogueSource(written(shop, "jsonl", [{"id": "1", "image": cell}]))
+    [entry] = images(source)
+    assert entry.uri == (cell if "//" in cell else str(shop / cell.strip('[]"')))
+    assert list(source.notes()) == []
+
+
+def test_a_missing_file_with_a_comma_is_named_whole(shop: Path) -> None:
+    [failure] = failures(catalogue(shop, 'id,image\n1,"img/none, red.jpg"\n'))
+    assert failure.uri.endswith("img/none, red.jpg")
+
+
+@pytest.mark.parametrize("cell", ["//cdn.a.org/s/a.jpg?v=1", "www.a.org/a.jpg", "WWW.a.org/a.jpg"])
+def test_addresses_without_a_scheme_are_https_where_no_file_is_called_so(
+    shop: Path, cell: str
+) -> None:
+    source = catalogue(shop, f"id,image\n1,{cell}\n")
+    assert [entry.uri for entry in images(source)] == [f"https://{cell.removeprefix('//')}"]
+    assert source.readers == 32
+
+
+def test_a_file_comes_before_an_address_without_a_scheme(shop: Path) -> None:
+    (shop / "www.a.org").mkdir()
+    (shop / "www.a.org" / "a.jpg").write_bytes(b"a")
+    [entry] = images(catalogue(shop, "id,image\n1,www.a.org/a.jpg\n"))
+    assert entry.uri == str(shop / "www.a.org" / "a.jpg")
+
+
+@pytest.mark.parametrize("name", ["Image Src", "image_link", "Images"])
+def test_columns_of_shops_are_known_and_come_before_that_of_pages(shop: Path, name: str) -> None:
+    [entry] = images(catalogue(shop, f"id,url,{name}\n1,https://a.org/page,img/a.jpg\n"))
+    assert entry.uri == str(shop / "img/a.jpg")
+
+
 @pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
 def test_a_missing_column_is_refused_and_the_others_are_listed(shop: Path, kind: str) -> None:
     path = written(shop, kind, [{"foto": "img/a.jpg", "price": 5}])

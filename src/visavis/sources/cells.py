@@ -118,6 +118,17 @@ class Column:
             fits = pattern.fullmatch(found.digits) if found else style == "point"
             self.fitting[style] += bool(fits)
 
+    def nameless(self, at: int) -> str:
+        """What has to be said of the column at that place when the first row does not name it.
+
+        Whole numbers that come first are those of the rows, as pandas writes them.
+        """
+        if not self.cells or (at == 0 and self.whole == self.cells):
+            return ""
+        shown = self.odd or self.shown
+        such = f", such as {shown[:40]!r}" if shown else ""
+        return f"({at + 1} from the left) has no name, and was left out{such}; name it"
+
     def styles(self) -> list[Style]:
         """The ways in which all numbers of the column can be read; none where they disagree."""
         if len(self.units) != 1 or self.numbers * 2 <= self.cells:

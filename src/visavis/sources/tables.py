@@ -142,6 +142,7 @@ class _CsvTable:
         self.notes = []
         for at, column in seen.items():
             readers[at], remark = column.read_as(preferred, certain)
+            remark = remark if self.columns[at] else column.nameless(at)
             if remark:
                 self.notes.append(f"{self._path.name}: the column {self.columns[at]!r} {remark}")
         return readers

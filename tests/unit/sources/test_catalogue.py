@@ -561,6 +561,15 @@ def test_blanks_around_names_of_columns_do_no_harm(shop: Path, kind: str) -> Non
     assert [entry.id for entry in images(CatalogueSource(path, id_column=" price"))] == ["5"]
 
 
+def test_a_column_without_a_name_is_told_to_be_left_out(shop: Path) -> None:
+    source = catalogue(shop, ",path,v,,\n0,img/a.jpg,1,red,\n1,img/b.jpg,2,,\n")
+    assert fields(source) == [{"v": 1}, {"v": 2}]
+    assert source.notes() == [  # nothing of row numbers as pandas writes them, nor of empty cells
+        "shop.csv: the column '' (4 from the left) has no name, and was left out, such as 'red'; "
+        "name it"
+    ]
+
+
 def test_names_that_differ_by_blanks_alone_stay_apart(shop: Path) -> None:
     row = '{"path": "img/a.jpg", " a": 1, "a": 2}'
     assert fields(catalogue(shop, row, "shop.jsonl")) == [{" a": 1, "a": 2}]

@@ -10,7 +10,7 @@ from tests.browser.conftest import OpenPage, Site, serving, wait_until
 from visavis.server.edge.keys import new_key
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Browser, Page
 
 expect = pytest.importorskip("playwright.sync_api").expect
 
@@ -90,10 +90,38 @@ def test_a_server_that_is_gone_is_told_and_tried_again(open_page: OpenPage) -> N
     page.get_by_role("button", name="Shuffle").click()
     notice = page.get_by_role("alert")
     expect(notice).to_contain_text("The server cannot be reached")
-    page.context.set_offline(False)
     notice.get_by_role("button", name="Try again").click()
+    expect(notice).to_contain_text("The server cannot be reached")
+    page.context.set_offline(False)  # the line is back, of which the browser tells the page
     expect(page.locator(".card").first).to_be_visible()
     expect(notice).to_be_hidden()
+
+
+def test_the_same_words_can_be_asked_again_after_they_failed(open_page: OpenPage) -> None:
+    page = open_page("?seed=1")
+    expect(page.locator(".card").first).to_be_visible()
+    page.route("**/v1/search", lambda route: route.abort())
+    box = page.get_by_role("searchbox")
+    box.fill("mug")
+    box.press("Enter")
+    notice = page.get_by_role("alert")
+    expect(notice).to_contain_text("The server cannot be reached")
+    page.unroute("**/v1/search")
+    box.press("Enter")
+    expect(page.locator(".card :is(.relation, .score, .why)").first).to_be_visible()
+    expect(notice).to_be_hidden()
+
+
+def test_without_javascript_the_page_says_so_and_shows_no_tools(
+    browser: "Browser", site: Site
+) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(site.url)
+    expect(page.locator(".noscript")).to_be_in_viewport()
+    expect(page.get_by_text("Loading")).to_be_hidden()
+    expect(page.get_by_role("button")).to_have_count(0)
+    context.close()
 
 
 def test_more_pages_that_fail_can_be_asked_for_again(open_page: OpenPage) -> None:

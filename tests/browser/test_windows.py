@@ -1,10 +1,12 @@
 """Small windows, low ones and wide ones."""
 
 import shutil
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from PIL import Image
 from tests.browser.conftest import OpenPage, Site, serving
 
 from visavis.image_index import ImageIndex
@@ -49,6 +51,45 @@ def test_at_200_percent_a_result_is_seen_after_a_search(open_page: OpenPage, pho
         expect(page.get_by_label(name, exact=True)).to_be_visible()
     wide, window = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
     assert wide <= window
+
+
+@pytest.mark.parametrize("width", [280, 320, 430, 512, 640, 700])
+def test_in_a_low_window_the_tools_neither_leave_it_nor_lie_over_one_another(
+    open_page: OpenPage, photo: Path, width: int
+) -> None:
+    """As a large window has at 200 and 400 %."""
+    page = open_page()
+    page.set_viewport_size({"width": width, "height": 430})
+    room = "document.documentElement.scrollWidth - innerWidth"
+    assert page.evaluate(room) <= 0  # before the styles that come later
+    page.locator("#file").set_input_files(photo)
+    expect(page.get_by_role("button", name="Similar only")).to_be_visible()
+    assert page.evaluate(room) <= 0
+    slider = page.get_by_role("slider").bounding_box()
+    beside = page.get_by_role("button", name="Similar only").bounding_box()
+    assert slider is not None
+    assert beside is not None
+    assert slider["width"] >= 100
+    assert slider["x"] + slider["width"] <= beside["x"] or beside["y"] > slider["y"] + 20
+
+
+def test_colours_and_the_slider_are_seen_where_the_system_chooses_all_others(
+    open_page: OpenPage, photo: Path
+) -> None:
+    page = open_page()
+    page.emulate_media(forced_colors="active")
+    page.locator("#file").set_input_files(photo)
+    swatches = page.locator("#stage .colour:not(.other), .colours .colour:not(.other)")
+    expect(swatches.first).to_be_visible()
+    grounds = swatches.evaluate_all(
+        "all => all.map((one) => getComputedStyle(one).backgroundColor)"
+    )
+    assert len(set(grounds)) == len(grounds)
+    with Image.open(BytesIO(page.get_by_role("slider").screenshot())) as drawn:
+        right = drawn.convert("RGB").crop(
+            (drawn.width * 3 // 5, 0, drawn.width * 4 // 5, drawn.height)
+        )
+    assert len(right.getcolors() or ()) > 1  # a line on the ground
 
 
 def test_a_wide_screen_is_used(open_page: OpenPage) -> None:

@@ -64,6 +64,9 @@ function startOver() {
   page.go({ terms: [], where: [], min: 0, show: null, sort: "", seed: newSeed() });
 }
 
+/** @returns {boolean} whether there is an error in place of results: asking the same again makes sense */
+const failed = () => document.documentElement.classList.contains("failed");
+
 /** Draw all that depends on the state alone. */
 function draw() {
   const { state } = page;
@@ -82,7 +85,8 @@ page.addEventListener("change", (event) => {
   const { before, moved } = /** @type {CustomEvent} */ (event).detail;
   draw();
   if (JSON.stringify(before.where) !== JSON.stringify(page.state.where)) count();
-  if (writeState(before, false) === writeState(page.state, false)) showing.detailed(before.show);
+  const same = writeState(before, false) === writeState(page.state, false);
+  if (same && !failed()) showing.detailed(before.show);
   else {
     const back = moved === "history" ? history.state : null;
     showing.refresh(back?.shown, back?.scroll);
@@ -106,7 +110,9 @@ function listen() {
   byId("ask").addEventListener("submit", (/** @type {Event} */ event) => {
     event.preventDefault();
     asking.words(box.value);
+    if (failed() && !asking.info) start(); // the words wait for what that learns
   });
+  addEventListener("online", () => failed() && start());
   box.addEventListener("search", () => {
     if (!box.value && wordsOf(page.state, asking.info?.text)) asking.words("");
   });

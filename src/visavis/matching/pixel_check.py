@@ -40,6 +40,8 @@ TURNED_HUE = 0.25
 """The share of the colour, be it as pale as it may, that turning all hues explains and no edit."""
 WHITE_BALANCE = 64.0
 """Of 128: the most colour that light gives to white. No light makes a white stripe yellow."""
+FAR, PART = 36.0, 1 / 8
+"""Of 128, and of the picture: so much of it differs so much in colour as no edit explains."""
 NOISE = 1.0
 """Colour differences (of 128) that compression leaves in a cell without colour."""
 ONE_TINT = 0.35
@@ -244,6 +246,8 @@ def _recoloured(one: Signature, other: Signature) -> tuple[bool, float]:
     if hue > TURNED_HUE or _is_dyed(first, second) or _is_dyed(second, first):
         return True, max(hue, RECOLOURED)
     left = _residual(first, second)
+    if left and _is_other_in_part(first, second) and _is_other_in_part(second, first):
+        return True, max(left, RECOLOURED)
     return left > RECOLOURED, left
 
 
@@ -329,6 +333,11 @@ def _turned_hue(one: _Colours, other: _Colours) -> float:
 
 
 def _left_by_edit(one: _Colours, other: _Colours) -> float:
+    return float((_unedited(one, other) ** 2).sum())
+
+
+def _unedited(one: _Colours, other: _Colours) -> NDArray[np.float32]:
+    """What is left of the other's colour after scaling and tinting the one's, in one row."""
     # other = scale * one + tint * brightness: three unknowns, the scale not below 0.
     own, tints, wanted = _rows(one.colour), _tints(one), _rows(other.colour)
     fitted, *_ = np.linalg.lstsq(np.hstack([own[:, None], tints]), wanted, rcond=None)
@@ -339,7 +348,17 @@ def _left_by_edit(one: _Colours, other: _Colours) -> float:
         fitted[1:] *= WHITE_BALANCE / strength
         left = wanted - tints @ fitted[1:]
         fitted[0] = max(0.0, float(own @ left) / max(float(own @ own), 1e-6))
-    return float(((wanted - fitted[0] * own - tints @ fitted[1:]) ** 2).sum())
+    unedited: NDArray[np.float32] = wanted - fitted[0] * own - tints @ fitted[1:]
+    return unedited
+
+
+def _is_other_in_part(one: _Colours, other: _Colours) -> bool:
+    """Whether a part of the picture is far from its colour in the one, however that is edited.
+
+    As the stripe of a flag is, and hardly a cell of a photograph.
+    """
+    far = np.linalg.norm(_unedited(one, other).reshape(2, -1), axis=0) > FAR
+    return bool(far.mean() > PART)
 
 
 def _left(known: NDArray[np.float32], wanted: NDArray[np.float32]) -> float:

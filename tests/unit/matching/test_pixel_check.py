@@ -86,10 +86,12 @@ def flag(*colours: str) -> RGB:
 def test_three_flat_colours_are_no_tint_of_three_others() -> None:
     belgian, french = flag("black", "yellow", "red"), flag("blue", "white", "red")
     irish = flag("green", "white", "orange")
-    for one, other in ((belgian, french), (belgian, irish), (french, irish)):
+    italian, red, orange = flag("green", "white", "red"), logo((220, 20, 20)), logo((250, 150, 0))
+    pairs = [(belgian, french), (belgian, irish), (french, irish), (irish, italian), (red, orange)]
+    for one, other in pairs:
         assert check(one, other).verdict == "recoloured"
         assert check(other, one).verdict == "recoloured"
-    for one in (belgian, french, irish):
+    for one in (belgian, french, irish, italian):
         for edit in ("jpeg", "light", "grey", "sepia"):
             copy = decode(edited(edit, one, random.Random(1)), "copy").pixels
             assert check(copy, one).verdict == "same", edit

@@ -45,4 +45,5 @@ def test_features_of_an_unknown_model_say_so(cli: Cli, drawn: Path, tmp_path: Pa
     assert refused.code == 5
     assert "does not have the model 'vgg'" in refused.err
     assert len(refused.err.splitlines()) == 1
+    assert "as they were imported" in cli("duplicates", "--index", place).err
     assert cli("index", "--rebuild", "--index", place).code == 5

@@ -130,9 +130,9 @@ class Scan:
         if not (unsigned := len(self._seen.unsigned)):
             return ()
         return (
-            f"{unsigned:,} pictures were indexed by an older version, which kept nothing to "
-            "compare them by: of these only files with the same bytes are found; index them again "
-            "with --refresh, or rebuild the index",
+            f"of {unsigned:,} pictures nothing was kept to compare them by, as they were imported "
+            "or indexed by an older version: of these only files with the same bytes are found; "
+            "index their files (those of an older version with --refresh), or rebuild the index",
         )
 
     def contents(self) -> Iterable[str]:

@@ -143,8 +143,8 @@ class _Heads:
         if not self._unknown:
             return ()
         return (
-            "some pictures were indexed by an older version, and were told from others by their "
-            "files alone; visavis index --refresh looks at them again",
+            "some pictures were imported or indexed by an older version, and were told from others "
+            "by their files alone; visavis index --refresh looks again at pictures of the latter",
         )
 
     def _value(self, record: ImageRecord) -> FieldValue | None:

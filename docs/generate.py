@@ -123,7 +123,7 @@ What an exit code, an exception or an HTTP status means.
 | 4 | Some files were skipped; only with `--strict`, or by `duplicates --apply` and `--undo`. |
 | 5 | The model cannot be found, read or trusted, or an optional part is not installed. |
 | 6 | Machines cannot index together: none answers, none goes on, or they are not alike. |
-| 130 | Interrupted; what was committed is kept. |
+| 130 | Interrupted (Ctrl-C, SIGTERM, a closed terminal); what was committed is kept. |
 
 An error is one sentence on standard error: what happened, to which file, and what to do.
 

@@ -213,7 +213,10 @@ def test_a_closed_pipe_while_indexing_is_no_error(
     assert records() == 8
 
 
-def test_ctrl_c_keeps_what_was_committed(environment: dict[str, str], photos: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_stop_keeps_what_was_committed_and_says_so(
+    environment: dict[str, str], photos: Path, number: signal.Signals
+) -> None:
     with ImageIndex.create("visavis.index") as index:
         index.add(photos)
     with subprocess.Popen(
@@ -224,13 +227,15 @@ def test_ctrl_c_keeps_what_was_committed(environment: dict[str, str], photos: Pa
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         # A job in the background has the signal ignored, and so would have its children.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),
     ) as process:
         deadline = time.monotonic() + 30
         while not Path("visavis.index/write.holder").exists():
             assert time.monotonic() < deadline
             time.sleep(0.02)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
+        if number == signal.SIGTERM:
+            process.send_signal(number)  # as `timeout` does
         out, errors = process.communicate(timeout=30)
     assert (process.returncode, out) == (130, b""), errors.decode()
     assert errors == b"interrupted; what was committed is kept\n"

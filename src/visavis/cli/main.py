@@ -8,7 +8,9 @@ import gc
 import io
 import os
 import re
+import signal
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
 
@@ -23,6 +25,7 @@ from visavis.errors import UsageError, VisavisError
 USAGE = 2
 INTERRUPTED = 130
 
+_ONCE = 1.0  # seconds in which a signal that comes again means the same stop
 _CLI = "visavis.cli"
 _OPTION = re.compile(r"--?[a-zA-Z][\w-]*")
 _COLLECTED = 100_000
@@ -119,6 +122,7 @@ def main() -> None:
     """The `visavis` command."""
     gc.set_threshold(_COLLECTED)
     _open_streams()
+    _stop_as_by_ctrl_c()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # A name that the terminal cannot show must stop nothing.
@@ -126,6 +130,26 @@ def main() -> None:
     code = run(sys.argv[1:])
     gc.freeze()  # spares the end of Python its search for circles, a tenth of a search's time
     sys.exit(code)
+
+
+def _stop_as_by_ctrl_c() -> None:
+    """Let SIGTERM and a closed terminal stop a command as Ctrl-C does, with a word, unless ignored.
+
+    So `docker stop`, systemd and job schedulers lose nothing either. Some commands have ways of
+    their own to stop. `timeout` sends the signal twice, to the process and its group: one is meant.
+    """
+    stopped = float("-inf")
+
+    def stop(number: int, frame: object) -> None:
+        nonlocal stopped
+        before, stopped = stopped, time.monotonic()
+        if stopped - before > _ONCE:
+            raise KeyboardInterrupt
+
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)  # Windows has no SIGHUP
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, stop)
 
 
 def _open_streams() -> None:

@@ -320,7 +320,7 @@ def _url(chosen: "ServerOptions", listener: "socket.socket") -> str:
 def _stop_with_the_terminal() -> None:
     """A terminal that is closed (SIGHUP) is a stop as well, unless that is ignored (`nohup`)."""
     hang_up = getattr(signal, "SIGHUP", None)  # Windows has none
-    if hang_up is not None and signal.getsignal(hang_up) is signal.SIG_DFL:
+    if hang_up is not None and signal.getsignal(hang_up) is not signal.SIG_IGN:
         signal.signal(hang_up, lambda *_: signal.raise_signal(signal.SIGTERM))
 
 

@@ -243,6 +243,25 @@ def test_a_folder_that_is_away_when_it_begins_is_waited_for(photos: Path) -> Non
         thread.join()
 
 
+def test_files_that_are_renamed_again_and_again_leave_no_record_behind(tmp_path: Path) -> None:
+    """A batch is made meanwhile, for which they are gone, and more than a tenth."""
+    photos = tmp_path / "photos"
+    for mark in range(12):
+        draw(photos / f"{mark}.png", mark)
+    with watching(photos) as seen:
+        draw(photos / "new.png", 99)
+        names, turn = ["0.png", "1.png", "2.png"], 0
+        while "new.png" not in seen.ids():
+            turn += 1
+            later = [f"{turn} {mark}.png" for mark in range(3)]
+            for name, new in zip(names, later, strict=True):
+                (photos / name).rename(photos / new)
+            names = later
+            time.sleep(0.1)
+        seen.has("new.png", *names, *(f"{mark}.png" for mark in range(3, 12)))
+    assert not seen.has_said("more than a tenth", 1)
+
+
 def test_more_than_a_tenth_stays_unless_told_otherwise(tmp_path: Path) -> None:
     photos = tmp_path / "photos"
     for mark in range(20):

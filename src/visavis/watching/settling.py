@@ -12,6 +12,9 @@ GONE_FOR = 1.5
 """Seconds for which something has to be gone where there is much to do: what comes under a new name
 at the same time is taken in before it is dropped under the old one."""
 
+LONGEST = 60.0
+"""Seconds for which what may not leave waits for new files that do not settle."""
+
 State = tuple[int, int, int] | None
 """Kind, size and time of a file or folder; None: nothing is there, or it cannot be looked at."""
 
@@ -36,6 +39,7 @@ class Settling:
     def __init__(self) -> None:
         self._waiting: dict[str, _Waiting] = {}
         self._last = 0.0
+        self._held: float | None = None
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -45,6 +49,20 @@ class Settling:
         for path in paths:
             self._waiting[path] = _Waiting(look(path), now)
             self._last = now
+
+    def wait_again(self, paths: Iterable[str], now: float) -> bool:
+        """Note what is gone and may not leave, where a file that is there has still to settle.
+
+        It may be one of those, under another name. False where there is none, or too long was none
+        that settled.
+        """
+        if not any(waiting.state for waiting in self._waiting.values()):
+            return False
+        self._held = now if self._held is None else self._held
+        if now - self._held >= LONGEST:
+            return False
+        self.note(paths, now)
+        return True
 
     def forget(self, folder: str) -> None:
         """Drop what lies below a folder."""
@@ -70,6 +88,8 @@ class Settling:
         While much goes on, what is gone has to be so for longer.
         """
         gone_for = QUIET if self.quiet(now) else GONE_FOR
+        if not any(waiting.state for waiting in self._waiting.values()):
+            self._held = None
         taken: dict[str, State] = {}
         for path, waiting in list(self._waiting.items()):
             if now - waiting.since < (QUIET if waiting.state else gone_for):

@@ -86,6 +86,7 @@ class Watcher:
         self._noticed = Noticed()
         self._events = Events(self._noticed, self._without_events)
         self._settling = Settling()
+        self._gone: list[str] = []
         self._stop = threading.Event()
         self._silent: str | None = None
         self._at_once = 4 * _AT_ONCE[0]
@@ -334,6 +335,7 @@ class Watcher:
         """The paths that still are as they were when they had settled; the others wait again."""
         steady = [path for path, state in paths.items() if look(path) == state]
         self._settling.note(paths.keys() - set(steady), time.monotonic())
+        self._gone = [path for path in steady if paths[path] is None]
         return folder.part(steady, self._settling.unsettled())
 
     def _add_later(self, path: str, source: Callable[[], Source]) -> None:
@@ -384,6 +386,8 @@ class Watcher:
         """Go on without what a source refuses."""
         folder = next((folder for folder in self._folders if folder.path == path), None)
         if isinstance(error, LargeRemovalError):
+            if self._settling.wait_again(self._gone, time.monotonic()):
+                return
             if folder is not None:
                 folder.refused()
             self._reporter.say_once(path, str(error))

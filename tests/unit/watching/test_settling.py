@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from visavis.watching.settling import GONE_FOR, QUIET, Settling
+from visavis.watching.settling import GONE_FOR, LONGEST, QUIET, Settling
 
 
 def test_a_file_is_waited_for_until_it_stays_as_it_is(tmp_path: Path) -> None:
@@ -40,6 +40,22 @@ def test_what_is_gone_waits_longer_where_much_goes_on(tmp_path: Path) -> None:
         assert (str(new) in taken) == (tenths == 5)
     settling.note([str(tmp_path / "other.jpg")], 1.0 + GONE_FOR)
     assert settling.take(1.0 + GONE_FOR) == {gone: None}
+
+
+def test_what_may_not_leave_waits_for_files_that_may_be_it_but_not_for_ever(tmp_path: Path) -> None:
+    gone, new = str(tmp_path / "old.jpg"), tmp_path / "new.jpg"
+    settling = Settling()
+    assert not settling.wait_again([gone], 1.0)
+    new.write_bytes(b"new")
+    settling.note([str(new)], 1.0)
+    assert settling.wait_again([gone], 1.0)
+    assert settling.unsettled() == {gone, str(new)}
+    settling.note([str(new)], LONGEST)
+    assert not settling.wait_again([gone], 1.0 + LONGEST)
+    assert str(new) in settling.take(LONGEST + 5)
+    settling.take(LONGEST + 6)
+    settling.note([str(new)], LONGEST + 7)
+    assert settling.wait_again([gone], LONGEST + 7)
 
 
 def test_what_lies_below_a_folder_is_dropped_with_it(tmp_path: Path) -> None:

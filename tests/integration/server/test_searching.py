@@ -244,6 +244,15 @@ def test_a_path_or_method_that_is_not_there_is_named(client: TestClient) -> None
     assert refused.json()["error"]["message"] == "/v1/search does not take GET"
 
 
+def test_a_name_that_is_not_known_is_told_with_those_that_are(client: TestClient) -> None:
+    answer = client.post("/v1/search", json={"text": "mug"})
+    assert answer.status_code == 422
+    message = answer.json()["error"]["message"]
+    assert message.startswith("text: nothing is called so; there are terms, ")
+    nested = client.post("/v1/search", json={"terms": [{"id": "mug-01-front", "colr": "red"}]})
+    assert "colr: nothing is called so" in nested.json()["error"]["message"]
+
+
 def test_numbers_that_are_none_are_refused(client: TestClient) -> None:
     headers = {"Content-Type": "application/json"}
     for number in ("NaN", "Infinity", "1e999"):

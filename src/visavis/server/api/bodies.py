@@ -31,6 +31,7 @@ _MOST_MARKS = 50_000  # commas and colons, of which the longest filters and text
 _KIND_OF_UNION = re.compile(r"bool|int|float|str|constrained-\w+|(?:literal|function-\w+)\[.*\]")
 """How pydantic names the kinds that a value may have, behind the value's place."""
 _WRONG_KIND = re.compile(r"_type$|_parsing$|^literal_error$")
+_UNKNOWN = "extra_forbidden"
 _MARK = b"\xef\xbb\xbf"  # of UTF-8, as Windows writes it in front of texts
 
 M = TypeVar("M", bound=BaseModel)
@@ -176,7 +177,10 @@ def parsed(model: type[M], text: str | bytes) -> M:
     try:
         return model.model_validate_json(data.removeprefix(_MARK))
     except ValidationError as error:
-        raise InvalidError(described(error.errors(include_url=False))) from error
+        errors = error.errors(include_url=False)
+        unknown = any(one["type"] == _UNKNOWN and len(one["loc"]) == 1 for one in errors)
+        names = f"; there are {', '.join(model.model_fields)}" if unknown else ""
+        raise InvalidError(described(errors) + names) from error
     except (ValueError, json.JSONDecodeError) as error:
         raise InvalidError(f"the JSON is not understood ({error})") from error
 
@@ -197,6 +201,8 @@ def described(errors: Sequence[Any]) -> str:
 
 def _message(errors: Sequence[Any]) -> str:
     """What is wrong with one value, which may be of several kinds and is of none of them."""
+    if all(error["type"] == _UNKNOWN for error in errors):
+        return "nothing is called so"
     of_its_kind = [error for error in errors if not _WRONG_KIND.search(error["type"])]
     texts = [str(error["msg"]).removeprefix("Value error, ") for error in of_its_kind or errors]
     if of_its_kind or len(texts) == 1:

@@ -18,6 +18,8 @@ import pytest
 from container import Container, run
 from served import picture
 
+from visavis.server.options import ServerOptions
+
 DEPLOY = Path(__file__).parents[3] / "deploy"
 INSIDE = "VISAVIS_TEST_INSIDE"
 APART = ("unshare", "--mount")
@@ -115,3 +117,10 @@ def test_the_steps_one_by_one(tmp_path: Path) -> None:
         server.send_signal(signal.SIGTERM)
         ended = server.wait(30)
     assert ended == 0
+
+
+def test_nginx_waits_as_long_as_a_list_of_urls_may_be_downloaded_and_written() -> None:
+    site = (DEPLOY / "nginx.conf").read_text()
+    found = re.search(r"proxy_read_timeout (\d+)s;", site)
+    assert found is not None
+    assert int(found[1]) > 2 * ServerOptions(Path()).write_seconds

@@ -58,6 +58,17 @@ _UNITS = re.compile(
     "[\"″'′]|[mcd]?l|L|[mk]?g|lbs?|oz|m?s|sec|min|h|[kKMGT]B|px|MP|k?W|V|mAh|[kMG]?Hz|°[CF]?"
 )
 """Those that are known, besides all that have a currency's sign."""
+_KEPT_AS_TEXT = re.compile(r'="([^"]*)"')
+
+
+def as_shown(cell: str) -> str:
+    """A cell without the blanks around it.
+
+    Of `="001"`, as tables are written so that Excel keeps the zeros, what Excel shows.
+    """
+    cell = cell.strip()
+    found = _KEPT_AS_TEXT.fullmatch(cell) if cell.startswith("=") else None
+    return found[1].strip() if found else cell
 
 
 class _Quantity(NamedTuple):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from visavis.errors import ExtraMissingError, SourceError
-from visavis.sources.cells import Column, Reader, preferred_style
+from visavis.sources.cells import Column, Reader, as_shown, preferred_style
 from visavis.sources.endings import CATALOGUE_SUFFIXES
 from visavis.sources.values import TypedColumns, column_values
 from visavis.types import FieldValue
@@ -167,7 +167,7 @@ class _CsvTable:
                     if len(lines) == 1 and _DOUBTFUL.search(lines[0]):
                         cells, trouble = _unquoted(lines[0], cells, self._delimiter)
                     if cells:
-                        yield number, self._as_wide([cell.strip() for cell in cells]), trouble
+                        yield number, self._as_wide([as_shown(cell) for cell in cells]), trouble
                     start += len(lines)
                     lines.clear()
             except csv.Error as error:

@@ -129,6 +129,18 @@ def test_what_only_resembles_a_number_stays_text(shop: Path, cell: str) -> None:
     assert fields(catalogue(shop, f"path,v\nimg/a.jpg,{cell}\n")) == [{"v": cell}]
 
 
+@pytest.mark.parametrize("cell", ['="00501"', '"=""00501"""', ' ="00501" '])
+def test_what_is_kept_as_text_for_excel_is_what_excel_shows(shop: Path, cell: str) -> None:
+    (found,) = images(catalogue(shop, f"path,id,code\nimg/a.jpg,{cell},{cell}\n"))
+    assert (found.id, dict(found.fields)) == ("00501", {"code": "00501"})
+
+
+@pytest.mark.parametrize("cell", ["=1+2", "=A1&B1", "=", '="'])
+def test_other_formulas_stay_as_they_are(shop: Path, cell: str) -> None:
+    (found,) = images(catalogue(shop, f"path;id\nimg/a.jpg;{cell}\n"))
+    assert found.id == cell
+
+
 @pytest.mark.parametrize(
     ("cell", "value"), [("0", 0), ("-0", 0), ("5.", 5.0), ("-.5", -0.5), ("1E3", 1000.0)]
 )

@@ -399,7 +399,7 @@ def test_an_older_index_says_what_it_lacks(clients: Clients, place: Path) -> Non
     with sqlite3.connect(place / "pictures.index" / "index.sqlite") as database:
         database.execute("DELETE FROM signatures")
     found = scanned(clients(place / "pictures.index"))
-    assert "index them again with --refresh" in " ".join(found["scan"]["notes"])
+    assert "(those of an older version with --refresh)" in " ".join(found["scan"]["notes"])
 
 
 def test_what_one_worker_has_compared_another_need_not(clients: Clients, place: Path) -> None:

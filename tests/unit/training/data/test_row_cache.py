@@ -14,6 +14,7 @@ from visavis_fake import PickyEmbedder
 
 from visavis.embedders.base import embed
 from visavis.sources.base import Source, open_source
+from visavis.training.data import row_cache
 from visavis.training.data.row_cache import CachedRows, Maker, cache_rows
 from visavis.training.data.samples import Sample, named
 from visavis.training.progress import Progress
@@ -150,7 +151,7 @@ class Breaks(MeanColour):
 
 
 def broken_off(pictures: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("os.cpu_count", lambda: 1)  # one batch after the other
+    monkeypatch.setattr(row_cache, "cores", lambda: 1)  # one batch after the other
     with pytest.raises(KeyboardInterrupt):
         kept(pictures, Breaks(), cache)
 
